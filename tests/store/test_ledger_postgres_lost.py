@@ -171,7 +171,7 @@ def test_nothing_is_sealed_before_what_an_older_transaction_may_still_hand_in(
     from sqlalchemy import make_url
 
     from becalm.ledger.store.payloads import encipher
-    from becalm.ledger.store.postgres_sealing import format_events
+    from becalm.ledger.store.postgres_append import format_events
 
     ledger = make_postgres()
     insert_row = "INSERT INTO pending (ticket, events) VALUES ('later', %s)"

@@ -18,9 +18,9 @@ from becalm.ledger import Checkpoint, EventToAppend, Head, Ledger, StoredRow, ha
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.merkle import NO_PEAKS, append_leaves
 from becalm.ledger.signing import SigningKey, draw_key, read_key, signed_bytes
+from becalm.ledger.store.new_entries import format_peaks
 from becalm.ledger.store.postgres_server import SCHEMA
 from becalm.ledger.store.postgres_setup import OWNER
-from becalm.ledger.store.sealing import format_peaks
 from becalm.record.core.request import CheckpointRequest
 from becalm.record.desk.verify import make_checkpoint
 from becalm.workspace.config import Workspace

@@ -7,6 +7,7 @@ from .chain import opening_hash as opening_hash
 from .chain import parse_instant as parse_instant
 from .chain import payload_commitment as payload_commitment
 from .chain import read_entry as read_entry
+from .chain_check import Finding as Finding
 from .event import Checkpoint as Checkpoint
 from .event import Entry as Entry
 from .event import Event as Event
@@ -50,4 +51,3 @@ from .verify import Anchor as Anchor
 from .verify import LedgerCopy as LedgerCopy
 from .verify import Verdict as Verdict
 from .verify import verify_ledger as verify_ledger
-from .walk import Finding as Finding

@@ -144,14 +144,17 @@ def _file_stem(checkpoint: Checkpoint, settings: AnchorSettings) -> str:
 def _send(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> AnchorDelivery:
     try:
         if place.startswith("mailto:"):
-            at = _send_mail(checkpoint, anchor, place, settings)
+            delivered_to = _send_mail(checkpoint, anchor, place, settings)
         elif place.startswith(WEB_SCHEMES):
-            at = _call_webhook(anchor, place)
+            http_headers = {"Content-Type": "application/json"}
+            http_request = Request(place, data=anchor.encode(), headers=http_headers, method="POST")
+            with urlopen(http_request, timeout=TIMEOUT_SECONDS) as http_response:
+                delivered_to = f"{place} (answered {http_response.status})"
         else:
-            at = _write_files(checkpoint, anchor, place, settings)
+            delivered_to = _write_files(checkpoint, anchor, place, settings)
     except (OSError, URLError, smtplib.SMTPException, ValueError) as error:
         return AnchorDelivery(place, failure=str(error) or type(error).__name__)
-    return AnchorDelivery(place, at=at)
+    return AnchorDelivery(place, at=delivered_to)
 
 
 def _folder_at(place: str, base: Path) -> Path:
@@ -209,10 +212,3 @@ def _compose_mail(checkpoint: Checkpoint, anchor: str, recipient: str, *, file_n
     )
     mail.add_attachment(anchor.encode(), maintype="application", subtype="json", filename=file_name)
     return mail
-
-
-def _call_webhook(anchor: str, url: str) -> str:
-    http_headers = {"Content-Type": "application/json"}
-    http_request = Request(url, data=anchor.encode(), headers=http_headers, method="POST")
-    with urlopen(http_request, timeout=TIMEOUT_SECONDS) as http_response:
-        return f"{url} (answered {http_response.status})"

@@ -27,16 +27,18 @@ def canonical_json(value: JsonValue) -> str:
 
     Source: RFC 8785 (JSON Canonicalization Scheme, 2020), without its section 3.2.2.3 on decimals.
     """
-    text = _serialise(value)
-    if text.isascii():
-        return text
+    json_text = _serialise(value)
+    if json_text.isascii():
+        return json_text
     try:
-        text.encode()  # half a surrogate pair can stand in a Python text, but not in UTF-8, which is hashed
+        # Half a surrogate pair can stand in a Python text, but not in UTF-8, which is hashed.
+        json_text.encode()
     except UnicodeEncodeError as error:
         raise EventError(
-            f"{text[:60]!r} holds half a character (at {error.start}), which no file can keep. Remove it."
+            f"{json_text[:60]!r} holds half a character (at {error.start}), which no file can keep. "
+            "Remove it."
         ) from error
-    return text
+    return json_text
 
 
 def _serialise(value: object) -> str:

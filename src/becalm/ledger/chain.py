@@ -104,8 +104,10 @@ def read_entry(row: StoredRow) -> Entry:
     facts_json, corrected_seq, commitment, previous_hash, entry_hash = row[FACTS:]
     try:
         moment = parse_instant(occurred_at)
-        values = {fact_name: _read_fact(value) for fact_name, value in json.loads(facts_json).items()}
-        event = Event(kind, version, moment, actor, role, purpose, values, programme, subject, corrected_seq)
+        fact_by_name = {fact_name: _read_fact(value) for fact_name, value in json.loads(facts_json).items()}
+        event = Event(
+            kind, version, moment, actor, role, purpose, fact_by_name, programme, subject, corrected_seq
+        )
         return Entry(seq, parse_instant(recorded_at), event, commitment, previous_hash, entry_hash)
     except (ValueError, TypeError, AttributeError, EventError) as error:
         raise TamperError(
@@ -124,8 +126,8 @@ def format_instant(moment: datetime) -> str:
     >>> format_instant(datetime(2020, 4, 7, 21, 30, tzinfo=UTC))
     '2020-04-07T21:30:00.000000Z'
     """
-    text = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
-    return f"{text[:-6]}Z"  # in the place of +00:00
+    iso_text = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+    return f"{iso_text[:-6]}Z"  # in the place of +00:00
 
 
 def parse_instant(text: str) -> datetime:

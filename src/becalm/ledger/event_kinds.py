@@ -73,8 +73,10 @@ class EventKinds:
     def __post_init__(self) -> None:
         kind_by_key = {(kind.name, kind.version): kind for kind in self.kinds}
         if len(kind_by_key) < len(self.kinds):
-            keys = [(kind.name, kind.version) for kind in self.kinds]
-            raise ValueError(f"declared twice: {sorted({key for key in keys if keys.count(key) > 1})}")
+            declared_keys = [(kind.name, kind.version) for kind in self.kinds]
+            raise ValueError(
+                f"declared twice: {sorted({key for key in declared_keys if declared_keys.count(key) > 1})}"
+            )
         object.__setattr__(self, "by_key", MappingProxyType(kind_by_key))
 
     def versions(self, name: str) -> tuple[EventKind, ...]:
@@ -195,20 +197,18 @@ def _event_problems(event: Event, kinds: EventKinds, now: datetime) -> Iterator[
             f"{event.occurred_at.isoformat()} is in the future (it is now {now.isoformat()})",
             "record it when it has happened, or correct the clock",
         )
-    yield from _word_problems(event)
+    for name in ("actor", "role", "purpose", "programme", "subject"):
+        if not fits(word := getattr(event, name), "text"):
+            yield name, f"{word!r:.80} is not one line of text", "write a short line without control signs"
     if event_kind is None:
         yield _unknown_kind(event, kinds)
         return
-    yield from _purpose_problems(event, event_kind)
+    if event_kind.about_person and not event.subject.strip():
+        yield "subject", "is missing", "give the pseudonym of the person that it is about"
+    if event_kind.purposes and event.purpose not in event_kind.purposes:
+        yield "purpose", f"{event.purpose!r} is not allowed", f"one of: {', '.join(event_kind.purposes)}"
     yield from _correction_problems(event, event_kind)
     yield from _fact_problems(event, event_kind)
-
-
-def _word_problems(event: Event) -> Iterator[_Problem]:
-    for name in ("actor", "role", "purpose", "programme", "subject"):
-        value = getattr(event, name)
-        if not fits(value, "text"):
-            yield name, f"{value!r:.80} is not one line of text", "write a short line without control signs"
 
 
 def _unknown_kind(event: Event, kinds: EventKinds) -> _Problem:
@@ -220,13 +220,6 @@ def _unknown_kind(event: Event, kinds: EventKinds) -> _Problem:
         f"did you mean {near_kinds[0]!r}?" if near_kinds else "docs/reference/event-kinds.md lists them"
     )
     return "kind", f"{event.kind!r} is unknown", hint_text
-
-
-def _purpose_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
-    if kind.about_person and not event.subject.strip():
-        yield "subject", "is missing", "give the pseudonym of the person that it is about"
-    if kind.purposes and event.purpose not in kind.purposes:
-        yield "purpose", f"{event.purpose!r} is not allowed", f"one of: {', '.join(kind.purposes)}"
 
 
 def _correction_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:

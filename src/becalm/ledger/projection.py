@@ -96,7 +96,11 @@ def apply_corrections(entries: Iterable[Entry], *, kind: str) -> tuple[Corrected
 
 def fold_corrected(table: str, *kinds: str) -> Fold:
     """A state table with one row for each first entry of these kinds, as its corrections leave it."""
-    return Fold(table, 1, (*kinds, WITHDRAWN), _first_entry_key, _correct_row)
+
+    def first_entry_key(entry: Entry) -> Iterable[str]:
+        return (format_key(entry.seq if entry.event.corrects is None else entry.event.corrects),)
+
+    return Fold(table, 1, (*kinds, WITHDRAWN), first_entry_key, _correct_row)
 
 
 def format_key(seq: int) -> str:
@@ -111,10 +115,6 @@ def format_key(seq: int) -> str:
 def occurrence(entry: Entry) -> str:
     """When the event occurred, as a row says it."""
     return format_instant(entry.event.occurred_at)
-
-
-def _first_entry_key(entry: Entry) -> Iterable[str]:
-    return (format_key(entry.seq if entry.event.corrects is None else entry.event.corrects),)
 
 
 def _correct_row(_key: str, row: Row | None, entry: Entry) -> Row | None:

@@ -73,9 +73,11 @@ def parse_anchor(text: str, place: str) -> Checkpoint:
             raise ValueError("it lacks the fields of a checkpoint")  # noqa: TRY301 # one report for all
         if type(fields["size"]) is not int:
             raise ValueError("its size is no whole number")  # noqa: TRY301 # one report for all
-        head = Head(fields["size"], str(fields["root"]), str(fields["last"]))
+        signed_head = Head(fields["size"], str(fields["root"]), str(fields["last"]))
         made_at = parse_instant(str(fields["made_at"]))
-        return Checkpoint(str(fields["ledger"]), head, made_at, str(fields["key"]), str(fields["signature"]))
+        return Checkpoint(
+            str(fields["ledger"]), signed_head, made_at, str(fields["key"]), str(fields["signature"])
+        )
     except (ValueError, AttributeError) as error:
         raise InputError(
             f"{place} is no anchor of a ledger ({error}). Give a file that `becalm record checkpoint` wrote."

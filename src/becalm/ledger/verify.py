@@ -8,8 +8,8 @@ from typing import Final
 
 from becalm.ledger import Checkpoint, Head, head_name
 from becalm.ledger.chain import RECORDED_AT, SEQ, StoredRow, format_instant
+from becalm.ledger.chain_check import Finding, RowSource, Walk, diagnose, facts_in, walk_rows
 from becalm.ledger.signing import handover_bytes, is_signed, key_id, signed_bytes
-from becalm.ledger.walk import Finding, RowSource, Walk, diagnose, facts_in, walk_rows
 
 IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
 
@@ -73,12 +73,14 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.size, anchor.place))
     compared_sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
     walk = walk_rows(copy.rows(), copy.identity, compared_sizes)
-    keys, key_findings = _read_keys(walk, copy.identity)
+    key_by_id, key_findings = _read_keys(walk, copy.identity)
     flaw_by_anchor = {
-        a: flaw_finding for a in anchors if (flaw_finding := _find_flaw(a, copy.identity, keys)) is not None
+        a: flaw_finding
+        for a in anchors
+        if (flaw_finding := _find_flaw(a, copy.identity, key_by_id)) is not None
     }
     sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
-    unsigned_anchors = [anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in keys]
+    unsigned_anchors = [anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in key_by_id]
     evidence = weigh_heads(walk, sound_anchors, unsigned_anchors=unsigned_anchors)
     findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, evidence)]
     findings += _broken_rows(walk, copy, evidence)
@@ -124,7 +126,10 @@ def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]
         is_signed_by_old_key = not current_id or is_signed(
             handover_message, signature=signature, public_key=key_by_id[current_id]
         )
-        is_named = _is_key(public_key, str(facts.get("new_key"))) and facts.get("old_key") == current_id
+        try:
+            is_named = key_id(public_key) == facts.get("new_key") and facts.get("old_key") == current_id
+        except ValueError:
+            is_named = False
         if is_named and is_signed_by_old_key:
             current_id = key_id(public_key)
             key_by_id[current_id] = public_key
@@ -134,23 +139,16 @@ def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]
     return key_by_id, findings
 
 
-def _is_key(public_key: str, id: str) -> bool:
-    try:
-        return key_id(public_key) == id
-    except ValueError:
-        return False
-
-
 def _find_flaw(anchor: Anchor, identity: str, key_by_id: dict[str, str]) -> Finding | None:
     """Why a checkpoint says nothing about this ledger, if so."""
     checkpoint = anchor.checkpoint
-    name = f"The signed head of {anchor.size} entries in {anchor.place}"
+    anchor_label = f"The signed head of {anchor.size} entries in {anchor.place}"
     if checkpoint.ledger_id != identity:
         difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
-        return Finding("rewritten", 1, f"{name} {difference}: another took its place.")
+        return Finding("rewritten", 1, f"{anchor_label} {difference}: another took its place.")
     public_key, signature = key_by_id.get(checkpoint.key_id), checkpoint.signature
     if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
-        return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
+        return Finding("checkpoint", None, f"{anchor_label} was altered: its signature does not fit it.")
     return None
 
 
@@ -258,8 +256,12 @@ def _first_rewritten(head_size: int, proven_size: int, first_bad: int | None) ->
 
 
 def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
-    size = anchor.size
-    missing = f"entry {size} is" if size == walk.size + 1 else f"entries {walk.size + 1} to {size} are"
+    signed_size = anchor.size
+    missing = (
+        f"entry {signed_size} is"
+        if signed_size == walk.size + 1
+        else f"entries {walk.size + 1} to {signed_size} are"
+    )
     proof_text = (
         f"Its first {proven_size} entries are those that were signed for"
         if proven_size
@@ -268,8 +270,8 @@ def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
     return Finding(
         "shorter",
         walk.size + 1,
-        f"The ledger has {walk.size} entries, but had {size} (signed head kept in {anchor.place}): {missing} "
-        f"missing. {proof_text}: it is an older copy, or its end was cut off.",
+        f"The ledger has {walk.size} entries, but had {signed_size} (signed head kept in {anchor.place}): "
+        f"{missing} missing. {proof_text}: it is an older copy, or its end was cut off.",
     )
 
 
@@ -281,8 +283,8 @@ def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding
     for row in walk.rows_of_kind("checkpoint_made"):
         facts = facts_in(row)
         if (facts.get("size"), facts.get("root")) not in size_roots:
-            name = f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]},"
-            yield Finding("checkpoint", None, f"{name} was taken out.")
+            head_label = f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]},"
+            yield Finding("checkpoint", None, f"{head_label} was taken out.")
 
 
 def _unlike_notes(

@@ -19,7 +19,7 @@ from becalm.ledger.chain import (
     payload_commitment,
     read_entry,
 )
-from becalm.ledger.store.sealing import link_events
+from becalm.ledger.store.new_entries import link_events
 from becalm.terms import EventError, TamperError
 
 NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)

@@ -502,10 +502,10 @@ def key_id(public: str) -> str | None:
 
 def read_anchor(path: str) -> tuple[Head, str]:
     """A signed head that was kept outside, with its place."""
-    head = json.loads(Path(path).read_text("utf-8"))
-    if head.get("format") != FORMAT or not isinstance(head.get("size"), int):
+    signed_head = json.loads(Path(path).read_text("utf-8"))
+    if signed_head.get("format") != FORMAT or not isinstance(signed_head.get("size"), int):
         raise ValueError(f"{path} is no anchor")
-    return head, path
+    return signed_head, path
 
 
 def report(verdict: Verdict) -> list[str]:

@@ -21,8 +21,8 @@ from typing import Any, cast
 from becalm.formats.durable_files import sha256_of, sync_path, write_durably
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
+from becalm.ledger.store.new_entries import parse_peaks
 from becalm.ledger.store.payloads import REWRITE_STATEMENTS
-from becalm.ledger.store.sealing import parse_peaks
 from becalm.terms import LedgerError
 
 FORMAT = "becalm-backup-1"
@@ -72,14 +72,14 @@ def read_backup(copy: Path) -> Backup:
     """
     try:
         manifest = json.loads(_manifest_path(copy).read_text("utf-8"))
-        backup = Backup(**{name: manifest[name] for name in Backup.__slots__})
-        head = (backup.ledger, backup.size, backup.root, backup.last)
-        is_copy_intact = backup.file_sha256 == sha256_of(copy) and head == _read_head(copy)
+        backup = Backup(**{manifest_name: manifest[manifest_name] for manifest_name in Backup.__slots__})
+        head_of_backup = (backup.ledger, backup.size, backup.root, backup.last)
+        is_copy_intact = backup.file_sha256 == sha256_of(copy) and head_of_backup == _read_head(copy)
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
     if not is_copy_intact:
-        name = _manifest_path(copy).name
-        raise LedgerError(f"{copy} is not what {name} says: it was altered. Name another.")
+        manifest_name = _manifest_path(copy).name
+        raise LedgerError(f"{copy} is not what {manifest_name} says: it was altered. Name another.")
     return replace(backup, path=str(copy.resolve()))
 
 

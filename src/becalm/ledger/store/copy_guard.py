@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from becalm.formats.durable_files import sync_path
 from becalm.ledger import Event, Head, head_name
 from becalm.ledger.chain import COLUMNS, read_entry
-from becalm.ledger.store.sealing import Tail
+from becalm.ledger.store.new_entries import Tail
 from becalm.ledger.store.tables import event_table
 from becalm.terms import LedgerError, TamperError
 
@@ -103,8 +103,8 @@ def expected_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -
     """Which heads must the ledger hold? Where the memo is gone, one that nobody can name."""
     if memo is None:
         return tuple(anchors)
-    head = memo.read_head() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
-    return (*anchors, *([head] if head else []))
+    memo_head = memo.read_head() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
+    return (*anchors, *([memo_head] if memo_head else []))
 
 
 def find_lost_heads(connection: Connection, tail: Tail, heads: Iterable[Head]) -> tuple[Head, ...]:

@@ -16,7 +16,7 @@ from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.signing import unsigned_fields
 from becalm.ledger.store import state_rows
 from becalm.ledger.store.copy_guard import HeadMemo, check_newest_copy, expected_heads, find_lost_heads
-from becalm.ledger.store.sealing import Tail, parse_peaks, read_tail
+from becalm.ledger.store.new_entries import Tail, parse_peaks, read_tail
 from becalm.ledger.store.tables import checkpoint_table, event_table, ledger_table
 from becalm.terms import TamperError
 
@@ -166,16 +166,16 @@ class DatabaseLedger:
     def rebuild(self) -> tuple[str, ...]:
         """Fold every state table anew from the entries; returns each difference from what stood there."""
         with self._database.writing() as connection:
-            rows = read_event_rows(lambda: nullcontext(connection))
-            difference_texts = state_rows.fold_anew(connection, self.folds, map(read_entry, rows))
+            event_rows = read_event_rows(lambda: nullcontext(connection))
+            difference_texts = state_rows.fold_anew(connection, self.folds, map(read_entry, event_rows))
             connection.execute(update(ledger_table).values(folds=self._fold_names))
         return difference_texts
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed head."""
-        values = {**unsigned_fields(checkpoint), "signature": checkpoint.signature}
+        checkpoint_values = {**unsigned_fields(checkpoint), "signature": checkpoint.signature}
         with self._database.writing() as connection:
-            connection.execute(insert(checkpoint_table).values(values))
+            connection.execute(insert(checkpoint_table).values(checkpoint_values))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """Every signed head that was kept, oldest first."""
@@ -238,11 +238,11 @@ def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
 
     Raises TamperError where one was altered so that it cannot be read.
     """
-    rows = connection.execute(select(checkpoint_table).order_by(checkpoint_table.c.number)).all()
+    checkpoint_rows = connection.execute(select(checkpoint_table).order_by(checkpoint_table.c.number)).all()
     try:
         return tuple(
             Checkpoint(r.ledger, Head(r.size, r.root, r.last), parse_instant(r.made_at), r.key, r.signature)
-            for r in rows
+            for r in checkpoint_rows
         )
     except ValueError as error:
         raise TamperError(f"A signed head in the ledger was altered: {error}.") from error

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from becalm.ledger import Event, EventToAppend
 from becalm.ledger.chain import SALT_BYTES, payload_commitment
-from becalm.ledger.store.sealing import PreparedEvent, SealedEntry
+from becalm.ledger.store.new_entries import PreparedEvent, SealedEntry
 from becalm.ledger.store.tables import event_table, ledger_table, payload_table
 from becalm.terms import EventError, TamperError
 

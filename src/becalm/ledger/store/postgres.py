@@ -17,7 +17,7 @@ from becalm.ledger.store.copy_guard import HeadMemo
 from becalm.ledger.store.database_ledger import DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
 from becalm.ledger.store.payloads import decipher, encipher, read_commitments, recompute_commitment
-from becalm.ledger.store.postgres_sealing import AppendTask, Outcome, Sealer
+from becalm.ledger.store.postgres_append import AppendTask, Outcome, Sealer
 from becalm.ledger.store.postgres_server import LedgerServer, LostConnectionError, mask_password
 from becalm.terms import BecalmError, LedgerError
 
@@ -63,7 +63,10 @@ class PostgresLedger(DatabaseLedger):
         head_memo = HeadMemo(memo, is_needed=False) if memo else None
         super().__init__(self._server, kinds, folds, memo=head_memo, anchors=anchors)
         self._sealer = Sealer(self.identity, self.folds, now, self.check_newest)
-        self._seal_pending()
+        # What others handed in and did not live to see sealed is sealed, where nothing speaks against it.
+        with suppress(BecalmError), self._server.sealing() as connection:
+            if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
+                self._sealer.seal_or_hand_in(connection, (), may_be_written=True, must_wait=False)
         self._queue: GroupCommit[AppendTask, tuple[Entry, ...]] = GroupCommit(self._write)
 
     def append(self, events: Sequence[EventToAppend], *, ticket: str = "") -> tuple[Entry, ...]:
@@ -79,15 +82,20 @@ class PostgresLedger(DatabaseLedger):
             commitment = read_commitments(connection, (seq,))[seq]
         self._submit((EventToAppend(access),))
         with self._server.reading() as connection:
-            row = connection.execute(_SELECT_PAYLOAD, {"commitment": commitment}).first()
-        return None if row is None else decipher(seq, commitment, bytes(row.sealed), bytes(row.key))
+            payload_row = connection.execute(_SELECT_PAYLOAD, {"commitment": commitment}).first()
+        return (
+            None
+            if payload_row is None
+            else decipher(seq, commitment, bytes(payload_row.sealed), bytes(payload_row.key))
+        )
 
     def payload_commitments(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
         with self._server.reading() as connection:
-            rows = connection.execute(_SELECT_PAYLOADS).all()
+            payload_rows = connection.execute(_SELECT_PAYLOADS).all()
         return (
-            (row.seq, recompute_commitment(row.commitment, bytes(row.sealed), bytes(row.key))) for row in rows
+            (row.seq, recompute_commitment(row.commitment, bytes(row.sealed), bytes(row.key)))
+            for row in payload_rows
         )
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
@@ -95,12 +103,6 @@ class PostgresLedger(DatabaseLedger):
         entry = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))[0]
         self.wipe()
         return entry
-
-    def _seal_pending(self) -> None:
-        """Seal what others handed in and did not live to see sealed, where nothing speaks against it."""
-        with suppress(BecalmError), self._server.sealing() as connection:
-            if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
-                self._sealer.seal_or_hand_in(connection, (), may_be_written=True, must_wait=False)
 
     def wipe(self) -> bool:
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""

@@ -270,8 +270,8 @@ def _make_tables(connection: Connection, draw_identity: Callable[[], str]) -> No
     if read_revision(connection) != REVISION:
         bring_up_to_date(connection)
     if connection.execute(select(ledger_table.c.number)).first() is None:
-        row = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
-        connection.execute(insert(ledger_table).values(**row, unscrubbed=0))
+        ledger_row = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
+        connection.execute(insert(ledger_table).values(**ledger_row, unscrubbed=0))
     connection.exec_driver_sql("RESET ROLE")
 
 

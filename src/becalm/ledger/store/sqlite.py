@@ -18,12 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from becalm.ledger import Checkpoint, Entry, Event, EventKinds, EventToAppend, Fold, check_events
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.store import payloads, sealing
+from becalm.ledger.store import new_entries, payloads
 from becalm.ledger.store.backup import forget_in_backups
 from becalm.ledger.store.copy_guard import HeadMemo, check_ledger_exists
 from becalm.ledger.store.database_ledger import DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
-from becalm.ledger.store.sealing import PreparedEvent, SealedEntry, Tail
+from becalm.ledger.store.new_entries import PreparedEvent, SealedEntry, Tail
 from becalm.ledger.store.state_rows import StateRows
 from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table, read_revision
 from becalm.terms import BecalmError, EventError, LedgerError, TamperError
@@ -132,7 +132,9 @@ class SqliteLedger(DatabaseLedger):
     ) -> WriteResult:
         """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
         check_events([to_append.event for to_append in events], self.kinds, self._now())
-        prepared_events = tuple([sealing.prepare_event(to_append, self._draw_salt) for to_append in events])
+        prepared_events = tuple(
+            [new_entries.prepare_event(to_append, self._draw_salt) for to_append in events]
+        )
         return self._queue.submit(WriteTask(prepared_events, payload_seq, erased_seqs))
 
     def _write(self, requests: Sequence[WriteRequest]) -> None:
@@ -158,7 +160,7 @@ class SqliteLedger(DatabaseLedger):
         """Do all tasks but those that are refused; after a refusal, begin again without that one."""
         # Nothing is written before every task is through: entries behind a refused one would be linked to it.
         remaining_requests = list(requests)
-        recorded_at = sealing.recording_time(tail.recorded_at, self._now())
+        recorded_at = new_entries.recording_time(tail.recorded_at, self._now())
         while True:
             linked_requests = _link_requests(tail, remaining_requests, recorded_at)
             sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
@@ -172,7 +174,7 @@ class SqliteLedger(DatabaseLedger):
                     request.error = error
                     break
             else:
-                new_tail = sealing.extend_tail(tail, sealed_entries)
+                new_tail = new_entries.extend_tail(tail, sealed_entries)
                 if sealed_entries:
                     prepared_events = _prepared_events([request for request, _ in linked_requests])
                     self._store(connection, sealed_entries, new_tail, state_rows)
@@ -186,7 +188,7 @@ class SqliteLedger(DatabaseLedger):
         """Write the entries, the state tables that came out and where the ledger ends."""
         connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
         states.write()
-        ledger_values = (tail.size, sealing.format_peaks(tail.peaks), self._fold_names)
+        ledger_values = (tail.size, new_entries.format_peaks(tail.peaks), self._fold_names)
         connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", ledger_values)
 
 
@@ -205,7 +207,7 @@ def _link_requests(
             for event in request.task.prepared_events:
                 _check_occurrence(event.draft.event, recorded_at)
             drafts = [(event.draft, event.commitment) for event in request.task.prepared_events]
-            sealed_entries = sealing.link_events(last_seq, last_hash, drafts, recorded_at)
+            sealed_entries = new_entries.link_events(last_seq, last_hash, drafts, recorded_at)
         except BecalmError as error:
             request.error = error
         else:
@@ -277,8 +279,14 @@ class LedgerFile:
                 if read_revision(connection) != REVISION:  # asked again: another process may have made them
                     bring_up_to_date(connection)
                 if connection.execute(ledger_table.select()).first() is None:
-                    row = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
-                    connection.execute(insert(ledger_table).values(**row, unscrubbed=0))
+                    ledger_row = {
+                        "number": 1,
+                        "identity": draw_identity(),
+                        "size": 0,
+                        "tree": "",
+                        "folds": "",
+                    }
+                    connection.execute(insert(ledger_table).values(**ledger_row, unscrubbed=0))
         self._inode = self.path.stat().st_ino
 
     @property

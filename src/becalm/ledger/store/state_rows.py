@@ -115,8 +115,8 @@ def parse_row(text: str) -> Row:
     try:
         return {name: _parse_fact(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError) as error:
-        place = f"The row {text!r:.60} of a state table"
-        raise TamperError(f"{place} is none that becalm writes{_ALTERED_ROW}") from error
+        row_label = f"The row {text!r:.60} of a state table"
+        raise TamperError(f"{row_label} is none that becalm writes{_ALTERED_ROW}") from error
 
 
 def _parse_fact(value: object) -> Fact:
@@ -153,5 +153,5 @@ def _step(fold: Fold, key: str, row: Row | None, entry: Entry) -> Row | None:
     try:
         return fold.step(key, row, entry)
     except (KeyError, TypeError, ValueError) as error:
-        place = f"The row {key!r} of state table {fold.table!r}"
-        raise TamperError(f"{place} does not fit{_ALTERED_ROW}") from error
+        row_label = f"The row {key!r} of state table {fold.table!r}"
+        raise TamperError(f"{row_label} does not fit{_ALTERED_ROW}") from error

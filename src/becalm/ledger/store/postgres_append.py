@@ -20,10 +20,10 @@ from sqlalchemy import Connection, text
 
 from becalm.ledger import Entry, Event, Fold, FoldsByKind, Row, group_by_kind, name_folds
 from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
-from becalm.ledger.store import sealing
+from becalm.ledger.store import new_entries
+from becalm.ledger.store.new_entries import SealedEntry, Tail
 from becalm.ledger.store.payloads import CommittedEvent, check_named, read_commitments
 from becalm.ledger.store.postgres_server import WAIT_FOR_SEALING, pipelined
-from becalm.ledger.store.sealing import SealedEntry, Tail
 from becalm.ledger.store.state_rows import RowKey, StateRows, format_row, parse_row
 from becalm.terms import BecalmError, EventError
 
@@ -160,7 +160,7 @@ class Sealer:
         pending_tasks = [AppendTask(row.ticket, _parse_events(row.events)) for row in ready_rows]
         settled_tickets = {*known_outcomes, *(row.ticket for row in pending_rows)}
         own_tasks = [task for task in tasks if task.ticket not in settled_tickets]
-        tail = sealing.read_tail(
+        tail = new_entries.read_tail(
             end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
         )
         self._check_newest(connection, tail, [event.event for task in own_tasks for event in task.events])
@@ -174,8 +174,8 @@ class Sealer:
 
 def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any:
     """Take the turn at sealing where it is free, else hand in: one journey to the server for both."""
-    rows = [{"ticket": task.ticket, "events": format_events(task.events)} for task in tasks]
-    end_row = connection.execute(_TURN_OR_HAND_IN, {"rows": json.dumps(rows)}).first()
+    pending_rows = [{"ticket": task.ticket, "events": format_events(task.events)} for task in tasks]
+    end_row = connection.execute(_TURN_OR_HAND_IN, {"rows": json.dumps(pending_rows)}).first()
     if end_row is None:
         insert_enciphered(connection, _with_payload(tasks))
     return end_row
@@ -223,8 +223,8 @@ def _parse_outcomes(outcome_rows: Iterable[Any]) -> Mapping[str, Outcome]:
 
 def format_events(events: Iterable[CommittedEvent]) -> str:
     """Events that are not sealed yet, as a row of `pending` keeps them."""
-    rows = [entry_row(Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events]
-    return json.dumps(rows, ensure_ascii=False)
+    event_rows = [entry_row(Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events]
+    return json.dumps(event_rows, ensure_ascii=False)
 
 
 def _parse_events(rows_json: str) -> tuple[CommittedEvent, ...]:
@@ -257,7 +257,7 @@ class Batch:
             "cleared": list(cleared_tickets),
             "states": json.dumps(state_records, ensure_ascii=False),
             "size": self.tail.size,
-            "tree": sealing.format_peaks(self.tail.peaks),
+            "tree": new_entries.format_peaks(self.tail.peaks),
             "folds": fold_names,
         }
         connection.execute(_WRITE_BATCH, statement_values)
@@ -309,7 +309,7 @@ def build_batch(
             sealed_entries = [entry for linked_task in linked_tasks for entry in linked_task.sealed_entries]
             entries_by_ticket = {linked_task.task.ticket: linked_task.entries for linked_task in linked_tasks}
             return Batch(
-                sealing.extend_tail(tail, sealed_entries),
+                new_entries.extend_tail(tail, sealed_entries),
                 {**refusal_by_ticket, **entries_by_ticket},
                 [entry.row for entry in sealed_entries],
                 _with_payload([linked_task.task for linked_task in linked_tasks]),
@@ -340,10 +340,13 @@ def _link_tasks(
     last_seq, last_hash, recorded_at = tail.size, tail.last_hash, tail.recorded_at
     for task in tasks:
         try:
-            erased_commitments = _erased_commitments(connection, task)
+            erased_commitments: tuple[str, ...] = ()
+            if task.erased_seqs:
+                check_named(task.events[0].event, task.erased_seqs)
+                erased_commitments = tuple(read_commitments(connection, task.erased_seqs).values())
             task_time = _task_time(task, recorded_at, now)
             drafts = [(draft_event(event.event), event.commitment) for event in task.events]
-            sealed_entries = sealing.link_events(last_seq, last_hash, drafts, task_time)
+            sealed_entries = new_entries.link_events(last_seq, last_hash, drafts, task_time)
         except BecalmError as error:
             refusal_by_ticket[task.ticket] = error
         else:
@@ -353,21 +356,13 @@ def _link_tasks(
     return linked_tasks
 
 
-def _erased_commitments(connection: Connection, task: AppendTask) -> tuple[str, ...]:
-    """The commitments of what a task erases."""
-    if not task.erased_seqs:
-        return ()
-    check_named(task.events[0].event, task.erased_seqs)
-    return tuple(read_commitments(connection, task.erased_seqs).values())
-
-
 def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetime) -> datetime:
     """When a task is recorded: at the time at which its last event occurred, where that is after `now`."""
     # The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE.
     latest_occurred_at = max(event.event.occurred_at for event in task.events)
-    if latest_occurred_at > now + sealing.CLOCK_TOLERANCE:
+    if latest_occurred_at > now + new_entries.CLOCK_TOLERANCE:
         raise EventError(
             f"An event occurred at {latest_occurred_at.isoformat()}, and it is only {now.isoformat()} by the "
             "clock that records. Record it when it has happened, or correct the clock."
         )
-    return max(sealing.recording_time(last_recorded_at, now), latest_occurred_at)
+    return max(new_entries.recording_time(last_recorded_at, now), latest_occurred_at)

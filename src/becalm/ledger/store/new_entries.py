@@ -83,10 +83,10 @@ def link_events(
     sealed_entries = []
     for draft, commitment in drafts:
         seq += 1
-        row = link_row(draft, seq, recorded_text, commitment, last_hash)
-        entry = Entry(seq, recorded_at, draft.event, commitment, last_hash, row[HASH])
-        sealed_entries.append(SealedEntry(entry, row))
-        last_hash = row[HASH]
+        event_row = link_row(draft, seq, recorded_text, commitment, last_hash)
+        entry = Entry(seq, recorded_at, draft.event, commitment, last_hash, event_row[HASH])
+        sealed_entries.append(SealedEntry(entry, event_row))
+        last_hash = event_row[HASH]
     return tuple(sealed_entries)
 
 

@@ -81,10 +81,12 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
     peaks, root_by_size, hash_by_size = NO_PEAKS, {0: root_of_peaks(NO_PEAKS).hex()}, {0: last_hash}
     proof_rows: list[StoredRow] = []
     commitments: dict[int, str] = {}
-    size: int | None = None
+    last_row_seq: int | None = None
     broken_row: StoredRow | None = None
     row_stream = iter(rows)
-    for chunk in _cut_chunks(row_stream, sorted({size for size in sizes if size > 0}, reverse=True)):
+    for chunk in _cut_chunks(
+        row_stream, sorted({last_row_seq for last_row_seq in sizes if last_row_seq > 0}, reverse=True)
+    ):
         sound_rows = chunk[: _count_sound(chunk, sound_size, last_hash)]
         if sound_rows:
             peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in sound_rows])
@@ -96,11 +98,13 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
         if len(sound_rows) < len(chunk):
             broken_row = chunk[len(sound_rows)]
             (last_row,) = deque(chain(chunk[len(sound_rows) :], row_stream), maxlen=1)
-            size = last_row[SEQ]
+            last_row_seq = last_row[SEQ]
             break
-    size = sound_size if size is None else size
+    last_row_seq = sound_size if last_row_seq is None else last_row_seq
     hashes = (root_by_size, hash_by_size)
-    return Walk(size, sound_size, last_hash, broken_row, loose_seq, *hashes, tuple(proof_rows), commitments)
+    return Walk(
+        last_row_seq, sound_size, last_hash, broken_row, loose_seq, *hashes, tuple(proof_rows), commitments
+    )
 
 
 def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Sequence[StoredRow]]:
@@ -139,8 +143,8 @@ def _hashed_arrays(chunk: Sequence[StoredRow]) -> Sequence[bytes | None]:
         arrays = _encode([(ENTRY_TAG, *row[:HASH]) for row in chunk]).encode()
     except (TypeError, ValueError):
         return [_hashed_array(row) for row in chunk]
-    parts = arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
-    return [ARRAY_START + array_bytes + b"]" for array_bytes in parts]
+    array_bodies = arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
+    return [ARRAY_START + array_bytes + b"]" for array_bytes in array_bodies]
 
 
 def _hashed_array(row: StoredRow) -> bytes | None:
@@ -239,7 +243,9 @@ def _diagnose_hash(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identi
         )
         first_seq = due_seq if is_copy else origin_seq
         return Finding("inserted", first_seq, f"Entry {first_seq} was put in: {origin_text}")
-    written_seq = _find_number(row, walk.size + SEARCH_REACH) if row[PREVIOUS] != walk.last_hash else None
+    # Under which number does this row hash to what it bears?
+    candidate_seqs = range(1, walk.size + SEARCH_REACH + 1) if row[PREVIOUS] != walk.last_hash else ()
+    written_seq = next((seq for seq in candidate_seqs if _own_hash((seq, *row[1:])) == row[HASH]), None)
     if written_seq is not None:
         return Finding(
             "moved",
@@ -259,11 +265,6 @@ def _find_link(row: StoredRow, rows: Iterable[StoredRow], identity: str) -> tupl
         if sound_row[HASH] == row[PREVIOUS]:
             origin_seq = sound_row[SEQ] + 1
     return origin_seq, False
-
-
-def _find_number(row: StoredRow, highest_number: int) -> int | None:
-    """Under which number does this row hash to what it bears?"""
-    return next((n for n in range(1, highest_number + 1) if _own_hash((n, *row[1:])) == row[HASH]), None)
 
 
 def _own_hash(row: StoredRow) -> str | None:
