@@ -7,52 +7,42 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.core.plan_inputs import (
-    Base,
-    Dosage,
-    Mode,
-    PatrolPlace,
-    PatrolPolicy,
-    PlanInputs,
-    Span,
-    TravelTable,
-    UnitShift,
-)
+from becalm.patrol.core import plan_inputs
 
 AREAS, PLACES, DAYS, ZONE = 12, 21, 14, "Europe/London"
 FIRST_DAY = date(2025, 6, 2)
 SIDE_M, CENTRES = 8_000.0, 5
-SPEED_KMH: dict[Mode, float] = {"vehicle": 22.0, "foot": 4.8}
-SETTING_OFF_MINUTES: dict[Mode, float] = {"vehicle": 2.0, "foot": 0.0}
+SPEED_KMH: dict[plan_inputs.Mode, float] = {"vehicle": 22.0, "foot": 4.8}
+SETTING_OFF_MINUTES: dict[plan_inputs.Mode, float] = {"vehicle": 2.0, "foot": 0.0}
 STAGGER_MINUTES = (0, 40, 20, 60)
 BURSTS_A_SHIFT = 8.5
-POLICY = PatrolPolicy(travel_weight=-0.06, far_minutes=25, feedback=0.035)  # as shipped
+POLICY = plan_inputs.PatrolPolicy(travel_weight=-0.06, far_minutes=25, feedback=0.035)  # as shipped
 
 
 def city(
     *,
     shifts_a_day: int,
     seed: int = 1,
-    policy: PatrolPolicy = POLICY,
+    policy: plan_inputs.PatrolPolicy = POLICY,
     staggered: bool = True,
     first_day: date = FIRST_DAY,
     areas: int = AREAS,
-) -> PlanInputs:
+) -> plan_inputs.PlanInputs:
     """A request for 14 days with so many unit-shifts a day in each area: 9 gives 1,512, 25 gives 4,200.
 
     The same seed gives the same places whatever the first day, so that one period can follow another.
     """
     rng = np.random.default_rng(seed)
-    places: list[PatrolPlace] = []
+    places: list[plan_inputs.PatrolPlace] = []
     bases, shifts = [], []
     for number in range(areas):
         area = f"area {number + 1:02}"
         corner = np.array([(number % 4) * SIDE_M, (number // 4) * SIDE_M]) + 500_000.0
         centres = corner + rng.uniform(800, SIDE_M - 800, (CENTRES, 2))
-        bases.append(Base(f"base {number + 1:02}", *(float(x) for x in centres[0])))
+        bases.append(plan_inputs.Base(f"base {number + 1:02}", *(float(x) for x in centres[0])))
         places += area_places(area, centres, rng, BURSTS_A_SHIFT * shifts_a_day)
         shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered, first_day)
-    return PlanInputs(
+    return plan_inputs.PlanInputs(
         places=tuple(places),
         shifts=tuple(shifts),
         bases=tuple(bases),
@@ -66,21 +56,21 @@ def city(
 
 def area_places(
     area: str, centres: np.ndarray, rng: np.random.Generator, visits_a_day: float
-) -> list[PatrolPlace]:
+) -> list[plan_inputs.PatrolPlace]:
     """The places of an area about its centres, dosed in the bands of the shipped policy by their harm."""
     at = centres[np.arange(PLACES) % CENTRES] + rng.normal(0, 350, (PLACES, 2))
     harm = rng.pareto(2.0, PLACES) + 0.3
     band = np.array([5.0] * 4 + [3.5] * 9 + [2.0] * 8)[np.argsort(np.argsort(-harm))]
     dose = band / band.sum() * visits_a_day
     return [
-        PatrolPlace(
+        plan_inputs.PatrolPlace(
             hotspot=f"{area} {j + 1:02}",
             area=area,
             easting_m=float(at[j, 0]),
             northing_m=float(at[j, 1]),
             radius_m=125.0,
             harm=float(harm[j]),
-            dosage=Dosage(float(dose[j]), float(dose[j]) * 15.0),
+            dosage=plan_inputs.Dosage(float(dose[j]), float(dose[j]) * 15.0),
             profile=week_profile(rng),
         )
         for j in range(PLACES)
@@ -96,7 +86,9 @@ def week_profile(rng: np.random.Generator) -> tuple[float, ...]:
     return tuple(float(x) for x in rate / rate.sum())
 
 
-def area_shifts(area: str, base: str, shifts_a_day: int, staggered: bool, first_day: date) -> list[UnitShift]:
+def area_shifts(
+    area: str, base: str, shifts_a_day: int, staggered: bool, first_day: date
+) -> list[plan_inputs.UnitShift]:
     """Early, late and night shifts of 8 hours; every fourth unit walks."""
     shifts = []
     for day in range(DAYS):
@@ -105,13 +97,17 @@ def area_shifts(area: str, base: str, shifts_a_day: int, staggered: bool, first_
             late = STAGGER_MINUTES[(number // 3) % len(STAGGER_MINUTES)] if staggered else 0
             start = datetime.combine(civil, time(6 + 8 * (number % 3)), ZoneInfo(ZONE)).astimezone(UTC)
             start += timedelta(minutes=late)
-            mode: Mode = "foot" if number % 4 == 3 else "vehicle"
-            hours = Span(start, start + timedelta(hours=8))
-            shifts.append(UnitShift(f"{area} unit {number + 1:02}", area, civil, hours, base, 2, mode))
+            mode: plan_inputs.Mode = "foot" if number % 4 == 3 else "vehicle"
+            hours = plan_inputs.Span(start, start + timedelta(hours=8))
+            shifts.append(
+                plan_inputs.UnitShift(f"{area} unit {number + 1:02}", area, civil, hours, base, 2, mode)
+            )
     return shifts
 
 
-def travel_table(places: list[PatrolPlace], bases: list[Base], mode: Mode) -> TravelTable:
+def travel_table(
+    places: list[plan_inputs.PatrolPlace], bases: list[plan_inputs.Base], mode: plan_inputs.Mode
+) -> plan_inputs.TravelTable:
     """Minutes at the 80th percentile by one mode, infinite between areas."""
     stops = [p.hotspot for p in places] + [b.base for b in bases]
     at = np.array([[p.easting_m, p.northing_m] for p in [*places, *bases]])
@@ -120,4 +116,4 @@ def travel_table(places: list[PatrolPlace], bases: list[Base], mode: Mode) -> Tr
     minutes = metres / (SPEED_KMH[mode] / 3.6) / 60 * 1.2 + SETTING_OFF_MINUTES[mode]
     minutes = np.where(area[:, None] == area[None, :], minutes, np.inf)
     np.fill_diagonal(minutes, 0.0)
-    return TravelTable(mode, tuple(stops), minutes, 0.8, "crow-fly")
+    return plan_inputs.TravelTable(mode, tuple(stops), minutes, 0.8, "crow-fly")

@@ -6,25 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from becalm.patrol.core.plan_inputs import (
-    Base,
-    Burst,
-    Dosage,
-    PatrolPlace,
-    PatrolPolicy,
-    PlanInputs,
-    Span,
-    TravelTable,
-    UnitShift,
-)
-from becalm.patrol.core.plan_result import (
-    PatrolPlan,
-    PlaceDosage,
-    Propensities,
-    RouteDistribution,
-    Shortfall,
-    UnitRoute,
-)
+from becalm.patrol.core import plan_inputs, plan_result
 from becalm.patrol.files.plan import PlanDocument
 
 DAY = date(2020, 5, 4)
@@ -33,11 +15,11 @@ WEEK = (1 / 168,) * 168
 FINE = ("market", "station")
 
 
-def span(minutes: int, length: int) -> Span:
-    return Span(DUSK + timedelta(minutes=minutes), DUSK + timedelta(minutes=minutes + length))
+def span(minutes: int, length: int) -> plan_inputs.Span:
+    return plan_inputs.Span(DUSK + timedelta(minutes=minutes), DUSK + timedelta(minutes=minutes + length))
 
 
-def place(hotspot: str, easting_m: float, visits: float, **more: object) -> PatrolPlace:
+def place(hotspot: str, easting_m: float, visits: float, **more: object) -> plan_inputs.PatrolPlace:
     fields = {
         "hotspot": hotspot,
         "area": "Old Town",
@@ -45,14 +27,14 @@ def place(hotspot: str, easting_m: float, visits: float, **more: object) -> Patr
         "northing_m": 180_000.0,
         "radius_m": 84.6,
         "harm": visits,
-        "dosage": Dosage(visits, visits * 15),
+        "dosage": plan_inputs.Dosage(visits, visits * 15),
         "profile": WEEK,
         "name": f"{hotspot.capitalize()} Square",
     }
-    return PatrolPlace(**{**fields, **more})  # type: ignore[arg-type]  # by hand
+    return plan_inputs.PatrolPlace(**{**fields, **more})  # type: ignore[arg-type]  # by hand
 
 
-def shift(unit: str, **more: object) -> UnitShift:
+def shift(unit: str, **more: object) -> plan_inputs.UnitShift:
     fields = {
         "unit": unit,
         "area": "Old Town",
@@ -63,20 +45,20 @@ def shift(unit: str, **more: object) -> UnitShift:
         "mode": "foot",
         "meal_minutes": 30,
     }
-    return UnitShift(**{**fields, **more})  # type: ignore[arg-type]  # by hand
+    return plan_inputs.UnitShift(**{**fields, **more})  # type: ignore[arg-type]  # by hand
 
 
-def request() -> PlanInputs:
+def request() -> plan_inputs.PlanInputs:
     minutes = np.array([[0.0, 6.5, 4.0], [6.5, 0.0, 5.25], [4.0, 5.25, 0.0]])
-    return PlanInputs(
+    return plan_inputs.PlanInputs(
         places=(
             place("market", 530_000.0, 2.0, blackouts=(span(180, 30),)),
             place("station", 530_400.0, 1.0),
         ),
         shifts=(shift("Team 1"), shift("Team 2", meal_window=span(90, 60))),
-        bases=(Base("House", 530_200.0, 180_100.0),),
-        travel={"foot": TravelTable("foot", (*FINE, "House"), minutes, 0.8, "crow-fly")},
-        policy=PatrolPolicy(),
+        bases=(plan_inputs.Base("House", 530_200.0, 180_100.0),),
+        travel={"foot": plan_inputs.TravelTable("foot", (*FINE, "House"), minutes, 0.8, "crow-fly")},
+        policy=plan_inputs.PatrolPolicy(),
         first_day=DAY,
         days=1,
         zone="Europe/London",
@@ -86,19 +68,23 @@ def request() -> PlanInputs:
 
 
 BURSTS = (
-    Burst("Team 1", "market", span(10, 15)),
-    Burst("Team 2", "station", span(20, 10)),
-    Burst("Team 1", "station", span(60, 20)),
-    Burst("Team 2", "market", span(150, 15)),
+    plan_inputs.Burst("Team 1", "market", span(10, 15)),
+    plan_inputs.Burst("Team 2", "station", span(20, 10)),
+    plan_inputs.Burst("Team 1", "station", span(60, 20)),
+    plan_inputs.Burst("Team 2", "market", span(150, 15)),
 )
 
 
-def plan() -> PatrolPlan:
+def plan() -> plan_result.PatrolPlan:
     routes = (
-        UnitRoute("Team 1", "Old Town", DAY, (BURSTS[0], BURSTS[2]), span(100, 30), 15.75, 20.25, 22.5),
-        UnitRoute("Team 2", "Old Town", DAY, (BURSTS[1], BURSTS[3]), span(95, 30), 15.75, 19.5, 18.0),
+        plan_result.UnitRoute(
+            "Team 1", "Old Town", DAY, (BURSTS[0], BURSTS[2]), span(100, 30), 15.75, 20.25, 22.5
+        ),
+        plan_result.UnitRoute(
+            "Team 2", "Old Town", DAY, (BURSTS[1], BURSTS[3]), span(95, 30), 15.75, 19.5, 18.0
+        ),
     )
-    distribution = RouteDistribution(
+    distribution = plan_result.RouteDistribution(
         FINE,
         ((0,) * 168, (-512,) * 168),
         ((0, 10, -3), (1, 2, 3)),
@@ -107,18 +93,22 @@ def plan() -> PatrolPlan:
         (30_500, 20_750),
     )
     dosage = (
-        PlaceDosage("market", 2.25, 2.2, 2, 30.0, 30.5, 30, 0.9),
-        PlaceDosage("station", 1.0, 1.4, 2, 15.0, 20.75, 30, 0.8),
+        plan_result.PlaceDosage("market", 2.25, 2.2, 2, 30.0, 30.5, 30, 0.9),
+        plan_result.PlaceDosage("station", 1.0, 1.4, 2, 15.0, 20.75, 30, 0.8),
     )
     start = np.zeros((2, 16))
     start[0, 0], start[1, 1] = 0.2, 0.125
-    return PatrolPlan(
+    return plan_result.PatrolPlan(
         bursts=BURSTS,
         routes=routes,
         distribution=distribution,
         dosage=dosage,
-        propensities=Propensities(FINE, DUSK, start),
-        shortfalls=(Shortfall("market", 2.25, 2.2, "too few minutes", "one more unit from 18:00 to 22:00"),),
+        propensities=plan_result.Propensities(FINE, DUSK, start),
+        shortfalls=(
+            plan_result.Shortfall(
+                "market", 2.25, 2.2, "too few minutes", "one more unit from 18:00 to 22:00"
+            ),
+        ),
         bits=39.75,
         bound_bits=42.0,
         travel_share=0.0656,

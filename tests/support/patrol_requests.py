@@ -10,17 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.core.plan_inputs import (
-    Base,
-    Dosage,
-    Mode,
-    PatrolPlace,
-    PatrolPolicy,
-    PlanInputs,
-    Span,
-    TravelTable,
-    UnitShift,
-)
+from becalm.patrol.core import plan_inputs
 from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
 
 KEY = bytes(range(32))
@@ -29,39 +19,49 @@ ZONE = ZoneInfo("Europe/London")
 FLAT = (1.0 / 168,) * 168
 
 
-def place(name: str, at_m: float, *, visits: float = 2.0, area: str = "north", **more: object) -> PatrolPlace:
+def place(
+    name: str, at_m: float, *, visits: float = 2.0, area: str = "north", **more: object
+) -> plan_inputs.PatrolPlace:
     facts = {"hotspot": name, "area": area, "easting_m": at_m, "northing_m": 0.0, "radius_m": 100.0}
-    dosage = Dosage(visits, 15.0 * visits)
+    dosage = plan_inputs.Dosage(visits, 15.0 * visits)
     fields = {**facts, "harm": 1.0, "dosage": dosage, "profile": FLAT, **more}
-    return PatrolPlace(**fields)  # type: ignore[arg-type]  # a place drawn for a test
+    return plan_inputs.PatrolPlace(**fields)  # type: ignore[arg-type]  # a place drawn for a test
 
 
-def shift(unit: str, *, hour: int = 8, hours: float = 8.0, day: date = DAY, **more: object) -> UnitShift:
+def shift(
+    unit: str, *, hour: int = 8, hours: float = 8.0, day: date = DAY, **more: object
+) -> plan_inputs.UnitShift:
     start = datetime.combine(day, time(hour), ZONE).astimezone(UTC)
     defaults = {"area": "north", "base": "station", "crew": 2, "mode": "vehicle", "meal_minutes": 45}
-    fields = {"hours": Span(start, start + timedelta(hours=hours)), **defaults, **more}
-    return UnitShift(unit=unit, day=day, **fields)  # type: ignore[arg-type]  # a shift drawn for a test
+    fields = {"hours": plan_inputs.Span(start, start + timedelta(hours=hours)), **defaults, **more}
+    return plan_inputs.UnitShift(unit=unit, day=day, **fields)  # type: ignore[arg-type]  # a shift drawn for a test
 
 
 def request(
-    places: list[PatrolPlace], shifts: list[UnitShift], *, days: int = 1, **more: object
-) -> PlanInputs:
+    places: list[plan_inputs.PatrolPlace],
+    shifts: list[plan_inputs.UnitShift],
+    *,
+    days: int = 1,
+    **more: object,
+) -> plan_inputs.PlanInputs:
     """A request whose ways run along one street at 400 metres a minute; feet take five times as long."""
-    base = Base("station", 0.0, 0.0)
-    policy = more.pop("policy", PatrolPolicy())
+    base = plan_inputs.Base("station", 0.0, 0.0)
+    policy = more.pop("policy", plan_inputs.PatrolPolicy())
     settings = {"first_day": shifts[0].day if shifts else DAY, "days": days, "zone": ZONE.key, **more}
     travel = {mode: street(places, base, slowness) for mode, slowness in (("vehicle", 1.0), ("foot", 5.0))}
-    return PlanInputs(tuple(places), tuple(shifts), (base,), travel, policy, **settings)  # type: ignore[arg-type]
+    return plan_inputs.PlanInputs(tuple(places), tuple(shifts), (base,), travel, policy, **settings)  # type: ignore[arg-type]
 
 
-def street(places: list[PatrolPlace], base: Base, slowness: float) -> TravelTable:
+def street(
+    places: list[plan_inputs.PatrolPlace], base: plan_inputs.Base, slowness: float
+) -> plan_inputs.TravelTable:
     at = np.array([*(p.easting_m for p in places), base.easting_m])
     minutes = np.abs(at[:, None] - at[None, :]) / 400.0 * slowness
-    mode: Mode = "vehicle" if slowness == 1.0 else "foot"
-    return TravelTable(mode, (*(p.hotspot for p in places), base.base), minutes, 0.8, "crow-fly")
+    mode: plan_inputs.Mode = "vehicle" if slowness == 1.0 else "foot"
+    return plan_inputs.TravelTable(mode, (*(p.hotspot for p in places), base.base), minutes, 0.8, "crow-fly")
 
 
-def broken_rules(inputs: PlanInputs, plan: PatrolPlan) -> list[str]:
+def broken_rules(inputs: plan_inputs.PlanInputs, plan: PatrolPlan) -> list[str]:
     """Every hard rule that a plan breaks, in words; written without a look at the planner."""
     broken = [fault for route in plan.routes for fault in _tour_faults(inputs, route)]
     broken += list(_meetings(inputs, plan))
@@ -76,7 +76,7 @@ def broken_rules(inputs: PlanInputs, plan: PatrolPlan) -> list[str]:
     return broken
 
 
-def overlap(one: Span, other: Span) -> bool:
+def overlap(one: plan_inputs.Span, other: plan_inputs.Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
@@ -89,7 +89,7 @@ class Stay:
     end: datetime
 
 
-def _tour_faults(inputs: PlanInputs, route: UnitRoute) -> Iterator[str]:
+def _tour_faults(inputs: plan_inputs.PlanInputs, route: UnitRoute) -> Iterator[str]:
     shift_of_route = next(s for s in inputs.shifts if s.unit == route.unit and s.day == route.day)
     table, settle = inputs.travel[shift_of_route.mode], inputs.policy.settle_minutes
     stays = [Stay(shift_of_route.base, shift_of_route.hours.start, shift_of_route.hours.start)]
@@ -97,7 +97,9 @@ def _tour_faults(inputs: PlanInputs, route: UnitRoute) -> Iterator[str]:
     for one, other in pairwise(stays):
         way = float(table.minutes[table.stops.index(one.stop), table.stops.index(other.stop)])
         meal = (
-            route.meal and overlap(Span(one.end, other.start), route.meal) if other.start > one.end else None
+            route.meal and overlap(plan_inputs.Span(one.end, other.start), route.meal)
+            if other.start > one.end
+            else None
         )
         needed = timedelta(minutes=way + settle + (shift_of_route.meal_minutes if meal else 0))
         if other.start - one.end < needed - timedelta(seconds=1):
@@ -112,11 +114,11 @@ def _tour_faults(inputs: PlanInputs, route: UnitRoute) -> Iterator[str]:
             yield f"{burst} is of no length that the policy knows"
 
 
-def _meal_faults(shift_of_route: UnitShift, route: UnitRoute) -> Iterator[str]:
+def _meal_faults(shift_of_route: plan_inputs.UnitShift, route: UnitRoute) -> Iterator[str]:
     if not shift_of_route.meal_minutes:
         return
     quarter = (shift_of_route.hours.end - shift_of_route.hours.start) / 4
-    window = shift_of_route.meal_window or Span(
+    window = shift_of_route.meal_window or plan_inputs.Span(
         shift_of_route.hours.start + quarter, shift_of_route.hours.end - quarter
     )
     if route.meal is None or route.meal.minutes != shift_of_route.meal_minutes:
@@ -127,7 +129,7 @@ def _meal_faults(shift_of_route: UnitShift, route: UnitRoute) -> Iterator[str]:
         yield f"{route.unit} eats on a burst"
 
 
-def _meetings(inputs: PlanInputs, plan: PatrolPlan) -> Iterator[str]:
+def _meetings(inputs: plan_inputs.PlanInputs, plan: PatrolPlan) -> Iterator[str]:
     pairs = {s.unit: s.pair for s in inputs.shifts}
     for spot in inputs.places:
         bursts_here = [b for b in plan.bursts if b.hotspot == spot.hotspot]

@@ -11,13 +11,7 @@ import typer
 
 from becalm.console.command import Session
 from becalm.patrol.cli.plan import say_first_use
-from becalm.patrol.core.request import (
-    CheckRequest,
-    ForecastRequest,
-    NextRequest,
-    PriceRequest,
-    SheetRequest,
-)
+from becalm.patrol.core import request as requests
 from becalm.terms import PlanError
 
 if TYPE_CHECKING:
@@ -37,7 +31,7 @@ PRICE_COLUMNS = (
 )
 
 
-def check(session: Session, request: CheckRequest) -> None:
+def check(session: Session, request: requests.CheckRequest) -> None:
     """Judge a written plan by itself: every rule that it breaks is named, and the exit code is 12."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import check_plan
@@ -74,7 +68,7 @@ def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
         yield f"and {len(violations) - MOST_VIOLATIONS:,} more: --format json has them all"
 
 
-def next_(session: Session, request: NextRequest) -> None:
+def next_(session: Session, request: requests.NextRequest) -> None:
     """Tell a unit its next one or two bursts, and nothing further ahead."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import next_bursts
@@ -114,7 +108,7 @@ def _next_lines(answer: NextBursts) -> Iterator[str]:
     yield "Be seen, on foot, for the whole time. The rest stays sealed; ask again after that."
 
 
-def sheet(session: Session, request: SheetRequest) -> None:
+def sheet(session: Session, request: requests.SheetRequest) -> None:
     """Write sheets to print and calendars (.ics) for the units of one day: two bursts each."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import write_sheets
@@ -132,7 +126,7 @@ def _sheet_lines(sheets: SheetFolder) -> Iterator[str]:
     yield f"Print {sheets.folder / 'sheets.html'}: one unit a page."
 
 
-def forecast(session: Session, request: ForecastRequest) -> None:
+def forecast(session: Session, request: requests.ForecastRequest) -> None:
     """Show what each area and place will get, with intervals, and which targets cannot be met and why."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import forecast_plan
@@ -209,7 +203,7 @@ def _area_table(areas: tuple[AreaForecast, ...]) -> Table:
     return table(columns, areas)
 
 
-def price(session: Session, request: PriceRequest) -> None:
+def price(session: Session, request: requests.PriceRequest) -> None:
     """Show what a plan of one area would be like under other rules: a hard gap, quotas, dearer travel."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import price_rules

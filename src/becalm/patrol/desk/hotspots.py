@@ -9,14 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from becalm.desk import Desk
+from becalm.find.desk import override
 from becalm.find.desk.hotspots import HotspotAnswer, HotspotRequest, RecordOptions, find_hotspots
-from becalm.find.desk.override import (
-    active_entries,
-    decision_in_words,
-    override_lines,
-    override_pins,
-    read_overrides,
-)
 from becalm.formats.durable_files import sha256_of
 from becalm.formats.json_text import data_digest
 from becalm.patrol.core.owed_dosage import ListedPlace, places_from_list
@@ -56,7 +50,7 @@ def load_hotspots(
     """
     if hotspot_list is not None:
         return _from_list(desk, hotspot_list)
-    override_entries = active_entries(desk) if overrides is None else overrides
+    override_entries = override.active_entries(desk) if overrides is None else overrides
     if request.hotspots is not None:
         return _from_file(desk, Path(request.hotspots), override_entries)
     return _from_list(desk, list_hotspots(desk, request, seed=seed, overrides=override_entries))
@@ -66,7 +60,7 @@ def list_hotspots(
     desk: Desk, request: InputsRequest, *, seed: int | None = None, overrides: tuple[int, ...] | None = None
 ) -> HotspotAnswer:
     """The list that a plan or a trial is made for: it keeps the overrides in the ledger."""
-    override_entries = active_entries(desk) if overrides is None else overrides
+    override_entries = override.active_entries(desk) if overrides is None else overrides
     find_request = HotspotRequest(
         records=RecordOptions(target=request.target), count=request.count, seed=seed
     )
@@ -112,10 +106,10 @@ def _join(entries: Sequence[int]) -> str:
 
 def _from_list(desk: Desk, hotspot_list: HotspotAnswer) -> PatrolHotspots:
     hotspots, list_run = hotspot_list.hotspots, hotspot_list.run
-    decisions = read_overrides(desk, cast("Sequence[int]", list_run.parameters.get("overrides", ())))
+    decisions = override.read_overrides(desk, cast("Sequence[int]", list_run.parameters.get("overrides", ())))
     notes = (
         *(f"Hotspots: {warning}" for warning in hotspots.warnings),
-        *override_lines(hotspots.selection, hotspots.places),
+        *override.override_lines(hotspots.selection, hotspots.places),
     )
     sources = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
     pin_hashes = _override_sources(desk, decisions)
@@ -124,7 +118,10 @@ def _from_list(desk: Desk, hotspot_list: HotspotAnswer) -> PatrolHotspots:
 
 def _from_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> PatrolHotspots:
     """A file is taken as it is, but for places that an override leaves out."""
-    places, decisions = read_hotspots(file, crs=desk.workspace.city.crs), read_overrides(desk, entries)
+    places, decisions = (
+        read_hotspots(file, crs=desk.workspace.city.crs),
+        override.read_overrides(desk, entries),
+    )
     place_ids = {place.hotspot for place in places}
     excluded_ids = {decision.place_id for decision in decisions if not decision.include}
     return PatrolHotspots(
@@ -136,7 +133,7 @@ def _from_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> PatrolHotspo
 
 
 def _describe_decision(decision: PlaceDecision, is_in_file: bool) -> str:
-    text = decision_in_words(decision)
+    text = override.decision_in_words(decision)
     if is_in_file:
         effect = (
             "it stands in the file of hotspots" if decision.include else "taken out of the file's hotspots"
@@ -148,5 +145,7 @@ def _describe_decision(decision: PlaceDecision, is_in_file: bool) -> str:
 
 
 def _override_sources(desk: Desk, decisions: Sequence[PlaceDecision]) -> dict[str, str]:
-    pin_hashes = override_pins(desk, [decision.entry for decision in decisions if decision.entry is not None])
+    pin_hashes = override.override_pins(
+        desk, [decision.entry for decision in decisions if decision.entry is not None]
+    )
     return {f"{OVERRIDE_SOURCE}{key.rpartition(' ')[2]}": sha256 for key, sha256 in pin_hashes.items()}

@@ -15,6 +15,7 @@ from pathlib import Path
 from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.formats.durable_files import sha256_of
+from becalm.patrol.core import travel as travel_core
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.owed_dosage import dose_places, select_places
 from becalm.patrol.core.plan_inputs import (
@@ -32,15 +33,6 @@ from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import InputsRequest, TravelRequest
 from becalm.patrol.core.roster import Roster, expand_shifts, find_changed_nights, select_working_shifts
 from becalm.patrol.core.seal import SeedHistory
-from becalm.patrol.core.travel import (
-    Stops,
-    build_street_table,
-    check_reach,
-    find_broken_triangles,
-    locate_stops,
-    round_up_travel,
-    straight_line_table,
-)
 from becalm.patrol.core.trial import select_arms
 from becalm.patrol.desk.hotspots import PatrolHotspots, describe_arm_conflicts, load_hotspots
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
@@ -315,7 +307,7 @@ def load_travel(
     and why; or every pair of a given table that is longer than a way over another stop.
     """
     used_modes = sorted({shift.mode for shift in shifts})
-    point_of_stop = locate_stops(places, bases)
+    point_of_stop = travel_core.locate_stops(places, bases)
     streets_path = find_streets(workspace, request.streets)
     if request.travel is not None:
         travel, faults = _travel_by_table(request, point_of_stop, used_modes, book), tuple[Fault, ...]()
@@ -323,7 +315,7 @@ def load_travel(
         travel, faults = _travel_over_streets(workspace, streets_path, point_of_stop, used_modes, book)
     else:
         travel, faults = _travel_by_straight_lines(point_of_stop, used_modes, book), ()
-    check_reach(places, shifts, travel.tables, book.planner, faults)
+    travel_core.check_reach(places, shifts, travel.tables, book.planner, faults)
     return travel
 
 
@@ -333,34 +325,40 @@ def find_streets(workspace: Workspace, file_name: str | None) -> Path | None:
     return Path(file_name) if file_name else next((path for path in own_paths if path.is_file()), None)
 
 
-def _travel_by_straight_lines(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> TravelTimes:
-    tables = [straight_line_table(stops, mode, book.paces[mode], quantile=book.quantile) for mode in modes]
+def _travel_by_straight_lines(
+    stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
+) -> TravelTimes:
+    tables = [
+        travel_core.straight_line_table(stops, mode, book.paces[mode], quantile=book.quantile)
+        for mode in modes
+    ]
     note = (
         f"Travel as the crow flies ({_speeds(modes, book)}, with its detour): rivers and railways are not "
         "seen. A street network shows them."
     )
-    return TravelTimes(round_up_travel(tables), {"streets": "none: as the crow flies"}, (note,))
+    return TravelTimes(travel_core.round_up_travel(tables), {"streets": "none: as the crow flies"}, (note,))
 
 
 def _travel_over_streets(
-    workspace: Workspace, path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook
+    workspace: Workspace, path: Path, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> tuple[TravelTimes, tuple[Fault, ...]]:
     network = read_streets(path, crs=workspace.city.crs)
     street_tables = [
-        build_street_table(network, stops, mode, book.paces[mode], quantile=book.quantile) for mode in modes
+        travel_core.build_street_table(network, stops, mode, book.paces[mode], quantile=book.quantile)
+        for mode in modes
     ]
     note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
-    tables = round_up_travel([street_table.table for street_table in street_tables])
+    tables = travel_core.round_up_travel([street_table.table for street_table in street_tables])
     faults = tuple(fault for street_table in street_tables for fault in street_table.out_of_reach)
     return TravelTimes(tables, {"streets": sha256_of(path)}, (note,)), faults
 
 
 def _travel_by_table(
-    request: TravelRequest, stops: Stops, modes: Sequence[Mode], book: PolicyBook
+    request: TravelRequest, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> TravelTimes:
     path = Path(request.travel or "")
     tables = read_travel(path, tuple(stops), modes, quantile=book.quantile)
-    faults = tuple(fault for table in tables.values() for fault in find_broken_triangles(table))
+    faults = tuple(fault for table in tables.values() for fault in travel_core.find_broken_triangles(table))
     if faults and not request.close_triangles:
         raise PlanError(
             f"{path.name}: ways are longer than ways over another stop; nothing was planned. "
@@ -369,7 +367,7 @@ def _travel_by_table(
         )
     shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in faults)
     notes = (f"Travel by {path.name}, as given.", *shortened_notes)
-    return TravelTimes(round_up_travel(tables.values()), {"travel": sha256_of(path)}, notes)
+    return TravelTimes(travel_core.round_up_travel(tables.values()), {"travel": sha256_of(path)}, notes)
 
 
 def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:

@@ -16,15 +16,8 @@ from becalm.patrol.core.plan import fit_distribution
 from becalm.patrol.core.plan_result import check_same_distribution
 from becalm.patrol.core.request import ReplayRequest, RevealRequest
 from becalm.patrol.core.seal import SeedHistory, compute_commitment, derive_sampling_key
+from becalm.patrol.desk import seed
 from becalm.patrol.desk.replan import redraw_plan
-from becalm.patrol.desk.seed import (
-    PROGRAM,
-    PURPOSE,
-    audit_patrol,
-    find_seed_history,
-    open_sealed,
-    sealed_box,
-)
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan_files import PROPENSITIES_NAME, plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
@@ -56,13 +49,13 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
 
     Raises PlanError before its time, unless an auditor and a second person agree and give the reason.
     """
-    history = find_seed_history(desk, _read_commitment(read_plan(Path(request.plan)), request.plan))
+    history = seed.find_seed_history(desk, _read_commitment(read_plan(Path(request.plan)), request.plan))
     if history.revealed_seq is not None:
         return SeedReveal(history, history.revealed_seq, was_open=True)
     if history.reveal_after is not None and desk.now() < history.reveal_after:
         _check_two_agree(desk, history.reveal_after, request)
-    open_sealed(desk, history)  # that the seed is the one that was committed to
-    sealed_key = sealed_box(desk).key(history.commitment)
+    seed.open_sealed(desk, history)  # that the seed is the one that was committed to
+    sealed_key = seed.sealed_box(desk).key(history.commitment)
     facts: dict[str, Fact] = {
         "commitment": history.commitment,
         "seed": sealed_key.seed.hex(),
@@ -74,8 +67,8 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
         "second": request.second.strip(),
     }
     facts |= {name: value for name, value in optional_facts.items() if value}
-    entry = record_event(desk, "patrol_seed_revealed", purpose=PURPOSE, facts=facts)
-    return SeedReveal(find_seed_history(desk, history.commitment), entry.seq, was_open=False)
+    entry = record_event(desk, "patrol_seed_revealed", purpose=seed.PURPOSE, facts=facts)
+    return SeedReveal(seed.find_seed_history(desk, history.commitment), entry.seq, was_open=False)
 
 
 def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
@@ -87,7 +80,7 @@ def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
     path = Path(request.plan)
     plan = read_plan(path)
     folder = path if path.is_dir() else path.parent
-    history = find_seed_history(desk, _read_commitment(plan, request.plan))
+    history = seed.find_seed_history(desk, _read_commitment(plan, request.plan))
     key = _opened_key(plan, history)
     _check_used_once(desk, history)
     check_same_distribution(fit_distribution(plan.inputs), plan.distribution)
@@ -101,8 +94,8 @@ def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
 
 def redraw_sealed(desk: Desk, plan: PlanDocument) -> PlanDocument:
     """Draw this plan again from the seed that lies sealed in this workspace."""
-    history = find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
-    return redraw_plan(plan, open_sealed(desk, history).key)[0]
+    history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
+    return redraw_plan(plan, seed.open_sealed(desk, history).key)[0]
 
 
 def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
@@ -112,9 +105,9 @@ def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
             f"The seed {history.commitment[:12]} lies sealed; a plan can be drawn again when it is open."
             f"{after} Open it with `becalm patrol reveal`."
         )
-    if plan.version != PROGRAM:
+    if plan.version != seed.PROGRAM:
         raise ReplayError(
-            f"The plan was drawn by {plan.version}, and this is {PROGRAM}: it may draw in another way. "
+            f"The plan was drawn by {plan.version}, and this is {seed.PROGRAM}: it may draw in another way. "
             f"Install {plan.version} to draw it again."
         )
     inputs_sha256 = sha256_of_inputs(inputs_object(plan.inputs, plan.distribution, crs=plan.crs))
@@ -131,7 +124,7 @@ def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
 def _check_used_once(desk: Desk, history: SeedHistory) -> None:
     reuses = [
         reuse
-        for reuse in audit_patrol(desk).histories
+        for reuse in seed.audit_patrol(desk).histories
         if reuse.seed_mark == history.seed_mark and reuse.seq != history.seq
     ]
     if reuses:

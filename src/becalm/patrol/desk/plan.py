@@ -17,19 +17,9 @@ from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_result import Propensities, RouteDistribution
 from becalm.patrol.core.request import CommitRequest, InputsRequest, PlanRequest
 from becalm.patrol.core.seal import SeedHistory
+from becalm.patrol.desk import seed
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.inputs import PatrolInputs, PinnedChoices, load_inputs
-from becalm.patrol.desk.seed import (
-    PROGRAM,
-    PURPOSE,
-    SealedSeed,
-    SeedPeriod,
-    find_active_seed,
-    open_sealed,
-    read_share,
-    seal_seed,
-    sealed_box,
-)
 from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.sealed_box import INPUTS
@@ -71,7 +61,7 @@ def commit_patrol(desk: Desk, request: CommitRequest) -> SeedCommitment:
     inputs = load_inputs(desk, request.inputs, arms=request.arms)
     with desk.progress("commit", total=_area_count(inputs), unit="areas") as advance:
         inputs_sha256 = _hash_inputs(inputs, fit_distribution(inputs.plan_inputs, advance=advance))
-    history = seal_seed(desk, _seed_period(request.inputs), request.seal, inputs_sha256=inputs_sha256)
+    history = seed.seal_seed(desk, _seed_period(request.inputs), request.seal, inputs_sha256=inputs_sha256)
     _keep_choices(desk, history, request, inputs)
     return SeedCommitment(history, inputs, inputs_sha256)
 
@@ -94,8 +84,8 @@ def plan_patrol(
     """
     folder = Path(request.out) if request.out else default_folder(desk, request.inputs.first_day)
     check_folder_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)
-    share, period = read_share(request.overseer_share), _seed_period(request.inputs)
-    active_seed = None if request.seal.again.strip() else find_active_seed(desk, period)
+    share, period = seed.read_share(request.overseer_share), _seed_period(request.inputs)
+    active_seed = None if request.seal.again.strip() else seed.find_active_seed(desk, period)
     pins = _pinned_choices(desk, active_seed)
     inputs = load_inputs(desk, request.inputs, arms=request.arms, hotspot_list=hotspot_list, pins=pins)
     on_capacity(inputs)
@@ -103,7 +93,7 @@ def plan_patrol(
         # Fitted before a seed is sealed: whatever forbids a plan is found here, and leaves no seed behind.
         distribution = fit_distribution(inputs.plan_inputs, advance=advance)
         history = _commit(desk, request, inputs, distribution, active_seed, share)
-        sealed_seed = open_sealed(desk, history, share=share)
+        sealed_seed = seed.open_sealed(desk, history, share=share)
         plan, propensities = _draw_plan(inputs, distribution, sealed_seed, advance)
     plan_texts = plan_files(plan, propensities)
     is_reissue = _record_plan(desk, sealed_seed, plan, plan_texts)
@@ -135,8 +125,8 @@ def _area_count(inputs: PatrolInputs) -> int:
     return len({place.area for place in inputs.plan_inputs.places})
 
 
-def _seed_period(request: InputsRequest) -> SeedPeriod:
-    return SeedPeriod(request.first_day, request.days, request.area)
+def _seed_period(request: InputsRequest) -> seed.SeedPeriod:
+    return seed.SeedPeriod(request.first_day, request.days, request.area)
 
 
 def _commit(
@@ -150,7 +140,7 @@ def _commit(
     """The seed that was sealed for these inputs already, else one that is sealed now."""
     inputs_sha256, period = _hash_inputs(inputs, distribution), _seed_period(request.inputs)
     if active_seed is None:
-        history = seal_seed(desk, period, request.seal, inputs_sha256=inputs_sha256, share=share)
+        history = seed.seal_seed(desk, period, request.seal, inputs_sha256=inputs_sha256, share=share)
         _keep_choices(desk, history, request, inputs)
         return history
     if active_seed.inputs_sha256 != inputs_sha256:
@@ -167,7 +157,7 @@ def _hash_inputs(inputs: PatrolInputs, distribution: RouteDistribution) -> str:
 
 
 def _draw_plan(
-    inputs: PatrolInputs, distribution: RouteDistribution, sealed_seed: SealedSeed, advance: Advance
+    inputs: PatrolInputs, distribution: RouteDistribution, sealed_seed: seed.SealedSeed, advance: Advance
 ) -> tuple[PlanDocument, Propensities]:
     plan = plan_bursts(
         inputs.plan_inputs, key=sealed_seed.key, distribution=distribution, bound=True, advance=advance
@@ -176,7 +166,7 @@ def _draw_plan(
     document = PlanDocument.of(
         plan,
         inputs.plan_inputs,
-        version=PROGRAM,
+        version=seed.PROGRAM,
         crs=inputs.crs,
         commitment={
             "commitment": history.commitment,
@@ -194,10 +184,10 @@ def _draw_plan(
 
 
 def _record_plan(
-    desk: Desk, sealed_seed: SealedSeed, plan: PlanDocument, files: Mapping[str, str | bytes]
+    desk: Desk, sealed_seed: seed.SealedSeed, plan: PlanDocument, files: Mapping[str, str | bytes]
 ) -> bool:
     """Keep the plan sealed and record it; True where this very plan was recorded before."""
-    history, box = sealed_seed.history, sealed_box(desk)
+    history, box = sealed_seed.history, seed.sealed_box(desk)
     plan_sha256 = sha256_of_text(files["plan.json"])
     first_plan = next((record for record in history.plans if record.replan == 0), None)
     if first_plan and first_plan.plan_sha256 != plan_sha256:
@@ -223,7 +213,7 @@ def _record_plan(
     }
     optional_facts = {"area": history.area, "share_sha256": sealed_seed.share_sha256}
     plan_facts |= {name: value for name, value in optional_facts.items() if value}
-    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=plan_facts)
+    record_event(desk, "bursts_planned", purpose=seed.PURPOSE, facts=plan_facts)
     return False
 
 
@@ -233,21 +223,21 @@ def _keep_choices(
     """Keep beside the seed what was asked for, and what was chosen with it."""
     overrides = " ".join((OVERRIDES, *map(str, inputs.overrides)))
     choices_json = "\n".join((str(inputs.find_seed), overrides, *inputs.earlier_plans)) + "\n"
-    box = sealed_box(desk)
+    box = seed.sealed_box(desk)
     box.keep(history.commitment, INPUTS, choices_json)
     box.keep(history.commitment, REQUEST, json_text(request_values(request)))
 
 
 def _pinned_choices(desk: Desk, history: SeedHistory | None) -> PinnedChoices:
     """What was kept beside this seed; nothing where none was sealed yet."""
-    choices_text = sealed_box(desk).text(history.commitment, INPUTS) if history else None
+    choices_text = seed.sealed_box(desk).text(history.commitment, INPUTS) if history else None
     if not choices_text:
         return PinnedChoices()
-    seed, *lines = choices_text.splitlines()
+    find_seed, *lines = choices_text.splitlines()
     overrides = tuple(
         int(entry)
         for plan_line in lines
         if plan_line.startswith(OVERRIDES)
         for entry in plan_line.split()[1:]
     )
-    return PinnedChoices(int(seed), overrides, tuple(x for x in lines if not x.startswith(OVERRIDES)))
+    return PinnedChoices(int(find_seed), overrides, tuple(x for x in lines if not x.startswith(OVERRIDES)))

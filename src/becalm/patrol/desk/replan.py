@@ -10,18 +10,10 @@ from typing import Any
 
 from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
+from becalm.patrol.core import replan as replan_core
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.plan_result import Propensities, UnitRoute, tally_bursts
-from becalm.patrol.core.replan import (
-    ReplanMoment,
-    ReplanStep,
-    UnitState,
-    find_shift,
-    find_unit_state,
-    replan_bursts,
-    update_propensities,
-)
 from becalm.patrol.core.request import ReplanRequest
 from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.desk.finished_plan import read_instant
@@ -86,7 +78,7 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
     """The plan with the tours that this note names drawn anew: the same note and key give the same plan."""
     replan_step = _replan_step(plan, note, key)
-    new_routes = replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
+    new_routes = replan_core.replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
     route_of_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
     routes = tuple(route_of_tour.get((route.unit, route.day), route) for route in plan.routes)
     bursts = (burst for route in routes for burst in route.bursts)
@@ -118,19 +110,21 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
     for note in plan.commitment["replans"]:
         steps.append(_replan_step(document, note, key))
         document = apply_replan(document, note, key)
-    propensities = update_propensities(plan.inputs, plan.distribution, key, first_plan.propensities, steps)
+    propensities = replan_core.update_propensities(
+        plan.inputs, plan.distribution, key, first_plan.propensities, steps
+    )
     return document, propensities
 
 
-def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> ReplanStep:
+def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> replan_core.ReplanStep:
     at = datetime.fromisoformat(note["at"])
-    moment = ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
-    return ReplanStep(moment, tuple(_read_state(state) for state in note["states"]))
+    moment = replan_core.ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
+    return replan_core.ReplanStep(moment, tuple(_read_state(state) for state in note["states"]))
 
 
 def _unit_states(
     plan: PlanDocument, request: ReplanRequest, at: datetime, free_from: datetime | None
-) -> tuple[UnitState, ...]:
+) -> tuple[replan_core.UnitState, ...]:
     if bool(request.unit) == bool(request.area):
         raise UsageError("Name the unit whose tour is drawn anew with `unit`, or a whole area with `area`.")
     routes_on_tour = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
@@ -140,7 +134,7 @@ def _unit_states(
             f"No unit {who} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in this plan. "
             "Name a unit and a time (`at`) within one of its tours."
         )
-    states = tuple(find_unit_state(plan.inputs, route, at) for route in routes_on_tour)
+    states = tuple(replan_core.find_unit_state(plan.inputs, route, at) for route in routes_on_tour)
     if request.area:
         return states
     stop_names = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
@@ -159,7 +153,7 @@ def _unit_states(
 
 def _is_on_tour(plan: PlanDocument, route: UnitRoute, request: ReplanRequest, at: datetime) -> bool:
     is_named = route.unit == request.unit if request.unit else route.area == request.area
-    shift_hours = find_shift(plan.inputs, route).hours if is_named else None
+    shift_hours = replan_core.find_shift(plan.inputs, route).hours if is_named else None
     return shift_hours is not None and shift_hours.start <= at < shift_hours.end
 
 
@@ -207,7 +201,7 @@ def _check_reason(reason: str) -> str:
     return reason.strip()
 
 
-def _state_object(state: UnitState) -> dict[str, Any]:
+def _state_object(state: replan_core.UnitState) -> dict[str, Any]:
     return {
         "unit": state.unit,
         "free_from": instant(state.free_from),
@@ -217,8 +211,8 @@ def _state_object(state: UnitState) -> dict[str, Any]:
     }
 
 
-def _read_state(values: Mapping[str, Any]) -> UnitState:
-    return UnitState(
+def _read_state(values: Mapping[str, Any]) -> replan_core.UnitState:
+    return replan_core.UnitState(
         unit=str(values["unit"]),
         free_from=datetime.fromisoformat(str(values["free_from"])).astimezone(UTC),
         stop=str(values["stop"]),

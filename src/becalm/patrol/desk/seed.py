@@ -12,18 +12,8 @@ from typing import Final
 from becalm import __version__
 from becalm.desk import Desk, note_configuration, record_event
 from becalm.ledger import Fact
+from becalm.patrol.core import seal
 from becalm.patrol.core.request import SealRequest
-from becalm.patrol.core.seal import (
-    SEED_EVENT_KINDS,
-    Secret,
-    SeedAudit,
-    SeedHistory,
-    audit_seeds,
-    check_share,
-    compute_commitment,
-    derive_sampling_key,
-    hash_seed,
-)
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
 from becalm.terms import PlanError, UsageError
 
@@ -49,7 +39,7 @@ class SeedPeriod:
 class SealedSeed:
     """A commitment in the ledger, and the key that bursts are drawn with."""
 
-    history: SeedHistory
+    history: seal.SeedHistory
     key: bytes
     share_sha256: str
 
@@ -59,12 +49,12 @@ def sealed_box(desk: Desk) -> SealedBox:
     return SealedBox(desk.workspace.path)
 
 
-def audit_patrol(desk: Desk) -> SeedAudit:
+def audit_patrol(desk: Desk) -> seal.SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
-    return audit_seeds(desk.open_ledger().entries(kinds=SEED_EVENT_KINDS), now=desk.now())
+    return seal.audit_seeds(desk.open_ledger().entries(kinds=seal.SEED_EVENT_KINDS), now=desk.now())
 
 
-def find_seed_history(desk: Desk, commitment: str) -> SeedHistory:
+def find_seed_history(desk: Desk, commitment: str) -> seal.SeedHistory:
     """What the ledger tells of this commitment; raises PlanError where it tells nothing."""
     histories = audit_patrol(desk).histories
     history = next((history for history in histories if history.commitment == commitment), None)
@@ -76,7 +66,7 @@ def find_seed_history(desk: Desk, commitment: str) -> SeedHistory:
     return history
 
 
-def find_active_seed(desk: Desk, period: SeedPeriod) -> SeedHistory | None:
+def find_active_seed(desk: Desk, period: SeedPeriod) -> seal.SeedHistory | None:
     """The newest seed for exactly this period, if there is one."""
     histories = (
         history
@@ -94,10 +84,10 @@ def read_share(text: str | None) -> bytes:
     is_file = len(text) < LONGEST_NAME and share_path.is_file()
     share_content = share_path.read_bytes().strip() if is_file else text.encode()
     try:
-        return check_share(bytes.fromhex(share_content.decode("ascii")))
+        return seal.check_share(bytes.fromhex(share_content.decode("ascii")))
     except ValueError:
         if is_file:
-            return check_share(share_content)
+            return seal.check_share(share_content)
     raise UsageError(
         f"`overseer_share` {text!r:.40} is neither a file nor hex. `openssl rand -hex 32` makes one."
     )
@@ -105,7 +95,7 @@ def read_share(text: str | None) -> bytes:
 
 def seal_seed(
     desk: Desk, period: SeedPeriod, request: SealRequest, *, inputs_sha256: str, share: bytes = b""
-) -> SeedHistory:
+) -> seal.SeedHistory:
     """Draw a seed, keep it sealed, and commit to it in the ledger.
 
     Raises PlanError where a day of the period was committed to before and no reason is given: that is a
@@ -115,9 +105,9 @@ def seal_seed(
     earlier_seeds = [h for h in histories if h.overlaps(period.first_day, period.days, period.area)]
     if earlier_seeds and not request.again.strip():
         raise PlanError(_reroll_refusal(period, earlier_seeds[-1]))
-    secret = Secret(desk.draw_key(), desk.draw_key())
+    secret = seal.Secret(desk.draw_key(), desk.draw_key())
     _check_new(secret, histories)
-    commitment = compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
+    commitment = seal.compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
     sealed_box(desk).keep_key(commitment, SealedKey(secret.seed, secret.nonce, share))
     reveal_day = period.first_day + timedelta(days=period.days + request.reveal_days)
     facts: dict[str, Fact] = {
@@ -126,7 +116,7 @@ def seal_seed(
         "program": PROGRAM,
         "first_day": period.first_day.isoformat(),
         "days": period.days,
-        "seed_mark": hash_seed(secret.seed),
+        "seed_mark": seal.hash_seed(secret.seed),
         "reveal_after": f"{reveal_day.isoformat()}T00:00:00Z",
     }
     optional_facts: dict[str, Fact] = {
@@ -141,7 +131,7 @@ def seal_seed(
     return find_seed_history(desk, commitment)
 
 
-def open_sealed(desk: Desk, history: SeedHistory, *, share: bytes = b"") -> SealedSeed:
+def open_sealed(desk: Desk, history: seal.SeedHistory, *, share: bytes = b"") -> SealedSeed:
     """The key of this commitment, from the workspace's own sealed box.
 
     An overseer's share that is brought now is kept beside the seed; one that is there already must be
@@ -153,14 +143,14 @@ def open_sealed(desk: Desk, history: SeedHistory, *, share: bytes = b"") -> Seal
         _check_share_is_welcome(history, sealed_key)
         sealed_key = SealedKey(sealed_key.seed, sealed_key.nonce, share)
         box.keep_key(history.commitment, sealed_key)
-    secret = Secret(sealed_key.seed, sealed_key.nonce)
-    commitment = compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
+    secret = seal.Secret(sealed_key.seed, sealed_key.nonce)
+    commitment = seal.compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
     if commitment != history.commitment:
         raise PlanError(
             f"The sealed seed in {box.folder(history.commitment)} is not the one that was committed to. "
             "It was altered or replaced: restore it from a backup."
         )
-    key = derive_sampling_key(secret, commitment=history.commitment, share=sealed_key.share)
+    key = seal.derive_sampling_key(secret, commitment=history.commitment, share=sealed_key.share)
     return SealedSeed(history, key, _share_sha256(sealed_key.share))
 
 
@@ -168,7 +158,7 @@ def _share_sha256(share: bytes) -> str:
     return hashlib.sha256(share).hexdigest() if share else ""
 
 
-def _check_share_is_welcome(history: SeedHistory, sealed_key: SealedKey) -> None:
+def _check_share_is_welcome(history: seal.SeedHistory, sealed_key: SealedKey) -> None:
     if sealed_key.share:
         raise PlanError(
             f"Another overseer's share was mixed into {history.commitment[:12]} before. One share is for "
@@ -178,8 +168,8 @@ def _check_share_is_welcome(history: SeedHistory, sealed_key: SealedKey) -> None
         raise PlanError("The plan was drawn already; a share can be mixed in only before that.")
 
 
-def _check_new(secret: Secret, histories: Sequence[SeedHistory]) -> None:
-    seed_mark = hash_seed(secret.seed)
+def _check_new(secret: seal.Secret, histories: Sequence[seal.SeedHistory]) -> None:
+    seed_mark = seal.hash_seed(secret.seed)
     first_use = next((history for history in histories if history.seed_mark == seed_mark), None)
     if first_use is not None:
         raise PlanError(
@@ -188,7 +178,7 @@ def _check_new(secret: Secret, histories: Sequence[SeedHistory]) -> None:
         )
 
 
-def _reroll_refusal(period: SeedPeriod, earlier: SeedHistory) -> str:
+def _reroll_refusal(period: SeedPeriod, earlier: seal.SeedHistory) -> str:
     state = "and a plan was drawn from it" if earlier.plans else "and no plan was drawn from it yet"
     return (
         f"A seed was sealed for {earlier.first_day} to {earlier.last_day} before (entry {earlier.seq}, "

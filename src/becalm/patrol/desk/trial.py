@@ -11,19 +11,11 @@ from typing import cast
 from becalm.desk import Desk, record_event, recorded_action
 from becalm.formats.durable_files import sha256_of
 from becalm.ledger import Entry, Fact
+from becalm.patrol.core import trial as trial_core
 from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.request import OverrideRequest, TrialRequest
 from becalm.patrol.core.seal import Secret, compute_commitment
-from becalm.patrol.core.trial import (
-    ArmDay,
-    ArmDraw,
-    Override,
-    TrialPower,
-    assess_trial_power,
-    check_overrides,
-    draw_arms,
-)
 from becalm.patrol.desk.hotspots import list_hotspots
 from becalm.patrol.desk.inputs import load_inputs
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE
@@ -39,7 +31,7 @@ LEVEL = 0.95  # of the test that a trial is planned for
 class RecordedOverride:
     """An override that was recorded: the arm that stays, and how many of the trial's place-days have one."""
 
-    override: Override
+    override: trial_core.Override
     arm: Arm
     entry: int
     overrides: int
@@ -50,8 +42,8 @@ class RecordedOverride:
 class Trial:
     """What was stated, what was drawn, and where it lies (nowhere, if only the power was asked)."""
 
-    power: TrialPower
-    draw: ArmDraw | None
+    power: trial_core.TrialPower
+    draw: trial_core.ArmDraw | None
     folder: Path | None
     entry: int | None
     notes: tuple[str, ...]
@@ -71,14 +63,16 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     places, rule = inputs.plan_inputs.places, inputs.book.arms
     measured_dispersion = hotspot_list.hotspots.burst if hotspot_list else None
     dispersion = max(1.0, request.dispersion or measured_dispersion or 1.0)
-    power = assess_trial_power(
+    power = trial_core.assess_trial_power(
         places, rule.arms, days=day_count, effect=request.effect, dispersion=dispersion, level=LEVEL
     )
     if trial_folder is None:
         return Trial(power, None, None, None, inputs.notes)
     first_day = request.inputs.first_day
     sealed_arms = _commit_arms(desk, places, rule, first_day, day_count)
-    arm_draw = draw_arms(places, rule, first=first_day, days=day_count, key=sealed_arms.secret.seed)
+    arm_draw = trial_core.draw_arms(
+        places, rule, first=first_day, days=day_count, key=sealed_arms.secret.seed
+    )
     arms_text = arms_csv(arm_draw)
     trial_text = trial_json(arm_draw, power, rule, sealed_arms, arms_sha256=sha256_of_text(arms_text))
     entry = _write_trial(desk, trial_folder, {"arms.csv": arms_text, "trial.json": trial_text})
@@ -121,10 +115,12 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     arms_path = folder / "arms.csv" if folder.is_dir() else folder
     arm_by_day, arms_sha256 = read_arms(arms_path), sha256_of(arms_path)
     _check_recorded(desk, arms_sha256, arms_path)
-    arm_days = tuple(ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arm_by_day.items())
+    arm_days = tuple(
+        trial_core.ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arm_by_day.items()
+    )
     earlier_overrides = tuple(_read_override(entry) for entry in _active_overrides(desk, arms_sha256))
-    override = Override(request.hotspot, request.day, request.gave, request.by, request.reason)
-    share = check_overrides(ArmDraw(arm_days, 0, 0), (*earlier_overrides, override))
+    override = trial_core.Override(request.hotspot, request.day, request.gave, request.by, request.reason)
+    share = trial_core.check_overrides(trial_core.ArmDraw(arm_days, 0, 0), (*earlier_overrides, override))
     arm = arm_by_day[override.hotspot, override.day]
     facts: dict[str, Fact] = {
         "arms_sha256": arms_sha256,
@@ -150,10 +146,12 @@ def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
     )
 
 
-def _read_override(entry: Entry) -> Override:
+def _read_override(entry: Entry) -> trial_core.Override:
     facts = {name: str(value) for name, value in entry.event.facts.items()}
     day = date.fromisoformat(facts["day"])
-    return Override(facts["hotspot"], day, cast("Arm", facts["gave"]), facts["by"], facts["reason"])
+    return trial_core.Override(
+        facts["hotspot"], day, cast("Arm", facts["gave"]), facts["by"], facts["reason"]
+    )
 
 
 def _check_recorded(desk: Desk, sha256: str, path: Path) -> None:

@@ -14,15 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk, collect_errors
 from becalm.methods.arrays import seed_generator
+from becalm.patrol.core import delivery as delivery_core
 from becalm.patrol.core.attack import certify
-from becalm.patrol.core.delivery import (
-    DeliveredVisit,
-    DeliveredVisits,
-    Delivery,
-    compare_delivery,
-    visits_from_check_ins,
-    visits_from_traces,
-)
 from becalm.patrol.core.plan_inputs import Span
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.predictability import AttackSettings, Certificate
@@ -43,8 +36,8 @@ from becalm.terms.progress import Progress, silent_progress
 class DeliveryReport:
     """The comparison, and the visits that it rests on: the finest that is kept."""
 
-    delivery: Delivery
-    visits: tuple[DeliveredVisit, ...]
+    delivery: delivery_core.Delivery
+    visits: tuple[delivery_core.DeliveredVisit, ...]
     has_traces: bool
 
 
@@ -67,9 +60,9 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
         lambda: read_check_ins([Path(file) for file in request.check_ins], hotspots=hotspots),
     )
     check_ins = tuple(dict.fromkeys(all_check_ins))
-    visits = (*traced_visits.visits, *visits_from_check_ins(check_ins))
+    visits = (*traced_visits.visits, *delivery_core.visits_from_check_ins(check_ins))
     ordered_visits = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
-    delivery = compare_delivery(
+    delivery = delivery_core.compare_delivery(
         plan.bursts,
         ordered_visits,
         plan.inputs.places,
@@ -88,12 +81,14 @@ def _visits_from_traces(
     book: PolicyBook,
     outlines: Mapping[str, BaseGeometry],
     crs: str,
-) -> DeliveredVisits:
+) -> delivery_core.DeliveredVisits:
     """The visits alone leave this function; the positions are forgotten with it."""
     if not request.traces:
-        return DeliveredVisits((), ("No traces were given: check-ins are an officer's word alone.",))
+        return delivery_core.DeliveredVisits(
+            (), ("No traces were given: check-ins are an officer's word alone.",)
+        )
     traces = read_traces([Path(file) for file in request.traces], crs=crs)
-    return visits_from_traces(traces, plan.inputs.places, book.delivered, outlines=outlines)
+    return delivery_core.visits_from_traces(traces, plan.inputs.places, book.delivered, outlines=outlines)
 
 
 def _repetition_notes(repeat_count: int) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,32 +14,23 @@ from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.seal import Secret
 from becalm.patrol.core.trial import ArmDraw, TrialPower
+from becalm.patrol.files.csv_rows import check_faultless, read_csv_rows
 from becalm.render.spreadsheet import csv_text
-from becalm.terms import Fault, InputError
+from becalm.terms import Fault
 
 ARMS = ("off", "low", "high")
-MOST_FAULTS = 20
 
 
 def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
     """The arm of each place on each day. Raises InputError with every fault of the file."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            csv_reader = csv.DictReader(file)
-            missing_columns = [n for n in ("hotspot", "day", "arm") if n not in (csv_reader.fieldnames or ())]
-            faults = [Fault(path.name, f"has no column {name!r}", "add it") for name in missing_columns]
-            arm_rows = [] if missing_columns else list(enumerate(csv_reader, start=2))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read: {error}. Name a readable CSV file in UTF-8.") from error
+    faults: list[Fault] = []
     arm_by_day: dict[tuple[str, date], Arm] = {}
-    for row_number, row in arm_rows:
-        row_faults = list(_faults(row, f"{path.name}, row {row_number}", arm_by_day))
+    for where, row in read_csv_rows(path, ("hotspot", "day", "arm"), faults):
+        row_faults = list(_faults(row, where, arm_by_day))
         faults += row_faults
         if not row_faults:
             arm_by_day[row["hotspot"], date.fromisoformat(row["day"])] = cast("Arm", row["arm"])
-    if faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {fault_noun}", tuple(faults[:MOST_FAULTS]))
+    check_faultless(path.name, faults)
     return arm_by_day
 
 

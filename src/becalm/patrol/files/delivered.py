@@ -9,8 +9,7 @@ officers where known.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,14 @@ from pyproj import Transformer
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.patrol.core.delivery import CheckIn, DeliveredVisit, Traces
+from becalm.patrol.files.csv_rows import check_faultless, find_missing_columns, read_csv_rows
 from becalm.patrol.files.plan import instant
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import suggest
 
 TRACE_COLUMNS = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
 CHECK_IN_COLUMNS = ("unit", "hotspot", "start", "end")
 NUMBER_COLUMNS = ("longitude", "latitude", "easting_m", "northing_m", "accuracy_m")
-MOST_FAULTS = 20
 
 
 def read_traces(paths: Sequence[Path], *, crs: str) -> Traces:
@@ -47,9 +45,7 @@ def read_traces(paths: Sequence[Path], *, crs: str) -> Traces:
             fix_tables.append(_read_fixes(path))
         except InputError as error:
             faults += error.faults or (Fault(path.name, error.message, "correct the file"),)
-    if faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The traces have {len(faults)} {fault_noun}", tuple(faults))
+    check_faultless("The log of traces", faults, most=None)
     if not fix_tables:
         raise InputError("No traces were given. Name a CSV file of fixes.")
     return _build_traces(pa.concat_tables(fix_tables, promote_options="default"), crs)
@@ -63,14 +59,12 @@ def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozense
     check_ins: list[CheckIn] = []
     faults: list[Fault] = []
     for path in paths:
-        for row_text, row in _read_rows(path, faults):
+        for row_text, row in read_csv_rows(path, CHECK_IN_COLUMNS, faults):
             try:
                 check_ins.append(_check_in(row, hotspots))
             except ValueError as error:
                 faults.append(Fault(row_text, str(error), "correct or drop this row"))
-    if faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The check-ins have {len(faults)} {fault_noun}", tuple(faults[:MOST_FAULTS]))
+    check_faultless("The log of check-ins", faults)
     return tuple(check_ins)
 
 
@@ -85,19 +79,10 @@ def _read_fixes(path: Path) -> pa.Table:
         problem = f"cannot be read as fixes: {str(error).splitlines()[0]}"
         remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
         raise InputError(problem, (Fault(path.name, problem, remedy),)) from error
-    faults = tuple(_column_faults(fixes.column_names, path))
-    if faults:
-        raise InputError(f"{path.name} lacks columns", faults)
+    names = fixes.column_names
+    position_columns = ("easting_m", "northing_m") if "easting_m" in names else ("longitude", "latitude")
+    check_faultless(path.name, [*find_missing_columns(path, names, ("officer", "at", *position_columns))])
     return fixes.select([name for name in TRACE_COLUMNS if name in fixes.column_names])
-
-
-def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
-    needed_columns = ["officer", "at"]
-    needed_columns += ["easting_m", "northing_m"] if "easting_m" in names else ["longitude", "latitude"]
-    for name in needed_columns:
-        if name not in names:
-            suggestion = suggest(name, names)
-            yield Fault(path.name, f"has no column {name!r}", f"{suggestion}name the column so")
 
 
 def _build_traces(table: pa.Table, crs: str) -> Traces:
@@ -141,23 +126,6 @@ def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     return np.where(code_of_row >= 0, rank_by_code[code_of_row], -1), tuple(
         names[i] for i in name_order if names[i]
     )
-
-
-def _read_rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, Any]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            csv_reader = csv.DictReader(file)
-            column_names = csv_reader.fieldnames or ()
-            missing_columns = [name for name in CHECK_IN_COLUMNS if name not in column_names]
-            faults += [
-                Fault(path.name, f"has no column {n!r}", f"{suggest(n, column_names)}name the column so")
-                for n in missing_columns
-            ]
-            rows = [] if missing_columns else enumerate(csv_reader, start=2)
-            return [(f"{path.name}, row {i}", row) for i, row in rows]
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault(path.name, f"cannot be read: {error}", "name a readable CSV file in UTF-8"))
-        return []
 
 
 def _check_in(row: Mapping[str, Any], hotspots: frozenset[str]) -> CheckIn:

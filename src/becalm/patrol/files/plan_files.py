@@ -16,16 +16,9 @@ import pyarrow.csv as pc
 from pyproj import Transformer
 
 from becalm.patrol.core.plan_result import Propensities, forecast_dosage
+from becalm.patrol.files import sheets
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
-from becalm.patrol.files.sheets import (
-    NEXT,
-    sheet_file_names,
-    tours_from,
-    tours_of,
-    unit_calendar,
-    unit_sheets,
-)
 from becalm.render.pages import FolderKind
 
 PROPENSITY_DECIMALS = 6
@@ -105,20 +98,24 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
     """
-    tours = {name: unit_tours for name, unit_tours in tours_of(plan).items() if unit in ("", name)}
-    file_names = sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
+    tours = {name: unit_tours for name, unit_tours in sheets.tours_of(plan).items() if unit in ("", name)}
+    file_names = sheets.sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
     file_texts: dict[str, str] = {}
     tours_of_day = []
     for name, unit_tours in tours.items():
-        later_tours = tours_from(unit_tours, day)
+        later_tours = sheets.tours_from(unit_tours, day)
         todays_tours = [tour for tour in later_tours if tour.shift.day == day]
         if todays_tours:
             tours_of_day += todays_tours
-            burst_limit = None if is_sealed else NEXT
-            file_texts[f"{file_names[name]}.html"] = unit_sheets(plan, todays_tours, is_sealed=is_sealed)
-            file_texts[f"{file_names[name]}.ics"] = unit_calendar(plan, later_tours, burst_limit=burst_limit)
+            burst_limit = None if is_sealed else sheets.NEXT
+            file_texts[f"{file_names[name]}.html"] = sheets.unit_sheets(
+                plan, todays_tours, is_sealed=is_sealed
+            )
+            file_texts[f"{file_names[name]}.ics"] = sheets.unit_calendar(
+                plan, later_tours, burst_limit=burst_limit
+            )
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {"sheets.html": unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **file_texts}
+    return {"sheets.html": sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **file_texts}
 
 
 def dosage_geojson(plan: PlanDocument) -> str:

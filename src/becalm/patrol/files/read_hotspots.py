@@ -15,6 +15,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from becalm.patrol.core.owed_dosage import ListedPlace, cell_radius_m
+from becalm.patrol.files.csv_rows import check_faultless
 from becalm.terms import HOURS_OF_WEEK, Fault, InputError
 
 
@@ -40,9 +41,7 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     ]
     if not features:
         faults.append(Fault(path.name, "lists no hotspot", "make a list with `becalm find hotspots`"))
-    if faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {fault_noun}", tuple(faults))
+    check_faultless(path.name, faults, most=None)
     harm_of_feature = [_harm_of(feature) for feature in features]
     harm_order = sorted(range(len(features)), key=lambda i: (-harm_of_feature[i], feature_names[i]))
     harm_rank = {i: n + 1 for n, i in enumerate(harm_order)}

@@ -6,94 +6,52 @@ import csv
 import hashlib
 import io
 import math
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
 
-from becalm.patrol.core.plan_inputs import (
-    Arm,
-    Base,
-    Burst,
-    Dosage,
-    Mode,
-    PatrolPlace,
-    PatrolPolicy,
-    PlanInputs,
-    Span,
-    TravelTable,
-    UnitShift,
-)
-from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall, UnitRoute
+from becalm.patrol.core import plan_inputs, plan_result
+from becalm.patrol.core.plan_inputs import Burst, Span
 from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object, sha256_of_inputs, with_shifts
 from becalm.terms import Fault, InputError, PlanError
 
-Pair = tuple[AwareDatetime, AwareDatetime]
+
+def _span(pair: Sequence[str]) -> Span:
+    start, end = (datetime.fromisoformat(at) for at in pair)
+    return Span(start, end)
+
+
+def _optional_span(pair: Sequence[str] | None) -> Span | None:
+    return _span(pair) if pair else None
+
+
+def _place_fields(entry: dict[str, Any]) -> dict[str, Any]:
+    dosage = {field.name: entry.pop(field.name) for field in fields(plan_inputs.Dosage)}
+    return {**entry, "dosage": dosage, "blackouts": [_span(pair) for pair in entry["blackouts"]]}
+
+
+def _shift_fields(entry: dict[str, Any]) -> dict[str, Any]:
+    hours = _span((entry.pop("start"), entry.pop("end")))
+    return {**entry, "hours": hours, "meal_window": _optional_span(entry["meal_window"])}
+
+
+def _travel_table(entry: dict[str, Any]) -> plan_inputs.TravelTable:
+    rows = [[math.inf if minutes is None else minutes for minutes in row] for row in entry["minutes"]]
+    minutes_table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+    return plan_inputs.TravelTable(**{**entry, "stops": tuple(entry["stops"]), "minutes": minutes_table})
+
+
+def _route_fields(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "bursts": (), "meal": _optional_span(entry["meal"])}
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Place(_Strict):
-    hotspot: str
-    area: str
-    easting_m: float
-    northing_m: float
-    radius_m: float
-    harm: float
-    visits_per_day: float
-    minutes_per_day: float
-    low_share: float
-    high_share: float
-    profile: tuple[float, ...]
-    gap_minutes: int
-    gap_weight: float
-    blackouts: tuple[Pair, ...]
-    arm: Arm
-    name: str
-
-    def place(self) -> PatrolPlace:
-        fields = self.model_dump(exclude={"blackouts"})
-        dosage = Dosage(
-            *(fields.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
-        )
-        return PatrolPlace(**fields, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
-
-
-class _Shift(_Strict):
-    unit: str
-    area: str
-    day: date
-    start: AwareDatetime
-    end: AwareDatetime
-    base: str
-    crew: int
-    mode: Mode
-    meal_minutes: int
-    meal_window: Pair | None
-    burst_share: float
-    pair: str
-
-    def shift(self) -> UnitShift:
-        shift_fields = self.model_dump(exclude={"start", "end", "meal_window"})
-        meal_window = _span(self.meal_window) if self.meal_window else None
-        return UnitShift(**shift_fields, hours=_span((self.start, self.end)), meal_window=meal_window)
-
-
-class _Travel(_Strict):
-    mode: Mode
-    quantile: float
-    source: Literal["streets", "crow-fly", "given"]
-    stops: tuple[str, ...]
-    minutes: tuple[tuple[float | None, ...], ...]
-
-    def table(self) -> TravelTable:
-        rows = [[math.inf if minutes is None else minutes for minutes in row] for row in self.minutes]
-        minutes_table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
-        return TravelTable(self.mode, self.stops, minutes_table, self.quantile, self.source)
 
 
 class _Entropy(_Strict):
@@ -103,31 +61,6 @@ class _Entropy(_Strict):
     travel_share: float
 
 
-class _Route(_Strict):
-    unit: str
-    area: str
-    day: date
-    meal: Pair | None
-    travel_minutes: float
-    bits: float
-    surprise_bits: float
-    replan: int
-
-    def route(self, bursts: tuple[Burst, ...]) -> UnitRoute:
-        route_fields = self.model_dump(exclude={"meal"})
-        return UnitRoute(**route_fields, bursts=bursts, meal=_span(self.meal) if self.meal else None)
-
-
-class _Law(_Strict):
-    grid: int
-    hotspots: tuple[str, ...]
-    hours: tuple[tuple[int, ...], ...]
-    lengths: tuple[tuple[int, ...], ...]
-    due: tuple[int, ...]
-    gives_visits: tuple[int, ...]
-    gives_minutes: tuple[int, ...]
-
-
 class _Plan(_Strict):
     format: Literal["becalm patrol plan 1"]
     version: str
@@ -135,55 +68,59 @@ class _Plan(_Strict):
     days: int = Field(ge=1)
     time_zone: str
     crs: str
-    policy: dict[str, Any]
-    places: tuple[_Place, ...]
-    arms: tuple[tuple[str, date, Arm], ...]
-    bases: tuple[Base, ...]
-    shifts: tuple[_Shift, ...]
-    travel: tuple[_Travel, ...]
+    policy: plan_inputs.PatrolPolicy
+    places: tuple[Annotated[plan_inputs.PatrolPlace, BeforeValidator(_place_fields)], ...]
+    arms: tuple[tuple[str, date, plan_inputs.Arm], ...]
+    bases: tuple[plan_inputs.Base, ...]
+    shifts: tuple[Annotated[plan_inputs.UnitShift, BeforeValidator(_shift_fields)], ...]
+    travel: tuple[Annotated[InstanceOf[plan_inputs.TravelTable], BeforeValidator(_travel_table)], ...]
     owed_visits: dict[str, float] = Field(alias="owed")
-    earlier: tuple[tuple[str, str, AwareDatetime, AwareDatetime], ...]
+    earlier: tuple[tuple[str, str, str, str], ...]
     inputs: dict[str, str]
     inputs_sha256: str
     commitment: dict[str, Any]
     capacity: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
-    law: _Law
+    law: Annotated[
+        InstanceOf[plan_result.RouteDistribution], BeforeValidator(plan_result.RouteDistribution.from_json)
+    ]
     entropy: _Entropy
-    routes: tuple[_Route, ...]
-    meals: tuple[tuple[str, AwareDatetime, AwareDatetime], ...]
-    dosage: tuple[PlaceDosage, ...]
-    shortfalls: tuple[Shortfall, ...]
+    routes: tuple[Annotated[plan_result.UnitRoute, BeforeValidator(_route_fields)], ...]
+    meals: tuple[tuple[str, str, str], ...]
+    dosage: tuple[plan_result.PlaceDosage, ...]
+    shortfalls: tuple[plan_result.Shortfall, ...]
     visits_sha256: str
 
-    def plan_inputs(self) -> PlanInputs:
-        policy = {**self.policy, "burst_minutes": tuple(self.policy["burst_minutes"])}
-        return PlanInputs(
-            places=tuple(place.place() for place in self.places),
-            shifts=tuple(shift.shift() for shift in self.shifts),
+    def inputs_of_plan(self) -> plan_inputs.PlanInputs:
+        return plan_inputs.PlanInputs(
+            places=self.places,
+            shifts=self.shifts,
             bases=self.bases,
-            travel={table.mode: table.table() for table in self.travel},
-            policy=PatrolPolicy(**policy),
+            travel={table.mode: table for table in self.travel},
+            policy=self.policy,
             first_day=self.first_day,
             days=self.days,
             zone=self.time_zone,
             arms={(hotspot, day): arm for hotspot, day, arm in self.arms},
             owed_visits=self.owed_visits,
-            earlier=tuple(Burst(unit, place, _span((a, b))) for unit, place, a, b in self.earlier),
+            earlier=tuple(Burst(unit, place, _span(pair)) for unit, place, *pair in self.earlier),
         )
 
     def document(self, bursts: tuple[Burst, ...]) -> PlanDocument:
-        plan_inputs = self.plan_inputs()
+        inputs_of_plan = self.inputs_of_plan()
         bursts_of_tour: dict[tuple[str, date], list[Burst]] = {}
-        for burst, shift in with_shifts(bursts, plan_inputs.shifts):
+        for burst, shift in with_shifts(bursts, inputs_of_plan.shifts):
             bursts_of_tour.setdefault((shift.unit, shift.day), []).append(burst)
         return PlanDocument(
             version=self.version,
             crs=self.crs,
-            inputs=plan_inputs,
+            inputs=inputs_of_plan,
             bursts=bursts,
-            routes=tuple(r.route(tuple(bursts_of_tour.get((r.unit, r.day), ()))) for r in self.routes),
-            distribution=RouteDistribution.from_json(self.law.model_dump()),
+            routes=tuple(
+                replace(route, bursts=tuple(bursts_of_tour.get((route.unit, route.day), ())))
+                for route in self.routes
+            ),
+            distribution=self.law,
             dosage=self.dosage,
             shortfalls=self.shortfalls,
             bits=self.entropy.bits,
@@ -210,18 +147,17 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
     """The plan that these two texts hold."""
     try:
         model = _Plan.model_validate_json(plan)
+        if hashlib.sha256(visits.encode()).hexdigest() != model.visits_sha256:
+            raise InputError(
+                f"visits.csv is not the one that {where} names by its SHA-256 {model.visits_sha256[:12]}…. "
+                "It was altered, or belongs to another plan."
+            )
+        document = model.document(_read_bursts(visits))
     except ValidationError as error:
         raise InputError(
             f"{where} is no patrol plan: {error.error_count()} faults", _find_faults(error)
         ) from error
-    if hashlib.sha256(visits.encode()).hexdigest() != model.visits_sha256:
-        raise InputError(
-            f"visits.csv is not the one that {where} names by its SHA-256 {model.visits_sha256[:12]}…. "
-            "It was altered, or belongs to another plan."
-        )
-    try:
-        document = model.document(_read_bursts(visits))
-    except (PlanError, ValueError, TypeError, KeyError) as error:
+    except (PlanError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
     inputs = inputs_object(document.inputs, document.distribution, crs=document.crs)
     if sha256_of_inputs(inputs) != model.inputs_sha256:
@@ -240,11 +176,6 @@ def _read_bursts(visits: str) -> tuple[Burst, ...]:
             f"not {', '.join(VISIT_COLUMNS)}. Use it as becalm wrote it."
         )
     return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in csv_rows)
-
-
-def _span(pair: tuple[datetime, datetime] | tuple[str, str]) -> Span:
-    start, end = (datetime.fromisoformat(at) if isinstance(at, str) else at for at in pair)
-    return Span(start.astimezone(UTC), end.astimezone(UTC))
 
 
 def _read_text(path: Path) -> str:

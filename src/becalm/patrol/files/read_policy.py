@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from becalm.patrol.core.plan_inputs import PatrolPolicy
 from becalm.patrol.core.policy import ArmRule, DeliveryRule, DoseRule, Evidence, Meal, Pace, PolicyBook
-from becalm.terms import InputError
+from becalm.patrol.files.csv_rows import check_faultless
 from becalm.workspace.recipes import Source, Strict, check_recipe
 
 SHIPPED = "policy_2020.toml"
@@ -133,8 +133,6 @@ def load_policy(path: Path | None = None) -> PolicyBook:
     """
     source: Source = path if path is not None else files("becalm.patrol.files") / "policies" / SHIPPED
     entry, faults = check_recipe(source, PolicyFile)
-    if entry is None:
-        raise InputError(
-            f"The patrol policy {source.name} has {len(faults)} fault{'s' * (len(faults) != 1)}", faults
-        )
+    check_faultless(f"The patrol policy {source.name}", faults, most=None)
+    assert entry is not None  # a file without faults has an entry
     return entry.book()

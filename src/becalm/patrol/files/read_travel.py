@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
 from becalm.patrol.core.plan_inputs import Mode, TravelTable
-from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import suggest
+from becalm.patrol.files.csv_rows import check_faultless, read_csv_rows
+from becalm.terms import Fault
 
 NEEDED_COLUMNS = ("from", "to", "minutes")
 MODES: tuple[str, ...] = get_args(Mode)
-MOST_FAULTS = 20
 
 
 def read_travel(
@@ -30,10 +28,11 @@ def read_travel(
     Raises InputError with everything that is wrong with the file: a stop that it lacks, minutes that are
     no number of 0 or more, a pair that is given twice with different minutes.
     """
-    way_rows, faults = _rows(path)
+    faults: list[Fault] = []
+    ways = [_read_way(where, row, faults) for where, row in read_csv_rows(path, NEEDED_COLUMNS, faults)]
     table_of_mode = {mode: np.full((len(stops), len(stops)), np.inf) for mode in modes}
     stop_index = {stop: i for i, stop in enumerate(stops)}
-    for where, from_stop, to_stop, minutes, mode in way_rows:
+    for where, from_stop, to_stop, minutes, mode in ways:
         if from_stop not in stop_index or to_stop not in stop_index:
             continue
         for table in (table_of_mode[m] for m in modes if mode in ("", m)):
@@ -45,59 +44,28 @@ def read_travel(
                 faults.append(Fault(where, problem, "keep one of the two"))
             table[stop_index[from_stop], stop_index[to_stop]] = minutes
     if not faults:
-        named_stops = {stop for _, from_stop, to_stop, _, _ in way_rows for stop in (from_stop, to_stop)}
+        named_stops = {stop for _, from_stop, to_stop, _, _ in ways for stop in (from_stop, to_stop)}
         faults += [
             Fault(path.name, f"has no row for the stop {s!r}", "add it")
             for s in stops
             if s not in named_stops
         ]
-    if faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {fault_noun}", tuple(faults[:MOST_FAULTS]))
+    check_faultless(path.name, faults)
     for table in table_of_mode.values():
         np.fill_diagonal(table, 0.0)
     return {mode: TravelTable(mode, tuple(stops), table_of_mode[mode], quantile, "given") for mode in modes}
 
 
-Row = tuple[str, str, str, float, str]
-
-
-def _rows(path: Path) -> tuple[list[Row], list[Fault]]:
+def _read_way(where: str, row: dict[str, str], faults: list[Fault]) -> tuple[str, str, str, float, str]:
+    """A row as where it stands, from, to, minutes and mode; what is wrong with it joins `faults`."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            faults = list(_column_faults(path, reader.fieldnames or ()))
-            if faults:
-                return [], faults
-            way_rows: list[Row] = []
-            for row_number, row in enumerate(reader, start=2):
-                where = f"{path.name}, row {row_number}"
-                faults += _row_faults(where, row)
-                way_rows.append(
-                    (where, row["from"], row["to"], _minutes(row["minutes"]), row.get("mode") or "")
-                )
-            return way_rows, faults
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read: {error}. Name a readable CSV file in UTF-8.") from error
-
-
-def _column_faults(path: Path, names: Sequence[str]) -> Iterator[Fault]:
-    for name in NEEDED_COLUMNS:
-        if name not in names:
-            yield Fault(path.name, f"has no column {name!r}", f"{suggest(name, names)}name the column so")
-
-
-def _row_faults(where: str, row: dict[str, str]) -> Iterator[Fault]:
-    if not _minutes(row["minutes"]) >= 0:
-        yield Fault(where, f"{row['minutes']!r} is no number of minutes", "give 0 or more")
-    if row.get("mode") and row["mode"] not in MODES:
-        yield Fault(
-            where, f"{row['mode']!r} is no mode", f"write one of {', '.join(MODES)}, or leave it empty"
-        )
-
-
-def _minutes(text: str | None) -> float:
-    try:
-        return float(text or "nan")
+        minutes = float(row["minutes"])
     except ValueError:
-        return math.nan
+        minutes = math.nan
+    if not minutes >= 0:
+        faults.append(Fault(where, f"{row['minutes']!r} is no number of minutes", "give 0 or more"))
+    mode = row.get("mode") or ""
+    if mode and mode not in MODES:
+        remedy = f"write one of {', '.join(MODES)}, or leave it empty"
+        faults.append(Fault(where, f"{mode!r} is no mode", remedy))
+    return where, row["from"], row["to"], minutes, mode

@@ -13,6 +13,7 @@ from pyproj import Transformer
 
 from becalm.patrol.core.plan_inputs import Base, Mode
 from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
+from becalm.patrol.files.csv_rows import check_faultless
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Source, Strict, check_recipe, suggest
 
@@ -79,9 +80,8 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
     entry, faults = check_recipe(source_file, UnitsFile)
     if entry is not None:
         faults = tuple(_find_faults(entry, source_file.name))
-    if entry is None or faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The units file {source_file.name} has {len(faults)} {fault_noun}", faults)
+    check_faultless(f"The units file {source_file.name}", faults, most=None)
+    assert entry is not None  # a file without faults has an entry
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     roster = Roster(
         areas=entry.areas,
