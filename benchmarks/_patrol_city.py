@@ -1,7 +1,5 @@
 """A drawn city for the patrol benchmarks: 12 areas, 252 places, 3 shifts, streets as the crow flies x 1.3."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 

@@ -4,8 +4,6 @@ Each takes a request and gives visits as rows (unit, hotspot, start, end in seco
 the targets of the whole week and go where they call; what they lack is chance.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta

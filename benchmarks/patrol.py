@@ -5,8 +5,6 @@ judging; the kernel has been compiled before. Predictability against rivals is i
 many plans as asked (20) are drawn from one fitted law, each with a key of its own.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

@@ -1,7 +1,5 @@
 """What a patrol plan is made of: ways over streets, and a million fixes reduced to visits."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import numpy as np

@@ -7,8 +7,6 @@ so that three of them stand for twelve at a quarter of the time. Each planner an
 own, whose memory is told with the attack's.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

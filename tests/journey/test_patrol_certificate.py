@@ -1,7 +1,5 @@
 """`becalm patrol certificate` from the outside: any log of visits, and how predictable it is."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

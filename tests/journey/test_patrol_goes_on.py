@@ -1,7 +1,5 @@
 """One plan after another: what a place was owed is carried over, and bursts of the night before stand."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The arithmetic, what was delivered, and a trial, as their user runs them."""
 
-from __future__ import annotations
-
 import csv
 import json
 from datetime import datetime, timedelta

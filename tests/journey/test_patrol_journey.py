@@ -1,7 +1,5 @@
 """`becalm patrol`: commit, plan, tell, open, draw again; and every way to cheat is seen."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import hashlib

@@ -1,7 +1,5 @@
 """London's robberies, Westminster's streets: a plan, its judge, and what an attacker learns from it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

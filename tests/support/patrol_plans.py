@@ -1,7 +1,5 @@
 """A patrol plan drawn by hand: two places, two units, one evening, every minute of it readable here."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np

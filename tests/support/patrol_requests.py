@@ -1,7 +1,5 @@
 """Small requests for the planner, drawn by hand or at random, and the rules that every plan keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

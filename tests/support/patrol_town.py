@@ -1,7 +1,5 @@
 """A small simulated town with units and streets, in which plans are quickly made."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import town

@@ -1,7 +1,5 @@
 """A drawn town for patrol tests: a few places, bases, a roster, and officers who walk about in it."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time
 
 import numpy as np

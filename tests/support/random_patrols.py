@@ -1,7 +1,5 @@
 """Random requests to a planner, small ones of every kind, and their plans as files."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np

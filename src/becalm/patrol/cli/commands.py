@@ -1,7 +1,5 @@
 """`becalm patrol`: bursts at random times, committed to before they are drawn, and proved afterwards."""
 
-from __future__ import annotations
-
 import typer
 
 from becalm.console.command import command

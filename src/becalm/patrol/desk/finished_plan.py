@@ -1,7 +1,5 @@
 """Questions to a plan that was written: does it keep the rules, what is a unit told, what may be expected?"""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import dataclass

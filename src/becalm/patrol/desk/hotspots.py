@@ -1,7 +1,5 @@
 """The hotspots that a plan is made for: a list made now, one made already, or a file; overrides kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date

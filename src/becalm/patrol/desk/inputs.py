@@ -3,8 +3,6 @@
 And what the plan of the days before leaves to it: visits owed, and bursts that are still to come.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Opening a sealed seed, and drawing its plan again from it, byte for byte."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Planning patrols: gather, commit, draw, write. The seed is sealed in the ledger before a burst is drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Drawing the rest of a tour anew, under a number that stands in the ledger, so that none is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

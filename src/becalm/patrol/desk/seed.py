@@ -1,7 +1,5 @@
 """The sealed seed of a plan: drawn by the operating system, committed to in the ledger before it is used."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

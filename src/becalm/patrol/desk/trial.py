@@ -1,7 +1,5 @@
 """A trial of dosage: what it could see, and which place is in which arm on which day."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -3,8 +3,6 @@
 Raw traces are read, reduced to visits, and dropped before an answer is given.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta

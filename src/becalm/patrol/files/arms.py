@@ -1,7 +1,5 @@
 """The arms of a trial: read from arms.csv, and written with how they were drawn and with what power."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """How patrol reads a csv that it is given: rows with their place in the file, and every fault at once."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path

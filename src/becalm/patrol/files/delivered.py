@@ -7,8 +7,6 @@ latitude or easting_m and northing_m; unit and accuracy_m where known. Check-ins
 officers where known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path

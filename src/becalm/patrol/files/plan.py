@@ -47,8 +47,6 @@ visits.csv has one row a burst, in the order of start, unit: unit, hotspot, star
 day (on which the tour starts), arm.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -196,7 +194,7 @@ class PlanDocument:
         sources: Mapping[str, str],
         capacity: tuple[Mapping[str, Any], ...] = (),
         notes: tuple[str, ...] = (),
-    ) -> PlanDocument:
+    ) -> "PlanDocument":
         """What is written of this plan, all but its propensities, which have a file of their own."""
         return cls(
             version=version,

@@ -1,7 +1,5 @@
 """All files of a plan: for the planner, the commander, the units and the auditor."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """A plan in words and figures: for the commander's page, the briefing and the screen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta

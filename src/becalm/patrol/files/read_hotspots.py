@@ -1,7 +1,5 @@
 """Hotspots from the GeoJSON that `becalm find hotspots` writes, or a force's own in the same shape."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping

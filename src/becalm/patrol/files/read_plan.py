@@ -1,7 +1,5 @@
 """A plan read back from its plan.json and visits.csv, checked at the door."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -155,7 +153,17 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
         document = model.document(_read_bursts(visits))
     except ValidationError as error:
         raise InputError(
-            f"{where} is no patrol plan: {error.error_count()} faults", _find_faults(error)
+            f"{where} is no patrol plan: {error.error_count()} faults",
+            (
+                tuple(
+                    Fault(
+                        ".".join(map(str, fault["loc"])) or "the file",
+                        fault["msg"],
+                        "use the file as becalm wrote it",
+                    )
+                    for fault in error.errors()[:20]
+                )
+            ),
         ) from error
     except (PlanError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
@@ -185,10 +193,3 @@ def _read_text(path: Path) -> str:
         raise InputError(
             f"{path} cannot be read ({error}). Name the folder that `becalm patrol plan` wrote."
         ) from error
-
-
-def _find_faults(error: ValidationError) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(".".join(map(str, fault["loc"])) or "the file", fault["msg"], "use the file as becalm wrote it")
-        for fault in error.errors()[:20]
-    )

@@ -1,7 +1,5 @@
 """The patrol policy from TOML: the shipped one, or a force's own."""
 
-from __future__ import annotations
-
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -42,7 +40,7 @@ class PlannerEntry(Strict):
     area_share_cap: float = Field(default=1.0, gt=0, le=1)
 
     @model_validator(mode="after")
-    def _bursts_are_whole_slots(self) -> PlannerEntry:
+    def _bursts_are_whole_slots(self) -> "PlannerEntry":
         odd_minutes = [b for b in self.burst_minutes if b <= 0 or b % self.slot_minutes]
         if odd_minutes:
             raise ValueError(f"bursts of {odd_minutes} minutes are not whole slots of {self.slot_minutes}")
@@ -65,7 +63,7 @@ class ProfileEntry(Strict):
     weekdays: tuple[float, ...] = Field(default=(1.0,) * 7, min_length=7, max_length=7)
 
     @model_validator(mode="after")
-    def _weights_weigh_something(self) -> ProfileEntry:
+    def _weights_weigh_something(self) -> "ProfileEntry":
         if min(*self.hours, *self.weekdays) < 0 or not sum(self.hours) * sum(self.weekdays):
             raise ValueError("weights must be 0 or more, and not all 0")
         return self
@@ -82,7 +80,7 @@ class ArmsEntry(Strict):
     high_factor: float = Field(default=1.5, gt=1, le=5)
 
     @model_validator(mode="after")
-    def _each_arm_once(self) -> ArmsEntry:
+    def _each_arm_once(self) -> "ArmsEntry":
         if len(set(self.arms)) != len(self.arms) or len(self.arms) < 2:
             raise ValueError("name each arm once, and at least two")
         return self

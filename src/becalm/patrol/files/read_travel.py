@@ -1,7 +1,5 @@
 """Travel minutes from a CSV of a force's own: from, to, minutes, and mode where they differ by mode."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

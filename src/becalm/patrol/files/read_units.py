@@ -1,7 +1,5 @@
 """Units from TOML: areas, bases, teams by weekday with their starts, absences. All faults come together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from datetime import time
@@ -31,7 +29,7 @@ class BaseEntry(Strict):
     latitude: float | None = Field(default=None, ge=-90, le=90)
 
     @model_validator(mode="after")
-    def _one_place(self) -> BaseEntry:
+    def _one_place(self) -> "BaseEntry":
         metre_pair = (self.easting_m, self.northing_m)
         degree_pair = (self.longitude, self.latitude)
         complete_pairs = [pair for pair in (metre_pair, degree_pair) if None not in pair]

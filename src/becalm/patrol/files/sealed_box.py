@@ -4,8 +4,6 @@
 made, the plan's own files. Folders are for their owner alone (0700), and so are files (0600).
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from itertools import count, takewhile

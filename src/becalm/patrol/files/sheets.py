@@ -1,7 +1,5 @@
 """What a unit takes along: sheets of its next bursts, and a calendar for its phone."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -5,8 +5,6 @@ ISO 8601, or day/month/year with a clock time. One that carries Z or an offset i
 without is clock time of the zone that the caller names, and the notes say how many there were.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Sequence
