@@ -124,12 +124,12 @@ def test_a_seed_that_was_sealed_planned_and_opened_leaves_nothing_to_say() -> No
 def test_a_seed_without_a_plan_is_told() -> None:
     audited = audit(committed())
     assert [(f.grave, f.what) for f in audited.findings] == [
-        (False, "was sealed, and no plan was made of it")
+        (False, "was sealed, but no plan was made from it")
     ]
 
 
 def test_a_plan_of_no_sealed_seed_is_a_broken_rule() -> None:
-    assert grave(audit(planned())) == ["a plan was made of no seed that was sealed before it"]
+    assert grave(audit(planned())) == ["a plan was made without a seed sealed before it"]
     assert len(grave(audit(planned(), committed()))) == 1  # sealed too late
 
 
@@ -179,17 +179,17 @@ def test_a_seed_that_is_used_twice_is_seen_before_it_is_opened() -> None:
 
 def test_a_seed_that_was_not_the_sealed_one_is_seen_when_it_is_opened() -> None:
     audited = grave(audit(committed(), planned(), revealed(seed=OTHER.seed.hex())))
-    assert audited[0] == "the seed that was opened is not the one that was sealed"
+    assert audited[0] == "the opened seed is not the one that was sealed"
 
 
 def test_a_plan_after_the_seed_was_opened_is_a_broken_rule() -> None:
-    assert grave(audit(committed(), revealed(), planned())) == ["a plan was made of it after it was opened"]
+    assert grave(audit(committed(), revealed(), planned())) == ["a plan was made from it after it was opened"]
 
 
 def test_a_seed_that_is_overdue_is_told() -> None:
     audited = audit(committed(reveal_after="2020-05-09T00:00:00Z"), planned())
     assert [(f.grave, f.what) for f in audited.findings] == [
-        (False, "was to be opened after 2020-05-09, and is not yet")
+        (False, "was to be opened after 2020-05-09 and is still sealed")
     ]
 
 

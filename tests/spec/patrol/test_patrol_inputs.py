@@ -165,7 +165,7 @@ def test_places_outside_every_area_are_left_out_and_named() -> None:
     station = (Base("station", 500_000.0, 200_000.0), "North")
     dosed = dose_places(places, policy(), area_of_borough={"Northam": "North"}, area_of_base=[station])
     assert [p.hotspot for p in dosed.places] == ["in", "nowhere"]
-    assert any("Left out, in boroughs that no area has: Southam 1." in note for note in dosed.notes)
+    assert any("Left out, in boroughs that belong to no area: Southam 1." in note for note in dosed.notes)
     with pytest.raises(PlanError, match="1 of 2 hotspots name no borough"):
         dose_places(places, policy(), area_of_borough={"Northam": "North"})
     with pytest.raises(PlanError, match="All 1 hotspots lie in boroughs of no patrol area"):

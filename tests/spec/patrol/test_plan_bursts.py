@@ -301,7 +301,7 @@ def test_the_price_list_shows_what_a_hard_gap_and_dear_travel_cost() -> None:
     assert prices["a hard gap of 45 minutes"].entropy_ratio < policy_price.entropy_ratio
     assert prices["one burst length"].bits_per_tour < policy_price.bits_per_tour
     assert prices["travel at 0.12 nats a minute"].travel_share < policy_price.travel_share
-    assert prices["a near-quota: visits owed pull with 0.5"].dosage_error < policy_price.dosage_error
+    assert prices["almost a quota: catch-up of visits owed at 0.5"].dosage_error < policy_price.dosage_error
     assert policy_price.gain == 0.0
 
 

@@ -136,7 +136,7 @@ def test_no_effect_shows_as_often_as_the_level_allows() -> None:
 
 
 def test_a_trial_with_next_to_no_events_is_refused() -> None:
-    with pytest.raises(QuestionError, match="no trial can be read"):
+    with pytest.raises(QuestionError, match="too few for a trial"):
         assess_trial_power([place("h0", harm=1.0)], RULE.arms, days=14, effect=0.2)
-    with pytest.raises(QuestionError, match="no share"):
+    with pytest.raises(QuestionError, match="is not a share"):
         assess_trial_power(town(), RULE.arms, days=14, effect=1.2)

@@ -1,4 +1,4 @@
-"""How well can an attacker who has watched every visit foretell the next one?"""
+"""How well can an attacker who has watched every visit predict the next one?"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -67,7 +67,7 @@ def _predict(
     rng: np.random.Generator,
     advance: Advance,
 ) -> AttackPredictions:
-    """Train each attacker on drawn moments of the train days and let it foretell the test days."""
+    """Train each attacker on drawn moments of the train days and let it predict the test days."""
     has_start_at, is_under_way = attack_moments.label_moments(log, moments, settings.window_minutes * 60)
     is_usable = moments.open & ~is_under_way
     train_rows = np.flatnonzero((is_usable & moments.is_train).ravel())
@@ -77,8 +77,8 @@ def _predict(
         start_count = int(has_start[part_rows].sum())
         if start_count < LEAST_STARTS:
             raise QuestionError(
-                f"Only {start_count} half-hours of the {part} days hold a start, and {LEAST_STARTS} are "
-                "needed. Give a longer or a fuller log."
+                f"Only {start_count} half-hours of the {part} days hold a start; {LEAST_STARTS} are "
+                "needed. Give a longer or more complete log."
             )
     if len(train_rows) > settings.rows:
         train_rows = np.sort(rng.choice(train_rows, settings.rows, replace=False))

@@ -139,7 +139,7 @@ def _count_starts(start_rows: list[Ints], begin_s: Ints, end_s: Ints) -> Singles
 
 
 def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Floats]:
-    """Starts per quarter-hour on each day at each hour, foretold from the `memory_days` before it.
+    """Starts per quarter-hour on each day at each hour, predicted from the `memory_days` before it.
 
     By hotspot and hour of the week [P, D, 24], by hotspot and hour of the day [P, D, 24], and by hour of the
     week over all hotspots [D, 24].

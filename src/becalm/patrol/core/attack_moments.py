@@ -1,4 +1,4 @@
-"""The moments at which an attacker guesses: every 15 minutes at every hotspot, where anything can be told.
+"""The moments at which an attacker guesses: every 15 minutes at every hotspot, where the log allows it.
 
 Left out are moments when a visit is under way, hours of the day in which nobody ever visits anywhere, and
 days of a hotspot, or of the whole log, about which the log is silent. What is left out is named.
@@ -61,7 +61,7 @@ class MomentGrid:
 
     @property
     def is_test(self) -> Bools:
-        """Which of the T moments lie in the days that are foretold?"""
+        """Which of the T moments lie in the days that are predicted?"""
         return self.day >= self.train_days
 
     def covers(self, log: VisitLog) -> Bools:
@@ -74,7 +74,7 @@ class MomentGrid:
 
 
 def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
-    """Which moments of the log's last days are to be learned from, and which foretold?
+    """Which moments of the log's last days are to be learned from, and which predicted?
 
     Raises QuestionError where the log is shorter than train and test days, or silent for more than a
     quarter of either.
@@ -150,10 +150,10 @@ def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
         if is_empty.mean() > MOST_EMPTY_SHARE:
             raise QuestionError(
                 f"The log is silent on {int(is_empty.sum())} of the {len(is_empty)} {part_name} days "
-                f"({dates_text}): nothing can be told from it. "
-                "Give a log without such gaps, or choose its sound days by `train_days` and `test_days`."
+                f"({dates_text}): it cannot be assessed. "
+                "Give a log without such gaps, or choose complete days with `train_days` and `test_days`."
             )
-    gap_note = f"no visit at all on {dates_text}: taken for a gap, and left out"
+    gap_note = f"no visit at all on {dates_text}: treated as a gap and left out"
     return _close(moments, ~is_day_empty[moments.day], gap_note) if is_day_empty.any() else moments
 
 
@@ -175,7 +175,7 @@ def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
                 is_live = np.ones_like(moments.live)
                 is_live[h, (moments.day >= first) & (moments.day < end)] = False
                 dates = _name_dates(moments, np.arange(first, end))
-                note = f"hotspot {log.hotspots[h]}: no visit on {dates}: taken for a gap, and left out"
+                note = f"hotspot {log.hotspots[h]}: no visit on {dates}: treated as a gap and left out"
                 moments = _close(moments, is_live, note)
     return moments
 

@@ -1,4 +1,4 @@
-"""How many bursts are possible, how many are wanted, and what gives? Asked before anything is planned."""
+"""How many bursts are possible, how many are wanted, and what must be cut? Asked before planning."""
 
 import math
 from collections import Counter, defaultdict
@@ -14,7 +14,8 @@ from becalm.patrol.core.plan_inputs import Arm, Mode, PatrolPlace, PatrolPolicy,
 from becalm.terms import Fault, PlanError
 
 METHOD = (
-    "open minutes over the minutes of a burst and the way to it; low: places in any order, high: the nearest"
+    "open minutes over the minutes of a burst and the journey to it; "
+    "low: places in any order, high: the nearest first"
 )
 NEARLY = 0.97  # planned dosage is exact on average; a target above this share of what is possible is tight
 
@@ -232,7 +233,7 @@ def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
         return ()
     possible_per_day, missing_share = area.possible_per_day.value, 1 - area.share
     if not possible_per_day:
-        return ("a unit for this area, with a base from which its places can be reached",)
+        return ("add a unit to this area, with a base that its places can be reached from",)
     bursts_per_shift = possible_per_day / area.unit_shifts_per_day
     missing_shifts = math.ceil((area.wanted_per_day - possible_per_day) / bursts_per_shift)
     remedies = [
@@ -262,6 +263,6 @@ def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift])
         uncovered_share = 1.0 - is_covered.mean()
         if uncovered_share > 0.01:
             uncovered_notes.append(
-                f"{area}: nobody is on duty in {uncovered_share:.0%} of the hours; an observer learns which."
+                f"{area}: nobody is on duty in {uncovered_share:.0%} of the hours; observers can tell which."
             )
     return tuple(uncovered_notes)

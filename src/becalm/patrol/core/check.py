@@ -28,21 +28,21 @@ VIOLATION_KINDS = {
     "visits_hash": "visits.csv is not the one that plan.json was written with",
     "inputs_hash": "the inputs in plan.json were altered",
     "commitment": "the plan names no commitment that was made before it was drawn",
-    "unit": "a burst of a unit that has no tour then",
-    "hotspot": "a burst at a place that the plan does not know",
-    "shift": "a burst that is not wholly within its tour",
+    "unit": "a burst by a unit that is not on duty then",
+    "hotspot": "a burst at a place that is not in the plan",
+    "shift": "a burst that is not wholly within its tour of duty",
     "start": "too little time from the base to the first burst",
     "end": "too little time from the last burst back to the base",
     "travel": "too little time between two bursts",
     "overlap": "two bursts of one unit at once",
     "meal": "a meal that is missing, too short, outside its window or within a burst",
     "length": "a burst of a length that the policy does not allow",
-    "together": "two units at one place at once that are no pair",
+    "together": "two units at one place at once that are not a pair",
     "blackout": "a burst while its place is closed",
-    "arm": "a burst at a place that the trial drew as off that day",
+    "arm": "a burst at a place that the trial left unpatrolled that day",
     "area": "a burst outside the unit's area",
-    "dosage": "a place with more or fewer bursts than plan.json says that it was drawn",
-    "share": "more burst minutes than the share of the tour that is open to bursts",
+    "dosage": "a place with more or fewer bursts than plan.json states",
+    "share": "more burst minutes than the share of the tour available for bursts",
 }
 
 
@@ -260,7 +260,7 @@ def _find_tour(visit: Visit, facts: PlanFacts) -> Tour | None:
 
 def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[Violation]:
     if tour is None:
-        fault_text = "is not on duty then" if visit.unit in facts.tours else "is in no roster of this plan"
+        fault_text = "is not on duty then" if visit.unit in facts.tours else "is not in this plan's roster"
         yield visit.breaks("unit", f"{visit.unit} {fault_text}")
     elif visit.start < tour.start or visit.end > tour.end:
         yield visit.breaks("shift", f"the tour is from {tour.start:%H:%M} to {tour.end:%H:%M} UTC")
@@ -368,7 +368,7 @@ def _lack_of_time(tour: Tour, prior: Visit, later: Visit, settle_minutes: float)
     """What is missing between two visits, in words; empty where there is time enough."""
     way_minutes = tour.minutes.get((prior.hotspot, later.hotspot))
     if way_minutes is None:
-        return "there is no way"
+        return "there is no route"
     meal_minutes = sum(
         max((min(end, later.start) - max(start, prior.end)) / MINUTE, 0.0) for start, end in tour.meals
     )

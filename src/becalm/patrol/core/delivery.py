@@ -1,6 +1,6 @@
 """What was delivered? Visits from traces and check-ins beside those planned; raw positions go no further.
 
-Traces are positions of officers, as a radio or a phone told them: kept in memory only, and never for long.
+Traces are positions of officers, as radios or phones sent them: kept in memory only, and never for long.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -202,13 +202,13 @@ def _unused_notes(traces: Traces, fixes: Traces, rule: DeliveryRule) -> list[str
     reason_counts = [
         *traces.left_out,
         (f"less accurate than {rule.worst_accuracy_m:g} m", inaccurate_count),
-        ("a second one of the same moment", traces.size - inaccurate_count - fixes.size),
+        ("a second fix at the same moment", traces.size - inaccurate_count - fixes.size),
     ]
     return [f"{fix_count:,} fixes left out: {reason}." for reason, fix_count in reason_counts if fix_count]
 
 
 def _silence_notes(fixes: Traces, silence_s: float) -> list[str]:
-    """Traces with gaps: how long nobody knows where officers were. Which officers is not told."""
+    """Traces with gaps: how long nobody knows where officers were. Which officers is not said."""
     gaps_s = np.diff(fixes.at_s)[np.diff(fixes.officer) == 0]
     silences_s = gaps_s[(gaps_s > silence_s) & (gaps_s < LONGEST_SHIFT_S)]
     if not len(silences_s):
@@ -254,7 +254,7 @@ class PlaceDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Every hotspot's delivery over one span of time, and what its reader must be told."""
+    """Every hotspot's delivery over one span of time, and notes for its reader."""
 
     span: Span
     places: tuple[PlaceDelivery, ...]
@@ -278,7 +278,7 @@ def compare_delivery(
     visits_in_span = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
     bursts_in_span = [b for b in planned_bursts if span.start <= b.span.start < span.end]
     unplanned_hotspots = {v.hotspot for v in visits_in_span} - {p.hotspot for p in places}
-    left_out_note = f"{len(unplanned_hotspots)} hotspots that were visited are not in the plan: left out."
+    left_out_note = f"{len(unplanned_hotspots)} visited hotspots are not in the plan and are left out."
     place_deliveries = tuple(
         _compare_place(
             place,

@@ -79,7 +79,7 @@ def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[I
     unknown_names = [place.hotspot for place in area.places if place.hotspot not in row_of_place]
     if unknown_names:
         raise PlanError(
-            f"The law knows nothing of {', '.join(unknown_names)}. It belongs to another request; "
+            f"The law has no entry for {', '.join(unknown_names)}. It belongs to another request; "
             "fit it anew."
         )
     place_rows = [row_of_place[place.hotspot] for place in area.places]

@@ -37,7 +37,7 @@ def _basic_faults(inputs: PlanInputs) -> Iterator[Fault]:
     if not inputs.places:
         yield Fault("places", "there is no hotspot", "give at least one")
     if inputs.days < 1:
-        yield Fault("days", f"{inputs.days} days are none", "plan for 1 day or more")
+        yield Fault("days", f"{inputs.days} days are too few", "plan for 1 day or more")
     try:
         ZoneInfo(inputs.zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -73,8 +73,12 @@ def _double_faults(inputs: PlanInputs) -> Iterator[Fault]:
     for unit, shifts in shifts_of_unit.items():
         for earlier_shift, later_shift in pairwise(shifts):
             if later_shift.hours.start < earlier_shift.hours.end:
-                fault_text = f"its tour from {later_shift.hours.start} begins before the one before has ended"
-                yield Fault(f"unit {unit}", fault_text, "one unit is in one place at a time; mend its hours")
+                fault_text = (
+                    f"its tour from {later_shift.hours.start} begins before the previous one has ended"
+                )
+                yield Fault(
+                    f"unit {unit}", fault_text, "a unit can be in one place at a time; correct its hours"
+                )
 
 
 def _lookup_faults(inputs: PlanInputs) -> Iterator[Fault]:
@@ -82,7 +86,7 @@ def _lookup_faults(inputs: PlanInputs) -> Iterator[Fault]:
     bases = {base.base for base in inputs.bases}
     used_modes = {shift.mode for shift in inputs.shifts}
     for mode in sorted(used_modes - set(inputs.travel)):
-        yield Fault("travel", f"there is no table for units that go by {mode}", "give one")
+        yield Fault("travel", f"there is no table for units that travel by {mode}", "give one")
     for shift in inputs.shifts:
         if shift.base not in bases:
             yield Fault(_tour_name(shift), f"its base {shift.base!r} is not known", "add it to the bases")
@@ -90,10 +94,16 @@ def _lookup_faults(inputs: PlanInputs) -> Iterator[Fault]:
         missing_stops = sorted((bases | {place.hotspot for place in inputs.places}) - set(travel_table.stops))
         if missing_stops and mode in used_modes:
             yield Fault(
-                f"travel by {mode}", f"knows no way to {', '.join(missing_stops[:5])}", "add these stops"
+                f"travel by {mode}",
+                f"has no travel time to {', '.join(missing_stops[:5])}",
+                "add these stops",
             )
         if np.isnan(travel_table.minutes).any() or (travel_table.minutes < 0).any():
-            yield Fault(f"travel by {mode}", "has minutes below 0, or none", "an absent way is infinite")
+            yield Fault(
+                f"travel by {mode}",
+                "has negative or missing minutes",
+                "write infinite where there is no route",
+            )
 
 
 def _shift_faults(inputs: PlanInputs) -> Iterator[Fault]:
@@ -136,7 +146,7 @@ def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
     for area in sorted(set(shifts_of_area) - set(areas_with_places)):
         # Without a place to go to, a tour would be planned without so much as a meal.
         fault_text = f"has {len(shifts_of_area[area])} unit-shifts and no hotspot"
-        yield Fault(f"area {area}", fault_text, "leave them out, or lend them to another area")
+        yield Fault(f"area {area}", fault_text, "leave these shifts out, or lend them to another area")
     for area in areas_with_places:
         yield from _reach_faults(inputs, area, shifts_of_area[area])
     for area in areas_with_places:
@@ -171,7 +181,7 @@ def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Ite
             round_trip_minutes(inputs.travel[mode], place.hotspot, base) + stay_minutes > shift_minutes
             for mode, base, shift_minutes in shift_kinds
         ):
-            fault_text = "no unit can get there, stay for a burst and be back within its shift"
+            fault_text = "no unit can get there, stay for a burst and return within its shift"
             yield Fault(
                 f"hotspot {place.hotspot}", fault_text, "give a nearer base, a faster mode, or drop it"
             )
@@ -208,7 +218,7 @@ def find_shortfalls(
 
 
 def _cap_shortfall(inputs: PlanInputs, place: PlaceDosage, area: str) -> Shortfall:
-    reason = f"the policy holds area {area} to {inputs.policy.area_share_cap:.0%} of all burst minutes"
+    reason = f"the policy limits area {area} to {inputs.policy.area_share_cap:.0%} of all burst minutes"
     remedy = "a higher area_share_cap, reviewed and signed, or more units and dosage elsewhere"
     return Shortfall(place.hotspot, place.target_visits, place.expected_visits, reason, remedy)
 
@@ -217,5 +227,5 @@ def _time_shortfall(inputs: PlanInputs, place: PlaceDosage, more_tours: float, a
     remedy = f"a target of {place.expected_visits / inputs.days:.1f} visits a day"
     if more_tours > 0:
         remedy += f", or about {int(np.ceil(more_tours))} more unit-shifts in area {area} over the plan"
-    reason = "units of its area have no more time for it, as far away, closed or spaced as it is"
+    reason = "units of its area have no more time for it, given its distance, closures and gaps"
     return Shortfall(place.hotspot, place.target_visits, place.expected_visits, reason, remedy)

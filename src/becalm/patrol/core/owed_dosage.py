@@ -29,7 +29,7 @@ class ListedPlace:
 
 @dataclass(frozen=True, slots=True)
 class DosagePlan:
-    """The places of a plan, and what whoever signs it must be told."""
+    """The places of a plan, and notes for whoever signs it."""
 
     places: tuple[PatrolPlace, ...]
     notes: tuple[str, ...]
@@ -176,14 +176,14 @@ def _dosage_notes(
     hourless_count = sum(place.profile is None for place in listed)
     notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
     if outside_boroughs:
-        notes.append(f"Left out, in boroughs that no area has: {_count_boroughs(outside_boroughs)}.")
+        notes.append(f"Left out, in boroughs that belong to no area: {_count_boroughs(outside_boroughs)}.")
     if hourless_count:
         notes.append(
-            f"{hourless_count} of {len(listed)} places have records without hours, which say nothing about "
-            "when in the week; the policy's own week stands in for them."
+            f"{hourless_count} of {len(listed)} places have records without hours; the policy's own week "
+            "is used for them."
         )
     if by_base:
-        notes.append("Areas by the base nearest to each place, for no boroughs were given.")
+        notes.append("Each place belongs to the area of its nearest base, because no boroughs were given.")
     return tuple(notes)
 
 

@@ -23,7 +23,7 @@ class Span:
     def __post_init__(self) -> None:
         if self.start.utcoffset() is None or self.end.utcoffset() is None or self.end <= self.start:
             raise PlanError(
-                f"A span from {self.start} to {self.end} is none. Give two instants, the later one last."
+                f"A span from {self.start} to {self.end} is empty. Give two instants, the later one last."
             )
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))

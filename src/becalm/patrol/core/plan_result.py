@@ -17,7 +17,7 @@ GRID = 1024  # a whole number k of a distribution means k/1024 nat
 FIT_STEPS = 4  # of 1/1024 nat, by which a distribution fitted on another machine may differ
 LEVEL: Final = 0.95
 Z: Final = 1.959964  # of a normal at that level
-METHOD: Final = "normal about the law's mean, with the law's own spread"
+METHOD: Final = "normal about the expected number, with the plan's own spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +302,6 @@ def check_same_distribution(
         or max(abs(a - b) for a, b in pairs) > FIT_STEPS
     ):
         raise ReplayError(
-            "The law in plan.json is not the one that its inputs give: places were favoured or shunned by "
-            "hand, or a program that becalm stands on has changed."
+            "The law in plan.json is not the one that its inputs give: places were favoured or avoided by "
+            "hand, or a program that becalm depends on has changed."
         )

@@ -26,7 +26,7 @@ DEAD_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class AttackSettings:
-    """How the attack is run: what it learns from, what it foretells, and how often it is repeated.
+    """How the attack is run: what it learns from, what it predicts, and how often it is repeated.
 
     `rows` is how many moments are drawn for training where there are more; neighbouring moments share most
     of their half-hour, so that little is lost.
@@ -68,7 +68,7 @@ class DeadZone:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """How well visits can be foretold. `gain` is the area under the curve with the past less that without it.
+    """How predictable visits are. `gain` is the area under the curve with the past less that without it.
 
     `log_loss_skill` is the share of the timetable's surprise that knowing the past takes away.
     `safest_decile_ratio` is starts observed over starts that the timetable expects, in the tenth of moments

@@ -77,7 +77,7 @@ def find_shift(inputs: PlanInputs, route: UnitRoute) -> UnitShift:
             shift.hours.start <= burst.span.start < shift.hours.end for burst in route.bursts
         ):
             return shift
-    raise PlanError(f"Unit {route.unit} has no shift on {route.day}. Replan a tour of this plan.")
+    raise PlanError(f"Unit {route.unit} has no shift on {route.day}. Re-plan a tour of this plan.")
 
 
 def replan_bursts(
@@ -167,7 +167,7 @@ def _build_area_from(
     if lost_states:
         places_text = ", ".join(f"{s.unit} at {s.stop!r}" for s in lost_states)
         raise PlanError(
-            f"Units stand where no way begins: {places_text}. Name a hotspot of area {name}, or the base."
+            f"Stops without travel times: {places_text}. Name a hotspot of area {name}, or the base."
         )
     remaining_walks = (_rest_of_walk(area, u, state, hotspots) for u, state in enumerate(states))
     first_slots, walk_fields, open_slots = zip(*remaining_walks, strict=True)

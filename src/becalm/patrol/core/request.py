@@ -14,7 +14,7 @@ ArmsFile = Annotated[FileName | None, Parameter("The arms of a trial, as `becalm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TravelRequest(Request):
-    """How long do ways between places take? Without a file: the workspace's streets, else straight lines."""
+    """How long do journeys between places take? Without a file: the workspace's streets or straight lines."""
 
     streets: Annotated[
         FileName | None,
@@ -25,10 +25,11 @@ class TravelRequest(Request):
     ] = None
     travel: Annotated[
         FileName | None,
-        Parameter("Travel minutes of your own instead of streets: a CSV with from, to, minutes and mode."),
+        Parameter("Your own travel minutes instead of streets: a CSV with from, to, minutes and mode."),
     ] = None
     close_triangles: Annotated[
-        bool, Parameter("Shorten what the table of travel has longer than a way over another stop.")
+        bool,
+        Parameter("Shorten journeys in the travel table that take longer than going by way of another stop."),
     ] = False
 
 
@@ -56,35 +57,35 @@ class InputsRequest(Request):
         ),
     ] = None
     target: Annotated[
-        tuple[str, ...], Parameter("An offence group to list hotspots of; repeat it.", short="t")
+        tuple[str, ...], Parameter("An offence group to list hotspots for. Can be repeated.", short="t")
     ] = ()
     count: Annotated[int, Parameter("How many hotspots to list.", unit="places", low=1)] = 250
-    borough: Annotated[tuple[str, ...], Parameter("Plan for this borough alone; repeat it.")] = ()
-    area: Annotated[str, Parameter("Plan for this patrol area alone.")] = ""
+    borough: Annotated[tuple[str, ...], Parameter("Plan for this borough only. Can be repeated.")] = ()
+    area: Annotated[str, Parameter("Plan for this patrol area only.")] = ""
     ways: TravelRequest = field(default_factory=TravelRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealRequest(Request):
-    """May these days be committed to again, and when may their seed be opened?"""
+    """May these days get a new seed, and when may the seed be opened?"""
 
     again: Annotated[
         str,
         Parameter(
-            "Seal another seed for days that were committed to before. The reason stands in the plan and "
-            "in the audit for all to see.",
+            "Seal a new seed for days that already have one. The reason is shown in the plan and in the "
+            "audit.",
             metavar="REASON",
         ),
     ] = ""
     reveal_days: Annotated[
         int,
-        Parameter("Days after the last planned one from which the seed may be opened.", unit="days", low=0),
+        Parameter("Days after the last planned day before the seed may be opened.", unit="days", low=0),
     ] = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityRequest(Request):
-    """How many bursts are possible, how many are wanted, and what gives?"""
+    """How many bursts are possible, how many are wanted, and what must be cut?"""
 
     inputs: InputsRequest
     arms: ArmsFile = None
@@ -140,12 +141,14 @@ class NextRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetRequest(Request):
-    """What do the units of a day take along?"""
+    """Which briefing sheets do the units of a day carry?"""
 
     plan: PlanFolder
-    day: Annotated[date, Parameter("The day on which the tours start.", name="on")]
-    unit: Annotated[str, Parameter("This unit alone.")] = ""
-    is_sealed: Annotated[bool, Parameter("The whole routes, for the auditor alone.", name="sealed")] = False
+    day: Annotated[date, Parameter("The day on which the tours of duty start.", name="on")]
+    unit: Annotated[str, Parameter("This unit only.")] = ""
+    is_sealed: Annotated[bool, Parameter("Print the whole routes, for the auditor only.", name="sealed")] = (
+        False
+    )
     out: Annotated[FileName | None, Parameter("The folder to write.", default_text="beside the plan")] = None
 
 
@@ -166,35 +169,35 @@ class PriceRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplanRequest(Request):
-    """Whose tour is drawn anew from when on, and why; where the unit is, if not where its tour says."""
+    """Whose tour is redrawn, from when and why? Where is the unit now, if not where its tour says?"""
 
     plan: PlanFolder
-    reason: Annotated[str, Parameter("Why: it stays in the ledger.")]
+    reason: Annotated[str, Parameter("Why. The reason is kept in the ledger.")]
     at: Annotated[str | None, Parameter(INSTANT_HELP, name="from")] = None
-    unit: Annotated[str, Parameter("The unit whose tour is drawn anew.")] = ""
+    unit: Annotated[str, Parameter("The unit whose tour is redrawn.")] = ""
     area: Annotated[str, Parameter("Or every unit of this area that is on duty.")] = ""
-    off_duty: Annotated[bool, Parameter("The unit is gone for the rest of its tour.")] = False
+    off_duty: Annotated[bool, Parameter("The unit is off duty for the rest of its tour.")] = False
     busy_until: Annotated[str | None, Parameter("The unit is free again from then on.")] = None
     stop: Annotated[
         str,
-        Parameter("The hotspot or base that it goes on from.", default_text="where its tour ends up"),
+        Parameter("The hotspot or base that it continues from.", default_text="where its tour ends up"),
     ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevealRequest(Request):
-    """Which plan's seed is opened to everybody who may read the ledger?"""
+    """Which plan's seed is opened, for everybody who may read the ledger?"""
 
     plan: PlanFolder
     early: Annotated[
-        str, Parameter("Open it before its time; for an auditor, with a second person.", metavar="REASON")
+        str, Parameter("Open it early, for an auditor. This needs a second person.", metavar="REASON")
     ] = ""
-    second: Annotated[str, Parameter("The second person who agrees to that.", metavar="NAME")] = ""
+    second: Annotated[str, Parameter("The second person who agrees to it.", metavar="NAME")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRequest(Request):
-    """Does the opened seed give this plan again, byte for byte?"""
+    """Does the opened seed reproduce this plan, byte for byte?"""
 
     plan: PlanFolder
 
@@ -206,39 +209,40 @@ class AuditRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredRequest(Request):
-    """How much of a plan was delivered, and what patrol came beside it?"""
+    """How much of a plan was delivered, and how much other patrol was there?"""
 
     plan: Annotated[FileName, Parameter("The plan's folder, or its plan.json.", is_argument=True)]
     traces: Annotated[
         tuple[FileName, ...],
         Parameter(
             "A CSV of fixes: officer, at, longitude, latitude; unit and accuracy_m where known. "
-            "Repeat it. Read, reduced to visits, and not kept."
+            "Can be repeated. Read, reduced to visits, and not kept."
         ),
     ] = ()
     check_ins: Annotated[
-        tuple[FileName, ...], Parameter("A CSV of check-ins: unit, hotspot, start, end. Repeat it.")
+        tuple[FileName, ...], Parameter("A CSV of check-ins: unit, hotspot, start, end. Can be repeated.")
     ] = ()
     hotspots: Annotated[
         FileName | None, Parameter("Hotspots as GeoJSON: their outlines are used instead of circles.")
     ] = None
     policy: Annotated[FileName | None, Parameter("The policy that says what a visit is.")] = None
     first_day: Annotated[date | None, Parameter("Count from this day on.", name="from")] = None
-    days: Annotated[int | None, Parameter("Count so many days.", unit="days", low=1)] = None
+    days: Annotated[int | None, Parameter("Count this many days.", unit="days", low=1)] = None
     out: Annotated[FileName | None, Parameter("Also write the visits (no positions) to this CSV.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRequest(Request):
-    """What could a trial of dosage see, and which place is in which arm on which day?"""
+    """What could a trial of dosage detect, and which place is in which arm on which day?"""
 
     inputs: InputsRequest
     effect: Annotated[
-        float, Parameter("The share that the strongest arm is thought to prevent.", low=0, high=0.99)
+        float,
+        Parameter("The share of offences that the strongest arm is expected to prevent.", low=0, high=0.99),
     ] = 0.2
     dispersion: Annotated[
         float | None,
-        Parameter("Variance over mean of counts. Without it: as the list measured.", low=1),
+        Parameter("Variance over mean of the counts. Without it: as measured for the hotspot list.", low=1),
     ] = None
     out: Annotated[
         FileName | None,
@@ -251,19 +255,19 @@ class TrialRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideRequest(Request):
-    """What was a place of a trial given on a day, instead of what its arm says?"""
+    """What did a place of a trial get on a day, instead of what its arm says?"""
 
     trial: Annotated[FileName, Parameter("The folder that `becalm patrol trial` wrote.", is_argument=True)]
     hotspot: Annotated[str, Parameter("The place.")]
     day: Annotated[date, Parameter("The day.", name="on")]
-    gave: Annotated[Literal["off", "low", "high"], Parameter("What it was given instead.")]
+    gave: Annotated[Literal["off", "low", "high"], Parameter("What it got instead.")]
     by: Annotated[str, Parameter("Who decided it.")]
     reason: Annotated[str, Parameter("Why, in a sentence.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitColumns(Request):
-    """How the columns of a log are called. Those of units and areas are used where the file has them."""
+    """What the columns of a log are called. Units and areas are used where the file has them."""
 
     hotspot_column: Annotated[str, Parameter("The column that names the hotspot.")] = "hotspot"
     start_column: Annotated[str, Parameter("The column with the start of a visit.")] = "start"
@@ -274,23 +278,21 @@ class VisitColumns(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRequest(Request):
-    """How well can the visits of a log be foretold?"""
+    """How well can the visits of a log be predicted?"""
 
     visits: Annotated[
         FileName,
-        Parameter(
-            "A csv of visits, made by whatever system: hotspot, start, end in each row.", is_argument=True
-        ),
+        Parameter("A CSV of visits from any system: hotspot, start, end in each row.", is_argument=True),
     ]
     train_days: Annotated[int, Parameter("How many days the attacker has watched.", unit="days", low=7)] = 56
-    test_days: Annotated[int, Parameter("How many days are then foretold.", unit="days", low=2)] = 14
+    test_days: Annotated[int, Parameter("How many days are then predicted.", unit="days", low=2)] = 14
     seeds: Annotated[int, Parameter("How often the attack is repeated.", low=1)] = 1
-    seed: Annotated[int, Parameter("The first seed: the same one gives the same answer.", low=0)] = 1
+    seed: Annotated[int, Parameter("The first seed. The same seed gives the same answer.", low=0)] = 1
     columns: VisitColumns = field(default_factory=VisitColumns)
     time_zone: Annotated[
         str | None,
         Parameter(
-            "Whose clock tells the days, and the times that carry no zone.",
+            "The time zone of the days, and of times that state no zone.",
             default_text="the workspace's; outside of one Europe/London",
         ),
     ] = None

@@ -40,8 +40,8 @@ class Secret:
     def __post_init__(self) -> None:
         if len(self.seed) != SEED_BYTES or len(self.nonce) != SEED_BYTES:
             raise PlanError(
-                f"A seed of {8 * len(self.seed)} and a nonce of {8 * len(self.nonce)} bits came. "
-                f"Each has {8 * SEED_BYTES}, drawn by the operating system."
+                f"A seed of {8 * len(self.seed)} and a nonce of {8 * len(self.nonce)} bits were given. "
+                f"Each must have {8 * SEED_BYTES}, drawn by the operating system."
             )
 
 
@@ -162,7 +162,7 @@ class SeedAudit:
 def audit_seeds(entries: Iterable[Entry], *, now: datetime) -> SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
     histories, unsealed_plans = build_seed_histories(entries)
-    unsealed_text = "a plan was made of no seed that was sealed before it"
+    unsealed_text = "a plan was made without a seed sealed before it"
     findings = [
         *(finding for history in histories for finding in _audit_history(history, now)),
         *(finding for history_pair in combinations(histories, 2) for finding in _audit_pair(*history_pair)),
@@ -237,16 +237,16 @@ def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding
     seed_name = _name_seed(history)
     first_plans = [plan for plan in history.plans if plan.replan == 0]
     if not first_plans:
-        yield AuditFinding(False, seed_name, "was sealed, and no plan was made of it")
+        yield AuditFinding(False, seed_name, "was sealed, but no plan was made from it")
     if len({plan.plan_sha256 for plan in first_plans}) > 1:
         yield AuditFinding(
-            True, seed_name, f"{len(first_plans)} plans were made of it, and one seed makes one plan"
+            True, seed_name, f"{len(first_plans)} plans were made from it; one seed makes one plan"
         )
     replan_indices = [plan.replan for plan in history.plans if plan.replan]
     lost_indices = sorted(set(history.announced_replans) - set(replan_indices))
     if lost_indices:
         finding_text = (
-            f"re-plan {', '.join(map(str, lost_indices))} was begun and never kept: what it gave is not known"
+            f"re-plan {', '.join(map(str, lost_indices))} was begun and never kept: its result is not known"
         )
         yield AuditFinding(True, seed_name, finding_text)
     unannounced_indices = sorted(set(replan_indices) - set(history.announced_replans))
@@ -254,26 +254,26 @@ def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding
         finding_text = f"re-plan {', '.join(map(str, unannounced_indices))} was not noted before it was drawn"
         yield AuditFinding(True, seed_name, finding_text)
     if len(replan_indices) > len(set(replan_indices)):
-        yield AuditFinding(True, seed_name, "two re-plans have one index")
+        yield AuditFinding(True, seed_name, "two re-plans have the same number")
     if history.revealed_seq is not None:
         yield from _audit_opening(history, seed_name)
     elif history.reveal_after is not None and history.reveal_after < now:
-        finding_text = f"was to be opened after {history.reveal_after:%Y-%m-%d}, and is not yet"
+        finding_text = f"was to be opened after {history.reveal_after:%Y-%m-%d} and is still sealed"
         yield AuditFinding(False, seed_name, finding_text)
 
 
 def _audit_opening(history: SeedHistory, seed_name: str) -> Iterator[AuditFinding]:
     secret = history.secret
     if secret is None:
-        yield AuditFinding(True, seed_name, "what was opened is no seed")
+        yield AuditFinding(True, seed_name, "what was opened is not a seed")
         return
     commitment = compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
     if commitment != history.commitment:
-        yield AuditFinding(True, seed_name, "the seed that was opened is not the one that was sealed")
+        yield AuditFinding(True, seed_name, "the opened seed is not the one that was sealed")
     if history.seed_mark and hash_seed(secret.seed) != history.seed_mark:
-        yield AuditFinding(True, seed_name, "its mark is not that of the seed that was opened")
+        yield AuditFinding(True, seed_name, "its mark does not match the seed that was opened")
     if any(plan.seq > (history.revealed_seq or 0) for plan in history.plans):
-        yield AuditFinding(True, seed_name, "a plan was made of it after it was opened")
+        yield AuditFinding(True, seed_name, "a plan was made from it after it was opened")
 
 
 def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
@@ -284,6 +284,7 @@ def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFindi
     if later.overlaps(earlier.first_day, earlier.days, earlier.area):
         reason_text = f"the reason given: {later.reason}" if later.reason else "no reason was given"
         finding_text = (
-            f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {reason_text}"
+            f"is a re-roll: {earlier.commitment[:12]} had already been sealed for some of these days; "
+            f"{reason_text}"
         )
         yield AuditFinding(not later.reason, seed_name, finding_text)

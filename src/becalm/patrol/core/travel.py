@@ -112,7 +112,7 @@ def _triangle_fault(table: TravelTable, closed_minutes: Floats, i: int, j: int) 
         f"({via_stop} on the way)"
     )
     pair_text = f"{table.stops[i]} to {table.stops[j]}"
-    return Fault(pair_text, fault_text, "correct the table, or let becalm close it")
+    return Fault(pair_text, fault_text, "correct the table, or let becalm shorten it")
 
 
 def close_triangles(table: TravelTable) -> TravelTable:
@@ -168,7 +168,7 @@ def _reach_faults(
         return []
     trip_minutes, shift_minutes = min(trips)
     if not np.isfinite(trip_minutes):
-        fault_text = "no way leads from any base of its area there and back"
+        fault_text = "it cannot be reached from any base of its area and back"
         return [
             Fault(place.hotspot, fault_text, "raise snap_m, mend the streets, or take the place off the list")
         ]

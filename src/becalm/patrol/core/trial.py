@@ -115,18 +115,18 @@ def check_overrides(draw: ArmDraw, overrides: Sequence[Override]) -> float:
     place_days = {(row.hotspot, row.day) for row in draw.days}
     faults = [fault for override in overrides for fault in _override_faults(override, place_days)]
     if faults:
-        raise PlanError(f"{len(faults)} overrides cannot be kept", tuple(faults))
+        raise PlanError(f"{len(faults)} overrides cannot be recorded", tuple(faults))
     return len({(o.hotspot, o.day) for o in overrides}) / len(place_days) if place_days else 0.0
 
 
 def _override_faults(override: Override, place_days: set[tuple[str, date]]) -> Iterator[Fault]:
     where = f"{override.hotspot} on {override.day}"
     if (override.hotspot, override.day) not in place_days:
-        yield Fault(where, "is no place-day of the trial", "name one that was drawn")
+        yield Fault(where, "is not a place-day of the trial", "name one that was drawn")
     if len(override.reason.split()) < 2:
         yield Fault(where, f"gives the reason {override.reason!r}", "write down why, in a sentence")
     if not override.by.strip():
-        yield Fault(where, "names nobody", "say who decided it")
+        yield Fault(where, "does not name who decided it", "say who did")
 
 
 def _distance_m(a: PatrolPlace, b: PatrolPlace) -> float:
@@ -237,9 +237,7 @@ def _draw_notes(
             "look for spillover there."
         )
     if small_count:
-        notes.append(
-            f"{small_count} blocks hold fewer place-days than arms, and cannot be equal within themselves."
-        )
+        notes.append(f"{small_count} blocks hold fewer place-days than arms, so their arms cannot be equal.")
     return tuple(notes)
 
 
@@ -287,7 +285,9 @@ def assess_trial_power(
     anything.
     """
     if not 0.0 <= effect < 1.0:
-        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
+        raise QuestionError(
+            f"An effect of {effect} is not a share from 0 to 1. Give 0.2 for a fifth prevented."
+        )
     if dispersion < 1.0 or not 0.0 < level < 1.0:
         raise QuestionError(
             f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
@@ -298,8 +298,8 @@ def assess_trial_power(
     arm_events = events_per_day * days / len(arms)
     if arm_events < LEAST_EVENTS:
         raise QuestionError(
-            f"Only {arm_events:.1f} events are to be expected in each arm in {days} days: no trial can be "
-            f"read from so few. Have at least {LEAST_EVENTS:g}: take more days or more places."
+            f"Only {arm_events:.1f} events are expected in each arm in {days} days: too few "
+            f"for a trial. Have at least {LEAST_EVENTS:g}: take more days or more places."
         )
     # To a thousandth; near 1 the approximation fails, for nothing is left to count.
     sizes = (n / 1000 for n in range(1, 951))

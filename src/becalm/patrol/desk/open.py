@@ -70,7 +70,7 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
 
 
 def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
-    """Does the opened seed give this plan again, byte for byte?
+    """Does the opened seed reproduce this plan, byte for byte?
 
     Raises ReplayError where the seed is not open, is not the one that was sealed, was used twice, or gives
     another plan; the first difference is named.
