@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from police_files import STREET, desk_on, make_workspace, street_row, write_csv, write_street
+from police_files import STREET, desk_on, make_workspace, street_row, write_csv, write_inbox, write_street
 from typer.testing import CliRunner
 
 from becalm.app.main import app
@@ -43,11 +43,8 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    rows = [street_row(f"a{n}") for n in range(60)]
-    odd = street_row("odd", crime_type="=cmd|' /C calc'!A0")
-    write_street(folder, [*rows, odd, street_row("lost", place="0,0")])
-    return folder
+    odd_rows = (street_row("odd", crime_type="=cmd|' /C calc'!A0"), street_row("lost", place="0,0"))
+    return write_inbox(tmp_path / "inbox", *odd_rows)
 
 
 def test_the_summary_names_recipe_months_counts_date_and_status(workspace: Path, inbox: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from police_files import make_workspace, street_row, write_street
+from police_files import make_workspace, street_row, write_inbox
 from typer.testing import CliRunner
 
 from becalm.app.main import app
@@ -20,10 +20,7 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    rows = [street_row(f"a{n}") for n in range(60)]
-    write_street(folder, [*rows, street_row("odd", crime_type=ODD)])
-    return folder
+    return write_inbox(tmp_path / "inbox", street_row("odd", crime_type=ODD))
 
 
 def shown(*words: object, workspace: Path, columns: int) -> list[str]:

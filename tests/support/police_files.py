@@ -72,6 +72,12 @@ def write_street(
     return write_csv(folder / f"{month}-{force}-street.csv", STREET, rows)
 
 
+def write_inbox(folder: Path, *odd_rows: str) -> Path:
+    """A folder of one file: sixty sound rows, and these."""
+    write_street(folder, [*(street_row(f"a{n}") for n in range(60)), *odd_rows])
+    return folder
+
+
 def make_workspace(folder: Path, *, more: str = "", chosen: bool = True) -> Path:
     """A workspace in Greater London."""
     city = (files("becalm.workspace") / "cities" / "london.toml").read_text("utf-8")

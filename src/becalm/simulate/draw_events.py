@@ -230,7 +230,16 @@ def draw_details(offence: Ints, depth: Floats, rng: np.random.Generator) -> Deta
     weapon_index = _draw_weapons(offence, rng)
     injury_code = _draw_injuries(offence, rng)
     is_at_knifepoint = (weapon_index == WEAPONS.index("knife")) & (injury_code == 1)
-    age_band_index = _draw_ages(offence, is_at_knifepoint, depth, rng)
+    usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
+    knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
+    young_share = np.where(is_at_knifepoint, knifepoint_share, usual_share)
+    random_pairs = rng.random((len(offence), 2))
+    young_band = np.searchsorted(np.cumsum(YOUNG)[:-1], random_pairs[:, 1], side="right")
+    adult_band = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], random_pairs[:, 1], side="right")
+    age_band = np.where(random_pairs[:, 0] < young_share, young_band, adult_band)
+    age_band_index = np.where(
+        np.isnan(usual_share), UNKNOWN, np.minimum(age_band, len(AGE_BANDS) - 1)
+    ).astype(np.int8)
     return Details(weapon_index, injury_code, age_band_index, _draw_outcomes(offence, rng))
 
 
@@ -257,19 +266,6 @@ def _draw_injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
     injury_share = np.array([np.nan if o.injury_share is None else o.injury_share for o in OFFENCES])[offence]
     is_injured = rng.random(len(offence)) < injury_share
     return np.where(np.isnan(injury_share), UNKNOWN, is_injured).astype(np.int8)
-
-
-def _draw_ages(
-    offence_index: Ints, at_knifepoint: Bools, lockdown_depths: Floats, rng: np.random.Generator
-) -> NDArray[np.int8]:
-    usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence_index]
-    knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * lockdown_depths)
-    young_share = np.where(at_knifepoint, knifepoint_share, usual_share)
-    random_pairs = rng.random((len(offence_index), 2))
-    young_band = np.searchsorted(np.cumsum(YOUNG)[:-1], random_pairs[:, 1], side="right")
-    adult_band = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], random_pairs[:, 1], side="right")
-    age_band = np.where(random_pairs[:, 0] < young_share, young_band, adult_band)
-    return np.where(np.isnan(usual_share), UNKNOWN, np.minimum(age_band, len(AGE_BANDS) - 1)).astype(np.int8)
 
 
 def _draw_outcomes(offence_index: Ints, rng: np.random.Generator) -> NDArray[np.int8]:

@@ -127,12 +127,6 @@ def _draw_river(radius_m: float, rng: np.random.Generator) -> Floats:
     return np.column_stack([x, y]) * radius_m
 
 
-def _draw_waves(rng: np.random.Generator) -> Floats:
-    """Number, height and phase of the waves that the outline makes about a circle."""
-    number = np.arange(2.0, 9.0)
-    return np.stack([number, rng.normal(0, 0.09, 7) / np.sqrt(number - 1), rng.uniform(0, 2 * np.pi, 7)])
-
-
 def _outline_ratio(points: Floats, outline_waves: Floats) -> Floats:
     """Distance from the middle over the distance of the outline in that direction."""
     wave_numbers, wave_heights, wave_phases = outline_waves
@@ -145,7 +139,11 @@ def _scatter_seeds(
     lsoa_count: int, radius_m: float, river_line: Floats, rng: np.random.Generator
 ) -> tuple[Floats, int]:
     """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
-    outline_waves = _draw_waves(rng)
+    # Number, height and phase of the waves that the outline makes about a circle
+    number = np.arange(2.0, 9.0)
+    outline_waves = np.stack(
+        [number, rng.normal(0, 0.09, 7) / np.sqrt(number - 1), rng.uniform(0, 2 * np.pi, 7)]
+    )
     candidate_points = rng.uniform(-2, 2, (80 * lsoa_count, 2))
     centre_distance = np.hypot(*candidate_points.T)
     is_dense = rng.random(len(candidate_points)) < 0.22 + 0.78 * np.exp(-((centre_distance / 0.5) ** 2))
@@ -211,19 +209,9 @@ def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
     target_points = points[np.linspace(0, len(points) - 1, count).round().astype(int)]
     for _ in range(25):
         target_points = _group_means(points, cKDTree(target_points).query(points)[1], count, target_points)
-    cores = _distinct_nearest(points, target_points)
-    _, _, core_index = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
-    group_of_core = np.full(len(points), -1)
-    group_of_core[cores] = np.arange(count)
-    is_unreached_point = core_index < 0
-    core_index[is_unreached_point] = cores[cKDTree(points[cores]).query(points[is_unreached_point])[1]]
-    return np.asarray(group_of_core[core_index])
-
-
-def _distinct_nearest(points: Floats, centre_points: Floats) -> Ints:
     used_indices: dict[int, None] = {}
     point_tree = cKDTree(points)
-    for target_point in centre_points:
+    for target_point in target_points:
         nearest_indices = np.atleast_1d(point_tree.query(target_point, k=min(len(points), 64))[1])
         free_index = next((int(i) for i in nearest_indices if int(i) not in used_indices), None)
         used_indices[
@@ -231,7 +219,13 @@ def _distinct_nearest(points: Floats, centre_points: Floats) -> Ints:
             if free_index is not None
             else next(i for i in range(len(points)) if i not in used_indices)
         ] = None
-    return np.array(list(used_indices), dtype=np.int64)
+    cores = np.array(list(used_indices), dtype=np.int64)
+    _, _, core_index = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
+    group_of_core = np.full(len(points), -1)
+    group_of_core[cores] = np.arange(count)
+    is_unreached_point = core_index < 0
+    core_index[is_unreached_point] = cores[cKDTree(points[cores]).query(points[is_unreached_point])[1]]
+    return np.asarray(group_of_core[core_index])
 
 
 def _group_means(points: Floats, group_of_point: Ints, count: int, empty: Floats | None = None) -> Floats:

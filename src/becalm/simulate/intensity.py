@@ -195,7 +195,23 @@ def choose_treatment(
     """Take the hotspots with the highest true rate of street violence, and draw their treated days."""
     effect = settings.effect
     place_rate = (intensity.base[:, None] * places.weight)[treatable_offences()].sum(axis=0)
-    centre_ids, hotspot_of_place = _choose_hotspots(places.position, place_rate, effect)
+    # Circles of the highest rate that do not overlap, and the circle that each place lies in
+    place_tree = cKDTree(places.position)
+    near_pairs = place_tree.sparse_distance_matrix(place_tree, effect.radius_m, output_type="coo_matrix")
+    near_rate = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
+    hotspot_of_place = np.full(len(place_rate), -1)
+    is_blocked_place = np.zeros(len(place_rate), dtype=bool)
+    centre_ids: list[int] = []
+    for place in np.argsort(-near_rate, kind="stable"):
+        if len(centre_ids) == effect.hotspots:
+            break
+        if not is_blocked_place[place]:
+            hotspot_of_place[place_tree.query_ball_point(places.position[place], effect.radius_m)] = len(
+                centre_ids
+            )
+            is_blocked_place[place_tree.query_ball_point(places.position[place], 2 * effect.radius_m)] = True
+            centre_ids.append(int(place))
+    centre_ids, hotspot_of_place = np.array(centre_ids, dtype=np.int64), hotspot_of_place
     is_treated = np.zeros((len(centre_ids), settings.days), dtype=bool)
     first_day = max((effect.start - settings.start).days, 0)
     end_day = max(min((effect.end - settings.start).days, settings.days), first_day)
@@ -260,21 +276,3 @@ def expected_effect(
     has_outlet = np.diff(treatment.outlet_start)[:, None] > 0
     displaced_share = effect.displaced if effect.kind == "displacement" else 0.0
     return before - prevented_counts, prevented_counts * displaced_share * has_outlet
-
-
-def _choose_hotspots(position: Floats, place_rate: Floats, effect: Effect) -> tuple[Ints, Ints]:
-    """Circles of the highest rate that do not overlap, and the circle that each place lies in."""
-    place_tree = cKDTree(position)
-    near_pairs = place_tree.sparse_distance_matrix(place_tree, effect.radius_m, output_type="coo_matrix")
-    near_rate = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
-    hotspot_of_place = np.full(len(place_rate), -1)
-    is_blocked_place = np.zeros(len(place_rate), dtype=bool)
-    centre_ids: list[int] = []
-    for place in np.argsort(-near_rate, kind="stable"):
-        if len(centre_ids) == effect.hotspots:
-            break
-        if not is_blocked_place[place]:
-            hotspot_of_place[place_tree.query_ball_point(position[place], effect.radius_m)] = len(centre_ids)
-            is_blocked_place[place_tree.query_ball_point(position[place], 2 * effect.radius_m)] = True
-            centre_ids.append(int(place))
-    return np.array(centre_ids, dtype=np.int64), hotspot_of_place

@@ -78,7 +78,19 @@ class Places:
 
 def build_places(land: Land, streets: Streets, settings: Settings, rng: np.random.Generator) -> Places:
     """Where are the active places, and how much of each offence does each carry?"""
-    deprivation_of_segment = _deprivation(land, streets.middles, rng)
+    # A smooth field about 1 over the city: some parts carry two or three times the risk of others
+    lsoa_points = land.seeds[: len(land.cells)]
+    knot_points = lsoa_points[rng.integers(len(lsoa_points), size=60)]
+    knot_heights = rng.normal(0, 1, len(knot_points))
+    bump_width_m = 0.12 * land.radius_m
+    levels = np.zeros(len(streets.middles))
+    for knot_point, knot_height in zip(knot_points, knot_heights, strict=True):
+        levels += knot_height * np.exp(
+            -((streets.middles - knot_point) ** 2).sum(axis=1) / (2 * bump_width_m**2)
+        )
+    deprivation_of_segment = np.asarray(
+        np.exp(0.55 * (levels - levels.mean()) / max(float(levels.std()), 1e-9))
+    )
     town_level = _town_centrality(streets, streets.middles)
     kind, segment = _choose_segments(streets, settings.places, town_level, deprivation_of_segment, rng)
     place_xy_m, junction = _position_places(streets, kind, segment, rng)
@@ -91,18 +103,6 @@ def build_places(land: Land, streets: Streets, settings: Settings, rng: np.rando
     return Places(
         place_xy_m, kind, segment, junction, lsoa_of_place, weight, address_place, address_xy_m, address_share
     )
-
-
-def _deprivation(land: Land, points: Floats, rng: np.random.Generator) -> Floats:
-    """A smooth field about 1 over the city: some parts carry two or three times the risk of others."""
-    lsoa_points = land.seeds[: len(land.cells)]
-    knot_points = lsoa_points[rng.integers(len(lsoa_points), size=60)]
-    knot_heights = rng.normal(0, 1, len(knot_points))
-    bump_width_m = 0.12 * land.radius_m
-    levels = np.zeros(len(points))
-    for knot_point, knot_height in zip(knot_points, knot_heights, strict=True):
-        levels += knot_height * np.exp(-((points - knot_point) ** 2).sum(axis=1) / (2 * bump_width_m**2))
-    return np.asarray(np.exp(0.55 * (levels - levels.mean()) / max(float(levels.std()), 1e-9)))
 
 
 def _town_centrality(streets: Streets, xy_m: Floats) -> Floats:
@@ -130,19 +130,15 @@ def _choose_segments(
     )
     is_free_segment = np.ones(segment_count, dtype=bool)
     kind_parts, segment_parts = [], []
-    for k, kind_count in enumerate(_count_per_kind(place_count)):
+    kind_counts = [int(place_count * share) for share in SHARES]
+    kind_counts[-1] += place_count - sum(kind_counts)
+    for k, kind_count in enumerate(kind_counts):
         score = np.log(np.maximum(kind_scores[k], 1e-12)) + rng.gumbel(size=segment_count)
         chosen_segments = np.argsort(np.where(is_free_segment, -score, np.inf), kind="stable")[:kind_count]
         is_free_segment[chosen_segments] = False
         segment_parts.append(chosen_segments)
         kind_parts.append(np.full(kind_count, k))
     return np.concatenate(kind_parts), np.concatenate(segment_parts)
-
-
-def _count_per_kind(place_count: int) -> list[int]:
-    kind_counts = [int(place_count * share) for share in SHARES]
-    kind_counts[-1] += place_count - sum(kind_counts)
-    return kind_counts
 
 
 def _position_places(

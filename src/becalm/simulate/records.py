@@ -17,22 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from becalm.formats.cells import local_to_utc
 from becalm.methods.arrays import Bools, Bytes, Ints
 from becalm.simulate import names
 from becalm.simulate.city import Incidents, SimulatedCity
 from becalm.simulate.draw_events import OUTCOMES, Events, draw_minutes, pick_address
 from becalm.simulate.intensity import BURN_IN_DAYS
-from becalm.simulate.names import (
-    AGE_BANDS,
-    EXTRACT_COLUMNS,
-    OUTCOME_COLUMNS,
-    STOP_COLUMNS,
-    STREET_COLUMNS,
-    WEAPONS,
-)
+from becalm.simulate.names import EXTRACT_COLUMNS, OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMNS, TIME_ZONE
 from becalm.simulate.places import MapPoints, build_map_points
 from becalm.simulate.settings import OFFENCES
-from becalm.simulate.time import DAY_MINUTES, EPOCH, day_number, last_sunday, month_name, month_number, to_utc
+from becalm.simulate.time import DAY_MINUTES, EPOCH, day_number, month_name, month_number, to_utc
 
 
 def is_in_extract(city: SimulatedCity) -> Bools:
@@ -87,9 +81,9 @@ def _fact_columns(incidents: Incidents, row_indices: Ints) -> dict[str, pa.Array
         "occurred_to": clock_times(incidents.to_minute[row_indices]),
         "offence": lookup_words(incidents.offence[row_indices], [o.word for o in OFFENCES]),
         "found_by": lookup_words(incidents.offence[row_indices], [o.found_by for o in OFFENCES]),
-        "weapon": lookup_words(details.weapon[row_indices], WEAPONS),
+        "weapon": lookup_words(details.weapon[row_indices], names.WEAPONS),
         "injury": lookup_words(details.injury[row_indices], ("N", "Y")),
-        "victim_age_band": lookup_words(details.age[row_indices], AGE_BANDS),
+        "victim_age_band": lookup_words(details.age[row_indices], names.AGE_BANDS),
         "outcome": lookup_words(details.outcome[row_indices], OUTCOMES),
     }
 
@@ -144,41 +138,28 @@ def arrests_table(city: SimulatedCity) -> pa.Table:
     numbers = np.arange(len(incidents))
     rows = np.flatnonzero(is_in_extract(city) & has_violence & incidents.has_place & (numbers % ONE_IN == 7))
     arrest_minute = incidents.from_minute[rows] + np.array(DELAYS)[rows // ONE_IN % len(DELAYS)]
-    is_unambiguous = ~_is_ambiguous(arrest_minute)
-    rows, arrest_minute = rows[is_unambiguous], arrest_minute[is_unambiguous]
+    _, is_skipped, is_ambiguous = local_to_utc(arrest_minute.astype("M8[m]").astype("M8[s]"), TIME_ZONE)
+    rows, arrest_minute = (array[~is_skipped & ~is_ambiguous] for array in (rows, arrest_minute))
     time_order = np.argsort(arrest_minute, kind="stable")
     rows, arrest_minute = rows[time_order], arrest_minute[time_order]
     address_xy_m = plan.places.address_position[incidents.address[rows]].astype(np.int64)
     activity_index = rows // ONE_IN % len(ACTIVITIES)
+    # Dedicated units do dedicated work; the rest is done by response teams.
+    unit_names = [f"{team} {n + 1}" for team in ("VSU", "Response") for n in range(DEDICATED)]
+    is_response_unit = np.array([name in ("response", "investigation") for name in ACTIVITIES])[
+        activity_index
+    ]
+    unit_index = rows // 7 % DEDICATED + DEDICATED * is_response_unit
     return pa.table(
         {
             "arrested_at": clock_times(arrest_minute),
             "place_easting_m": address_xy_m[:, 0],
             "place_northing_m": address_xy_m[:, 1],
-            "unit": _arrest_units(rows, activity_index),
+            "unit": lookup_words(unit_index, unit_names),
             "activity": lookup_words(activity_index, ACTIVITIES),
             "offence": lookup_words(incidents.offence[rows], [o.word for o in OFFENCES]),
         }
     )
-
-
-def _arrest_units(arrest_indices: Ints, activity: Ints) -> pa.Array:
-    """Dedicated units do dedicated work; the rest is done by response teams."""
-    unit_names = [f"VSU {n + 1}" for n in range(DEDICATED)] + [f"Response {n + 1}" for n in range(DEDICATED)]
-    is_response_unit = np.array([name in ("response", "investigation") for name in ACTIVITIES])[activity]
-    return lookup_words(arrest_indices // 7 % DEDICATED + DEDICATED * is_response_unit, unit_names)
-
-
-def _is_ambiguous(minutes: Ints) -> Ints:
-    """Which local times lie in the hour that comes twice, or in the one that is skipped?"""
-    is_ambiguous = np.zeros(len(minutes), dtype=bool)
-    for year in np.unique(
-        minutes.astype("datetime64[m]").astype("datetime64[Y]").astype(int) + 1970
-    ).tolist():
-        for month in (3, 10):
-            hour_start_minute = day_number(last_sunday(year, month)) * DAY_MINUTES + 60
-            is_ambiguous |= (minutes >= hour_start_minute) & (minutes < hour_start_minute + 60)
-    return is_ambiguous
 
 
 # --- data.police.uk -----------------------------------------------------------------------------------
@@ -194,18 +175,11 @@ SEARCHED_OBJECTS: Final = (
     "Stolen goods",
     "Article for use in theft",
 )
-SEARCH_LAWS: Final = (
-    "Misuse of Drugs Act 1971 (section 23)",
-    "Police and Criminal Evidence Act 1984 (section 1)",
-    "Police and Criminal Evidence Act 1984 (section 1)",
-    "Police and Criminal Evidence Act 1984 (section 1)",
-)
+PACE: Final = "Police and Criminal Evidence Act 1984 (section 1)"
+SEARCH_LAWS: Final = ("Misuse of Drugs Act 1971 (section 23)", PACE, PACE, PACE)
 SEARCH_RESULTS: Final = (
-    "A no further action disposal",
-    "Arrest",
-    "Community resolution",
-    "Summons / charged by post",
-)
+    "A no further action disposal", "Arrest", "Community resolution", "Summons / charged by post",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,17 +235,13 @@ def _draw_street_rows(
     order = np.repeat(order, 1 + (has_crime_id & (rng.random(len(order)) < TWICE_SHARE)))
     rows, point_of_row, type_index, month = rows[order], point_of_row[order], type_index[order], month[order]
     outcome_index = incidents.details.outcome[rows].astype(np.int64)
-    decision_month = month_number(incidents.recorded_day[rows]) - first + _months_to_outcome(rows, rng)
+    months_to_outcome = rng.geometric(0.55, int(rows.max()) + 1 if len(rows) else 0)[rows] - 1
+    decision_month = month_number(incidents.recorded_day[rows]) - first + months_to_outcome
     is_undecided = (outcome_index >= 0) & ((decision_month >= count) | (outcome_index == UNDER_INVESTIGATION))
     outcome_index = np.where(is_undecided, UNDER_INVESTIGATION, outcome_index)
     crime_ids = _crime_ids(len(incidents), rng).take(pa.array(rows, mask=outcome_index < 0))
     table = _street_table(city, points, point_of_row, crime_ids, first + month, type_index, outcome_index)
     return table, month, np.where((outcome_index < 0) | is_undecided, -1, decision_month)
-
-
-def _months_to_outcome(rows: Ints, rng: np.random.Generator) -> Ints:
-    """Months from record to outcome, the same for a row that comes twice."""
-    return np.asarray(rng.geometric(0.55, int(rows.max()) + 1 if len(rows) else 0)[rows] - 1)
 
 
 def _street_table(
@@ -344,19 +314,14 @@ def _stop_table(points: MapPoints, point_of_stop: Ints, utc: Ints, rng: np.rando
     stops: dict[str, pa.Array] = dict.fromkeys(STOP_COLUMNS, empty_column)
     stops["Type"] = lookup_words(np.zeros(stop_count, dtype=np.int32), ("Person search",))
     stops["Date"] = pa.array(instant_texts + "+00:00", pa.string())
-    stops["Latitude"], stops["Longitude"] = (
-        lookup_words(point_of_stop, points.latitude),
-        lookup_words(point_of_stop, points.longitude),
-    )
+    stops["Latitude"] = lookup_words(point_of_stop, points.latitude)
+    stops["Longitude"] = lookup_words(point_of_stop, points.longitude)
     stops["Legislation"] = lookup_words(object_index, SEARCH_LAWS)
     stops["Object of search"] = lookup_words(object_index, SEARCHED_OBJECTS)
     stops["Outcome"] = lookup_words(results, SEARCH_RESULTS)
-    stops["Outcome linked to object of search"] = lookup_words(_is_linked(results, rng), ("False", "True"))
+    is_linked = (rng.random(stop_count) < 0.7) & (results > 0)
+    stops["Outcome linked to object of search"] = lookup_words(is_linked * 1, ("False", "True"))
     stops["Removal of more than just outer clothing"] = lookup_words(
         (rng.random(stop_count) < 0.03) * 1, ("False", "True")
     )
     return pa.table(stops)
-
-
-def _is_linked(result_index: Ints, rng: np.random.Generator) -> Ints:
-    return np.where(result_index == 0, 0, (rng.random(len(result_index)) < 0.7) * 1)

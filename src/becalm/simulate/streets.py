@@ -64,7 +64,16 @@ def build_streets(land: Land, settings: Settings, rng: np.random.Generator) -> S
     is_usable_link = (~crosses_river | is_bridge) & _is_inside(junction_xy_m, link_ends, land)
     link_ends, link_length_m = link_ends[is_usable_link], link_length_m[is_usable_link]
     link_ends, link_length_m = _thin_out(junction_xy_m, link_ends, link_length_m, rng)
-    junction_xy_m, link_ends, is_kept_link = _keep_largest_part(junction_xy_m, link_ends)
+    part_of_node = connected_components(
+        _link_matrix(junction_xy_m, link_ends, np.ones(len(link_ends))), directed=False
+    )[1]
+    is_in_largest = part_of_node == np.bincount(part_of_node).argmax()
+    is_kept_link = is_in_largest[link_ends[:, 0]]
+    junction_xy_m, link_ends, is_kept_link = (
+        junction_xy_m[is_in_largest],
+        (np.cumsum(is_in_largest) - 1)[link_ends[is_kept_link]],
+        is_kept_link,
+    )
     link_length_m = link_length_m[is_kept_link]
     centre_points, centre_sizes = _choose_centres(land, junction_xy_m, rng)
     is_main_road = _choose_main_roads(junction_xy_m, link_ends, link_length_m, centre_points)
@@ -153,13 +162,6 @@ def _thin_out(nodes: Floats, pairs: Ints, length_m: Floats, rng: np.random.Gener
     return pairs[is_kept_link], length_m[is_kept_link]
 
 
-def _keep_largest_part(nodes: Floats, pairs: Ints) -> tuple[Floats, Ints, Bools]:
-    part_of_node = connected_components(_link_matrix(nodes, pairs, np.ones(len(pairs))), directed=False)[1]
-    is_in_largest = part_of_node == np.bincount(part_of_node).argmax()
-    is_kept_link = is_in_largest[pairs[:, 0]]
-    return nodes[is_in_largest], (np.cumsum(is_in_largest) - 1)[pairs[is_kept_link]], is_kept_link
-
-
 def _choose_centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Town centres on junctions: one in the middle, the rest apart from each other and smaller by rank."""
     centre_count = max(3, round(len(land.borough_names) * 2))
@@ -192,25 +194,14 @@ def _choose_main_roads(nodes: Floats, pairs: Ints, length_m: Floats, centre_poin
 
 def _mark_routes(link_keys: Ints, previous: Iterable[Ints], goal_rows: Iterable[Ints], count: int) -> Bools:
     """Which segments lie on the ways to these goals? One row of predecessors for each set of goals."""
-    used_keys = {
-        _segment_key(a, b, count)
-        for predecessors, goal_nodes in zip(previous, goal_rows, strict=True)
-        for goal_node in goal_nodes
-        for a, b in _trace_route(predecessors, int(goal_node))
-    }
+    used_keys = set()
+    for predecessors, goal_nodes in zip(previous, goal_rows, strict=True):
+        for goal_node in map(int, goal_nodes):
+            node = goal_node
+            while (predecessor := int(predecessors[node])) >= 0:
+                used_keys.add(min(node, predecessor) * count + max(node, predecessor))
+                node = predecessor
     return np.isin(link_keys, np.array(sorted(used_keys), dtype=np.int64))
-
-
-def _trace_route(predecessors: Ints, goal_node: int) -> list[tuple[int, int]]:
-    route_links = []
-    while (predecessor := int(predecessors[goal_node])) >= 0:
-        route_links.append((goal_node, predecessor))
-        goal_node = predecessor
-    return route_links
-
-
-def _segment_key(a: int, b: int, node_count: int) -> int:
-    return min(a, b) * node_count + max(a, b)
 
 
 def _name_segments(nodes: Floats, pairs: Ints) -> Ints:

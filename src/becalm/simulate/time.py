@@ -1,7 +1,4 @@
-"""When things happen: the city's clock, the hours of the week, seasons, holidays and the lockdown of 2020.
-
-Summer time runs from the last Sunday of March, 01:00 UTC, to the last Sunday of October, 01:00 UTC.
-"""
+"""When things happen: the city's clock, the hours of the week, seasons, holidays and the lockdown of 2020."""
 
 from __future__ import annotations
 
@@ -10,7 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from becalm.formats.cells import local_to_utc
 from becalm.methods.arrays import Floats, Ints
+from becalm.simulate.names import TIME_ZONE
 from becalm.simulate.places import KINDS
 from becalm.simulate.settings import OFFENCES, Offence, Settings
 
@@ -74,10 +73,14 @@ def day_factors(settings: Settings, shares: Floats, days: tuple[date, ...]) -> F
     weekday_level = 7 * hour_profile.reshape(*hour_profile.shape[:2], 7, 24).sum(axis=3)[:, :, weekday_of_day]
     lockdown_share = lockdown_depth(days) if settings.lockdown else np.zeros(len(days))
     calendar_level = _calendar_levels(days) if settings.seasons else np.ones((len(KINDS), len(days)))
+    year_share = np.array([d.timetuple().tm_yday for d in days]) / 365.25
     factor_rows = []
     for offence_index, offence in enumerate(OFFENCES):
         day_level = weekday_level[rhythm_index(offence)] * calendar_level
-        day_level = day_level * (_season(offence, days) if settings.seasons else 1.0)
+        if settings.seasons:
+            peak_share = (offence.season_peak - 0.5) / 12
+            season_wave = np.cos(2 * np.pi * (year_share - peak_share))
+            day_level = day_level * (1 + offence.season_share * season_wave)
         fall_of_kind = _fall_by_kind(offence, shares[offence_index])
         factor_rows.append(day_level * (1 - fall_of_kind[:, None] * lockdown_share[None, :]))
     return np.stack(factor_rows)
@@ -114,12 +117,6 @@ def _curve(curve_parts: tuple[float, tuple[Bump, ...]]) -> Floats:
     return hour_levels
 
 
-def _season(offence: Offence, days: tuple[date, ...]) -> Floats:
-    year_share = np.array([d.timetuple().tm_yday for d in days]) / 365.25
-    peak_share = (offence.season_peak - 0.5) / 12
-    return np.asarray(1 + offence.season_share * np.cos(2 * np.pi * (year_share - peak_share)))
-
-
 def _calendar_levels(days: tuple[date, ...]) -> Floats:
     """Christmas for all, and term time for schools (shut in August, at Christmas and two weeks in April)."""
     kind_levels = np.ones((len(KINDS), len(days)))
@@ -145,12 +142,6 @@ EPOCH: Final = date(1970, 1, 1)
 DAY_MINUTES: Final = 1440
 
 
-def last_sunday(year: int, month: int) -> date:
-    """The last Sunday of a month that has 31 days."""
-    last_day = date(year, month, 31)
-    return last_day - timedelta(days=(last_day.weekday() + 1) % 7)
-
-
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - EPOCH).days
@@ -158,21 +149,14 @@ def day_number(day: date) -> int:
 
 def skip_missing_hour(minutes: Ints) -> Ints:
     """Move local times that no clock showed (01:00 to 02:00 as summer time begins) on by an hour."""
-    shifted_minutes = minutes.copy()
-    for year in _years(minutes):
-        gap_start_minute = day_number(last_sunday(year, 3)) * DAY_MINUTES + 60
-        shifted_minutes[(minutes >= gap_start_minute) & (minutes < gap_start_minute + 60)] += 60
-    return shifted_minutes
+    _, is_skipped, _ = local_to_utc(minutes.astype("M8[m]").astype("M8[s]"), TIME_ZONE)
+    return np.asarray(minutes + 60 * is_skipped)
 
 
 def to_utc(minutes: Ints) -> Ints:
     """Local minutes as UTC minutes; of the hour that comes twice in autumn the first is meant."""
-    is_summer_time = np.zeros(len(minutes), dtype=bool)
-    for year in _years(minutes):
-        start_minute = day_number(last_sunday(year, 3)) * DAY_MINUTES + 120
-        end_minute = day_number(last_sunday(year, 10)) * DAY_MINUTES + 120
-        is_summer_time |= (minutes >= start_minute) & (minutes < end_minute)
-    return np.asarray(minutes - 60 * is_summer_time)
+    utc_times, _, _ = local_to_utc(skip_missing_hour(minutes).astype("M8[m]").astype("M8[s]"), TIME_ZONE)
+    return utc_times.astype("M8[m]").astype(np.int64)
 
 
 def month_number(days: Ints) -> Ints:
@@ -183,10 +167,3 @@ def month_number(days: Ints) -> Ints:
 def month_name(month: int) -> str:
     """A month number as YYYY-MM."""
     return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"
-
-
-def _years(minutes: Ints) -> range:
-    if len(minutes) == 0:
-        return range(0)
-    first_day, last = (EPOCH + timedelta(days=int(m) // DAY_MINUTES) for m in (minutes.min(), minutes.max()))
-    return range(first_day.year, last.year + 1)

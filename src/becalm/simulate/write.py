@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -78,7 +78,10 @@ def write_city(
     staging_folder.mkdir(parents=True)
     try:
         city_summary = _write_all(city, staging_folder, rng, seed, extract)
-        _date_files(staging_folder, city.as_of)
+        # A file is as old as the city: its day is the day on which its records were known.
+        noon_timestamp = datetime.combine(city.as_of, time(12), UTC).timestamp()
+        for file_path in staging_folder.rglob("*"):
+            os.utime(file_path, (noon_timestamp, noon_timestamp))
         if folder.exists():
             folder.rmdir()
         staging_folder.rename(folder)
@@ -124,20 +127,18 @@ def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, f
     )
 
 
-def _date_files(folder: Path, file_day: date) -> None:
-    """Let the files be as old as the city: the day of a file is the day on which its records were known."""
-    noon_timestamp = datetime(file_day.year, file_day.month, file_day.day, 12, tzinfo=UTC).timestamp()
-    for file_path in folder.rglob("*"):
-        os.utime(file_path, (noon_timestamp, noon_timestamp))
-
-
 def _write_extract(city: SimulatedCity, folder: Path, file_format: ExtractFormat) -> int:
     folder.mkdir()
     extract_rows = extract_table(city)
     if file_format == "csv":
         write_csv(extract_rows, folder / "incidents.csv")
     else:
-        pq.write_table(_decode_words(extract_rows), folder / "incidents.parquet", compression="zstd")
+        # words, not codes
+        plain_types = [
+            f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in extract_rows.schema
+        ]
+        plain_schema = pa.schema(list(zip(extract_rows.column_names, plain_types, strict=True)))
+        pq.write_table(extract_rows.cast(plain_schema), folder / "incidents.parquet", compression="zstd")
     return int(extract_rows.num_rows)
 
 
@@ -160,14 +161,6 @@ def write_csv(table: pa.Table, path: Path) -> None:
     with path.open("wb") as csv_file:
         csv_file.write((",".join(table.column_names) + "\n").encode())
         pc.write_csv(table, csv_file, PLAIN_CSV)
-
-
-def _decode_words(table: pa.Table) -> pa.Table:
-    """The same table with words instead of codes."""
-    plain_fields = [
-        pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema
-    ]
-    return table.cast(pa.schema(plain_fields))
 
 
 HOLIDAYS: Final = "GB-ENG"
@@ -255,16 +248,9 @@ def graphml(streets: Streets) -> str:
 
 def _edge_lines(streets: Streets) -> Iterable[str]:
     street_names = streets.names()
-    edge_columns = zip(
-        streets.start.tolist(),
-        streets.end.tolist(),
-        streets.street.tolist(),
-        streets.is_main.tolist(),
-        streets.length_m.tolist(),
-        streets.speed_kph.tolist(),
-        streets.travel_minutes.tolist(),
-        strict=True,
-    )
+    edge_arrays = (streets.start, streets.end, streets.street, streets.is_main)
+    edge_arrays += (streets.length_m, streets.speed_kph, streets.travel_minutes)
+    edge_columns = zip(*(edge_array.tolist() for edge_array in edge_arrays), strict=True)
     return [
         f'<edge source="{a}" target="{b}"><data key="segment">{i}</data>'
         f'<data key="name">{street_names[n]}</data>'
