@@ -201,17 +201,16 @@ def choose_treatment(
     near_rate = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
     hotspot_of_place = np.full(len(place_rate), -1)
     is_blocked_place = np.zeros(len(place_rate), dtype=bool)
-    centre_ids: list[int] = []
+    centre_list: list[int] = []
     for place in np.argsort(-near_rate, kind="stable"):
-        if len(centre_ids) == effect.hotspots:
+        if len(centre_list) == effect.hotspots:
             break
         if not is_blocked_place[place]:
-            hotspot_of_place[place_tree.query_ball_point(places.position[place], effect.radius_m)] = len(
-                centre_ids
-            )
-            is_blocked_place[place_tree.query_ball_point(places.position[place], 2 * effect.radius_m)] = True
-            centre_ids.append(int(place))
-    centre_ids, hotspot_of_place = np.array(centre_ids, dtype=np.int64), hotspot_of_place
+            centre_m = places.position[place]
+            hotspot_of_place[place_tree.query_ball_point(centre_m, effect.radius_m)] = len(centre_list)
+            is_blocked_place[place_tree.query_ball_point(centre_m, 2 * effect.radius_m)] = True
+            centre_list.append(int(place))
+    centre_ids = np.array(centre_list, dtype=np.int64)
     is_treated = np.zeros((len(centre_ids), settings.days), dtype=bool)
     first_day = max((effect.start - settings.start).days, 0)
     end_day = max(min((effect.end - settings.start).days, settings.days), first_day)

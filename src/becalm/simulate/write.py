@@ -248,9 +248,8 @@ def graphml(streets: Streets) -> str:
 
 def _edge_lines(streets: Streets) -> Iterable[str]:
     street_names = streets.names()
-    edge_arrays = (streets.start, streets.end, streets.street, streets.is_main)
-    edge_arrays += (streets.length_m, streets.speed_kph, streets.travel_minutes)
-    edge_columns = zip(*(edge_array.tolist() for edge_array in edge_arrays), strict=True)
+    columns = "start end street is_main length_m speed_kph travel_minutes".split()
+    edge_columns = zip(*(getattr(streets, column).tolist() for column in columns), strict=True)
     return [
         f'<edge source="{a}" target="{b}"><data key="segment">{i}</data>'
         f'<data key="name">{street_names[n]}</data>'
