@@ -248,7 +248,7 @@ def graphml(streets: Streets) -> str:
 
 def _edge_lines(streets: Streets) -> Iterable[str]:
     street_names = streets.names()
-    columns = "start end street is_main length_m speed_kph travel_minutes".split()
+    columns = ["start", "end", "street", "is_main", "length_m", "speed_kph", "travel_minutes"]
     edge_columns = zip(*(getattr(streets, column).tolist() for column in columns), strict=True)
     return [
         f'<edge source="{a}" target="{b}"><data key="segment">{i}</data>'
