@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
 
-.PHONY: help demo house test check static test-exhaustive bench docs pictures clean install-base install-bench install-test
+.PHONY: help demo house test check static test-exhaustive bench docs site dist pins pictures clean install-base install-bench install-release install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -39,6 +39,16 @@ bench: install-bench ## run every benchmark against its peer in the same run, an
 docs: install-test ## write the reference and the glossary anew from the program
 	@$(BIN)/python docs/generate.py
 
+site: install-test ## build the manual as a site into build/site, every asset local
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
+	@echo "The manual: $(CURDIR)/build/site/README.html"
+
+dist: install-release ## build what a release consists of: wheel, source archive, bill of materials
+	@tools/dist.sh
+
+pins: install-release ## write constraints.txt and requirements.txt anew: the newest versions that fit, with hashes
+	@tools/pins.sh
+
 pictures: install-test ## take the pictures in docs/pictures anew from a briefing of the simulated city
 	@$(BIN)/python docs/pictures/take.py
 
@@ -48,6 +58,9 @@ clean: ## remove what these targets made, except the virtual environment
 
 install-base:
 	@tools/install.sh base
+
+install-release: install-test
+	@tools/install.sh release
 
 install-bench: install-test
 	@tools/install.sh bench

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the virtual environment and installs becalm from this checkout: `install.sh base`, `test` or `bench`.
+# Makes the virtual environment and installs becalm from this checkout: `install.sh base`, `test`, `bench` or `release`.
 # Does nothing where that has been done for this very pyproject.toml; never removes an environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
 venv=${BECALM_VENV:-.venv}
 
-digest=$(cat pyproject.toml tools/install.sh | sha256sum | cut -c1-16)
+digest=$(cat pyproject.toml constraints.txt requirements.txt tools/install.sh | sha256sum | cut -c1-16)
 stamp="$venv/.becalm-$kind-$digest"
 python=$(tools/preflight.sh)
 works_here() { "$venv/bin/python" -c 'import becalm, sys; raise SystemExit(not becalm.__file__.startswith(sys.argv[1]))' "$PWD/src/" 2>/dev/null; }
@@ -34,15 +34,17 @@ if [ ! -d "$venv" ]; then
 fi
 if [ "$kind" = base ]; then
   echo "Installing becalm into $venv (the first time this fetches about 330 MB) ..."
-  pip_install --editable .
-elif [ "$kind" = bench ]; then
-  echo "Installing the peers that the benchmarks compare with into $venv ..."
+  pip_install --require-hashes --requirement requirements.txt
+  pip_install --no-deps --editable .
+elif [ "$kind" = bench ] || [ "$kind" = release ]; then
+  echo "Installing what make ${kind/release/dist} needs into $venv ..."
   pip_install --upgrade "pip>=25.1"
-  pip_install --group bench
+  pip_install --group "$kind"
 else
   echo "Installing becalm and what its tests need into $venv (the first time this fetches about 800 MB) ..."
   pip_install --upgrade "pip>=25.1"
-  pip_install --editable ".[spark]" --group test --group check
+  pip_install --require-hashes --requirement constraints.txt
+  pip_install --no-deps --no-build-isolation --editable .
 fi
 rm -f "$venv/.becalm-$kind-"*
 touch "$stamp"

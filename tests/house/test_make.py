@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = ("demo", "house", "test", "check", "test-exhaustive", "bench", "docs", "pictures", "clean")
+TARGETS = (
+    *("demo", "house", "test", "check", "test-exhaustive", "bench", "docs", "site", "dist", "pins"),
+    *("pictures", "clean"),
+)
 
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
