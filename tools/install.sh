@@ -44,7 +44,7 @@ else
   echo "Installing becalm and what its tests need into $venv (the first time this fetches about 800 MB) ..."
   pip_install --upgrade "pip>=25.1"
   pip_install --require-hashes --requirement constraints.txt
-  pip_install --no-deps --no-build-isolation --editable .
+  pip_install --no-deps --editable .
 fi
 rm -f "$venv/.becalm-$kind-"*
 touch "$stamp"
