@@ -59,7 +59,7 @@ def test_without_a_city_it_is_london_until_records_say_otherwise(tmp_path: Path)
     assert len({b.command_unit for b in made.city.boroughs if b.command_unit}) == 12
     assert made.config.city.model_copy(update={"chosen": True}) == read_city("london")
     assert "becalm ingest --workspace" in result.output
-    assert "boroughs come from the records" in result.output
+    assert "Boroughs are taken from records" in result.output
 
 
 @pytest.mark.parametrize("name", shipped_cities())

@@ -332,7 +332,7 @@ def test_a_briefing_ends_with_the_plan_and_is_made_again_to_the_byte(loaded: Pat
     assert "The patrol plan, 4 to 17 May 2020" in said
     page = (workspace / "briefing" / "index.html").read_text("utf-8")
     assert "Patrol: the plan" in page
-    firsts = page[page.index("Table 7.") : page.index("How anybody can check it")]
+    firsts = page[page.index("Table 7.") : page.index("How to check it")]
     told = {row["start"] for row in visits(workspace / "patrol" / f"plan-{FROM}") if row["day"] == FROM}
     assert firsts.count('data-label="From"') <= 12 < len(told)
     again = tmp_path / "again"

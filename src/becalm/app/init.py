@@ -36,10 +36,10 @@ class WorkspaceRequest(Request):
         Parameter("Your file of borough shapes: GeoJSON, GeoPackage, shapefile or a zip of one."),
     ] = None
     boundaries_name: Annotated[
-        str | None, Parameter("The attribute of that file that holds the names, if not found.")
+        str | None, Parameter("The attribute of that file that holds the names, if becalm does not find it.")
     ] = None
     boundaries_crs: Annotated[
-        str | None, Parameter("The coordinate system of that file, if it states none or a wrong one.")
+        str | None, Parameter("The coordinate system of that file, if the file states none or a wrong one.")
     ] = None
 
 
@@ -65,10 +65,10 @@ def register(app: typer.Typer) -> None:
 
         folder, workspace_path = Path(request.folder) if request.folder else None, session.workspace
         if folder is not None and workspace_path is not None and folder != workspace_path:
-            raise UsageError(f"Two folders are named, {folder} and {workspace_path}. Name the one to make.")
+            raise UsageError(f"Two folders are named, {folder} and {workspace_path}. Name only one.")
         path = folder or workspace_path
         if path is None:
-            raise UsageError("No folder is named. Say which to make, e.g. `becalm init city`.")
+            raise UsageError("No folder is named. Name the folder to make, e.g. `becalm init city`.")
         workspace = make_workspace(path, request, cast("Callable[[Path], Desk]", session.context.obj))
         session.emit(
             workspace,
@@ -131,13 +131,13 @@ def _notes(
     from becalm.render.number_format import join_words
 
     if not is_city_chosen:
-        yield "No city was named: it is Greater London, unless the first records are of another shipped city."
+        yield "No city was named. It is Greater London until the first records are of another known city."
     if shape_copy is not None:
         yield from shape_copy.notes
     else:
         yield (
-            "No boundaries were given: boroughs come from the records where they carry them, and areas are "
-            "of the records' footprint. Give your own file with --boundaries."
+            "No boundaries were given. Boroughs are taken from records that name them, and areas are measured"
+            " over the cells that hold records. Give your own file with --boundaries."
         )
     if copied_names:  # they lay beside the city file
         was_or_were = "was" if len(copied_names) == 1 else "were"

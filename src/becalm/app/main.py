@@ -34,14 +34,15 @@ class Root(TyperGroup):
             typer.echo(f"becalm: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as stop:
-            typer.echo("becalm: stopped; nothing was left half done", err=True)
+            typer.echo("becalm: stopped; nothing was left half finished", err=True)
             raise typer.Exit(INTERRUPTED_EXIT_CODE) from stop
 
 
 app = typer.Typer(
     name="becalm",
     cls=Root,
-    help="Run a city-wide violence-reduction programme: measure, find, patrol, record, and brief.",
+    help="Run a city-wide violence-reduction programme: measure change, find hotspots, plan patrols, "
+    "keep a ledger, and write the weekly briefing.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

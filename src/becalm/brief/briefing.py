@@ -14,8 +14,7 @@ from becalm.render import number_format
 from becalm.terms import Gap, HotspotList, RunRecord
 
 EVERY_PLACE: Final = (
-    "Hotspots: the list holds every place there is, so it chooses nothing and its probabilities say nothing. "
-    "Ask for fewer."
+    "Hotspots: the list holds every place there is, so its probabilities mean nothing. Ask for fewer places."
 )
 
 

@@ -21,9 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def run(session: Session, request: RunRequest) -> None:
-    """Write the briefing: the comparison and the hotspots on one page, and what is needed to repeat it.
+    """Write the briefing: the comparison, the hotspots and the patrol plan on one page.
 
-    What is always the same for your force can stand in the brief table of becalm.toml.
+    Settings that are always the same for your force can go in the brief table of becalm.toml.
     """
     from becalm.brief.desk.repeat import repeat_briefing
     from becalm.brief.desk.weekly import make_briefing
@@ -84,7 +84,7 @@ def _briefing_lines(briefing: BriefingAnswer) -> Iterator[str]:
     yield f"Next: open {briefing.folder / 'index.html'} in a browser, or print it."
     if not briefing.equal_files:
         record_path = briefing.folder / "run.json"
-        yield f"      becalm run --again {record_path}   makes it again, byte for byte"
+        yield f"      becalm run --again {record_path}   makes the same briefing again"
 
 
 def _patrol_line(briefing: BriefingAnswer) -> str:

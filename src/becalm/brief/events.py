@@ -11,7 +11,7 @@ KINDS = (
         (
             required_fact("run_sha256", "hash", "of its run record"),
             optional_fact("files", "pairs", "each file and its SHA-256"),
-            optional_fact("as_of", "day", "the day on which its records were known"),
+            optional_fact("as_of", "day", "the as-of date of its records"),
         ),
     ),
 )

@@ -13,7 +13,7 @@ from becalm.terms.request import FileName, Parameter, Request, fields_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest(Request):
-    """What goes into the briefing? What is not given is read from becalm.toml, else the default."""
+    """What goes into the briefing? What is not given comes from becalm.toml, else from the default."""
 
     period: Annotated[
         str | None,
@@ -32,7 +32,7 @@ class RunRequest(Request):
     target: Annotated[
         tuple[str, ...],
         Parameter(
-            "The offence group of the hotspots; may be given again.",
+            "The offence group to find hotspots of; may be given again.",
             short="t",
             default_text="all street violence",
         ),
@@ -43,10 +43,10 @@ class RunRequest(Request):
     cell_m: Annotated[
         float | None, Parameter("The side of a hotspot in metres.", unit="m", default_text="150")
     ] = None
-    source: Annotated[str | None, Parameter("Whose records are compared, where there are several.")] = None
+    source: Annotated[str | None, Parameter("The source to compare, where there are several.")] = None
     hotspot_source: Annotated[
         str | None,
-        Parameter('Whose points the hotspots come from, if not the same; "none" for no hotspots.'),
+        Parameter('The source of the hotspots, if another one; "none" for no hotspots.'),
     ] = None
     patrol_from: Annotated[
         date | None,
@@ -54,13 +54,15 @@ class RunRequest(Request):
             "The first day of the patrol plan, where the workspace has units.", default_text="tomorrow"
         ),
     ] = None
-    as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
-    seed: Annotated[int | None, Parameter("The seed of the draws. Without it, a new one.", low=0)] = None
+    as_of: Annotated[date | None, Parameter("Use the records as they were known on this day.")] = None
+    seed: Annotated[int | None, Parameter("The seed of the random draws. Without it, a new one.", low=0)] = (
+        None
+    )
     out: Annotated[
         FileName | None, Parameter("The folder to write.", default_text="briefing, in the workspace")
     ] = None
     again: Annotated[
-        FileName | None, Parameter("Make a former briefing again, byte for byte, from its run.json.")
+        FileName | None, Parameter("Make an earlier briefing again, byte for byte, from its run.json.")
     ] = None
 
     def __post_init__(self) -> None:
@@ -72,7 +74,7 @@ class RunRequest(Request):
         ]
         if self.again is not None and set_field_names:
             raise UsageError(
-                f"`again` repeats a run as it was, so {', '.join(set_field_names)} cannot be given with it. "
+                f"`again` repeats a run exactly, so {', '.join(set_field_names)} cannot be given with it. "
                 "Leave out `again` for a new briefing."
             )
 

@@ -225,7 +225,7 @@ def _plain(value: Any) -> object:
 
 def _shared_arguments(*, has_workspace: bool, endings: tuple[str, ...]) -> Iterator[Argument]:
     if endings:
-        out_help = f"Also write the answer to this file, by its ending ({', '.join(endings)}); repeat it."
+        out_help = f"Also write the answer to this file ({', '.join(endings)}). May be given again."
         out_option = typer.Option("--out", "-o", metavar="FILE", help=out_help, show_default=False)
         yield _keyword("out", Annotated[list[Path] | None, out_option], None)
     if has_workspace:

@@ -58,7 +58,7 @@ def check_ending(file: Path, endings: Iterable[str]) -> None:
     """Refuse a file whose ending names no format in which this answer can be written."""
     if file.suffix.lower() not in endings:
         raise UsageError(
-            f"{file} has no ending that says how to write it. Give {', '.join(sorted(endings))}."
+            f"The ending of {file} names no format. End the name in {', '.join(sorted(endings))}."
         )
 
 

@@ -115,7 +115,7 @@ def check_folder_free(path: Path, names: Iterable[str], *, kind: FolderKind = BR
     if present_names and (kind.record not in present_names or present_names - own_names):
         strange_names_text = ", ".join(sorted(present_names - own_names)[:3]) or f"no {kind.record}"
         raise UsageError(
-            f"{path} is not {kind.name} ({strange_names_text}), and would be replaced. "
+            f"{path} is not {kind.name} ({strange_names_text}), so it is not replaced. "
             "Name another folder with `out`, or move what it holds."
         )
 

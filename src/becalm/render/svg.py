@@ -116,7 +116,7 @@ def round_ticks(low: float, high: float, *, about: int = 5) -> tuple[float, ...]
     )
 
 
-# The marks differ from each other in shape, so that none needs its colour to be told.
+# The marks differ from each other in shape, so that none needs its colour to be recognised.
 
 
 def fall_mark(x: float, y: float, size: float = 6.0) -> Markup:

@@ -85,7 +85,7 @@ def test_every_baseline_has_its_column(page: Node) -> None:
 def test_one_baseline_alone_is_said_to_be_one() -> None:
     compared = briefings.comparison()
     html = briefing_page(briefings.briefing(comparison=replace(compared, against=compared.against[:1])))
-    assert "so the answer rests on one" in html
+    assert "The records hold only one baseline" in html
 
 
 def test_a_change_that_chance_may_explain_is_not_called_a_fall() -> None:

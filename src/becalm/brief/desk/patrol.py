@@ -26,8 +26,8 @@ PLAN = "patrol/plan.json"
 PATROL_PIN = "patrol/"
 DAYS = 14
 NO_UNITS = (
-    "No patrol plan: this workspace has no units. Write down who patrols, from where and when, as "
-    "units.toml in it (docs/how-to/patrol-walk-through.md), and the briefing ends with a plan."
+    "No patrol plan: this workspace has no units. Describe who patrols, from where and when, in units.toml "
+    "(see docs/how-to/patrol-walk-through.md). The briefing then ends with a plan."
 )
 
 
@@ -99,7 +99,7 @@ def check_drawn_plan(desk: Desk, run: RunRecord) -> None:
     ):
         raise ReplayError(
             f"The sealed seed {commitment[:12]} does not give the bursts of the plan that this run names. "
-            "Either it was altered, or a program that becalm stands on (see `pip freeze`) has changed."
+            "Either the plan was altered, or a package that becalm uses has changed (see `pip freeze`)."
         )
 
 

@@ -100,7 +100,7 @@ def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name:
     )
     fault_text = "Several sources have points" if name is None else f"No source {name!r} has points"
     raise UsageError(
-        f"{fault_text}, and places of different sources are not mixed. Name one, or none:\n{choice_lines}"
+        f"{fault_text}, and places of different sources are never mixed. Name one, or none:\n{choice_lines}"
     )
 
 
@@ -144,6 +144,6 @@ def check_workspace_pins(workspace: Workspace, data: Mapping[str, str]) -> None:
     )
     if changed_pins:
         raise ReplayError(
-            f"Not as it was when this run was made: {', '.join(changed_pins)}, in {workspace.path}. "
+            f"Changed since this run was made: {', '.join(changed_pins)}, in {workspace.path}. "
             "Restore it, or make a new briefing with `becalm run`."
         )

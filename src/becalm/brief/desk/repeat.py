@@ -41,7 +41,7 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     if changed_files:
         raise ReplayError(
             f"{', '.join(changed_files)} in {run_json.parent} differ from what this run gives now. Either "
-            "they were altered, or a program that becalm stands on (see `pip freeze`) has changed."
+            "they were altered, or a package that becalm uses has changed (see `pip freeze`)."
         )
     publish_briefing(desk, briefing)
     return replace(briefing, equal_files=tuple(sorted(original_bytes)))

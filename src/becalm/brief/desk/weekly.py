@@ -51,8 +51,8 @@ from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.recipes import load_offences
 
 FOOTPRINT_M = 500.0
-NO_POINTS = "These records are published counts without points, so no places can be sought."
-NO_TIMES = "These records carry no hour of the day, so nothing can be said of when in the week."
+NO_POINTS = "These records are published counts without points, so no hotspots can be found."
+NO_TIMES = "These records carry no hour of the day, so they do not show when in the week."
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _load_areas(desk: Desk, plan: BriefingPlan) -> tuple[tuple[Area, ...], str]:
         return (), ""
     incident_table = desk.archive.table("incidents", source=plan.hotspot_source)
     areas_note = (
-        f"No boundaries were given: shaded is every square of {FOOTPRINT_M:.0f} m that holds a record."
+        f"No boundaries were given. The shaded squares of {FOOTPRINT_M:.0f} m hold at least one record."
     )
     return footprint(count_places(incident_table, cell_m=FOOTPRINT_M)), areas_note
 
