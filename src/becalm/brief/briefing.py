@@ -1,4 +1,4 @@
-"""All that one briefing tells: frozen answers, gathered by the desk, to be laid out and nothing else."""
+"""All that one briefing says: frozen answers, gathered by the desk and put on the page unchanged."""
 
 from __future__ import annotations
 
