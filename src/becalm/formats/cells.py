@@ -8,6 +8,7 @@ of the two. Both are counted as repaired.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -76,8 +77,12 @@ class DictionaryColumn:
 def dictionary_encode(column: pa.ChunkedArray, *, trim: bool = True) -> DictionaryColumn:
     """The cells of a column as text by code; nulls, and with `trim` cells of spaces alone, are blank."""
     arrow_type = column.type
-    if pa.types.is_floating(arrow_type):
-        column = pa.chunked_array([pa.array(_number_texts(column), pa.string())])
+    if pa.types.is_floating(arrow_type):  # a whole number among them is written without ".0"
+        number_texts = [
+            None if number is None or isnan(number) else repr(int(number) if number % 1 == 0 else number)
+            for number in column.to_pylist()
+        ]
+        column = pa.chunked_array([pa.array(number_texts, pa.string())])
     elif not pa.types.is_string(arrow_type) and not pa.types.is_dictionary(arrow_type):
         column = column.cast(pa.string())
     column_ = column if pa.types.is_dictionary(arrow_type) else column.dictionary_encode()
@@ -96,15 +101,6 @@ def encode_again(codes: Ints, texts: pa.Array) -> DictionaryColumn:
         return DictionaryColumn(codes, texts)
     new_code_of_old = dictionary_column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return DictionaryColumn(np.append(new_code_of_old, -1)[codes], dictionary_column.dictionary)
-
-
-def _number_texts(column: pa.ChunkedArray) -> list[str | None]:
-    def number_text(number: float | None) -> str | None:
-        if number is None or number != number:
-            return None
-        return str(int(number)) if float(number).is_integer() else repr(number)
-
-    return [number_text(number) for number in column.to_pylist()]
 
 
 def numbers(column: pa.ChunkedArray) -> tuple[Floats, Bools]:

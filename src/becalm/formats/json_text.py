@@ -88,25 +88,13 @@ def read_record(path: Path) -> RunRecord:
     except UnicodeDecodeError as error:
         raise ReplayError(f"{path} is not text. Name the run.json of a briefing.") from error
     except ValidationError as error:
-        raise ReplayError(
-            f"{path} is not a run record: {error.error_count()} faults", _faults(error)
-        ) from error
-    return RunRecord(
-        question=run_entry.question,
-        version=run_entry.version,
-        seed=run_entry.seed,
-        made_at=datetime.fromisoformat(run_entry.made_at.isoformat()),
-        as_of=run_entry.as_of,
-        parameters=run_entry.parameters,
-        data=run_entry.data,
-    )
-
-
-def _faults(error: ValidationError) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(".".join(map(str, e["loc"])) or "the file", e["msg"], "use the file as becalm wrote it")
-        for e in error.errors()
-    )
+        faults = tuple(
+            Fault(".".join(map(str, e["loc"])) or "the file", e["msg"], "use the file as becalm wrote it")
+            for e in error.errors()
+        )
+        raise ReplayError(f"{path} is not a run record: {error.error_count()} faults", faults) from error
+    made_at = datetime.fromisoformat(run_entry.made_at.isoformat())  # with a zone that pickles and compares
+    return RunRecord(**{**dict(run_entry), "made_at": made_at})
 
 
 def data_digest(data: Mapping[str, str]) -> str:

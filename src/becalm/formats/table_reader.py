@@ -321,10 +321,10 @@ def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
 
 def _split_file(file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]) -> Sheet:
     try:
-        row_table = _parse(file.path, header, column_types, multiline=False, use_threads=False)
+        parsed_rows = _parse(file.path, header, column_types, multiline=False, use_threads=False)
     except pa.ArrowInvalid:
         return _split_line_by_line(file, header, column_types)
-    row_table = row_table.unify_dictionaries().combine_chunks()
+    row_table = parsed_rows.unify_dictionaries().combine_chunks()
     return Sheet(file.name, row_table, lambda: _number_rows(file.path, header, row_table.num_rows))
 
 

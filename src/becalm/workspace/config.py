@@ -185,18 +185,14 @@ def open_workspace(path: Path) -> Workspace:
             f"Make one with `becalm init {path}`, or name another with `workspace`."
         )
     workspace = Workspace(path, read_config(config_path))
-    _check_time_zone(workspace)
-    return workspace
-
-
-def _check_time_zone(workspace: Workspace) -> None:
-    """Refuse a time zone that nobody knows: every day and hour would be counted in another one."""
-    zone = workspace.city.time_zone
+    zone_name = workspace.city.time_zone
     try:
-        ZoneInfo(zone)
-    except (ValueError, KeyError, OSError) as error:
-        fault = Fault("city.time_zone", f"{zone!r} is not a time zone", 'write it as e.g. "Europe/London"')
-        raise WorkspaceError(f"{workspace.path / CONFIG} has 1 fault", (fault,)) from error
+        ZoneInfo(zone_name)
+    except (ValueError, KeyError, OSError) as error:  # days and hours would be counted in another one
+        zone_problem = f"{zone_name!r} is not a time zone"
+        fault = Fault("city.time_zone", zone_problem, 'write it as e.g. "Europe/London"')
+        raise WorkspaceError(f"{config_path} has 1 fault", (fault,)) from error
+    return workspace
 
 
 def read_config(path: Path) -> Config:

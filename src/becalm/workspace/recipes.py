@@ -3,8 +3,6 @@
 An offence table says which words of a source fall into which group.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import json
@@ -16,7 +14,7 @@ from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -38,7 +36,12 @@ def recipe_files(package: str, shipped: str, own_folder: Path | None = None) -> 
     """The TOML files of a folder shipped with `package`, after the user's own folder if there is one."""
     recipe_folders: list[Source] = [own_folder] if own_folder is not None and own_folder.is_dir() else []
     recipe_folders.append(files(package) / shipped)
-    return tuple(f for folder in recipe_folders for f in _toml_files(folder))
+    return tuple(
+        recipe_file
+        for folder in recipe_folders
+        for recipe_file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if recipe_file.name.endswith(".toml")
+    )
 
 
 def check_recipe(source: Source, model: type[Model]) -> tuple[Model | None, tuple[Fault, ...]]:
@@ -72,11 +75,6 @@ def suggest_remedy(word: str, known_words: Iterable[str], *, where: str) -> str:
     return f"{suggestion}otherwise add it to {where}" if suggestion else f"add it to {where}, or correct it"
 
 
-def _toml_files(recipe_folder: Source) -> list[Source]:
-    toml_paths: list[Source] = [f for f in recipe_folder.iterdir() if f.name.endswith(".toml")]
-    return sorted(toml_paths, key=lambda f: f.name)
-
-
 def _fault(file_name: str, error: ErrorDetails, recipe_model: type[Strict]) -> Fault:
     entry_path, error_kind, entry_value = error["loc"], error["type"], error.get("input")
     fault_place = f"{file_name}: {'.'.join(map(str, entry_path)) or 'the file'}"
@@ -106,7 +104,7 @@ class GroupEntry(Strict):
     words: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _says_why(self) -> GroupEntry:
+    def _says_why(self) -> Self:
         if self.in_total == bool(self.why_not_in_total):
             raise ValueError("why_not_in_total must be given exactly where in_total is false")
         return self
@@ -123,7 +121,7 @@ class TableFile(Strict):
     groups: tuple[GroupEntry, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _one_group_per_word(self) -> TableFile:
+    def _one_group_per_word(self) -> Self:
         word_counts = Counter(plain_word(w) for g in self.groups for w in g.words)
         key_counts = Counter(g.key for g in self.groups)
         repeats = [w for w, n in word_counts.items() if n > 1] + [k for k, n in key_counts.items() if n > 1]

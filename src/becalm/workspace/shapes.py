@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException, ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from becalm.methods.arrays import Bools, Floats, Shapes
+from becalm.methods.arrays import Floats, Shapes
 from becalm.terms import Fault, InputError
 from becalm.workspace.streets import RawStreets, check_faults, read_raw_streets
 
@@ -56,14 +56,12 @@ def read_layers(
     no such file, it is of no known format, holds no areas, or states no coordinate system (or one in which
     its coordinates make no sense).
     """
-    if not path.is_file():
-        raise InputError(f"There is no boundary file {path}. Give a GeoJSON, GeoPackage or shapefile.")
     file_layers = []
     for name, source_path in _sources(path):
         try:
             for layer, kind in pyogrio.list_layers(source_path):
                 if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
-                    frame = _read_layer(source_path, layer, path)
+                    frame = pyogrio.read_dataframe(source_path, layer=layer)
                     if isinstance(frame, gpd.GeoDataFrame) and len(frame):
                         file_layers.append(Layer(name or str(layer), _state_crs(frame, path, crs, crs_field)))
         except (DataSourceError, DataLayerError) as error:
@@ -71,23 +69,20 @@ def read_layers(
                 f"{path.name} cannot be read as boundaries: {error}. Give a GeoJSON, a GeoPackage, or a "
                 "shapefile with its .shx, .dbf and .prj beside it (or all of them in one zip)."
             ) from error
+        except GEOSException as error:
+            raise InputError(
+                f"{path.name} holds a shape with missing or broken coordinates ({error}). Mend it in your "
+                "GIS (Check Validity), or remove the feature."
+            ) from error
     if not file_layers:
         raise InputError(f"{path.name} holds no areas. Give a file with one polygon for each borough.")
     return tuple(file_layers)
 
 
-def _read_layer(source: str, layer: str, path: Path) -> gpd.GeoDataFrame:
-    try:
-        return pyogrio.read_dataframe(source, layer=layer)
-    except GEOSException as error:
-        raise InputError(
-            f"{path.name} holds a shape with missing or broken coordinates ({error}). Mend it in your GIS "
-            "(Check Validity), or remove the feature."
-        ) from error
-
-
 def _sources(path: Path) -> list[tuple[str, str]]:
     """Every dataset in the file: the file itself, or those inside a zip."""
+    if not path.is_file():
+        raise InputError(f"There is no boundary file {path}. Give a GeoJSON, GeoPackage or shapefile.")
     if not zipfile.is_zipfile(path):
         return [("", str(path))]
     with zipfile.ZipFile(path) as zip_archive:
@@ -102,7 +97,10 @@ def _sources(path: Path) -> list[tuple[str, str]]:
 
 def _state_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, crs_field: str) -> gpd.GeoDataFrame:
     if crs is not None:
-        frame = frame.set_crs(_parse_crs(crs), allow_override=True)
+        try:
+            frame = frame.set_crs(CRS.from_user_input(crs), allow_override=True)
+        except CRSError as error:
+            raise InputError(f"{crs!r} is not a coordinate system. Write it as e.g. EPSG:27700.") from error
     elif frame.crs is None:
         raise InputError(
             f"{path.name} does not say which coordinate system it is in (a shapefile says so in its .prj). "
@@ -122,13 +120,6 @@ def _state_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, crs_field: 
             f"{east:g}, {north:g}. Say which system they are in with `{crs_field}`, e.g. EPSG:27700."
         )
     return frame
-
-
-def _parse_crs(crs: str) -> CRS:
-    try:
-        return CRS.from_user_input(crs)
-    except CRSError as error:
-        raise InputError(f"{crs!r} is not a coordinate system. Write it as e.g. EPSG:27700.") from error
 
 
 def pick_attribute(
@@ -153,7 +144,11 @@ def pick_attribute(
             "with `city`.",
             _list_attributes(layers, boroughs),
         )
-    distinct_attributes = [c for c in candidates if attribute or _tells_apart(c[0].values(c[1]))]
+    distinct_attributes = []
+    for layer, name in candidates:
+        area_names = layer.values(name)
+        if attribute or ("" not in area_names and len(set(area_names)) == len(area_names)):
+            distinct_attributes.append((layer, name))
     if len(distinct_attributes) == 1:
         return distinct_attributes[0]
     raise InputError(
@@ -167,10 +162,6 @@ def _fit(attribute_values: Sequence[str], boroughs: Sequence[str]) -> tuple[int,
     """How many boroughs are named, and (less is better) how many features beyond one for each."""
     matched_names = [attribute_value for attribute_value in attribute_values if attribute_value in boroughs]
     return len(set(matched_names)), len(set(matched_names)) - len(matched_names)
-
-
-def _tells_apart(attribute_values: Sequence[str]) -> bool:
-    return "" not in attribute_values and len(set(attribute_values)) == len(attribute_values)
 
 
 def _list_attributes(layers: Sequence[Layer], borough_names: Sequence[str]) -> tuple[Fault, ...]:
@@ -263,24 +254,14 @@ def _read_shapes(layer_frame: gpd.GeoDataFrame, crs: str, where: list[str], path
     raw_shapes = np.asarray(layer_frame.geometry.array, dtype=object)
     projected_shapes = np.asarray(layer_frame.geometry.to_crs(crs).array, dtype=object)
     shapes_m = np.asarray(shapely.force_2d(projected_shapes), dtype=object)
-    is_stray_shape = (
-        _in_degrees(raw_shapes)
-        if not (layer_frame.crs is not None and layer_frame.crs.is_geographic)
-        else np.zeros(len(raw_shapes), bool)
-    )
-    shape_faults = []
-    for shape, shape_m, is_stray, place_text in zip(raw_shapes, shapes_m, is_stray_shape, where, strict=True):
-        shape_fault = _shape_fault(shape, shape_m, bool(is_stray), place_text)
-        if shape_fault is not None:
-            shape_faults.append(shape_fault)
-    check_faults(path.name, shape_faults)
+    # In a file in metres, coordinates that can only be degrees, unlike those of the other shapes, are stray.
+    largest_coordinate = np.abs(np.nan_to_num(shapely.bounds(raw_shapes), nan=np.inf)).max(axis=1)
+    is_in_degrees = largest_coordinate <= LARGEST_DEGREE
+    if is_in_degrees.all() or (layer_frame.crs is not None and layer_frame.crs.is_geographic):
+        is_in_degrees = np.zeros(len(raw_shapes), dtype=bool)
+    faults = map(_shape_fault, raw_shapes, shapes_m, is_in_degrees.tolist(), where)
+    check_faults(path.name, [fault for fault in faults if fault is not None])
     return shapes_m
-
-
-def _in_degrees(shapes: Shapes) -> Bools:
-    """Which shapes of a file in metres have coordinates that can only be degrees, unlike the others?"""
-    is_small_number = np.abs(np.nan_to_num(shapely.bounds(shapes), nan=np.inf)).max(axis=1) <= LARGEST_DEGREE
-    return is_small_number if not is_small_number.all() else np.zeros(len(is_small_number), dtype=bool)
 
 
 def _shape_fault(

@@ -59,7 +59,12 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
     raw = read_raw_streets(path)
     if not len(raw.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
-    junction_xy_m = _project(raw, crs, path)
+    try:
+        to_city_crs = Transformer.from_crs(raw.crs, crs, always_xy=True)
+    except CRSError as error:
+        crs_message = f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
+        raise InputError(crs_message) from error
+    junction_xy_m = np.column_stack(to_city_crs.transform(raw.xy[:, 0], raw.xy[:, 1]))
     stray_node_indices = np.flatnonzero(~np.isfinite(junction_xy_m).all(axis=1)).tolist()
     straight_m = np.hypot(*(junction_xy_m[raw.end] - junction_xy_m[raw.start]).T)
     length_m = np.where(np.isfinite(raw.length_m), raw.length_m, straight_m)
@@ -91,15 +96,6 @@ def speed_kph(text: str) -> float:
     parts = [speed_text.strip(" '\"[]").partition(" ") for speed_text in text.replace(";", ",").split(",")]
     speeds = [_number(number) * (KPH_PER_MPH if unit.strip() == "mph" else 1.0) for number, _, unit in parts]
     return min((kph for kph in speeds if np.isfinite(kph) and kph > 0), default=float("nan"))
-
-
-def _project(raw: RawStreets, crs: str, path: Path) -> Floats:
-    try:
-        to_city_crs = Transformer.from_crs(raw.crs, crs, always_xy=True)
-    except CRSError as error:
-        crs_message = f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
-        raise InputError(crs_message) from error
-    return np.column_stack(to_city_crs.transform(raw.xy[:, 0], raw.xy[:, 1]))
 
 
 def _open_both_ways(raw: RawStreets, junction_xy_m: Floats, length_m: Floats, source: str) -> StreetNetwork:
@@ -147,6 +143,12 @@ class _StreetCollector:
     xy: list[tuple[float, float]] = field(default_factory=list)
     streets: list[tuple[str, str, float, str, bool, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+
+    def add_node(self, name: str, x: float, y: float) -> None:
+        """Take one node, or the one that has this name already."""
+        if name not in self.node_index:
+            self.node_index[name] = len(self.node_index)
+            self.xy.append((x, y))
 
     def add_street(self, start: str, end: str, facts: Mapping[str, str]) -> None:
         """Take one street; a one-way street against its direction is turned round."""
@@ -201,7 +203,12 @@ def _read_graphml(file: IO[bytes], name: str) -> RawStreets:
             if element_tag == "key":
                 key_names[element.get("id", "")] = element.get("attr.name", "")
             elif element_tag == "node":
-                _add_node(element, key_names, street_collector, name)
+                node_name, node_facts = element.get("id", ""), _facts(element, key_names)
+                x, y = (_number(node_facts.get(axis_name, "")) for axis_name in "xy")
+                street_collector.add_node(node_name, x, y)
+                if not np.isfinite(x + y):
+                    node_fault = Fault(f"{name}: node {node_name}", "has no x and y", "give its place")
+                    street_collector.faults.append(node_fault)
                 element.clear()  # else the whole file is kept in memory
             elif element_tag == "edge":
                 start_node, end_node = element.get("source", ""), element.get("target", "")
@@ -219,16 +226,6 @@ def _read_graphml(file: IO[bytes], name: str) -> RawStreets:
 def _facts(element: ElementTree.Element, key_names: Mapping[str, str]) -> dict[str, str]:
     data_elements = (child_element for child_element in element if child_element.tag.endswith("data"))
     return {key_names.get(entry.get("key", ""), ""): entry.text or "" for entry in data_elements}
-
-
-def _add_node(
-    element: ElementTree.Element, key_names: Mapping[str, str], collector: _StreetCollector, file_name: str
-) -> None:
-    node_facts, node_name = _facts(element, key_names), element.get("id", "")
-    collector.node_index[node_name] = len(collector.node_index)
-    collector.xy.append((_number(node_facts.get("x", "")), _number(node_facts.get("y", ""))))
-    if not np.isfinite(collector.xy[-1]).all():
-        collector.faults.append(Fault(f"{file_name}: node {node_name}", "has no x and y", "give its place"))
 
 
 def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
@@ -268,8 +265,5 @@ def _add_feature(feature: Any, feature_place: str, collector: _StreetCollector) 
 def _point_node(lon_lat: Any, collector: _StreetCollector) -> str:
     """The name of the node at this point, which is new where no line came by before."""
     x, y = round(float(lon_lat[0]), GEOJSON_DECIMALS), round(float(lon_lat[1]), GEOJSON_DECIMALS)
-    node_name = f"{x},{y}"
-    if node_name not in collector.node_index:
-        collector.node_index[node_name] = len(collector.node_index)
-        collector.xy.append((x, y))
-    return node_name
+    collector.add_node(f"{x},{y}", x, y)
+    return f"{x},{y}"

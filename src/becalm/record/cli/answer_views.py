@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
+from becalm.console.emit import RECEIPT as RECEIPT
 from becalm.console.emit import View, entry_data, fact_text, facts_text, instant, tabulate
 from becalm.ledger import Entry
 from becalm.record.core.arrests import Arrest, ExcludedArrest

@@ -3,6 +3,7 @@
 import typer
 
 from becalm.console.command import Format, Session, command
+from becalm.record import cli as views
 from becalm.record import desk
 from becalm.record.core import request as ask
 
@@ -18,35 +19,27 @@ def arrests(session: Session, request: ask.ArrestsRequest) -> None:
 
     The figure names its definition, what was left out and why, and every arrest can be opened.
     """
-    from becalm.record.cli.answer_views import arrests_view
-
-    session.emit(desk.count_dedicated_arrests(session.open_desk(), request), arrests_view(request))
+    session.emit(desk.count_dedicated_arrests(session.open_desk(), request), views.arrests_view(request))
 
 
 @command(app, "events", ask.EventsRequest)
 def events(session: Session, request: ask.EventsRequest) -> None:
     """List the entries of the ledger. Whom they are about is shown with --purpose only."""
-    from becalm.record.cli.answer_views import events_view
-
     is_for_screen = session.format is Format.table and not session.files
     entries = desk.list_entries(session.open_desk(), request, limit=ask.ON_SCREEN if is_for_screen else None)
-    session.emit(entries, events_view(with_subjects=bool(request.purpose)))
+    session.emit(entries, views.events_view(with_subjects=bool(request.purpose)))
 
 
 @command(app, "show", ask.EntryRequest)
 def show(session: Session, request: ask.EntryRequest) -> None:
     """Show one entry, what corrects it, and the proof that it stands in the ledger."""
-    from becalm.record.cli.answer_views import ENTRY_VIEW
-
-    session.emit(desk.prove_entry(session.open_desk(), request), ENTRY_VIEW)
+    session.emit(desk.prove_entry(session.open_desk(), request), views.ENTRY_VIEW)
 
 
 @command(app, "add", ask.AddRequest)
 def add(session: Session, request: ask.AddRequest) -> None:
     """Record by hand what happened. No personal detail belongs in a fact: put it into --details."""
-    from becalm.console.emit import RECEIPT
-
-    session.emit(desk.add_event(session.open_desk(), request), RECEIPT)
+    session.emit(desk.add_event(session.open_desk(), request), views.RECEIPT)
 
 
 @command(app, "import", ask.ImportRequest)
@@ -55,33 +48,25 @@ def import_(session: Session, request: ask.ImportRequest) -> None:
 
     All broken rows are named at once. A file that was imported before is noticed, whatever its name.
     """
-    from becalm.record.cli.answer_views import IMPORT_VIEW
-
-    session.emit(desk.import_log(session.open_desk(), request), IMPORT_VIEW)
+    session.emit(desk.import_log(session.open_desk(), request), views.IMPORT_VIEW)
 
 
 @command(app, "correct", ask.CorrectRequest)
 def correct(session: Session, request: ask.CorrectRequest) -> None:
     """Put an entry right by a new one. The old one stays, and every figure says how many were corrected."""
-    from becalm.console.emit import RECEIPT
-
-    session.emit(desk.correct_entry(session.open_desk(), request), RECEIPT)
+    session.emit(desk.correct_entry(session.open_desk(), request), views.RECEIPT)
 
 
 @command(app, "withdraw", ask.WithdrawRequest)
 def withdraw(session: Session, request: ask.WithdrawRequest) -> None:
     """Record that an entry is wrong and that nothing takes its place."""
-    from becalm.console.emit import RECEIPT
-
-    session.emit(desk.withdraw_entry(session.open_desk(), request), RECEIPT)
+    session.emit(desk.withdraw_entry(session.open_desk(), request), views.RECEIPT)
 
 
 @command(app, "access", ask.AccessRequest)
 def access(session: Session, request: ask.AccessRequest) -> None:
     """Who saw whom, when and what for? Asking is recorded too."""
-    from becalm.record.cli.answer_views import ACCESS_VIEW
-
-    session.emit(desk.find_accesses(session.open_desk(), request), ACCESS_VIEW)
+    session.emit(desk.find_accesses(session.open_desk(), request), views.ACCESS_VIEW)
 
 
 @command(app, "erase", ask.EraseRequest)
@@ -90,19 +75,15 @@ def erase(session: Session, request: ask.EraseRequest) -> None:
 
     The entries stay, and so do their commitments, which tell nothing without the details and their salts.
     """
-    from becalm.record.cli.keeping_views import ERASURE_VIEW
-
-    session.emit(desk.erase_details(session.open_desk(), request), ERASURE_VIEW)
+    session.emit(desk.erase_details(session.open_desk(), request), views.ERASURE_VIEW)
 
 
 @command(app, "rebuild", ask.RebuildRequest)
 def rebuild(session: Session, request: ask.RebuildRequest) -> None:
     """Fold every state table anew from the events. It must change nothing, and says what it changed."""
-    from becalm.record.cli.keeping_views import REBUILD_VIEW, check_unchanged
-
     rebuilt_states = desk.rebuild_states(session.open_desk(), request)
-    session.emit(rebuilt_states, REBUILD_VIEW)
-    check_unchanged(rebuilt_states)
+    session.emit(rebuilt_states, views.REBUILD_VIEW)
+    views.check_unchanged(rebuilt_states)
 
 
 @command(app, "backup", ask.BackupRequest, has_files=False)
@@ -114,9 +95,7 @@ def backup(session: Session, request: ask.BackupRequest) -> None:
 
     The seeds of patrols are not in it, on purpose: copy the folder patrol/sealed of the workspace apart.
     """
-    from becalm.record.cli.keeping_views import BACKUP_VIEW
-
-    session.emit(desk.make_backup(session.open_desk(), request), BACKUP_VIEW)
+    session.emit(desk.make_backup(session.open_desk(), request), views.BACKUP_VIEW)
 
 
 @command(app, "restore", ask.RestoreRequest)
@@ -126,19 +105,15 @@ def restore(session: Session, request: ask.RestoreRequest) -> None:
     Nothing happens until the second has confirmed what the first asked for. What was replaced is kept
     beside the ledger; personal details that were erased since the copy was made do not come back with it.
     """
-    from becalm.record.cli.keeping_views import RESTORE_VIEW
-
-    session.emit(desk.propose_or_confirm_restore(session.open_desk(), request), RESTORE_VIEW)
+    session.emit(desk.propose_or_confirm_restore(session.open_desk(), request), views.RESTORE_VIEW)
 
 
 @command(app, "verify", ask.VerifyRequest)
 def verify(session: Session, request: ask.VerifyRequest) -> None:
     """Does the ledger hold? Exits with 0 if so, else with 11 and the first entry that does not."""
-    from becalm.record.cli.proof_views import VERDICT_VIEW, check_verdict
-
     verified_ledger = desk.verify_record(session.open_desk(), request)
-    session.emit(verified_ledger, VERDICT_VIEW)
-    check_verdict(verified_ledger)
+    session.emit(verified_ledger, views.VERDICT_VIEW)
+    views.check_verdict(verified_ledger)
 
 
 @command(app, "head", ask.HeadRequest)
@@ -148,9 +123,7 @@ def head(session: Session, request: ask.HeadRequest) -> None:
     What --format json prints is an anchor, as is what a scan of the sheet's code gives: save it away from
     the ledger, and compare with `becalm record verify --anchor FILE`.
     """
-    from becalm.record.cli.proof_views import HEAD_VIEW
-
-    session.emit(desk.sign_head(session.open_desk(), request), HEAD_VIEW)
+    session.emit(desk.sign_head(session.open_desk(), request), views.HEAD_VIEW)
 
 
 @command(app, "checkpoint", ask.CheckpointRequest)
@@ -159,11 +132,9 @@ def checkpoint(session: Session, request: ask.CheckpointRequest) -> None:
 
     Exits with 10 where a place could not be reached; the others got theirs.
     """
-    from becalm.record.cli.proof_views import CHECKPOINT_VIEW, check_deliveries
-
     delivered_checkpoint = desk.make_checkpoint(session.open_desk(), request)
-    session.emit(delivered_checkpoint, CHECKPOINT_VIEW)
-    check_deliveries(delivered_checkpoint)
+    session.emit(delivered_checkpoint, views.CHECKPOINT_VIEW)
+    views.check_deliveries(delivered_checkpoint)
 
 
 @command(app, "export", ask.ExportRequest, has_files=False)
@@ -172,9 +143,7 @@ def export(session: Session, request: ask.ExportRequest) -> None:
 
     Pseudonyms of people stand in the entries; personal details do not.
     """
-    from becalm.record.cli.proof_views import EXPORT_VIEW
-
-    session.emit(desk.export_record(session.open_desk(), request), EXPORT_VIEW)
+    session.emit(desk.export_record(session.open_desk(), request), views.EXPORT_VIEW)
 
 
 @command(app, "init", ask.InitRequest)
@@ -184,6 +153,4 @@ def init(session: Session, request: ask.InitRequest) -> None:
     Which database and which user the program will use stands in becalm.toml ([ledger] url) or BECALM_LEDGER;
     that user is made if there is none. A ledger on SQLite needs none of this.
     """
-    from becalm.record.cli.keeping_views import SERVER_VIEW
-
-    session.emit(desk.prepare_server(session.open_desk(), request), SERVER_VIEW)
+    session.emit(desk.prepare_server(session.open_desk(), request), views.SERVER_VIEW)

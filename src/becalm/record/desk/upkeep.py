@@ -107,7 +107,14 @@ def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestorePr
     copy_path = Path(request.copy) if request.copy is not None else None
     proposal = _build_proposal(desk, copy_path, request.reason)
     proposal_path = desk.workspace.path / PROPOSAL_FILE
-    first_proposal = _read_proposal(proposal_path)
+    first_proposal = None
+    if proposal_path.is_file():
+        try:
+            first_proposal = RestoreProposal(**json.loads(proposal_path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise LedgerError(
+                f"{proposal_path} cannot be read ({error}). Remove it, and ask anew."
+            ) from error
     if first_proposal is None or first_proposal.target != proposal.target:
         proposal_path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
         return proposal
@@ -188,12 +195,3 @@ def _ledger_file(desk: Desk) -> Path:
             "pg_restore). `becalm record restore` without a file then confirms what was lost."
         )
     return desk.ledger_file
-
-
-def _read_proposal(path: Path) -> RestoreProposal | None:
-    if not path.is_file():
-        return None
-    try:
-        return RestoreProposal(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise LedgerError(f"{path} cannot be read ({error}). Remove it, and ask anew.") from error

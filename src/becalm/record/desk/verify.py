@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from becalm.desk import Desk, record_event
-from becalm.ledger import Checkpoint, ExportWritten, Finding, Ledger, StoredRow, write_export
-from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, list_anchor_files, render_sheet, send_anchor
-from becalm.ledger.signing import (
-    SigningKey,
-    draw_key,
-    format_anchor,
-    handover_bytes,
-    parse_anchor,
-    read_key,
-    signed_bytes,
-    write_key,
+from becalm.ledger import (
+    Checkpoint,
+    ExportWritten,
+    Finding,
+    Ledger,
+    StoredRow,
+    anchors,
+    signing,
+    write_export,
 )
 from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
@@ -47,7 +45,7 @@ class SignedHead:
     @property
     def anchor_text(self) -> str:
         """The head as a file that is kept outside."""
-        return format_anchor(self.checkpoint, self.public_key)
+        return signing.format_anchor(self.checkpoint, self.public_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class DeliveredCheckpoint:
     """A signed head, and what became of sending it to each place."""
 
     signed_head: SignedHead
-    deliveries: tuple[AnchorDelivery, ...]
+    deliveries: tuple[anchors.AnchorDelivery, ...]
 
 
 def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
@@ -71,7 +69,10 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
-    with desk.progress("verify", total=_count_entries(ledger), unit="entries") as advance:
+    entry_count = None
+    with suppress(LedgerError, TamperError):  # it can no longer say how many it has
+        entry_count = ledger.head().size
+    with desk.progress("verify", total=entry_count, unit="entries") as advance:
         ledger_copy = LedgerCopy(
             identity=ledger.identity,
             rows=lambda: _report_rows(ledger.rows(after=SEQ_BEFORE_ALL), advance),
@@ -83,8 +84,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
                 *checkpoint_findings,
                 *unreadable_findings,
                 *note_findings,
-                *(() if note_findings else _check_head_note(ledger)),
-                *_check_states(ledger),
+                *_check_notes(ledger, has_heads=not note_findings),
             ),
         )
         return VerifiedLedger(ledger.identity, verify_ledger(ledger_copy))
@@ -100,7 +100,7 @@ def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
     signed_head = _sign_or_reuse(desk)
     if request.sheet is not None:
         try:
-            sheet_html = render_sheet(signed_head.checkpoint, signed_head.anchor_text)
+            sheet_html = anchors.render_sheet(signed_head.checkpoint, signed_head.anchor_text)
             Path(request.sheet).write_text(sheet_html, "utf-8")
         except OSError as error:
             raise UsageError(
@@ -122,7 +122,9 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
     checkpoint = _sign(desk, ledger, signing_key)
     ledger.keep_checkpoint(checkpoint)
     destinations, settings = desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
-    deliveries = send_anchor(checkpoint, signing_key.public_key, places=destinations, settings=settings)
+    deliveries = anchors.send_anchor(
+        checkpoint, signing_key.public_key, places=destinations, settings=settings
+    )
     record_event(
         desk,
         "checkpoint_made",
@@ -165,16 +167,8 @@ def _report_rows(rows: Iterator[StoredRow], advance: Advance) -> Iterator[Stored
             advance(ROWS_AT_ONCE)
 
 
-def _count_entries(ledger: Ledger) -> int | None:
-    """How many entries the ledger says it has; None where it can no longer say."""
-    try:
-        return ledger.head().size
-    except (LedgerError, TamperError):
-        return None
-
-
-def _anchor_settings(desk: Desk, ledger: Ledger) -> AnchorSettings:
-    return AnchorSettings(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
+def _anchor_settings(desk: Desk, ledger: Ledger) -> anchors.AnchorSettings:
+    return anchors.AnchorSettings(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
 
 
 def _read_anchor_folders(
@@ -186,20 +180,24 @@ def _read_anchor_folders(
     other ledgers are left aside: several workspaces may send theirs there.
     """
     workspace_folder = desk.workspace.path.resolve()
-    anchors, unreadable_findings = [], []
-    for path in list_anchor_files(desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)):
+    readable_anchors, unreadable_findings = [], []
+    for path in anchors.list_anchor_files(
+        desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
+    ):
         try:
             is_outside = not path.resolve().is_relative_to(workspace_folder)
-            anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
+            readable_anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
         except InputError as error:
             unreadable_findings.append(Finding("checkpoint", None, str(error)))
-    own_anchors = [anchor for anchor in anchors if anchor.checkpoint.ledger_id == ledger.identity]
+    own_anchors = [anchor for anchor in readable_anchors if anchor.checkpoint.ledger_id == ledger.identity]
     own_folders = {Path(anchor.place).parent for anchor in own_anchors if anchor.is_outside}
-    other_anchors = [a for a in anchors if a not in own_anchors and Path(a.place).parent in own_folders]
+    other_anchors = [
+        a for a in readable_anchors if a not in own_anchors and Path(a.place).parent in own_folders
+    ]
     remark_text = (
         f"{len(other_anchors)} heads of other ledgers lie among those kept outside; they were left aside."
     )
-    compared_anchors = tuple(anchor for anchor in anchors if anchor not in other_anchors)
+    compared_anchors = tuple(anchor for anchor in readable_anchors if anchor not in other_anchors)
     return compared_anchors, tuple(unreadable_findings), (remark_text,) if other_anchors else ()
 
 
@@ -213,20 +211,21 @@ def _read_or_report(
         return (), (Finding("checkpoint", None, str(error)),)
 
 
-def _check_head_note(ledger: Ledger) -> Iterator[Finding]:
-    """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
+def _check_notes(ledger: Ledger, *, has_heads: bool) -> Iterator[Finding]:
+    """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there.
+
+    And whether the state tables can be read; what they hold is for `becalm record rebuild` to compare.
+    """
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
-        for head in (head for head in ledger.lost_heads() if head.last_hash == UNKNOWN):
+        for head in ledger.lost_heads() if has_heads else ():
+            if head.last_hash != UNKNOWN:
+                continue
             problem_text = (
                 f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
                 f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "
                 "ledger as it stands (becalm record restore)."
             )
             yield Finding("shorter", head.size + 1, problem_text)
-
-
-def _check_states(ledger: Ledger) -> Iterator[Finding]:
-    """Whether the state tables can be read; what they hold is for `becalm record rebuild` to compare."""
     try:
         ledger.state_rows("configuration")
     except TamperError as error:
@@ -243,31 +242,31 @@ def _check_presence(desk: Desk) -> None:
 
 def _read_anchor(path: Path) -> Checkpoint:
     try:
-        return parse_anchor(path.read_text("utf-8"), str(path))
+        return signing.parse_anchor(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The anchor {path} cannot be read ({error}). Name one that can; nothing was done."
         ) from error
 
 
-def _sign(desk: Desk, ledger: Ledger, signing_key: SigningKey) -> Checkpoint:
+def _sign(desk: Desk, ledger: Ledger, signing_key: signing.SigningKey) -> Checkpoint:
     unsigned_checkpoint = Checkpoint(ledger.identity, ledger.head(), desk.now(), signing_key.id, "")
-    return replace(unsigned_checkpoint, signature=signing_key.sign(signed_bytes(unsigned_checkpoint)))
+    return replace(unsigned_checkpoint, signature=signing_key.sign(signing.signed_bytes(unsigned_checkpoint)))
 
 
-def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
+def _open_key(desk: Desk, ledger: Ledger) -> signing.SigningKey:
     """The key that signs for this ledger; at its first use it is drawn, and the ledger notes it."""
     key_path = desk.workspace.path / desk.workspace.config.ledger.key
-    key_ids = _list_key_ids(ledger)
-    signing_key = read_key(key_path)
+    key_ids = [str(entry.event.facts["new_key"]) for entry in ledger.entries(kinds=("key_rotated",))]
+    signing_key = signing.read_key(key_path)
     if signing_key is None and key_ids:
         raise LedgerError(
             f"The signing key of this ledger ({key_ids[-1][:16]}) is not in {key_path}. Put it back there, "
             "or name its place under [ledger] key."
         )
     if signing_key is None:
-        signing_key = draw_key()
-        write_key(key_path, signing_key)
+        signing_key = signing.draw_key()
+        signing.write_key(key_path, signing_key)
     if not key_ids:
         key_facts = {"old_key": "", "new_key": signing_key.id, "new_public_key": signing_key.public_key}
         record_event(desk, "key_rotated", purpose="proof", facts=key_facts)
@@ -279,25 +278,22 @@ def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
     return signing_key
 
 
-def _hand_over_key(desk: Desk, ledger: Ledger, old_key: SigningKey) -> SigningKey:
+def _hand_over_key(desk: Desk, ledger: Ledger, old_key: signing.SigningKey) -> signing.SigningKey:
     """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
-    new_key = draw_key()
+    new_key = signing.draw_key()
     key_file = desk.workspace.path / desk.workspace.config.ledger.key
     key_facts = {
         "old_key": old_key.id,
         "new_key": new_key.id,
         "new_public_key": new_key.public_key,
-        "old_signature": old_key.sign(handover_bytes(ledger.identity, old_key.id, new_key.public_key)),
+        "old_signature": old_key.sign(
+            signing.handover_bytes(ledger.identity, old_key.id, new_key.public_key)
+        ),
     }
-    write_key(key_file, new_key)
+    signing.write_key(key_file, new_key)
     try:
         record_event(desk, "key_rotated", purpose="proof", facts=key_facts)
     except BaseException:
-        write_key(key_file, old_key)
+        signing.write_key(key_file, old_key)
         raise
     return new_key
-
-
-def _list_key_ids(ledger: Ledger) -> tuple[str, ...]:
-    """The ids of the keys that the ledger names, oldest first."""
-    return tuple(str(e.event.facts["new_key"]) for e in ledger.entries(kinds=("key_rotated",)))

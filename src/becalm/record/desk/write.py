@@ -22,13 +22,18 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
     kind_versions, names_by_hand = ledger.kinds.versions(request.kind), ledger.kinds.names_by_hand
     if kind_versions and request.kind not in names_by_hand:
         raise UsageError(f"{request.kind} is written by becalm itself. By hand: {', '.join(names_by_hand)}.")
-    details_bytes = _read_details(request.details) if request.details else None
-    fields = {name: field for version in kind_versions for name, field in version.field_by_name.items()}
+    try:
+        details_bytes = Path(request.details).read_bytes() if request.details else None
+    except OSError as error:
+        raise UsageError(
+            f"`details {request.details}` cannot be read ({error.strerror}). Name a file."
+        ) from error
+    field_by_name = {field.name: field for version in kind_versions for field in version.fields}
     new_event = make_event(
         desk,
         request.kind,
         purpose=request.purpose,
-        facts=_read_facts(fields, request.changes.text_by_fact),
+        facts=_read_facts(field_by_name, request.changes.text_by_fact),
         occurred_at=request.changes.occurred_at,
         subject=request.subject,
     )
@@ -88,32 +93,24 @@ def _find_correctable(ledger: Ledger, seq: int) -> Entry:
     return corrected_entries.latest_entry
 
 
-def _read_facts(fields: Mapping[str, FactField], text_by_fact: Mapping[str, str]) -> dict[str, Fact]:
-    return {name: _read_fact(fields.get(name), name, fact_text) for name, fact_text in text_by_fact.items()}
+def _read_facts(field_by_name: Mapping[str, FactField], text_by_fact: Mapping[str, str]) -> dict[str, Fact]:
+    """The facts that these texts stand for; an empty one stands for none where it may be missing.
 
-
-def _read_fact(field: FactField | None, name: str, text: str) -> Fact:
-    """The fact that this text stands for; an empty one stands for none where it may be missing.
-
-    Raises EventError where a number is none.
+    Raises EventError where a number is none. What else is wrong the check of the event names.
     """
-    if field is None or (not text and field.is_needed):
-        return text  # the check of the event names what is wrong
-    if not text:
-        return None
-    if field.type == "flag":
-        return FLAG_WORDS.get(text.casefold(), text)
-    if field.type == "whole":
-        try:
-            return int(text)
-        except ValueError as error:
-            fault = Fault(f"fact {name}", f"{text!r} is not a whole number", "write it in figures")
-            raise EventError("The event cannot be recorded; nothing was written", (fault,)) from error
-    return text
-
-
-def _read_details(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"`details {file}` cannot be read ({error.strerror}). Name a file.") from error
+    facts: dict[str, Fact] = dict(text_by_fact)
+    for name, fact_text in text_by_fact.items():
+        field = field_by_name.get(name)
+        if field is None or (not fact_text and field.is_needed):
+            continue
+        if not fact_text:
+            facts[name] = None
+        elif field.type == "flag":
+            facts[name] = FLAG_WORDS.get(fact_text.casefold(), fact_text)
+        elif field.type == "whole":
+            try:
+                facts[name] = int(fact_text)
+            except ValueError as error:
+                fault = Fault(f"fact {name}", f"{fact_text!r} is not a whole number", "write it in figures")
+                raise EventError("The event cannot be recorded; nothing was written", (fault,)) from error
+    return facts

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from becalm.record.core.arrests import ArrestDefinition
 from becalm.terms import WorkspaceError
-from becalm.workspace.recipes import Source, Strict, check_recipe
+from becalm.workspace.recipes import Strict, check_recipe
 
 SHIPPED_FILE = "dedicated_arrests.toml"
 
@@ -42,7 +42,9 @@ def load_definition(own_folder: Path | None = None, *, file: Path | None = None)
 
     Raises WorkspaceError with every fault of the file.
     """
-    definition_source = _find_source(own_folder, file)
+    own_file = own_folder / SHIPPED_FILE if own_folder is not None else None
+    shipped_file = files("becalm.record.files") / "rules" / SHIPPED_FILE
+    definition_source = file or (own_file if own_file is not None and own_file.is_file() else shipped_file)
     recipe, faults = check_recipe(definition_source, DefinitionFile)
     if recipe is None:
         raise WorkspaceError(f"The definition {definition_source.name} has {len(faults)} faults", faults)
@@ -52,11 +54,3 @@ def load_definition(own_folder: Path | None = None, *, file: Path | None = None)
         sha256=hashlib.sha256(definition_source.read_bytes()).hexdigest(),
         **recipe.counts.model_dump(),
     )
-
-
-def _find_source(own_folder: Path | None, file: Path | None) -> Source:
-    if file is not None:
-        return file
-    if own_folder is not None and (own_folder / SHIPPED_FILE).is_file():
-        return own_folder / SHIPPED_FILE
-    return files("becalm.record.files") / "rules" / SHIPPED_FILE

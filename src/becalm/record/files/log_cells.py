@@ -4,6 +4,7 @@ A cell that cannot be read for sure is refused with what is wrong and what to do
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -39,28 +40,16 @@ def parse_instant(text: str, time_part: TimePart, zone: ZoneInfo, *, now: dateti
 
 
 def _parse_time(text: str, formats: Sequence[str]) -> datetime | Problem:
-    candidate_moments = (_parse_format(text, form) for form in formats) if formats else (_parse_iso(text),)
-    moment = next((moment for moment in candidate_moments if moment is not None), None)
-    if moment is None:
-        shown_formats = ", ".join(formats) or "2020-04-30 22:15"
-        return "is not a time", f"write it as {shown_formats}, or give formats in a mapping"
-    if not formats and ":" not in text and len(text) <= len("2020-04-30"):
-        return "names a day and no time", "give the time too, e.g. 2020-04-30 22:15"
-    return moment
-
-
-def _parse_iso(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _parse_format(text: str, form: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, form)  # noqa: DTZ007 - the zone is added later, where it is known
-    except ValueError:
-        return None
+    for time_format in formats or ("ISO 8601",):
+        with suppress(ValueError):
+            if formats:
+                return datetime.strptime(text, time_format)  # noqa: DTZ007 - its zone is added later
+            moment = datetime.fromisoformat(text)
+            if ":" not in text and len(text) <= len("2020-04-30"):
+                return "names a day and no time", "give the time too, e.g. 2020-04-30 22:15"
+            return moment
+    shown_formats = ", ".join(formats) or "2020-04-30 22:15"
+    return "is not a time", f"write it as {shown_formats}, or give formats in a mapping"
 
 
 def _to_zone(moment: datetime, time_part: TimePart, zone: ZoneInfo) -> datetime | Problem:
@@ -121,7 +110,7 @@ def build_projection(place_part: PlacePart | None, city: City) -> GridProjection
     """
     if place_part is None:
         return None
-    if not place_part.crs or place_part.crs == city.crs:
+    if place_part.crs in ("", city.crs):
         return GridProjection(None, is_in_degrees=False)
     try:
         crs = CRS.from_user_input(place_part.crs)

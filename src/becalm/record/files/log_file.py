@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,8 +112,10 @@ def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
     try:
         file_text = file_bytes.decode(text_encoding)
     except UnicodeDecodeError as error:
-        numbered_raw_lines = enumerate(file_bytes.split(b"\n"), start=1)
-        bad_numbers = [line_number for line_number, line in numbered_raw_lines if not _is_utf8(line)] or [1]
+        # What "surrogateescape" keeps of a byte that is no text.
+        marked_lines = file_bytes.decode("utf-8", "surrogateescape").split("\n")
+        is_marked = re.compile("[\udc80-\udcff]").search
+        bad_numbers = [n for n, line in enumerate(marked_lines, start=1) if is_marked(line)] or [1]
         faults = tuple(Fault(f"row {n}", "is not UTF-8 text", "save the file as UTF-8") for n in bad_numbers)
         raise InputError(
             f"{file}: {len(bad_numbers)} rows are not text; nothing was imported", faults
@@ -122,14 +125,6 @@ def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
     if not filled_lines:
         raise _file_error(file, "the file", "is empty", "export it again")
     return filled_lines
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _read_header(file: str, numbered_lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
@@ -218,7 +213,13 @@ class RowReader:
             faults.append(_cell_fault(line_number, time_part.column, cells[time_part.column], occurred_at))
         self._read_facts(line_number, cells, facts, faults)
         self._read_place(line_number, cells, facts, faults)
-        if not faults and _ends_before_start(facts):
+        start_text, end_text = facts.get("starts_at"), facts.get("ends_at")
+        if (
+            not faults
+            and isinstance(start_text, str)
+            and isinstance(end_text, str)
+            and datetime.fromisoformat(end_text) <= datetime.fromisoformat(start_text)
+        ):
             faults.append(Fault(f"row {line_number}", "ends before it starts", "correct one of its times"))
         if faults or not isinstance(occurred_at, datetime):
             return faults
@@ -275,10 +276,3 @@ class RowReader:
 def _cell_fault(line_number: int, column: str, cell_text: str, problem: Problem) -> Fault:
     cell_label = f'{column} "{cell_text:.60}"' if cell_text else column
     return Fault(f"row {line_number}, {cell_label}", *problem)
-
-
-def _ends_before_start(facts: Mapping[str, Fact]) -> bool:
-    start_text, end_text = facts.get("starts_at"), facts.get("ends_at")
-    if not isinstance(start_text, str) or not isinstance(end_text, str):
-        return False
-    return datetime.fromisoformat(end_text) <= datetime.fromisoformat(start_text)
