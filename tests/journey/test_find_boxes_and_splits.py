@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_boxes(drawn):
 def test_boxes_are_told_on_the_screen_and_tested(drawn):
     shown = becalm("find", "hotspots", "-w", drawn, "-t", "robbery", "--count", 5, *BOX)
     assert "5 boxes of 100 m" in shown.output
-    assert "Laid on the months to" in shown.output
+    assert "Placed on the months to" in shown.output
     tested = becalm(
         "find", "backtest", "-w", drawn, "-t", "robbery", "--count", 5, "--origins", 4, *BOX,
         "--format", "json",
@@ -140,7 +140,10 @@ def test_areas_drawn_by_hand_are_parts_and_other_sizes_of_squares_do_not_care(wo
         (("PLACE", "--reason", "why not"), "one of --halves, --line and --parts"),
         (("PLACE", "--halves", "north-south", "--reason", " "), "needs a reason"),
         (("PLACE", "--undo", "--reason", "why not"), "is not split"),
-        (("PLACE", "--halves", "north-south", "--unit", "box", "--reason", "why not"), "Boxes are laid anew"),
+        (
+            ("PLACE", "--halves", "north-south", "--unit", "box", "--reason", "why not"),
+            "Boxes are placed anew",
+        ),
     ],
 )
 def test_a_split_that_cannot_be_is_refused_and_nothing_is_kept(drawn, words, said):

@@ -6,41 +6,23 @@ import csv
 import io
 import json
 import re
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyogrio
 import pytest
-from made_places import months_from, true_rates
-from records import incidents
+from made_places import true_rates
+from street_archive import MONTHS, keep_incidents
 from typer.testing import CliRunner
 
-from becalm.app.main import app, open_desk
-from becalm.tables import TablePart
+from becalm.app.main import app
 
-MONTHS = months_from("2018-01", 20)
 ROW = ["method", "hit_rate", "pai", "pai_low", "pai_high", "pei", "rri", "gini", "log_score"]
 ROW += ["difference_from_count_12", "difference_low", "difference_high"]
 
 
 def becalm(*words: object):
     return CliRunner().invoke(app, [str(word) for word in words])
-
-
-def keep(workspace: Path, source: str, rows: list[dict[str, object]]) -> None:
-    with open_desk(workspace).archive.intake() as intake:
-        for month in MONTHS:
-            part = incidents([r for r in rows if r["month"] == month], source=source)
-            intake.add(
-                TablePart("incidents", source, month, part),
-                as_of=date(2020, 6, 1),
-                input_file="drawn",
-                input_sha256=f"{source}{month}",
-                recipe="drawn",
-                recipe_sha256="1",
-            )
-        intake.commit()
 
 
 def street(rng: np.random.Generator, *, hours: bool) -> list[dict[str, object]]:
@@ -72,8 +54,8 @@ def workspace(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("find") / "w"
     becalm("init", folder)
     rng = np.random.default_rng(8)
-    keep(folder, "timed", street(rng, hours=True))
-    keep(folder, "monthly", street(rng, hours=False))
+    keep_incidents(folder, "timed", street(rng, hours=True))
+    keep_incidents(folder, "monthly", street(rng, hours=False))
     return folder
 
 

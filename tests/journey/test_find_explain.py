@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_places import months_from
-from records import incidents
+from street_archive import keep_incidents
 from typer.testing import CliRunner
 
-from becalm.app.main import app, open_desk
-from becalm.tables import TablePart
+from becalm.app.main import app
 
 MONTHS = months_from("2018-01", 16)
 
@@ -30,34 +29,25 @@ def workspace(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("explain") / "w"
     becalm("init", folder)
     rng = np.random.default_rng(3)
-    with open_desk(folder).archive.intake() as intake:
-        for month in MONTHS:
-            rows = []
-            for spot in rng.integers(0, 40, 30):
-                at = rng.random(2) * 150
-                day = date.fromisoformat(f"{month}-01") + timedelta(days=int(rng.integers(28)))
-                rows.append(
-                    {
-                        "offence_group": "robbery",
-                        "easting_m": 530_000 + 150 * float(spot % 8) + at[0],
-                        "northing_m": 180_000 + 150 * float(spot // 8) + at[1],
-                        "location_quality": "exact",
-                        "precision": "day",
-                        "occurred_on": day,
-                        "month": month,
-                    }
-                )
-            dateless = [{**row, "occurred_on": None, "precision": "month"} for row in rows]
-            for source, kept in (("dated", rows), ("monthly", dateless)):
-                intake.add(
-                    TablePart("incidents", source, month, incidents(kept, source=source)),
-                    as_of=date(2020, 6, 1),
-                    input_file="drawn",
-                    input_sha256=f"{source}{month}",
-                    recipe="drawn",
-                    recipe_sha256="1",
-                )
-        intake.commit()
+    rows = []
+    for month in MONTHS:
+        for spot in rng.integers(0, 40, 30):
+            at = rng.random(2) * 150
+            day = date.fromisoformat(f"{month}-01") + timedelta(days=int(rng.integers(28)))
+            rows.append(
+                {
+                    "offence_group": "robbery",
+                    "easting_m": 530_000 + 150 * float(spot % 8) + at[0],
+                    "northing_m": 180_000 + 150 * float(spot // 8) + at[1],
+                    "location_quality": "exact",
+                    "precision": "day",
+                    "occurred_on": day,
+                    "month": month,
+                }
+            )
+    keep_incidents(folder, "dated", rows, MONTHS)
+    dateless = [{**row, "occurred_on": None, "precision": "month"} for row in rows]
+    keep_incidents(folder, "monthly", dateless, MONTHS)
     return folder
 
 
@@ -175,22 +165,13 @@ def test_what_cannot_be_is_refused_with_its_remedy(workspace, words, code, says)
 def test_events_that_are_few_or_all_on_one_point_are_refused(tmp_path, question, each, spread, says):
     becalm("init", tmp_path / "w")
     rng = np.random.default_rng(1)
-    with open_desk(tmp_path / "w").archive.intake() as intake:
-        for month in MONTHS:
-            at = {"offence_group": "robbery", "northing_m": 180_000.0, "location_quality": "exact"}
-            rows = [
-                {**at, "easting_m": 530_000 + spread * float(rng.random()), "month": month}
-                for _ in range(each)
-            ]
-            intake.add(
-                TablePart("incidents", "drawn", month, incidents(rows)),
-                as_of=date(2020, 6, 1),
-                input_file="drawn",
-                input_sha256=month,
-                recipe="drawn",
-                recipe_sha256="1",
-            )
-        intake.commit()
+    at = {"offence_group": "robbery", "northing_m": 180_000.0, "location_quality": "exact"}
+    rows = [
+        {**at, "easting_m": 530_000 + spread * float(rng.random()), "month": month}
+        for month in MONTHS
+        for _ in range(each)
+    ]
+    keep_incidents(tmp_path / "w", "drawn", rows, MONTHS)
     done = becalm("find", question, "-w", tmp_path / "w")
     assert done.exit_code == 5, done.output
     assert says in done.output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -21,18 +21,27 @@ def draw_archive(workspace: Path, *, seed: int, hour_of: Callable[[int, np.rando
     """Cells of 150 m; the four western columns are Camden, the others Brent. `hour_of` draws hours."""
     rng = np.random.default_rng(seed)
     rates = true_rates(SIDE, rng, mean=0.8)
+    rows = [
+        _row(month, x, y, rng, hour_of)
+        for month in MONTHS
+        for y, x in np.ndindex(*rates.shape)
+        for _ in range(rng.poisson(rates[y, x]))
+    ]
+    keep_incidents(workspace, "drawn", rows)
+
+
+def keep_incidents(
+    workspace: Path, source: str, rows: Sequence[Mapping[str, object]], months: Sequence[str] = MONTHS
+):
+    """Put these rows into the archive, one part for each month, whether or not it has rows."""
     with open_desk(workspace).archive.intake() as intake:
-        for month in MONTHS:
-            rows = [
-                _row(month, x, y, rng, hour_of)
-                for y, x in np.ndindex(*rates.shape)
-                for _ in range(rng.poisson(rates[y, x]))
-            ]
+        for month in months:
+            part = incidents([row for row in rows if row["month"] == month], source=source)
             intake.add(
-                TablePart("incidents", "drawn", month, incidents(rows, source="drawn")),
+                TablePart("incidents", source, month, part),
                 as_of=date(2020, 6, 1),
                 input_file="drawn",
-                input_sha256=month,
+                input_sha256=f"{source}{month}",
                 recipe="drawn",
                 recipe_sha256="1",
             )

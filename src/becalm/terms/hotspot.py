@@ -1,4 +1,4 @@
-"""Micro-hotspots: the places that carry most of an offence, how sure the list is, how well it foretells."""
+"""Micro-hotspots: the places that carry most of an offence, how sure the list is, how well it predicts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -170,10 +170,10 @@ class Churn:
 
 @dataclass(frozen=True, slots=True)
 class BoxTrial:
-    """What boxes laid earlier held, promised and then caught; all are shares of the target's incidents.
+    """What boxes placed earlier held, promised and then caught; all are shares of the target's incidents.
 
     Boxes lie where records are densest, so some of what they hold is luck that will not come again. To see
-    how much, boxes were laid on the months up to `laid_to` alone and watched from `first_month` to
+    how much, boxes were placed on the months up to `laid_to` alone and watched from `first_month` to
     `last_month`. The best `count` of them held `held_share` in the months that they were laid on, the score
     promised `promised_share`, and they caught `later_share` (with its interval). `kept_share` is later over
     promised, at most 1; all that a list expects of boxes is multiplied by it.
@@ -288,7 +288,7 @@ class Backtest:
     """Every method on the same months, each predicted from the months before it alone.
 
     `gini_best` is the Gini that the best order known afterwards would have had, and `gini_null` the same
-    for as many incidents thrown evenly over the ground: with few incidents even that is high.
+    for as many incidents spread at random over the ground: with few incidents even that is high.
     `calibration` sets the incidents that the blend expected beside those that came, in groups of places that
     each were to have a tenth of them, from the lowest forecasts to the highest. `finder_gain` is the PAI of a
     finder that was judged beside becalm's own methods, less the blend's.

@@ -135,9 +135,8 @@ def test_records_on_a_few_points_are_warned_of():
     assert "moved to points of a map" in answer.warnings[0]
 
 
-def test_an_outbreak_is_found_where_and_when_it_was():
-    panel = build_panel(city(range(7, 9)), ROBBERY, settings=SETTINGS)
-    answer = find_outbreaks(
+def scan(panel):
+    return find_outbreaks(
         panel,
         target=("robbery",),
         source="drawn",
@@ -145,6 +144,11 @@ def test_an_outbreak_is_found_where_and_when_it_was():
         settings=ScanSettings(radius_m=400.0, orders=99),
         rng=np.random.default_rng(1),
     )
+
+
+def test_an_outbreak_is_found_where_and_when_it_was():
+    panel = build_panel(city(range(7, 9)), ROBBERY, settings=SETTINGS)
+    answer = scan(panel)
     best = answer.outbreaks[0]
     assert (best.first, best.last) == (panel.months[7], panel.months[8])
     assert np.hypot(best.easting_m - 550, best.northing_m - 1050) <= 150
@@ -153,14 +157,7 @@ def test_an_outbreak_is_found_where_and_when_it_was():
 
 def test_a_place_that_always_carries_much_is_no_outbreak():
     panel = build_panel(city(range(24)), ROBBERY, settings=SETTINGS)
-    answer = find_outbreaks(
-        panel,
-        target=("robbery",),
-        source="drawn",
-        as_of=date(2020, 6, 1),
-        settings=ScanSettings(radius_m=400.0, orders=99),
-        rng=np.random.default_rng(1),
-    )
+    answer = scan(panel)
     assert all(o.p > 0.05 for o in answer.outbreaks)
 
 

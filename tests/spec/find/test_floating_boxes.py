@@ -177,7 +177,7 @@ def test_a_history_too_short_to_watch_boxes_is_said():
     assert any("too short to see how much of what boxes hold" in warning for warning in found.warnings)
 
 
-def test_a_back_test_of_boxes_knows_nothing_of_the_months_it_foretells():
+def test_a_back_test_of_boxes_knows_nothing_of_the_months_it_predicts():
     counts = clustered(10)
     asked = {"settings": LIST, "origins": 6, "area_share": 0.05}
     tested = backtest(counts, ROBBERY, boxes=land_of(counts), rng=np.random.default_rng(1), **asked)
@@ -207,7 +207,7 @@ def test_a_back_test_of_boxes_knows_nothing_of_the_months_it_foretells():
 def test_no_record_before_a_month_leaves_nothing_to_lay():
     counts = clustered(11)
     late = replace(counts, month_index=np.maximum(counts.month_index, 10))
-    with pytest.raises(QuestionError, match="no box can be laid"):
+    with pytest.raises(QuestionError, match="no box can be placed"):
         place_boxes(land_of(counts), late, ROBBERY, before_month=5, half_life=24.0, box_count=5)
 
 

@@ -140,6 +140,6 @@ def test_a_group_without_a_weight_is_refused_by_name(counts):
 
 def test_a_finder_that_counts_incidents_cannot_rank_harm(counts):
     finder = NamedFinder("count_12", count_12)
-    with pytest.raises(UsageError, match="foretells incidents, not harm"):
+    with pytest.raises(UsageError, match="predicts incidents, not harm"):
         listed(counts, harm=HarmWeighting(weights()), finder=finder)
     assert listed(counts, harm=HarmWeighting(weights(), is_ranking=False), finder=finder).finder == "count_12"

@@ -132,7 +132,7 @@ def test_rules_that_this_ground_cannot_keep_are_refused_by_name_and_amount(rules
     ("rules", "says"),
     [
         ({"count": 0}, "is empty"),
-        ({"separation_m": float("nan")}, "is none"),
+        ({"separation_m": float("nan")}, "is not possible"),
         ({"floors": {"North": -1}}, "no numbers of places"),
         ({"floors": {"North": 3}, "caps": {"North": 2}}, "1 above its cap of 2"),
         ({"count": 3, "floors": {"North": 2, "South": 2}}, "1 more than the 3 places"),

@@ -46,7 +46,7 @@ def test_cells_inside_a_boundary_are_refused_before_they_are_made(counts):
 def test_records_far_from_all_others_are_named_as_a_cause_where_there_is_no_boundary(counts):
     columns = counts.columns.copy()
     columns[0] = 10_000_000
-    with pytest.raises(UsageError, match="mend records that lie far from all others"):
+    with pytest.raises(UsageError, match="correct records that lie far from all others"):
         build_panel(replace(counts, columns=columns), ROBBERY, settings=FindSettings())
 
 

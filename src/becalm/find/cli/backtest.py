@@ -1,4 +1,4 @@
-"""`becalm find backtest`: how well each method would have foretold the last months."""
+"""`becalm find backtest`: how well each method would have predicted the last months."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ METHOD_HEADINGS = (
 
 @command(app, "backtest", BacktestRequest)
 def backtest(session: Session, request: BacktestRequest) -> None:
-    """Test every method on the last months, each foretold from the months before it alone."""
+    """Test every method on the last months, each predicted from the months before it alone."""
     from becalm.console.emit import View
     from becalm.find.desk.hotspots import backtest as test_methods
 
@@ -119,7 +119,7 @@ def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
     place_word = "cells" if result.kind == "cell" else place_noun(result.kind)
     yield (
         f"{result.incidents:,} incidents of {', '.join(result.target)} in {result.origins} months "
-        f"({result.months[0]} to {result.months[-1]}), each foretold from the months before it; "
+        f"({result.months[0]} to {result.months[-1]}), each predicted from the months before it; "
         f"source {result.source}, as of {result.as_of}."
     )
     yield (
@@ -162,8 +162,8 @@ def _summary(result: Backtest) -> tuple[str, ...]:
     )
     return (
         *gain_lines,
-        f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents thrown "
-        f"evenly would give it {result.gini_null:.3f}.",
+        f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents spread "
+        f"at random would give {result.gini_null:.3f}.",
         f"The blend expected {expected_incidents:.1f} incidents a month and {actual_incidents:.1f} came; "
         f"where it expected most ({top_group.places:.0f} places) {top_group.expected_count:.1f} and "
         f"{top_group.observed_count:.1f}.",

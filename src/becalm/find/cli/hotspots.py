@@ -151,13 +151,13 @@ def _summary(hotspots: HotspotList) -> tuple[str, ...]:
     return (
         f"How sure: mean P(top {len(hotspots.hotspots)}) {hotspots.mean_p_top:.2f}; "
         + ", ".join(f"{band_counts[certainty_band]} {certainty_band}" for certainty_band in CertaintyBand)
-        + f"; {hotspots.tied_below} places not listed cannot be told apart from the last one.",
+        + f"; {hotspots.tied_below} places that are not listed cannot be distinguished from the last one.",
         *_churn(hotspots),
         f"Score: {blend_text}; {_memory(hotspots.half_life_months)}.",
         f"Borrowed from: {', '.join(hotspots.related) or 'nothing'}. "
         f"Left out as found by police: {', '.join(hotspots.excluded_groups) or 'nothing on record'}.",
         f"Concentration, last 12 months: 25% of {c.incidents:,} incidents in {c.share_25:.2%} of places "
-        f"and 50% in {c.share_50:.2%}; chance alone would give {c.null_share_25:.2%} and "
+        f"and 50% in {c.share_50:.2%}; if spread at random: {c.null_share_25:.2%} and "
         f"{c.null_share_50:.2%}. "
         f"Generalised Gini {c.gini_generalised:.2f}.",
         f"Places that compete: {hotspots.places:,} "
@@ -222,7 +222,7 @@ def _peak_cells(peak: PeakHours | None) -> tuple[str, ...]:
 
 
 def _harm_cells(h: Hotspot) -> tuple[str, ...]:
-    """The harm of a place as the table shows it; nothing where none is reckoned."""
+    """The harm of a place as the table shows it; nothing where none is computed."""
     if h.harm is None:
         return ("", "", "")
     e, leading_group = h.harm.expected_harm, h.harm.leading

@@ -104,9 +104,7 @@ def _repeat_lines(answer: NearRepeats) -> Iterator[object]:
     ]
     yield figure_table(column_titles, band_cells, left=("distance",))
     yield from (f"warning: {warning}" for warning in answer.warnings)
-    yield (
-        "A ratio of 2 means twice the pairs that chance alone gives. Points are paired, whatever the unit."
-    )
+    yield ("A ratio of 2 means twice the pairs expected by chance. Points are paired, whatever the unit.")
 
 
 def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:

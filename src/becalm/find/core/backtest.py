@@ -1,4 +1,4 @@
-"""How well would each method have foretold where the next month's incidents fell?"""
+"""How well would each method have predicted where the next month's incidents fell?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -46,7 +46,7 @@ def backtest(
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
 ) -> Backtest:
-    """How well would each method have foretold each of the last `origins` months?
+    """How well would each method have predicted each of the last `origins` months?
 
     Every month is predicted from the months before it alone: half-life, shares and prior are
     chosen anew at each origin, and so is where floating `boxes` lie (they need counts by point). A
@@ -115,7 +115,7 @@ def _judge_places(
         skills = judge_methods(panel, settings, tested_months, area_share=area_share, finder=finder, rng=rng)
         return skills, panel
     if not isinstance(counts, PointCounts):
-        raise TypeError("Floating boxes are laid on counts by point, not by cell.")
+        raise TypeError("Floating boxes are placed on counts by point, not by cell.")
     return judge_boxes(
         boxes, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
     )
@@ -132,7 +132,7 @@ def judge_boxes(
     finder: NamedFinder | None,
     rng: np.random.Generator,
 ) -> tuple[MethodSkills, PlacePanel]:
-    """How well did each method foretell each month among boxes placed on the months before it alone?
+    """How well did each method predict each month among boxes placed on the months before it alone?
 
     Also the panel of the last tested month. What boxes keep is measured before the first tested month.
     """
@@ -202,7 +202,7 @@ def _to_estimate(interval: MeanInterval) -> Estimate:
 
 def _check_request(counts: Counts, area_share: float, origins: int) -> None:
     if not 0.0 < area_share <= 1.0:
-        raise UsageError(f"An area share of {area_share} is none. Give a share, e.g. 0.01 for 1 %.")
+        raise UsageError(f"An area share of {area_share} is not possible. Give a share, e.g. 0.01 for 1 %.")
     if origins < 2:
         raise UsageError(f"{origins} origins give no interval. Give at least 2.")
     month_count, required_month_count = len(counts.months), HISTORY_MONTHS + origins
@@ -211,7 +211,7 @@ def _check_request(counts: Counts, area_share: float, origins: int) -> None:
         remedy = f"Ask for `origins {testable_months}`, or ingest" if testable_months >= 2 else "Ingest"
         raise QuestionError(
             f"The records hold {month_count} months, need {required_month_count}: "
-            f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
+            f"{HISTORY_MONTHS} to learn from and {origins} to predict. {remedy} more months."
         )
 
 
@@ -233,7 +233,7 @@ def _select_months(panel: PlacePanel, requested_months: range) -> tuple[tuple[in
     )
     if len(busy_months) < 2:
         raise QuestionError(
-            f"No incident of the target is on record in {empty_months_text}: nothing there can be foretold. "
+            f"No incident of the target is on record in {empty_months_text}: nothing there can be predicted. "
             "Check those months with `becalm ingest`, or choose others with `until` and `origins`."
         )
     if not empty_months_text:
@@ -250,5 +250,5 @@ def _warn_of_all(list_count: int, panel: PlacePanel) -> tuple[str, ...]:
         return ()
     return (
         f"The best {list_count} of {panel.size} places are all of them, so every method's hit rate is 100 "
-        f"% and its calibration 1: they tell nothing. Ask for fewer than {panel.size} places.",
+        f"% and its calibration 1, which says nothing. Ask for fewer than {panel.size} places.",
     )

@@ -171,7 +171,9 @@ def check_region(region: BaseGeometry) -> BaseGeometry:
     """The region, or InputError where it has no area or its outline crosses itself."""
     if not region.is_valid:
         fault_text = shapely.is_valid_reason(region)
-        raise InputError(f"The boundary cannot be used: its outline is faulty ({fault_text}). Mend it first.")
+        raise InputError(
+            f"The boundary cannot be used: its outline is faulty ({fault_text}). Correct it first."
+        )
     if region.is_empty or region.area <= 0.0:
         raise InputError("The boundary cannot be used: it has no area. Give a polygon.")
     return region

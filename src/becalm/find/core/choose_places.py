@@ -95,7 +95,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = T
 
     Exact: the best first where nothing must be kept apart, a mixed-integer programme otherwise. Where that
     gets too large the list says within how much of the best it lies. A decision about a place that
-    does not compete changes nothing and is told apart. Equal places keep their order.
+    does not compete changes nothing and is reported separately. Equal places keep their order.
 
     Raises UsageError where a rule names an area that is not known; QuestionError where no list keeps the
     rules: which ones, and by how much.

@@ -241,16 +241,16 @@ def _check_settings(
             "tested at once, unadjusted p-values would call hundreds of them clusters by chance."
         )
     if not 0.0 < level < 0.5:
-        raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
+        raise UsageError(f"A level of {level} is not possible. Give the error rate you accept, e.g. 0.05.")
     month_count = len(panel.months)
-    for option_name, option_value in (("months", months), ("period-months", period_months)):
+    for option_name, option_value in (("months", months), ("period_months", period_months)):
         if not 1 <= option_value <= month_count:
             raise UsageError(
-                f"--{option_name} {option_value} cannot be: there are {month_count} months on record."
+                f"`{option_name}` {option_value} is not possible: there are {month_count} months on record."
             )
     count_of_place = _count_incidents(panel, month_count - months, month_count)
     if count_of_place.sum() < 2 or count_of_place.min() == count_of_place.max():
         raise QuestionError(
-            f"{int(count_of_place.sum())} incidents in the last {months} months tell no places apart. "
-            "Take more `months`."
+            f"{int(count_of_place.sum())} incidents in the last {months} months are too few to compare "
+            "places. Take more `months`."
         )

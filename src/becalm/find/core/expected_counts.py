@@ -111,7 +111,7 @@ def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Fore
 
 
 def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
-    """Which single half-life foretold the training months before each origin best?"""
+    """Which single half-life predicted the training months before each origin best?"""
     return {
         origin: choose_half_life(
             panel.target,
@@ -218,7 +218,7 @@ def _mix_memories(
     memories_by_month: Mapping[int, Floats],
     parts_by_month: Mapping[int, Floats],
 ) -> tuple[Floats, Floats, float]:
-    """The mixture of own memories that foretold best beside all else: shares, effective count, half age."""
+    """The mixture of own memories that predicted best beside all else: shares, effective count, half age."""
     target_series, half_lives = panel.target, settings.own_half_lives
 
     def chances(month: int) -> Floats:
@@ -261,7 +261,7 @@ def _check_past(panel: PlacePanel, origin: int, training_months: range) -> None:
 
 
 def _fit_part_shares(target: CountSeries, training: range, parts_by_month: Mapping[int, Floats]) -> Floats:
-    """The shares that best foretold where each training month's incidents fell."""
+    """The shares that best predicted where each training month's incidents fell."""
     chances = np.concatenate([parts_by_month[month][:, target.places[month]] for month in training], axis=1)
     part_shares = fit_mixture(chances, np.concatenate([target.counts[month] for month in training]))
     part_shares[-1] = max(part_shares[-1], LEAST_EVEN_SHARE)  # no place is impossible

@@ -60,7 +60,7 @@ def fit_model(
     default_scatter: Scatter = STEADY,
     shrinkage: BoxShrinkage | None = None,
 ) -> FittedModel:
-    """What do the records say of each place? Where they cannot measure scatter, the default stands in."""
+    """What do the records say of each place? Where they cannot measure scatter, the default is used."""
     forecast, earlier_forecast = forecast_next_month(panel, settings)
     blend = decompose_blend(forecast)
     if shrinkage is None:
@@ -84,7 +84,7 @@ def fit_model(
 def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None:
     """How much less sure are places than steady independent incidents would make them?
 
-    The last months (up to 12, at most half of all) are held out and foretold from those before, at the
+    The last months (up to 12, at most half of all) are held out and predicted from those before, at the
     places that were then best: it is their order that must be known. None where the history is
     too short for that.
     """

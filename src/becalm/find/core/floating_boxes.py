@@ -194,7 +194,7 @@ def place_boxes(
     if not is_on_land.any():
         raise QuestionError(
             f"No record of {' + '.join(targets.target)} before month {before_month + 1} lies on the land, so "
-            "no box can be laid. Take a longer history with `since`, or another target."
+            "no box can be placed. Take a longer history with `since`, or another target."
         )
     box_corners = place_squares(
         x[is_on_land], y[is_on_land], faded_counts[is_on_land], side_m=land.side_m, count=box_count
@@ -276,10 +276,10 @@ def warn_of_placement(trial: BoxTrial | None) -> tuple[str, ...]:
         )
     later_share = trial.later_share
     return (
-        f"Boxes lie where records are densest, so part of what they hold is luck. Laid on the months to "
-        f"{trial.laid_to}, the best {trial.count} held {trial.held_share:.1%} of the target and were to hold "
-        f"{trial.promised_share:.1%}; from {trial.first_month} to {trial.last_month} they caught "
-        f"{later_share.value:.1%} ({later_share.level:.0%} interval {later_share.low:.1%} to "
+        f"Boxes lie where records are densest, so part of what they hold is luck. Placed on the months to "
+        f"{trial.laid_to}, the best {trial.count} held {trial.held_share:.1%} of the target and were "
+        f"expected to hold {trial.promised_share:.1%}; from {trial.first_month} to {trial.last_month} they "
+        f"caught {later_share.value:.1%} ({later_share.level:.0%} interval {later_share.low:.1%} to "
         f"{later_share.high:.1%}). All that is expected of boxes here is cut to {trial.kept_share:.2f} of "
         "the score.",
     )

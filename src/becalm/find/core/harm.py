@@ -19,7 +19,7 @@ NOWHERE: Mapping[str, LocationUncertainty] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class HarmWeighting:
-    """With which weights harm is reckoned, and whether the list is ranked by it or only shows it.
+    """With which weights harm is computed, and whether the list is ranked by it or only shows it.
 
     `locations` say for each group how far its records were moved, where they were.
     """

@@ -127,7 +127,7 @@ def search(
 def _check_finder(finder: NamedFinder | None, rules: Rules) -> None:
     if finder is not None and rules.by_harm:
         raise UsageError(
-            f"The finder {finder.name!r} foretells incidents, not harm. Leave it out, or rank by count."
+            f"The finder {finder.name!r} predicts incidents, not harm. Leave it out, or rank by count."
         )
 
 

@@ -118,7 +118,7 @@ def _find_faults(rules: Rules) -> Iterator[Fault]:
     if rules.count < 1:
         yield Fault("count", f"a list of {rules.count} places is empty", "ask for at least 1")
     if not (math.isfinite(rules.separation_m) and rules.separation_m >= 0.0):
-        yield Fault("separation_m", f"a separation of {rules.separation_m} m is none", "give 0 or more")
+        yield Fault("separation_m", f"{rules.separation_m} m is not possible", "give 0 or more")
     for area in rules.areas:
         floor, cap = rules.floors.get(area, 0), rules.caps.get(area)
         if floor < 0 or (cap is not None and cap < 0):

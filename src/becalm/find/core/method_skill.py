@@ -83,10 +83,10 @@ def judge_methods(
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
 ) -> MethodSkills:
-    """How well did each method foretell each tested month, from the months before it alone?
+    """How well did each method predict each tested month, from the months before it alone?
 
     The log score mixes each method with an even spread, in the share that was best for the last month with
-    incidents before; for the first tested month that one is foretold too.
+    incidents before; for the first tested month that one is predicted too.
     """
     origins = add_tuning_origin(panel, settings, tested_months)
     scores_by_method_of_origin = score_all_methods(panel, forecast_counts(panel, settings, origins))
@@ -169,7 +169,7 @@ def add_finder_scores(
 def judge_months(
     months: Iterable[MonthScores], *, area_share: float, count: int, rng: np.random.Generator
 ) -> MethodSkills:
-    """How well did each method foretell each month but the first, which tunes the log score?"""
+    """How well did each method predict each month but the first, which tunes the log score?"""
     skills_by_method: dict[str, list[Skill]] = {}
     best_gini, null_gini, bin_rows = [], [], []
     earlier_month: MonthScores | None = None

@@ -168,7 +168,7 @@ def _check_settings(
     step_count, step_unit, radius_m = len(incidents.step_starts), settings.step, settings.radius_m
     if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < step_count:
         raise UsageError(
-            f"Circles up to {radius_m:g} m and {longest} {step_unit}s cannot be sought in {step_count} "
+            f"Circles up to {radius_m:g} m and {longest} {step_unit}s cannot be searched in {step_count} "
             f"{step_unit}s. Give a `radius_m` above 0, and a `longest` from 1 to fewer {step_unit}s than "
             "there are."
         )
@@ -176,7 +176,7 @@ def _check_settings(
         total_text = f"{len(incidents.place)} incidents of {' + '.join(target)}"
         raise QuestionError(f"{total_text}, need {LEAST_INCIDENTS}. Take more months.")
     if not 0.0 < settings.level < 0.5:
-        raise UsageError(f"A level of {settings.level} is none. Give the error rate you accept, e.g. 0.05.")
+        raise UsageError(f"A level of {settings.level} is not possible. Give an error rate, e.g. 0.05.")
     if site_count * step_count > MOST_CELLS:
         raise QuestionError(
             f"{site_count:,} places with an incident in {step_count:,} {step_unit}s are too many to scan. "

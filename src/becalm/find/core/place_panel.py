@@ -210,7 +210,7 @@ def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:
     """Raise UsageError where cells lie too far apart for one raster."""
     edge_cells = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     west, south, east, north = (float(edge_cell) * cell_m for edge_cell in edge_cells)
-    remedy_text = " Or mend records that lie far from all others, or give the city's boundaries."
+    remedy_text = " Or correct records that lie far from all others, or give the city's boundaries."
     check_cell_count((west, south, east, north), cell_m, max_cells=MOST_BETWEEN, hint=remedy_text)
 
 

@@ -24,7 +24,7 @@ class PastCounts:
     """All that a finder may look at: monthly counts up to now, and where the places lie.
 
     Arrays have one entry (or row) per place in one fixed order, and cannot be written to. The month to be
-    foretold is the one after the last of `ground.months`; nothing of it is in here.
+    predicted is the one after the last of `ground.months`; nothing of it is in here.
     """
 
     panel: PlacePanel
@@ -156,7 +156,7 @@ def count_12(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Fl
 
 
 def ewma(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
-    """A memory that fades by the half-life that foretold the last months best."""
+    """A memory that fades by the half-life that predicted the last months best."""
     del rng
     month_count, settings = len(past.months), FindSettings(count=how_many)
     half_life = choose_half_lives(past.panel, settings, [month_count])[month_count]

@@ -17,9 +17,9 @@ Count = Annotated[int, Parameter("How many places to list.", unit="places", low=
 Seed = Annotated[int | None, Parameter("The seed of a former run, to repeat it exactly.")]
 FinderName = Annotated[str, Parameter("What chooses the places: becalm's own or a plug-in.")]
 Orders = Annotated[
-    int, Parameter("How many random orders the figures are held against.", unit="orders", low=19)
+    int, Parameter("How many random orders the figures are compared with.", unit="orders", low=19)
 ]
-Level = Annotated[float, Parameter("The error rate below which something is called out.")]
+Level = Annotated[float, Parameter("The error rate below which something is reported.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class PlaceOptions(Request):
         PlaceUnit,
         Parameter(
             "What a place is: a square or hexagon of `cell_m`, an H3 cell, an area of your own, "
-            "a street segment, or a box of `cell_m` laid where it catches most."
+            "a street segment, or a box of `cell_m` placed where it catches most."
         ),
     ] = "square"
     turn_deg: Annotated[float, Parameter("Turn squares and hexagons by so many degrees.", unit="degrees")] = (
@@ -164,7 +164,7 @@ class HarmOptions(Request):
 
     @property
     def is_reckoned(self) -> bool:
-        """Is harm to be reckoned at all?"""
+        """Is harm computed at all?"""
         return self.rank == "harm" or self.harm_weights is not None
 
 
@@ -186,7 +186,7 @@ class HotspotRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest(Request):
-    """How well would each method have foretold each of the last months, from the months before it alone?"""
+    """How well would each method have predicted each of the last months, from the months before it alone?"""
 
     records: RecordOptions = field(default_factory=RecordOptions)
     count: Count = 250
@@ -195,7 +195,7 @@ class BacktestRequest(Request):
     challenger: Annotated[bool, Parameter("Set boosted trees (LightGBM) beside the other methods.")] = False
     area_share: Annotated[float, Parameter("The share of the area that PAI is taken at.")] = 0.01
     origins: Annotated[
-        int, Parameter("How many months to foretell, the last ones on record.", unit="months")
+        int, Parameter("How many months to predict, the last ones on record.", unit="months")
     ] = 12
     seed: Seed = None
 
@@ -251,7 +251,7 @@ def _read_edges(option_name: str, option_text: str) -> tuple[float, ...]:
             f"`{option_name}` {option_text!r} holds no numbers. Write e.g. `{option_name} 7,14,28`."
         ) from error
     if not all(0 < edge < float("inf") for edge in edges):
-        raise UsageError(f"`{option_name}` {option_text!r} holds an edge that is none. Give numbers above 0.")
+        raise UsageError(f"`{option_name}` {option_text!r} holds an edge of 0 or less. Give numbers above 0.")
     if list(edges) != sorted(set(edges)):
         raise UsageError(f"`{option_name}` {option_text!r} does not rise. Write the smallest edge first.")
     return edges
@@ -259,7 +259,7 @@ def _read_edges(option_name: str, option_text: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanSettings(Request):
-    """Which circles and runs are looked at, and how many random orders they are held against."""
+    """Which circles and runs are looked at, and how many random orders they are compared with."""
 
     radius_m: Annotated[float, Parameter("The greatest radius of a circle, in metres.", unit="m")] = 1000.0
     step: Annotated[

@@ -1,4 +1,4 @@
-"""What the search for hotspots may be told: its settings, every default among them, and its offences."""
+"""The settings of the search for hotspots, every default among them, and its offences."""
 
 import difflib
 import math
@@ -10,7 +10,7 @@ from becalm.terms import OffenceGroup, OffenceTable, QuestionError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class FindSettings:
-    """How hotspots are sought. An empty one is the default.
+    """How hotspots are looked for. An empty one is the default.
 
     `count` places are listed, their centres at least `separation_m` apart. `level` is that of every
     interval of the list. `near_m` and `around_m` are the standard deviations of the two circles of
@@ -38,9 +38,9 @@ class FindSettings:
         if self.count < 1:
             raise UsageError(f"A list of {self.count} places is empty. Ask for at least 1.")
         if not (math.isfinite(self.separation_m) and self.separation_m >= 0.0):
-            raise UsageError(f"A separation of {self.separation_m} m is none. Give 0 or more.")
+            raise UsageError(f"A separation of {self.separation_m} m is not possible. Give 0 or more.")
         if not (math.isfinite(self.longest_window_h) and self.longest_window_h >= 0.0):
-            raise UsageError(f"A window of {self.longest_window_h} hours is none. Give 0 or more, e.g. 12.")
+            raise UsageError(f"A window of {self.longest_window_h} hours is not possible. Give e.g. 12.")
         if not 0.0 < self.level < 1.0:
             raise UsageError(f"The level {self.level} is not between 0 and 1. Give 0.8 for 80 %.")
         if self.draws < 100:
@@ -54,7 +54,7 @@ class FindSettings:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The offence groups that are sought, those borrowed from, and those left out as found by police."""
+    """The offence groups that are looked for, those borrowed from, and those left out as found by police."""
 
     target: tuple[str, ...]
     related: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Targets:
 
 
 def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = ()) -> Targets:
-    """Which offence groups are sought?
+    """Which offence groups are looked for?
 
     Those named by `target_keys`, or else every group of street violence. All other street violence, and what
     shares its places, is borrowed from with a fitted share. What the police find by looking measures

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 FINDERS = "becalm.finders"
+SETTINGS_ON_RECORD = ("count", "separation_m", "level", "draws", "longest_window_h")
 SHAPE_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "square": ("turn_deg",),
     "hexagon": ("turn_deg",),
@@ -141,7 +142,7 @@ def _load_facts(
 def backtest(
     desk: Desk, request: BacktestRequest, *, only: Mapping[str, str] | None = None
 ) -> BacktestAnswer:
-    """How well would each method have foretold each of the last months? A finder joins becalm's own."""
+    """How well would each method have predicted each of the last months? A finder joins becalm's own."""
     seed = desk.draw_seed() if request.seed is None else request.seed
     request = replace(request, seed=seed)
     finder = load_finder(CHALLENGER if request.challenger else request.finder)
@@ -220,18 +221,11 @@ def _record_run(
     parameters: Mapping[str, Any],
 ) -> RunRecord:
     """The record of a run: the request as it was, and what became of it with these records and rules."""
-    record_options = request.records
     all_parameters: dict[str, Any] = {
         "target": list(inputs.targets.target),
         "cell_m": request.places.cell_m,
-        "since": record_options.since,
-        "until": record_options.until,
-        "source": record_options.source,
-        "count": settings.count,
-        "separation_m": settings.separation_m,
-        "level": settings.level,
-        "draws": settings.draws,
-        "longest_window_h": settings.longest_window_h,
+        **{name: getattr(request.records, name) for name in ("since", "until", "source")},
+        **{name: getattr(settings, name) for name in SETTINGS_ON_RECORD},
         **_place_parameters(request.places),
         **parameters,
         "request": request_values(request),
@@ -241,7 +235,7 @@ def _record_run(
         version=__version__,
         seed=request.seed or 0,
         made_at=desk.now(),
-        as_of=record_options.as_of,
+        as_of=request.records.as_of,
         parameters=all_parameters,
         data=inputs.data,
     )

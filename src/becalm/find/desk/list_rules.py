@@ -74,7 +74,7 @@ def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) ->
         return None
     if inputs.places.unit == "box":
         raise UsageError(
-            "Floating boxes are laid where incidents are, so they have no harm rank. Take another `unit`, "
+            "Floating boxes are placed where incidents are, so they have no harm rank. Take another `unit`, "
             "or leave `rank harm` and `harm_weights` out."
         )
     chosen_targets = inputs.targets
@@ -95,7 +95,7 @@ def _load_weights(desk: Desk, name: str | None, target: tuple[str, ...], source:
 
 
 def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
-    """What of it belongs to the record of the run; nothing where no harm is reckoned."""
+    """What of it belongs to the record of the run; nothing where no harm is computed."""
     if harm is None:
         return {}
     facts = {name: field_value for name, field_value in asdict(harm.weights).items() if name != "weights"}

@@ -47,7 +47,7 @@ class OverrideAnswer:
 def override_place(desk: Desk, request: OverrideRequest) -> OverrideAnswer:
     """Record that from now on this place must be on every list, must not be, or is free again.
 
-    A name of a cell is held against the boundaries; of other places it is said that this was not done.
+    A name of a cell is checked against the boundaries; of other places it is said that this was not done.
 
     Raises UsageError where the last day is past, there is no override to lift, or the name is that of a cell
     without land.
@@ -58,7 +58,7 @@ def override_place(desk: Desk, request: OverrideRequest) -> OverrideAnswer:
         )
     if request.lift and request.place not in {d.place_id for d in active_overrides(desk)}:
         raise UsageError(
-            f"No override of {request.place!r} stands. `becalm find overrides` lists those that do."
+            f"No override of {request.place!r} is in force. `becalm find overrides` lists those that are."
         )
     place_notes = () if request.lift else _check_place(desk, request.place)
     event_facts = {"place": request.place, "decision": request.decision, "reason": request.reason}

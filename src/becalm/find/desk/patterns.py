@@ -93,7 +93,7 @@ def _define_fixed_region(desk: Desk, inputs: FindInputs) -> StudyRegion:
     """The places that compete, where they are the same for every question: floating boxes are not."""
     if inputs.places.unit == "box":
         raise QuestionError(
-            "Floating boxes are laid where most incidents fell, so each of them stands out by its making and "
+            "Floating boxes are placed where most incidents fell, so each one stands out by design and "
             f"none can be tested. Ask with `unit square` `cell_m {inputs.counts.cell_m:g}`."
         )
     return define_region(desk, inputs)

@@ -61,7 +61,7 @@ def area_from_frame(frame: geopandas.GeoDataFrame, *, crs: str) -> BaseGeometry:
     Raises InputError where the frame has no coordinate system, no area, or an outline that crosses itself.
     """
     shapes = _project_shapes(_check_one_crs([frame])[0], crs)
-    faults = [Fault(f"row {i}", shapely.is_valid_reason(s), "mend its outline") for i, s in enumerate(shapes)
+    faults = [Fault(f"row {i}", shapely.is_valid_reason(s), "correct it") for i, s in enumerate(shapes)
               if s is None or not s.is_valid]  # fmt: skip
     if faults:
         raise InputError("The boundary cannot be used", tuple(faults[:20]))

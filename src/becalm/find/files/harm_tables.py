@@ -61,7 +61,7 @@ class WeightFile(Strict):
 def load_harm_index(key: str, edition: str, *, own_folder: Path | None = None) -> HarmIndex:
     """The harm weights of this index in this edition; the user's folder `own_folder` is looked into first.
 
-    Raises QuestionError where there is no such edition: another edition never stands in for it.
+    Raises QuestionError where there is no such edition: another edition never replaces it.
     """
     index_by_edition: dict[tuple[str, str], HarmIndex] = {}
     faults: list[Fault] = []

@@ -30,6 +30,8 @@ CSV_COLUMNS = (
 )
 SHAPE_COLUMNS = ("kind", "length_m")  # of places that are no cells
 HARM_COLUMNS = ("harm", "harm_low", "harm_high", "harm_rank", "count_rank", "harm_events")
+GROUP_SHARES = ("incident_share", "harm_share", "doubt_share")
+LIST_FACTS = ("first_month", "last_month", "incidents", "cell_m", "crs", "kind")
 LAYER_COLUMNS = (
     *("rank", "place_id", "area_m2", "expected", "p_top", "rank_low", "rank_high", "tie_group", "borough"),
 )
@@ -114,35 +116,22 @@ def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
     """What the list rests on: how it was made, of what, and how sure it is."""
     return {
         **({**asdict(run), "made_at": run.made_at.isoformat()} if run else {}),
-        "target": list(hotspots.target),
-        "related": list(hotspots.related),
+        **{name: list(getattr(hotspots, name)) for name in ("target", "related")},
         "excluded": list(hotspots.excluded_groups),
         "source": hotspots.source,
         "as_of": hotspots.as_of.isoformat(),
-        "first_month": hotspots.first_month,
-        "last_month": hotspots.last_month,
-        "incidents": hotspots.incidents,
-        "cell_m": hotspots.cell_m,
-        "crs": hotspots.crs,
-        "kind": hotspots.kind,
+        **{name: getattr(hotspots, name) for name in LIST_FACTS},
         "location_error_m": round(hotspots.location_error_m, 1),
         "places": hotspots.places,
         "area_m2": round(hotspots.area_m2, 1),
-        "denominator": hotspots.denominator,
-        "separation_m": hotspots.separation_m,
-        "level": hotspots.level,
-        "draws": hotspots.draws,
+        **{name: getattr(hotspots, name) for name in ("denominator", "separation_m", "level", "draws")},
         "expected_unit": "incidents in 30 days",
         "half_life_months": hotspots.half_life_months if np.isfinite(hotspots.half_life_months) else None,
-        "burst": None if hotspots.burst is None else round(hotspots.burst, 4),
-        "drift": None if hotspots.drift is None else round(hotspots.drift, 4),
+        **{name: _round(getattr(hotspots, name), 4) for name in ("burst", "drift")},
         "blend": {part.name: round(part.share, 4) for part in hotspots.blend},
         "mean_p_top": round(hotspots.mean_p_top, 4),
         "tied_below": hotspots.tied_below,
-        "concentration": {
-            name: round(value, 5) if isinstance(value, float) else value
-            for name, value in asdict(hotspots.concentration).items()
-        },
+        "concentration": {name: _round(value, 5) for name, value in asdict(hotspots.concentration).items()},
         "warnings": list(hotspots.warnings),
         "finder": hotspots.finder,
         "rank": hotspots.rank,
@@ -150,6 +139,10 @@ def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
         **({"laying": _box_trial_object(hotspots.box_trial)} if hotspots.box_trial else {}),
         **({"rules": rules_object(hotspots.selection)} if hotspots.selection else {}),
     }
+
+
+def _round(value: object, digits: int) -> object:
+    return round(value, digits) if isinstance(value, float) else value
 
 
 def _harm_object(basis: HarmBasis) -> dict[str, Any]:
@@ -171,11 +164,11 @@ def _harm_object(basis: HarmBasis) -> dict[str, Any]:
             {
                 "group": g.group,
                 "weight": round(g.weight, 4),
-                "evidence": g.evidence,
-                "records": g.records,
-                "incident_share": round(g.incident_share, 5),
-                "harm_share": round(g.harm_share, 5),
-                "doubt_share": round(g.doubt_share, 5),
+                **{name: getattr(g, name) for name in ("evidence", "records")},
+                **{
+                    name: round(getattr(g, name), 5)
+                    for name in ("incident_share", "harm_share", "doubt_share")
+                },
                 "scored": g.scored,
             }
             for g in basis.groups
@@ -184,7 +177,7 @@ def _harm_object(basis: HarmBasis) -> dict[str, Any]:
 
 
 def _box_trial_object(trial: BoxTrial) -> dict[str, Any]:
-    """What boxes laid earlier held, promised and then caught: shares of the target's incidents."""
+    """What boxes placed earlier held, promised and then caught: shares of the target's incidents."""
     return {
         "side_m": trial.side_m,
         "count": trial.count,
@@ -237,7 +230,7 @@ def _peak_object(h: Hotspot) -> dict[str, Any] | None:
 
 
 def _harm_properties(h: Hotspot) -> dict[str, Any]:
-    """A place's harm, its ranks and what each group adds; nothing where no harm is reckoned."""
+    """A place's harm, its ranks and what each group adds; nothing where no harm is computed."""
     if h.harm is None:
         return {}
     part_objects = [
@@ -247,7 +240,7 @@ def _harm_properties(h: Hotspot) -> dict[str, Any]:
 
 
 def _harm_cells(h: Hotspot) -> tuple[Any, ...]:
-    """The harm of a place under HARM_COLUMNS; nothing where no harm is reckoned."""
+    """The harm of a place under HARM_COLUMNS; nothing where no harm is computed."""
     if h.harm is None:
         return ()
     place_harm, e = h.harm, h.harm.expected_harm

@@ -233,7 +233,7 @@ def _shape_fault(shape: BaseGeometry | None, kinds: Sequence[str], where: str) -
     if not np.isfinite(shapely.get_coordinates(shape)).all():
         return Fault(where, "has coordinates that are no numbers", "draw it again")
     if not shape.is_valid:
-        return Fault(where, f"is not sound ({shapely.is_valid_reason(shape)})", "mend it in your GIS")
+        return Fault(where, f"is not sound ({shapely.is_valid_reason(shape)})", "correct it in your GIS")
     return None
 
 
