@@ -118,7 +118,7 @@ def test_a_reference_that_is_known_is_not_imported_twice(workspace: Path, log: P
     ask(workspace, "record", "import", str(log), "--kind", "arrest")
     log.write_text("\n".join([header, f"{rows[3]},A3", f"{rows[2]},A2"]) + "\n", "utf-8")
     refused = ask(workspace, "record", "import", str(log), "--kind", "arrest", code=4)
-    assert 'reference "A2" is entry' in refused.stderr
+    assert 'reference "A2" is already entry' in refused.stderr
 
 
 def test_a_correction_is_a_new_entry_and_the_figure_says_so(workspace: Path, log: Path) -> None:

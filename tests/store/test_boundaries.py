@@ -128,14 +128,14 @@ def test_a_small_self_crossing_is_mended_and_said_so(tmp_path: Path) -> None:
     assert not NOTCHED.is_valid
     copy = copy_boundaries(written(frame([NOTCHED, *SQUARES[1:]]), tmp_path / "a.gpkg"), CITY)
     assert "Abbey: the shape is not sound" in copy.notes[0]
-    assert "mended" in copy.notes[0]
+    assert "repaired" in copy.notes[0]
     assert all(shapely.from_geojson(copy.text).geoms[i].is_valid for i in range(3))
 
 
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        (BOW_TIE, "mending it would change its area"),
+        (BOW_TIE, "repairing it would change its area"),
         (None, "has no shape"),
         (Polygon(), "has no shape"),
         (MultiPolygon(), "has no shape"),

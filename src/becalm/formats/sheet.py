@@ -106,7 +106,7 @@ class RowOutcomes:
         value: PerRow | None = None,
         also_rejected: bool = False,
     ) -> None:
-        """Keep these rows, and write down what was mended; of rejected rows only with `also_rejected`."""
+        """Keep these rows, and note what was repaired; of rejected rows only with `also_rejected`."""
         is_faulty = is_faulty if also_rejected else is_faulty & self.is_kept
         self._record(is_faulty, column, "repaired", reason, remedy, value)
         self._is_repaired |= is_faulty

@@ -288,7 +288,7 @@ def _text_refusal(file_name: str, error: Exception) -> InputError:
     if "straddling" in error_text or "block" in error_text:
         row_problem = f"has a row longer than {BLOCK_BYTES:,} bytes"
         return file_refusal(file_name, row_problem, "no crime record is; look for a lone quotation mark")
-    text_remedy = "fetch it again, or open and save it anew"
+    text_remedy = "fetch it again, or open and save it again"
     return file_refusal(file_name, f"cannot be read as rows ({error_text[:200]})", text_remedy)
 
 

@@ -44,7 +44,7 @@ def copy_boundaries(
     """Which shapes in this file are the city's boroughs?
 
     Areas that are not boroughs of the city are left out and named; a shape that crosses itself is
-    mended where that keeps its area, and said so. Raises InputError where the file cannot be read, no
+    repaired where that keeps its area, and reported. Raises InputError where the file cannot be read, no
     attribute names the boroughs, a borough has no usable shape, or all of them lie outside the city.
     """
     from becalm.workspace.shapes import pick_attribute, read_layers  # geopandas: half a second to load
@@ -83,7 +83,7 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
             f"{path} cannot be read as boundaries ({error}). It is becalm's own copy: make the workspace "
-            "anew with `becalm init` and the file of boundaries."
+            "again with `becalm init` and the file of boundaries."
         ) from error
 
 
@@ -105,7 +105,7 @@ def _shapes(
             faults.append(fault)
             continue
         if not raw_shape.is_valid:
-            mending_notes.append(f"{name}: the shape {_reason(raw_shape)} and was mended")
+            mending_notes.append(f"{name}: the shape {_reason(raw_shape)} and was repaired")
         shapes_by_name.setdefault(name, []).append(_areas(shapely.force_2d(shape_wgs84)))
     if faults:
         raise InputError(f"{file}: {len(faults)} shapes cannot be used, no workspace was made", tuple(faults))
@@ -122,8 +122,8 @@ def _shape_fault(raw: BaseGeometry | None, shape_wgs84: BaseGeometry | None, whe
     if _areas(shape_wgs84).is_empty:
         return Fault(where, "has no area", "draw it again as a polygon")
     if not raw.is_valid and abs(_areas(raw).area - raw.area) > MENDED_WITHIN * _areas(raw).area:
-        shape_problem = f"{_reason(raw)}, and mending it would change its area"
-        return Fault(where, shape_problem, "mend it in your GIS (Fix geometries)")
+        shape_problem = f"{_reason(raw)}, and repairing it would change its area"
+        return Fault(where, shape_problem, "repair it in your GIS (Fix geometries)")
     return None
 
 

@@ -9,7 +9,7 @@ becalm.toml, all of it optional but [city]:
     max_reject_share = 0.05   # a file with a greater share of rejected rows is refused whole
     [archive]
     engine = "duckdb"         # or "spark"
-    [brief]                   # what `becalm run` asks where its options do not say otherwise
+    [brief]                   # the defaults of `becalm run`
     source = "mps_borough"    # and hotspot_source, by, baselines, target, count, cell_m
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
@@ -49,7 +49,7 @@ POLICY_FILE: Final = "patrol_policy.toml"
 STREET_FILES: Final = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
 OPENING: Final = (
     "A becalm workspace. Every entry is explained in docs/reference/settings.md;",
-    "an entry that becalm does not know is refused, so that a slip of the pen is found.",
+    "an entry that becalm does not know is refused, so that a typing mistake is found.",
 )
 COMMENTS: Final = {
     "city.crs": "in metres; records are projected into it on the way in",
@@ -59,8 +59,8 @@ COMMENTS: Final = {
     "city.chosen": "only the default: the first records of another city may replace it",
     "ingest.max_reject_share": "a file with a greater share of rejected rows is refused whole",
     "archive.engine": 'or "spark", where records outgrow one machine',
-    "brief": "what `becalm run` asks where its options do not say otherwise",
-    "ledger": "which database keeps it, what signs its heads, where those go",
+    "brief": "the defaults of `becalm run`",
+    "ledger": "its database, the key that signs its heads, and where signed heads are sent",
 }
 
 
@@ -103,7 +103,7 @@ class ArchiveEntry(Strict):
 
 
 class BriefEntry(Strict):
-    """The [brief] table: what `becalm run` asks where its options do not say otherwise."""
+    """The [brief] table: the defaults of `becalm run`."""
 
     source: str | None = None
     hotspot_source: str | None = None

@@ -40,11 +40,11 @@ def _city_faults(city_entry: CityEntry) -> Iterator[Fault]:
     calendars = list_supported_countries(include_aliases=True)
     has_calendar = country_code in calendars and (not subdivision or subdivision in calendars[country_code])
     if city_entry.holidays and not has_calendar:
-        calendar_problem = f"{city_entry.holidays!r} is no holiday calendar"
+        calendar_problem = f"{city_entry.holidays!r} is not a known holiday calendar"
         yield Fault("holidays", calendar_problem, 'write it as e.g. "GB-ENG", or ""')
     borough_names = [borough.name for borough in city_entry.boroughs]
     for name in sorted({name for name in borough_names if borough_names.count(name) > 1}):
-        yield Fault("boroughs", f"{name!r} stands there twice", "remove one")
+        yield Fault("boroughs", f"{name!r} is there twice", "remove one")
     if city_entry.extent_m:
         west_m, south_m, east_m, north_m = city_entry.extent_m
         if not (west_m < east_m and south_m < north_m):
@@ -92,7 +92,7 @@ def make_folder(
     for part in (workspace.archive_path, workspace.boundaries_path, *(path / name for name in copied_files)):
         if part.exists():
             raise WorkspaceError(
-                f"{path} is no workspace, but holds {part.name}. Move it away, or name another folder."
+                f"{path} is not a workspace, but contains {part.name}. Move it away, or name another folder."
             )
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def read_layers(
             ) from error
         except GEOSException as error:
             raise InputError(
-                f"{path.name} holds a shape with missing or broken coordinates ({error}). Mend it in your "
+                f"{path.name} holds a shape with missing or broken coordinates ({error}). Repair it in your "
                 "GIS (Check Validity), or remove the feature."
             ) from error
     if not file_layers:
@@ -277,7 +277,7 @@ def _shape_fault(
         return Fault(where, "lies outside its coordinate system", f"say the right one with `{CRS_FIELD}`")
     if not raw.is_valid:
         problem = f"is not sound ({shapely.is_valid_reason(raw)})"
-        return Fault(where, problem, "mend it in your GIS (Fix geometries)")
+        return Fault(where, problem, "repair it in your GIS (Fix geometries)")
     if shape_m.area <= 0.0:
         return Fault(where, "has no area", "draw it again as a polygon")
     return None
@@ -328,7 +328,7 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
         raise InputError(f"{path.name}: streets are read from {endings_text}. Give one of these.")
     lines_m = _project(raw_lines, file_crs, crs, path)
     stray_indices = np.flatnonzero(~np.isfinite(shapely.bounds(lines_m)).all(axis=1))
-    _check_streets(path, stray_indices, f"lies nowhere in {crs}", "correct its coordinates")
+    _check_streets(path, stray_indices, f"is outside {crs}", "correct its coordinates")
     # a line that passes a crossing is cut there; a graph has been cut already
     street_shapes = lines_m if is_graph else shapely.union_all(lines_m)
     return np.asarray(shapely.get_parts(street_shapes), dtype=object)
@@ -354,14 +354,14 @@ def _read_line_layer(path: Path) -> tuple[Shapes, str]:
     try:
         frame = pyogrio.read_dataframe(path)
     except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{path.name} cannot be read as streets: {error}. Export it anew.") from error
+        raise InputError(f"{path.name} cannot be read as streets: {error}. Export it again.") from error
     if not isinstance(frame, gpd.GeoDataFrame) or not len(frame):
         raise InputError(f"{path.name} has no streets. Give a network of lines.")
     if frame.crs is None:
         raise InputError(f"{path.name} does not say which coordinate system it is in. Export it with one.")
     lines = np.asarray(frame.geometry.array, dtype=object)
     other_streets = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
-    _check_streets(path, other_streets, "is no line", "give a LineString or MultiLineString")
+    _check_streets(path, other_streets, "is not a line", "give a LineString or MultiLineString")
     return np.asarray(shapely.force_2d(lines), dtype=object), frame.crs.to_wkt()
 
 

@@ -70,7 +70,7 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
     length_m = np.where(np.isfinite(raw.length_m), raw.length_m, straight_m)
     bad_edge_indices = np.flatnonzero(~(np.isfinite(length_m) & (length_m >= 0))).tolist()
     network_faults = [
-        Fault(f"{path.name}: node {raw.names[node]}", f"lies nowhere in {raw.crs}", "correct its x and y")
+        Fault(f"{path.name}: node {raw.names[node]}", f"is outside {raw.crs}", "correct its x and y")
         for node in stray_node_indices[:FAULTS_SHOWN]
     ] + [
         Fault(f"{path.name}: edge {edge + 1}", f"is {length_m[edge]} m long", "give a length of 0 or more")
@@ -218,7 +218,7 @@ def _read_graphml(file: IO[bytes], name: str) -> RawStreets:
                 crs_name = _facts(element, key_names).get("crs") or WGS84
                 is_directed = element.get("edgedefault") != "undirected"
     except ElementTree.ParseError as error:
-        raise InputError(f"{name} is not valid GraphML: {error}. Export the network anew.") from error
+        raise InputError(f"{name} is not valid GraphML: {error}. Export the network again.") from error
     raw_streets = street_collector.build(crs_name, name)
     return replace(raw_streets, oneway=np.ones(len(raw_streets.start), bool)) if is_directed else raw_streets
 
@@ -253,7 +253,7 @@ def _add_feature(feature: Any, feature_place: str, collector: _StreetCollector) 
         nodes_of_line = [[_point_node(xy, collector) for xy in line_nodes] for line_nodes in line_coordinates]
     except (KeyError, TypeError, ValueError, IndexError):
         geometry_remedy = "give a LineString or MultiLineString in WGS84"
-        collector.faults.append(Fault(feature_place, "is no line", geometry_remedy))
+        collector.faults.append(Fault(feature_place, "is not a line", geometry_remedy))
         return
     property_items = (feature.get("properties") or {}).items()
     street_facts = {k: str(v) for k, v in property_items if v is not None and k not in ("length", "length_m")}

@@ -176,7 +176,7 @@ class TestFilesOfStreets:
         lines = read_street_lines(path, crs=CRS)
         assert sorted(shapely.length(lines)) == pytest.approx([100.0] * 4)  # cut at the crossing
         wrong = areas_file(tmp_path / "p.gpkg", [shapely.Point(0, 0)], n=[1])
-        with pytest.raises(InputError, match="is no line"):
+        with pytest.raises(InputError, match="is not a line"):
             read_street_lines(wrong, crs=CRS)
 
     def test_a_graph_gives_each_streets_own_course(self, tmp_path):

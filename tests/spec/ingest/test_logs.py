@@ -81,7 +81,7 @@ def test_every_broken_row_is_named_and_nothing_is_used(tmp_path: Path) -> None:
             "not a number",
             "is empty",
             "future",
-            "a day and no time",
+            "a day but no time",
             "fewer",
             "quot",
         ),
@@ -126,7 +126,7 @@ def test_a_mapping_that_names_no_such_fact_or_lacks_one_is_refused(tmp_path: Pat
     mapping = tmp_path / "own.toml"
     mapping.write_text(OWN_MAPPING.replace('unit = "Team"', 'team = "Team"'), "utf-8")
     (fault,) = faults(tmp_path, "x", header="When,Team", mapping=mapping)
-    assert "team are no facts of arrest_made" in fault
+    assert "team are not facts of arrest_made" in fault
 
 
 def test_columns_that_no_mapping_names_are_left_where_they_are(tmp_path: Path) -> None:

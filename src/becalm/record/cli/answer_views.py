@@ -90,7 +90,7 @@ def _arrest_lines(answer: ArrestAnswer) -> Iterable[str]:
         f"{record['corrected']:,} corrected since"
     )
     if figure.alike:
-        yield f"  alike        {figure.alike:,} are equal in all that is known: several people, or one twice"
+        yield f"  alike        {figure.alike:,} are identical in every fact: several people, or one twice"
     reason_text = (
         ", ".join(f"{n:,} {reason}" for reason, n in _count_reasons(figure.excluded_arrests).items())
         or "none"

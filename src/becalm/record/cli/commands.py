@@ -32,28 +32,28 @@ def events(session: Session, request: ask.EventsRequest) -> None:
 
 @command(app, "show", ask.EntryRequest)
 def show(session: Session, request: ask.EntryRequest) -> None:
-    """Show one entry, what corrects it, and the proof that it stands in the ledger."""
+    """Show one entry, what corrects it, and the proof that it is in the ledger."""
     session.emit(desk.prove_entry(session.open_desk(), request), views.ENTRY_VIEW)
 
 
 @command(app, "add", ask.AddRequest)
 def add(session: Session, request: ask.AddRequest) -> None:
-    """Record by hand what happened. No personal detail belongs in a fact: put it into --details."""
+    """Record an event by hand. Put personal details into --details, never into a fact."""
     session.emit(desk.add_event(session.open_desk(), request), views.RECEIPT)
 
 
 @command(app, "import", ask.ImportRequest)
 def import_(session: Session, request: ask.ImportRequest) -> None:
-    """Bring a log into the ledger: every row as an event, or none.
+    """Import a log: every row becomes an event, or none does.
 
-    All broken rows are named at once. A file that was imported before is noticed, whatever its name.
+    All faulty rows are listed at once. A file that was imported before is recognised, whatever its name.
     """
     session.emit(desk.import_log(session.open_desk(), request), views.IMPORT_VIEW)
 
 
 @command(app, "correct", ask.CorrectRequest)
 def correct(session: Session, request: ask.CorrectRequest) -> None:
-    """Put an entry right by a new one. The old one stays, and every figure says how many were corrected."""
+    """Correct an entry with a new one. The old one stays, and every figure says how many were corrected."""
     session.emit(desk.correct_entry(session.open_desk(), request), views.RECEIPT)
 
 
@@ -71,16 +71,16 @@ def access(session: Session, request: ask.AccessRequest) -> None:
 
 @command(app, "erase", ask.EraseRequest)
 def erase(session: Session, request: ask.EraseRequest) -> None:
-    """Destroy personal details for good, and show that the ledger still holds.
+    """Destroy personal details permanently, and show that the ledger still holds.
 
-    The entries stay, and so do their commitments, which tell nothing without the details and their salts.
+    The entries stay, and so do their commitments, which reveal nothing without the details and their salts.
     """
     session.emit(desk.erase_details(session.open_desk(), request), views.ERASURE_VIEW)
 
 
 @command(app, "rebuild", ask.RebuildRequest)
 def rebuild(session: Session, request: ask.RebuildRequest) -> None:
-    """Fold every state table anew from the events. It must change nothing, and says what it changed."""
+    """Rebuild every state table from the events. This should change nothing; every change is reported."""
     rebuilt_states = desk.rebuild_states(session.open_desk(), request)
     session.emit(rebuilt_states, views.REBUILD_VIEW)
     views.check_unchanged(rebuilt_states)
@@ -91,9 +91,9 @@ def backup(session: Session, request: ask.BackupRequest) -> None:
     """Copy the ledger into a file while others write to it.
 
     The copy holds the personal details that were there: keep it as safe as the ledger. What is erased later
-    is erased in the copy too, as long as it lies where it was made.
+    is erased in the copy too, as long as it is where it was made.
 
-    The seeds of patrols are not in it, on purpose: copy the folder patrol/sealed of the workspace apart.
+    The seeds of patrols are not in it, on purpose: copy the workspace's folder patrol/sealed separately.
     """
     session.emit(desk.make_backup(session.open_desk(), request), views.BACKUP_VIEW)
 

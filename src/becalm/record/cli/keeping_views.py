@@ -23,7 +23,7 @@ LOG_RECYCLING = (
 
 
 def _server_lines(server: PreparedServer) -> Iterable[str]:
-    yield f"The ledger {server.identity} stands ready in {server.database}."
+    yield f"The ledger {server.identity} is ready in {server.database}."
     yield f"The program works as {server.login!r}, who may read and add; nobody logs in as its owner."
     if not server.can_wipe:
         yield f"Note: {NO_WIPING}"
@@ -56,7 +56,7 @@ def check_unchanged(states: RebuiltStates) -> None:
     if states.differences:
         raise TamperError(
             f"{len(states.differences)} rows of the state tables were not what the entries say. They were "
-            "put right; find out who wrote to the database beside becalm."
+            "corrected; find out who wrote to the database without becalm."
         )
 
 
@@ -77,7 +77,7 @@ def _backup_lines(backup: Backup) -> Iterable[str]:
     yield f"  sha256       {backup.sha256}"
     yield f"  recorded as  entry {backup.entry}, which is not in the copy"
     for path in backup.copy_also:
-        yield f"NOT in the copy: {path}, where the seeds and plans of patrols lie until they are opened."
+        yield f"NOT in the copy: {path}, where the seeds and plans of patrols are kept until they are opened."
         yield (
             f"  Now copy that folder too (cp -a {shlex.quote(str(path))} SAFE_PLACE), and keep it apart from"
         )

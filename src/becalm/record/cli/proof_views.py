@@ -124,7 +124,7 @@ CHECKPOINT_VIEW: View[DeliveredCheckpoint] = View(
 def check_deliveries(delivered: DeliveredCheckpoint) -> None:
     """Raises LedgerError with every place that could not be reached."""
     faults = tuple(
-        Fault(delivery.place, delivery.failure, "mend it, and run `becalm record checkpoint` again")
+        Fault(delivery.place, delivery.failure, "fix it, and run `becalm record checkpoint` again")
         for delivery in delivered.deliveries
         if delivery.failure
     )

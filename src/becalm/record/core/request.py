@@ -40,7 +40,7 @@ class EventsRequest(Request):
     limit: Annotated[
         int | None,
         Parameter(
-            f"So many at most (else {ON_SCREEN} in a table, and all as csv or json).", unit="entries", low=1
+            f"At most this many (else {ON_SCREEN} in a table, and all as csv or json).", unit="entries", low=1
         ),
     ] = None
     purpose: Purpose = ""
@@ -96,7 +96,7 @@ class WrittenFacts(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRequest(Request):
-    """What happened, that no program knows of?"""
+    """What happened that no program records?"""
 
     kind: Annotated[str, Parameter("What happened, e.g. arrest_made, visit_made.", is_argument=True)]
     changes: WrittenFacts = field(default_factory=WrittenFacts)
@@ -125,7 +125,7 @@ class WithdrawRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest(Request):
-    """Which log is to come into the ledger, and how is it read?"""
+    """Which log is imported, and how is it read?"""
 
     file: Annotated[FileName, Parameter("The log, a csv file.", is_argument=True)]
     kind: Annotated[str, Parameter("What its rows are: arrest, burst_done, seizure, stop …")]
@@ -169,12 +169,12 @@ class BackupRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreRequest(Request):
-    """Which copy is to take the place of the ledger, and why?"""
+    """Which copy should replace the ledger, and why?"""
 
     copy: Annotated[
         FileName | None,
         Parameter(
-            "A copy; without one, the ledger as it stands, although it lacks entries.", is_argument=True
+            "The copy; without one, the ledger as it is, although entries are missing.", is_argument=True
         ),
     ] = None
     reason: Annotated[str, Parameter("Why; it is recorded with your name.")] = ""
@@ -219,7 +219,7 @@ class ExportRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitRequest(Request):
-    """As whom is the ledger's server made ready?"""
+    """As which user is the ledger's server prepared?"""
 
     owner_url: Annotated[
         str,

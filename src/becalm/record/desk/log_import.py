@@ -94,13 +94,14 @@ def _check_references(ledger: Ledger, log: Log) -> None:
     for row in log.rows:
         reference_text = str(row.facts.get("reference") or "")
         if reference_text in place_by_reference:
-            problem_text = f'reference "{reference_text}" is {place_by_reference[reference_text]} already'
+            problem_text = f'reference "{reference_text}" is already {place_by_reference[reference_text]}'
             remedy_text = "leave the row out; a correction is recorded with `becalm record correct`"
             faults.append(Fault(f"row {row.line}", problem_text, remedy_text))
         elif reference_text:
             place_by_reference[reference_text] = f"row {row.line}"
     if faults:
-        raise InputError(f"{log.file}: {len(faults)} rows are known; nothing was imported", tuple(faults))
+        refusal_text = f"{len(faults)} rows have a reference that is in use; nothing was imported"
+        raise InputError(f"{log.file}: {refusal_text}", tuple(faults))
 
 
 def _build_events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
@@ -135,10 +136,10 @@ def _list_notes(log: Log) -> tuple[str, ...]:
     alike_row_count = sum(row_count for row_count in occurrences.values() if row_count > 1)
     ignored_text = ", ".join(log.ignored_columns)
     return (
-        *((f"columns that were not taken: {ignored_text}",) if ignored_text else ()),
-        *((f"{log.outside:,} rows lie beyond the city's extent",) if log.outside else ()),
+        *((f"columns that were not imported: {ignored_text}",) if ignored_text else ()),
+        *((f"{log.outside:,} rows are outside the city's extent",) if log.outside else ()),
         *(
-            (f"{alike_row_count:,} rows equal another one: several people, or one written twice",)
+            (f"{alike_row_count:,} rows are identical to another: several people, or one entered twice",)
             if alike_row_count
             else ()
         ),

@@ -52,7 +52,7 @@ def erase_details(desk: Desk, request: EraseRequest) -> Erasure:
     if bool(request.entry) == bool(request.subject):
         raise UsageError("Name what to erase: `entry N` (may be given again), or `subject PSEUDONYM`.")
     if not request.reason.strip():
-        raise UsageError("Say by which rule or why, with `reason`; name no person in it.")
+        raise UsageError("Give the rule or the reason with `reason`; name no person in it.")
     ledger = desk.open_ledger()
     entries = (
         tuple(ledger.entries(subject=request.subject))

@@ -40,7 +40,7 @@ class ArrestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ProvenEntry:
-    """One entry, the entries that correct it, and the proof that it stands in the ledger."""
+    """One entry, the entries that correct it, and the proof that it is in the ledger."""
 
     entry: Entry
     corrections: tuple[Entry, ...]

@@ -20,7 +20,7 @@ Facts = Mapping[str, Fact]
 
 @dataclass(frozen=True, slots=True)
 class RebuiltStates:
-    """The state tables that were folded anew, and every difference that was found."""
+    """The state tables that were rebuilt, and every difference that was found."""
 
     tables: tuple[str, ...]
     differences: tuple[str, ...]
@@ -113,7 +113,7 @@ def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestorePr
             first_proposal = RestoreProposal(**json.loads(proposal_path.read_text("utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise LedgerError(
-                f"{proposal_path} cannot be read ({error}). Remove it, and ask anew."
+                f"{proposal_path} cannot be read ({error}). Remove it, and ask again."
             ) from error
     if first_proposal is None or first_proposal.target != proposal.target:
         proposal_path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -137,7 +137,7 @@ def _build_proposal(desk: Desk, copy_path: Path | None, reason: str) -> RestoreP
         ledger = desk.open_ledger()
         if not ledger.lost_heads():
             raise UsageError(
-                "This ledger lacks nothing that is known of. Name the copy that is to take its place."
+                "This ledger is not known to lack any entry. Name the copy that should replace it."
             )
         file_sha256, size, root = "", ledger.head().size, ledger.head().root
     return RestoreProposal(file_sha256, size, root, desk.actor, reason, f"{desk.now():%Y-%m-%dT%H:%M:%SZ}")
@@ -191,7 +191,7 @@ def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
 def _ledger_file(desk: Desk) -> Path:
     if desk.ledger_file is None:
         raise LedgerError(
-            "A server keeps this ledger: copy and restore it with the server's own means (pg_dump, "
+            "A server keeps this ledger: copy and restore it with the server's own tools (pg_dump, "
             "pg_restore). `becalm record restore` without a file then confirms what was lost."
         )
     return desk.ledger_file

@@ -195,7 +195,7 @@ def _read_anchor_folders(
         a for a in readable_anchors if a not in own_anchors and Path(a.place).parent in own_folders
     ]
     remark_text = (
-        f"{len(other_anchors)} heads of other ledgers lie among those kept outside; they were left aside."
+        f"{len(other_anchors)} heads of other ledgers are among those kept outside; they were ignored."
     )
     compared_anchors = tuple(anchor for anchor in readable_anchors if anchor not in other_anchors)
     return compared_anchors, tuple(unreadable_findings), (remark_text,) if other_anchors else ()
@@ -221,9 +221,9 @@ def _check_notes(ledger: Ledger, *, has_heads: bool) -> Iterator[Finding]:
             if head.last_hash != UNKNOWN:
                 continue
             problem_text = (
-                f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
-                f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "
-                "ledger as it stands (becalm record restore)."
+                f"The note of the last head beside the ledger ({ledger.label}.head) is gone: it is unclear "
+                f"whether there were entries after entry {head.size}. Put it back, or let two people confirm "
+                "the ledger as it is (becalm record restore)."
             )
             yield Finding("shorter", head.size + 1, problem_text)
     try:
@@ -235,8 +235,8 @@ def _check_notes(ledger: Ledger, *, has_heads: bool) -> Iterator[Finding]:
 def _check_presence(desk: Desk) -> None:
     if desk.ledger_file is not None and not desk.ledger_file.exists():
         raise TamperError(
-            f"There is no ledger in {desk.ledger_file}: it was moved away or deleted, or none was begun yet. "
-            "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
+            f"There is no ledger in {desk.ledger_file}: it was moved, deleted or never started. Entry 1 is "
+            "the first that is missing. Put it back, or restore a copy: becalm record restore."
         )
 
 

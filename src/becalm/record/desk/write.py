@@ -42,7 +42,7 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
 
 
 def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
-    """Record anew what an entry should say, with the facts of the request in the place of the former ones.
+    """Record again what an entry should say, with the facts of the request in the place of the former ones.
 
     Raises UsageError where nothing would change, or the entry cannot be corrected.
     """
@@ -53,7 +53,7 @@ def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
     occurred_at = request.changes.occurred_at or former_event.occurred_at
     if corrected_facts == dict(former_event.facts) and occurred_at == former_event.occurred_at:
         raise UsageError(
-            f"Entry {request.entry} says so already. Give what is to change, e.g. `facts unit='VSU 2'`."
+            f"Entry {request.entry} already says this. Say what should change, e.g. `facts unit='VSU 2'`."
         )
     event = make_event(
         desk,
@@ -84,7 +84,7 @@ def _find_correctable(ledger: Ledger, seq: int) -> Entry:
         )
     if event_kind is None or event_kind.corrects != "may":
         raise UsageError(
-            f"Entry {seq} is {entry.event.kind}, which tells what happened and is not corrected."
+            f"Entry {seq} is {entry.event.kind}, which records what happened and cannot be corrected."
         )
     later_entries = ledger.entries(after=seq - 1, kinds=(entry.event.kind, WITHDRAWN))
     corrected_entries, *_ = apply_corrections(later_entries, kind=entry.event.kind)

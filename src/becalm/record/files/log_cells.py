@@ -46,7 +46,7 @@ def _parse_time(text: str, formats: Sequence[str]) -> datetime | Problem:
                 return datetime.strptime(text, time_format)  # noqa: DTZ007 - its zone is added later
             moment = datetime.fromisoformat(text)
             if ":" not in text and len(text) <= len("2020-04-30"):
-                return "names a day and no time", "give the time too, e.g. 2020-04-30 22:15"
+                return "has a day but no time", "give the time too, e.g. 2020-04-30 22:15"
             return moment
     shown_formats = ", ".join(formats) or "2020-04-30 22:15"
     return "is not a time", f"write it as {shown_formats}, or give formats in a mapping"
@@ -92,14 +92,12 @@ class GridProjection:
             place_problem = "is not a number", "write metres (or degrees) in figures"
             return PlaceProblem("x" if x is None else "y", place_problem)
         if self.is_in_degrees and not (-180 <= x <= 180 and -90 <= y <= 90):
-            place_problem = "are no degrees", "give longitude and latitude, or another crs in a mapping"
+            place_problem = "are not degrees", "give longitude and latitude, or another crs in a mapping"
             return PlaceProblem("both", place_problem)
         if self.transformer is not None:
             x, y = self.transformer.transform(x, y)
         if not (isfinite(x) and isfinite(y)) or max(abs(x), abs(y)) > FARTHEST_M:
-            return PlaceProblem(
-                "both", ("lie nowhere on the grid", "correct them, or the crs of the mapping")
-            )
+            return PlaceProblem("both", ("are outside the grid", "correct them, or the crs of the mapping"))
         return round(x), round(y)
 
 

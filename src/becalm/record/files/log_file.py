@@ -140,7 +140,7 @@ def _read_header(file: str, numbered_lines: Sequence[tuple[int, str]]) -> tuple[
         problem_text = f"names {', '.join(repeated_names)} twice"
         raise _file_error(file, "line 1", problem_text, "give each column a name of its own")
     if len(numbered_lines) == 1:
-        raise _file_error(file, "the file", "has a line of names and no rows", "export it again")
+        raise _file_error(file, "the file", "has a header and no rows", "export it again")
     return header
 
 
@@ -178,7 +178,7 @@ def _line_fault(line_number: int, field_texts: list[str] | None, column_count: i
     return Fault(
         f"row {line_number}",
         f"has {more_or_fewer} fields than line 1 ({len(field_texts)} instead of {column_count})",
-        "it was cut, or a comma is out of place",
+        "the line was cut off, or a comma is out of place",
     )
 
 

@@ -149,13 +149,14 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
     if kind is None:
         return f"kind {recipe.kind!r} is unknown; {suggest(recipe.kind, importable_kinds(kinds))}"
     fact_names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
+    repeated_names = sorted({fact_name for fact_name in fact_names if fact_names.count(fact_name) > 1})
     problems = (
-        ([fact_name for fact_name in fact_names if fact_name not in kind.field_by_name], "are no facts of"),
+        ([fact_name for fact_name in fact_names if fact_name not in kind.field_by_name], "are not facts of"),
         (
             [fact.name for fact in kind.fields if fact.is_needed and fact.name not in fact_names],
-            "are needed by",
+            "are missing, and required by",
         ),
-        (sorted({fact_name for fact_name in fact_names if fact_names.count(fact_name) > 1}), "come twice in"),
+        (sorted({name for name in fact_names if fact_names.count(name) > 1}), "are repeated in"),
     )
     return next((f"{', '.join(wrong)} {relation} {recipe.kind}" for wrong, relation in problems if wrong), "")
 
