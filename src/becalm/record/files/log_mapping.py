@@ -149,7 +149,6 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
     if kind is None:
         return f"kind {recipe.kind!r} is unknown; {suggest(recipe.kind, importable_kinds(kinds))}"
     fact_names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
-    repeated_names = sorted({fact_name for fact_name in fact_names if fact_names.count(fact_name) > 1})
     problems = (
         ([fact_name for fact_name in fact_names if fact_name not in kind.field_by_name], "are not facts of"),
         (
