@@ -124,7 +124,7 @@ def test_lines_of_geojson_join_where_they_share_a_point(tmp_path: Path) -> None:
         ("s.graphml", GRAPHML.replace(">1000<", ">-5<"), "-5.0 m long"),
         ("s.graphml", GRAPHML.replace("EPSG:27700", "EPSG:0"), "is not known"),
         ("s.geojson", "{}", "not a GeoJSON FeatureCollection"),
-        ("s.geojson", '{"features": [{"geometry": {"type": "Point", "coordinates": [0]}}]}', "is not a line"),
+        (
             "s.geojson",
             '{"features": [{"geometry": {"type": "Point", "coordinates": [0, 1]}}]}',
             "is not a line",
