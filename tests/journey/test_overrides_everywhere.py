@@ -110,11 +110,11 @@ def test_a_plan_keeps_overrides_and_stays_the_same_after_later_ones(workspace, r
 
     override(workspace, ranked[1], "--leave-out", "a later thought")
     said = patrol_town.plan(workspace, workspace / "copy")
-    assert "the same to the byte" in said
+    assert "identical to the byte" in said
     assert "sealed before the override" in said
     assert (workspace / "copy" / "plan.json").read_bytes() == (workspace / "plan" / "plan.json").read_bytes()
     becalm("patrol", "reveal", workspace / "plan", "-w", workspace)
-    assert "Byte for byte" in becalm("patrol", "replay", workspace / "plan", "-w", workspace).stdout
+    assert "Identical files" in becalm("patrol", "replay", workspace / "plan", "-w", workspace).stdout
     assert becalm("patrol", "check", workspace / "plan").exit_code == 0
 
 

@@ -30,7 +30,7 @@ def test_visits_that_come_when_they_are_due_are_foretold_and_chance_is_not(tmp_p
     assert len(held["calibration"]) == 10
     again = becalm(tmp_path / "v.csv", *DAYS, "--format", "json")
     assert again.output == done.output
-    assert "foretells the next ones better" in " ".join(becalm(tmp_path / "v.csv", *DAYS).output.split())
+    assert "predicts the next ones better" in " ".join(becalm(tmp_path / "v.csv", *DAYS).output.split())
 
 
 def test_visits_by_chance_alone_give_an_attacker_nothing(tmp_path: Path) -> None:

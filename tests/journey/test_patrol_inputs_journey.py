@@ -122,7 +122,7 @@ def test_check_ins_alone_are_not_told_as_nothing_delivered(
     words.write_text("\n".join(["unit,hotspot,start,end", *lines, lines[0], ""]), "utf-8")
     told = becalm("patrol", "delivered", plan, "-w", workspace, "--check-ins", words).stdout
     assert f"Checked in: {len(made):,} visits" in told
-    assert "1 check-in stands in the files again: counted once." in told
+    assert "1 check-in is in the files twice: counted once." in told
     assert "Delivered:" not in told
 
 
@@ -141,7 +141,7 @@ def test_faults_of_traces_and_check_ins_are_told_together(
     files = ("--traces", tmp_path / "fixes.csv", "--check-ins", tmp_path / "words.csv")
     told = becalm("patrol", "delivered", plan, "-w", workspace, *files, code=4).output
     assert "fixes.csv" in told
-    assert "'nowhere' is no hotspot of the plan" in told
+    assert "'nowhere' is not a hotspot of the plan" in told
     becalm("patrol", "delivered", plan, "-w", workspace, code=2)
 
 

@@ -143,4 +143,6 @@ def test_times_are_read_with_and_without_a_zone(tmp_path: Path) -> None:
     )
     read = read_visit_log(path, VisitColumns(), time_zone="Europe/London")
     assert ((read.log.start_s - read.log.start_s[0]) / 60).tolist() == [0, 30, 90, 180]
-    assert any("2 of 4 visits carry no zone: taken as clock time in Europe/London" in n for n in read.notes)
+    assert any(
+        "2 of 4 visits have no time zone: read as local time in Europe/London" in n for n in read.notes
+    )

@@ -27,7 +27,7 @@ def test_whatever_parts_the_fields_the_visits_are_the_same(tmp_path: Path, delim
     read = read_visit_log(written(tmp_path / "v.csv", delimiter), VisitColumns(), time_zone="Europe/London")
     assert sorted(read.log.hotspots) == ["B", "High St, corner"]
     assert read.log.size == 2
-    assert any("taken apart" in note for note in read.notes) == (delimiter != ",")
+    assert any("separated by" in note for note in read.notes) == (delimiter != ",")
 
 
 def test_capitals_in_the_header_do_not_matter(tmp_path: Path) -> None:
@@ -47,13 +47,13 @@ def test_a_row_with_two_faults_is_one_row(tmp_path: Path) -> None:
     path.write_text("hotspot,start,end\na,then,later\nb,2026-01-01T09:00Z,2026-01-01T08:00Z\n", "utf-8")
     with pytest.raises(InputError) as caught:
         read_visit_log(path, VisitColumns(), time_zone="Europe/London")
-    assert "2 rows are no visits" in str(caught.value)
+    assert "2 rows are not visits" in str(caught.value)
     assert [fault.where for fault in caught.value.faults] == ["line 2", "line 2", "line 3"]
 
 
 @pytest.mark.parametrize(
     ("held", "told"),
-    [(b"", "is empty"), ("hotspot\u00e9".encode("latin-1"), "CSV UTF-8"), (None, "is no file")],
+    [(b"", "is empty"), ("hotspot\u00e9".encode("latin-1"), "CSV UTF-8"), (None, "is not a file")],
 )
 def test_a_file_that_is_no_log_is_named_for_what_it_is(tmp_path: Path, held: bytes | None, told: str) -> None:
     path = tmp_path / "v.csv"

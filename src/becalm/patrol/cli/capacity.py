@@ -22,7 +22,7 @@ NARROW_ONLY_WITHOUT = ("open min", "burst + way")  # headings that a narrow scre
 
 
 def capacity(session: Session, request: CapacityRequest) -> None:
-    """Print the arithmetic before planning: bursts possible, bursts wanted, and what gives."""
+    """Show the arithmetic before planning: bursts possible, bursts wanted, and what must be cut."""
     from becalm.console.emit import View
     from becalm.patrol.desk.inputs import load_inputs
 
@@ -80,7 +80,7 @@ def capacity_lines(inputs: PatrolInputs) -> Iterator[object]:
 def _area_table(capacity: Capacity) -> Table:
     from becalm.console.screen import Column, console, is_narrow, table
 
-    columns: list[Column[AreaCapacity]] = [
+    table_columns: list[Column[AreaCapacity]] = [
         Column("area", lambda area: area.area, is_text=True),
         Column("places", lambda area: str(area.places)),
         Column("unit-shifts", lambda area: f"{area.unit_shifts_per_day:.1f}"),
@@ -91,7 +91,9 @@ def _area_table(capacity: Capacity) -> Table:
         Column("possible/wanted", lambda area: f"{area.share:.0%}" if area.wanted_per_day else "-"),
     ]
     hidden_headings = NARROW_ONLY_WITHOUT if is_narrow(console()) else ()
-    return table([column for column in columns if column.heading not in hidden_headings], capacity.areas)
+    return table(
+        [column for column in table_columns if column.heading not in hidden_headings], capacity.areas
+    )
 
 
 def _range(bursts: PossibleBursts) -> str:
@@ -100,8 +102,7 @@ def _range(bursts: PossibleBursts) -> str:
 
 def _verdicts(capacity: Capacity) -> list[str]:
     if not capacity.short:
-        return ["Every area can give what it owes."]
+        return ["Every area has enough units for what is wanted."]
     return [
-        f"{area.area} falls short. What would mend it: {'; or '.join(area.remedies)}."
-        for area in capacity.short
+        f"{area.area} falls short. What would help: {'; or '.join(area.remedies)}." for area in capacity.short
     ]

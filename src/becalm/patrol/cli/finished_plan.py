@@ -32,7 +32,7 @@ PRICE_COLUMNS = (
 
 
 def check(session: Session, request: requests.CheckRequest) -> None:
-    """Judge a written plan by itself: every rule that it breaks is named, and the exit code is 12."""
+    """Check a written plan on its own: every rule that it breaks is named, and the exit code is 12."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import check_plan
 
@@ -56,10 +56,8 @@ def _verdict_data(verdict: PlanVerdict) -> dict[str, object]:
 
 def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
     violations = verdict.violations
-    ending = "" if len(violations) == 1 else "s"
-    yield (
-        f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{ending}."
-    )
+    s = "" if len(violations) == 1 else "s"
+    yield (f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{s}.")
     for kind, count in sorted(Counter(v.kind for v in violations).items()):
         yield f"  {kind}: {count}"
     for v in violations[:MOST_VIOLATIONS]:
@@ -69,7 +67,7 @@ def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
 
 
 def next_(session: Session, request: requests.NextRequest) -> None:
-    """Tell a unit its next one or two bursts, and nothing further ahead."""
+    """Show a unit its next one or two bursts, and nothing further ahead."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import next_bursts
 
@@ -100,12 +98,12 @@ def _next_lines(answer: NextBursts) -> Iterator[str]:
     if not answer.is_on_tour:
         yield f"{answer.unit}: your tour begins on {shift.day:%A} {shift.day}, from {shift.base}."
     if not answer.stops:
-        yield f"{answer.unit}: no more bursts on this tour. Go back to {shift.base} in good time."
+        yield f"{answer.unit}: no more bursts on this tour. Return to {shift.base} in good time."
         return
     for when, stop in zip(("Next", "Then"), answer.stops, strict=False):
-        where = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
-        yield f"{when}: {where}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
-    yield "Be seen, on foot, for the whole time. The rest stays sealed; ask again after that."
+        place = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
+        yield f"{when}: {place}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
+    yield "Be visible, on foot, the whole time. Later bursts stay sealed; ask again after these."
 
 
 def sheet(session: Session, request: requests.SheetRequest) -> None:
@@ -114,14 +112,14 @@ def sheet(session: Session, request: requests.SheetRequest) -> None:
     from becalm.patrol.desk.finished_plan import write_sheets
 
     sheets = write_sheets(session.open_desk(), request)
-    data = {"folder": str(sheets.folder), "units": sheets.units, "files": list(sheets.files)}
-    rows = [{"file": str(sheets.folder / file_name)} for file_name in sheets.files]
-    session.emit(sheets, View(lambda _: data, lambda _: rows, _sheet_lines))
+    folder_json = {"folder": str(sheets.folder), "units": sheets.units, "files": list(sheets.files)}
+    file_rows = [{"file": str(sheets.folder / file_name)} for file_name in sheets.files]
+    session.emit(sheets, View(lambda _: folder_json, lambda _: file_rows, _sheet_lines))
 
 
 def _sheet_lines(sheets: SheetFolder) -> Iterator[str]:
     two_bursts_text = "the first two bursts of each tour"
-    content_text = "whole routes, for the auditor alone" if sheets.is_sealed else two_bursts_text
+    content_text = "whole routes, for the auditor only" if sheets.is_sealed else two_bursts_text
     yield f"Sheets and calendars of {sheets.units} units are in {sheets.folder}: {content_text}."
     yield f"Print {sheets.folder / 'sheets.html'}: one unit a page."
 
@@ -172,39 +170,39 @@ def _place_lines(page: PlanPage) -> Iterator[str]:
     for short in plan.shortfalls:
         yield (
             f"{short.hotspot} gets {short.expected_visits:.1f} of {short.target_visits:.1f} visits: "
-            f"{short.reason}. What would mend it: {short.remedy}."
+            f"{short.reason}. What would help: {short.remedy}."
         )
-    yield "Least served, visits over the whole plan:"
+    yield "Places furthest below target, visits over the whole plan:"
     for place in page.worst[:MOST_WORST]:
         visits = place.expected_visits
         yield (
-            f"  {place.name or place.hotspot}: owed {place.target_visits:.1f}, expected {visits.value:.1f} "
+            f"  {place.name or place.hotspot}: target {place.target_visits:.1f}, expected {visits.value:.1f} "
             f"({visits.low:.0f} to {visits.high:.0f}), drawn {place.visits}"
         )
     yield page.outside_sentence
-    ratio_text = f", {plan.entropy_ratio:.1%} of the most possible" if plan.entropy_ratio else ""
-    yield f"Left to chance: {page.bits_per_tour:.1f} bits a tour{ratio_text}."
-    yield f"Travel: {plan.travel_share:.1%} of duty."
+    ratio_text = f", {plan.entropy_ratio:.1%} of the maximum" if plan.entropy_ratio else ""
+    yield f"Randomness: {page.bits_per_tour:.1f} bits a tour{ratio_text}."
+    yield f"Travel: {plan.travel_share:.1%} of duty time."
     yield f"Commitment {plan.commitment.get('commitment')} (entry {plan.commitment.get('entry')})."
 
 
 def _area_table(areas: tuple[AreaForecast, ...]) -> Table:
     from becalm.console.screen import Column, table
 
-    columns: list[Column[AreaForecast]] = [
+    table_columns: list[Column[AreaForecast]] = [
         Column("area", lambda area: area.area, is_text=True),
         Column("places", lambda area: str(area.places)),
-        Column("owed", lambda area: f"{area.target_visits:,.0f}"),
+        Column("target", lambda area: f"{area.target_visits:,.0f}"),
         Column("expected", lambda area: f"{area.expected_visits:,.0f}"),
         Column("drawn", lambda area: f"{area.visits:,}"),
         Column("minutes", lambda area: f"{area.minutes:,}"),
         Column("fair share", lambda area: f"{area.minutes_per_harm:.2f}"),
     ]
-    return table(columns, areas)
+    return table(table_columns, areas)
 
 
 def price(session: Session, request: requests.PriceRequest) -> None:
-    """Show what a plan of one area would be like under other rules: a hard gap, quotas, dearer travel."""
+    """Show how a plan of one area would change under other rules: a hard gap, quotas, costlier travel."""
     from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import price_rules
 
@@ -227,14 +225,14 @@ def _price_data(answer: PriceList) -> dict[str, object]:
 def _price_lines(answer: PriceList) -> Iterator[object]:
     from becalm.console.screen import Column, table
 
-    columns: list[Column[Price]] = [
+    table_columns: list[Column[Price]] = [
         Column("rule", lambda price: price.rule, is_text=True),
         Column("bits a tour", lambda price: f"{price.bits_per_tour:.1f}"),
-        Column("of the most", lambda price: f"{price.entropy_ratio:.1%}"),
+        Column("of maximum", lambda price: f"{price.entropy_ratio:.1%}"),
         Column("travel", lambda price: f"{price.travel_share:.1%}"),
-        Column("dosage off", lambda price: f"{price.dosage_error:.1%}"),
+        Column("dosage error", lambda price: f"{price.dosage_error:.1%}"),
         Column("visits lost", lambda price: f"{price.shortfall_visits:.1f}"),
     ]
-    yield f"{answer.area}, under the policy as it is and with one change each:"
-    yield table(columns, answer.prices)
-    yield "Drawn with a public key: nothing of this is the plan itself."
+    yield f"{answer.area}: the policy as it is, then one change at a time:"
+    yield table(table_columns, answer.prices)
+    yield "Drawn with a public key: this says nothing about the plan itself."

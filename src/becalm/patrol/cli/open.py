@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def replan(session: Session, request: ReplanRequest) -> None:
-    """Draw the rest of a tour anew from where the unit is; the bursts that have begun stay."""
+    """Draw the rest of a tour again from where the unit is now; bursts that have begun stay."""
     from becalm.console.emit import View
     from becalm.patrol.desk.replan import replan_patrol
 
@@ -42,12 +42,12 @@ def _replan_data(replan: Replan) -> dict[str, object]:
 def _replan_lines(replan: Replan) -> Iterator[str]:
     change_text = describe_change(replan.dropped_count, len(replan.new_bursts))
     yield f"Re-plan {replan.index} of {', '.join(replan.units)}: {change_text}."
-    yield f"The plan in {replan.folder} is the new one; the ledger holds its number and its reason."
+    yield f"The plan in {replan.folder} is the new one; its number and reason are in the ledger."
 
 
 def describe_change(dropped: int, new: int) -> str:
     """How many bursts a re-plan took away, and how many it drew, in words."""
-    return f"{dropped} burst{'s' * (dropped != 1)} fell away, {new} {'is' if new == 1 else 'are'} new"
+    return f"{dropped} burst{'s' * (dropped != 1)} dropped, {new} new"
 
 
 def reveal(session: Session, request: RevealRequest) -> None:
@@ -75,7 +75,7 @@ def _reveal_data(seed_reveal: SeedReveal) -> dict[str, object]:
 
 def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
     history, reveal_data = seed_reveal.history, _reveal_data(seed_reveal)
-    state_text = "had been opened" if seed_reveal.was_open else "is open now"
+    state_text = "was already open" if seed_reveal.was_open else "is now open"
     yield f"The seed of {history.first_day} to {history.last_day} {state_text}: entry {seed_reveal.entry}."
     for key_name in ("seed", "nonce", *(("share",) if history.share else ())):
         yield f"  {key_name:<6} {reveal_data[key_name]}"
@@ -83,13 +83,13 @@ def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
         key_name: reveal_data[key_name] for key_name in ("inputs_sha256", "nonce", "seed", "version")
     }
     sealed_line = json.dumps({"becalm": "patrol seed 1", **sealed_values}, separators=(",", ":"))
-    yield "Anybody can hash it again, and must get the commitment:"
+    yield "Anyone can check it: this command must print the commitment."
     yield f"  printf '%s' '{sealed_line}' | sha256sum"
     yield f"  {history.commitment}"
 
 
 def replay(session: Session, request: ReplayRequest) -> None:
-    """Draw a plan again from its opened seed, and see that it is the same to the byte."""
+    """Draw a plan again from its opened seed, and check that every byte is the same."""
     from becalm.console.emit import View
     from becalm.patrol.desk.open import replay_plan
 
@@ -109,12 +109,12 @@ def _replay_data(replay: Replay) -> dict[str, object]:
 
 def _replay_lines(replay: Replay) -> Iterator[str]:
     yield f"The opened seed gives {len(replay.plan.bursts):,} bursts, the same as in the plan."
-    yield f"Byte for byte the same: {', '.join(replay.equal_files)}."
+    yield f"Identical files: {', '.join(replay.equal_files)}."
     yield f"It was sealed in entry {replay.history.seq} and opened in entry {replay.history.revealed_seq}."
 
 
 def audit(session: Session, _request: AuditRequest) -> None:
-    """Account for every seed that was ever sealed: planned once, opened in time, nothing drawn again."""
+    """Check every seed that was ever sealed: planned once, opened in time, nothing drawn twice."""
     from becalm.console.emit import View
     from becalm.patrol.desk.seed import audit_patrol
 
@@ -161,16 +161,17 @@ def _finding_rows(seed_audit: SeedAudit) -> Iterator[Mapping[str, object]]:
 
 def _audit_lines(seed_audit: SeedAudit) -> Iterator[str]:
     if not seed_audit.histories and not seed_audit.unsealed_plans:
-        yield "No seed was ever sealed here. `becalm patrol plan` seals the first."
+        yield "No seed has been sealed here yet. `becalm patrol plan` seals the first."
     for history in seed_audit.histories:
         area_text = f", {history.area}" if history.area else ""
         replan_count = sum(plan.replan > 0 for plan in history.plans)
-        plans = (
+        plans_text = (
             f"planned, {replan_count} re-plan{'s' * (replan_count != 1)}" if history.plans else "not planned"
         )
-        state = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
-        days = f"{history.first_day} to {history.last_day}{area_text}"
-        yield f"entry {history.seq}: {days}: {history.commitment[:12]} by {history.actor}; {plans}; {state}"
+        opening = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
+        period = f"{history.first_day} to {history.last_day}{area_text}"
+        seed_text = f"{history.commitment[:12]} by {history.actor}"
+        yield f"entry {history.seq}: {period}: {seed_text}; {plans_text}; {opening}"
         if history.reason:
             yield f"  re-roll of {history.replaces[:12]}: {history.reason}"
     for finding in seed_audit.findings:

@@ -19,7 +19,7 @@ MOST_SHORTFALLS = 5
 
 
 def commit(session: Session, request: CommitRequest) -> None:
-    """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
+    """Seal a seed for these days, so that an overseer can add a share before anything is drawn."""
     from becalm.console.emit import View
     from becalm.patrol.desk.plan import commit_patrol
 
@@ -39,8 +39,8 @@ def plan(session: Session, request: PlanRequest) -> None:
     written_plan = plan_patrol(
         session.open_desk(), request, on_capacity=lambda inputs: _print_capacity(session, inputs)
     )
-    lines = (*_plan_lines(written_plan), *_next_lines(written_plan.folder, session.workspace))
-    session.emit(written_plan, View(_plan_data, _file_rows, lambda _: lines))
+    screen_lines = (*_plan_lines(written_plan), *_next_lines(written_plan.folder, session.workspace))
+    session.emit(written_plan, View(_plan_data, _file_rows, lambda _: screen_lines))
 
 
 def say_first_use() -> None:
@@ -77,10 +77,10 @@ def _commitment_lines(commitment: SeedCommitment) -> Iterator[str]:
     history = commitment.history
     yield f"Sealed a seed for {history.first_day} to {history.last_day}: entry {history.seq} of the ledger"
     yield f"  commitment  {history.commitment}"
-    yield f"  made from   {commitment.inputs_sha256}"
-    yield "Nothing is drawn yet. An overseer may now bring a share:"
+    yield f"  inputs      {commitment.inputs_sha256}"
+    yield "Nothing is drawn yet. An overseer can now add a share:"
     yield f"  becalm patrol plan --from {history.first_day} --days {history.days} --overseer-share FILE"
-    yield "with every other option as you gave it here: otherwise it would be another plan's."
+    yield "with every other option as you gave it here; otherwise it would be a different plan."
 
 
 def _plan_data(answer: WrittenPlan) -> dict[str, object]:
@@ -127,29 +127,29 @@ def _plan_lines(answer: WrittenPlan) -> Iterator[str]:
     page, plan, history = PlanPage(answer.plan), answer.plan, answer.history
     yield ""
     if answer.is_reissue:
-        yield "This plan was drawn before, and is written again, the same to the byte."
+        yield "This plan had been drawn before. It is written again, identical to the byte."
     yield (
         f"{len(plan.bursts):,} bursts for {len(plan.inputs.shifts):,} tours at {len(plan.inputs.places)} "
         f"places, {plan.inputs.first_day} to {history.last_day}"
     )
     yield (
-        f"  dosage      {page.forecast.expected_error:.1%} off the targets on average, "
-        f"{page.forecast.drawn_error:.1%} as drawn; {len(page.forecast.outside)} places outside their band"
+        f"  dosage      expected visits differ from target by {page.forecast.expected_error:.1%}, drawn "
+        f"visits by {page.forecast.drawn_error:.1%}; {len(page.forecast.outside)} places outside their band"
     )
-    ratio_text = f", {plan.entropy_ratio:.0%} of the most possible" if plan.entropy_ratio else ""
-    yield f"  chance      {page.bits_per_tour:.0f} bits a tour{ratio_text}"
+    ratio_text = f", {plan.entropy_ratio:.0%} of the maximum" if plan.entropy_ratio else ""
+    yield f"  randomness  {page.bits_per_tour:.0f} bits a tour{ratio_text}"
     yield f"  travel      {plan.travel_share:.0%} of duty"
     for shortfall in plan.shortfalls[:MOST_SHORTFALLS]:
-        yield f"  falls short {shortfall.hotspot}: {shortfall.reason}; what would mend it: {shortfall.remedy}"
+        yield f"  falls short {shortfall.hotspot}: {shortfall.reason}; what would help: {shortfall.remedy}"
     if len(plan.shortfalls) > MOST_SHORTFALLS:
         yield f"              and {len(plan.shortfalls) - MOST_SHORTFALLS} more, on the page"
     for sentence in answer.override_differences:
         yield f"  override    {sentence}"
     if history.reason:
-        yield f"  RE-ROLL     these days had been committed to before; reason: {history.reason}"
+        yield f"  RE-ROLL     a seed had been sealed for these days before; reason: {history.reason}"
     yield f"  commitment  {history.commitment} (entry {history.seq})"
     yield ""
-    yield (f"The plan is in {answer.folder}, for your eyes alone: visits.csv and auditor/ tell every burst.")
+    yield (f"The plan is in {answer.folder}. Keep it to yourself: visits.csv and auditor/ list every burst.")
 
 
 def _next_lines(folder: Path, workspace: Path | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ MOST_OVERRIDDEN = 0.10  # of place-days: beyond, a trial says little about what 
 
 
 def trial(session: Session, request: TrialRequest) -> None:
-    """State what a trial could see, and draw its arms: off, low or high dosage for each place and day."""
+    """Show what a trial could detect, and draw its arms: off, low or high dosage for each place and day."""
     from becalm.console.emit import View
     from becalm.patrol.desk.trial import plan_trial
 
@@ -64,7 +64,7 @@ def _trial_lines(trial: Trial) -> Iterator[str]:
 
 
 def override(session: Session, request: OverrideRequest) -> None:
-    """Record that a place of a trial was given something else on a day. It stays in its arm."""
+    """Record that a trial place got another dosage on one day. It stays in its arm."""
     from becalm.console.emit import View
     from becalm.patrol.desk.trial import override_arm
 
@@ -91,4 +91,4 @@ def _override_lines(answer: RecordedOverride) -> Iterator[str]:
     yield f"Recorded as entry {answer.entry}. Overrides so far: {override_count} ({answer.share:.1%})."
     if answer.share > MOST_OVERRIDDEN:
         limit_text = f"{MOST_OVERRIDDEN:.0%}"
-        yield f"More than {limit_text} of place-days: the trial can hardly say what caused what."
+        yield f"More than {limit_text} of place-days: the trial can hardly show cause and effect."

@@ -1,4 +1,4 @@
-"""`becalm patrol delivered` and `certificate`: what was delivered of a plan, and what could be foretold?"""
+"""`becalm patrol delivered` and `certificate`: what was delivered of a plan, and could it be predicted?"""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SET_TIMES_AUC = 0.9
 
 
 def delivered(session: Session, request: DeliveredRequest) -> None:
-    """Compare a plan with what was delivered: patrol-minutes, officer-minutes, and patrol beside the plan."""
+    """Compare a plan with what was delivered: patrol-minutes, officer-minutes, patrol outside the plan."""
     from becalm.console.emit import View
     from becalm.patrol.desk.visits import report_delivery
 
@@ -71,14 +71,17 @@ def _delivery_data(report: DeliveryReport) -> dict[str, object]:
 
 
 def _totals(delivery: Delivery) -> dict[str, float | None]:
-    sums = {
+    sum_of_column = {
         column: sum(getattr(place, column) for place in delivery.places)
         for column in PLACE_COLUMNS[1:]
         if column != "delivered_share"
     }
-    planned_minutes = sums["planned_minutes"]
-    share = sums["patrol_minutes"] / planned_minutes if planned_minutes else None
-    return {column: share if column == "delivered_share" else sums[column] for column in PLACE_COLUMNS[1:]}
+    planned_minutes = sum_of_column["planned_minutes"]
+    delivered_share = sum_of_column["patrol_minutes"] / planned_minutes if planned_minutes else None
+    return {
+        column: delivered_share if column == "delivered_share" else sum_of_column[column]
+        for column in PLACE_COLUMNS[1:]
+    }
 
 
 def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
@@ -87,9 +90,9 @@ def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
     from becalm.console.screen import Column, table
 
     delivery = report.delivery
-    totals = {column: _round(total) for column, total in _totals(delivery).items()}
-    yield Text(_headline(totals) if report.has_traces else _check_in_headline(totals))
-    columns: list[Column[PlaceDelivery]] = [
+    total_of_column = {column: _round(total) for column, total in _totals(delivery).items()}
+    yield Text(_headline(total_of_column) if report.has_traces else _check_in_headline(total_of_column))
+    table_columns: list[Column[PlaceDelivery]] = [
         Column("hotspot", lambda p: p.name or p.hotspot, is_text=True),
         Column("planned", lambda p: f"{p.planned_visits} ({p.planned_minutes:,.0f} min)"),
         Column("delivered", lambda p: f"{p.delivered_visits} ({p.patrol_minutes:,.0f} min)"),
@@ -101,35 +104,35 @@ def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
     worst_served = sorted(
         delivery.places, key=lambda p: (p.delivered_share is None, p.delivered_share or 0.0, p.hotspot)
     )
-    yield table(columns, worst_served[:MOST_PLACES])
+    yield table(table_columns, worst_served[:MOST_PLACES])
     if len(worst_served) > MOST_PLACES:
-        yield f"The {MOST_PLACES} that got least of their plan; all {len(worst_served)}: --format csv"
+        yield f"The {MOST_PLACES} with least of their plan; all {len(worst_served)}: --format csv"
     yield from map(Text, delivery.notes)
 
 
 def _headline(totals: Mapping[str, object]) -> str:
     delivered_share = totals["delivered_share"]
-    words = (
+    share_text = (
         "nothing was planned" if delivered_share is None else f"{delivered_share:.0%} of the planned minutes"
     )
     return (
-        f"Delivered: {totals['delivered_visits']:,} of {totals['planned_visits']:,} planned visits, {words}; "
-        f"{totals['background_minutes']:,.0f} patrol-minutes beside the plan, "
+        f"Delivered: {totals['delivered_visits']:,} of {totals['planned_visits']:,} planned visits, "
+        f"{share_text}; {totals['background_minutes']:,.0f} patrol-minutes outside the plan, "
         f"{totals['officer_minutes']:,.0f} officer-minutes in all."
     )
 
 
 def _check_in_headline(totals: Mapping[str, object]) -> str:
-    """Without traces nothing is known of what was delivered: a nought would look like a failure."""
+    """Without traces nothing is known about delivery: a zero would look like a failure."""
     return (
         f"Checked in: {totals['check_in_visits']:,} visits of {totals['check_in_minutes']:,.0f} minutes, "
         f"where {totals['planned_visits']:,} of {totals['planned_minutes']:,.0f} were planned. "
-        "What was delivered is not known without --traces: the columns below count nothing of it."
+        "Without --traces nothing is known about delivery: the columns below count none."
     )
 
 
 def certificate(session: Session, request: CertificateRequest) -> None:
-    """Test any log of visits: what does an attacker gain who has watched every visit so far?"""
+    """Test any log of visits: how well can someone who watched every visit predict the next?"""
     from becalm.console.emit import View
     from becalm.patrol.desk.visits import certify_visits
 
@@ -155,7 +158,9 @@ def _check_zone(zone: str) -> None:
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"{zone!r} is no time zone. Give one by its place, e.g. Europe/London.") from error
+        raise UsageError(
+            f"{zone!r} is not a time zone. Give one by its place, e.g. Europe/London."
+        ) from error
 
 
 def certificate_object(certificate: Certificate) -> dict[str, object]:
@@ -201,10 +206,10 @@ def attack_object(attack: Attack) -> dict[str, object]:
 
 
 def _interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
-    field_of_key = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
+    field_name_of_key = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
     return {
         key: None if estimate is None else round(getattr(estimate, field), DECIMALS)
-        for key, field in field_of_key.items()
+        for key, field in field_name_of_key.items()
     }
 
 
@@ -221,15 +226,15 @@ def _calibration(attack: Attack) -> list[dict[str, float]]:
 
 
 def _figure_rows(certificate: Certificate) -> Iterator[Mapping[str, object]]:
-    log_figures, floor_figures = attack_object(certificate.attack), attack_object(certificate.floor)
+    figures_of_log, figures_of_chance = attack_object(certificate.attack), attack_object(certificate.floor)
     for figure in FIGURES:
-        key_of_end = {"low": f"{figure}_low", "high": f"{figure}_high"}
+        key_of_interval_end = {"low": f"{figure}_low", "high": f"{figure}_high"}
         yield {
             "figure": figure,
-            "log": log_figures.get(figure),
-            **{end: log_figures.get(key) for end, key in key_of_end.items()},
-            "floor": floor_figures.get(figure),
-            **{f"floor_{end}": floor_figures.get(key) for end, key in key_of_end.items()},
+            "log": figures_of_log.get(figure),
+            **{end: figures_of_log.get(key) for end, key in key_of_interval_end.items()},
+            "floor": figures_of_chance.get(figure),
+            **{f"floor_{end}": figures_of_chance.get(key) for end, key in key_of_interval_end.items()},
         }
 
 
@@ -239,16 +244,16 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     settings, attack = certificate.settings, certificate.attack
     yield (
         f"{certificate.visits:,} visits at {certificate.hotspots} hotspots, {certificate.first_day} to "
-        f"{certificate.last_day} ({certificate.time_zone}): {settings.train_days} days watched, "
-        f"{settings.test_days} foretold."
+        f"{certificate.last_day} ({certificate.time_zone}): {settings.train_days} days for training, "
+        f"{settings.test_days} for testing."
     )
     yield (
         f"Does a visit start within {settings.window_minutes} minutes? {certificate.moments:,} moments were "
-        "foretold."
+        "predicted."
     )
-    log_data, floor_data = attack_object(attack), attack_object(certificate.floor)
+    figures_of_log, figures_of_chance = attack_object(attack), attack_object(certificate.floor)
     figure_rows = [
-        (label, _figure_text(name, log_data), _figure_text(name, floor_data))
+        (label, _figure_text(name, figures_of_log), _figure_text(name, figures_of_chance))
         for name, label in FIGURES.items()
     ]
     yield string_table(("figure", "this log", "chance alone"), figure_rows, left=("figure",))
@@ -259,7 +264,7 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     yield from describe_attack(attack)
     yield from (f"warning: {note}" for note in certificate.notes)
     yield (
-        f"Intervals hold {settings.level:.0%} ({attack.gain.method}); seed {certificate.seed}, seeds "
+        f"{settings.level:.0%} intervals ({attack.gain.method}); seed {certificate.seed}, seeds "
         f"{settings.seeds}. Chance alone: independent visits at the same rates."
     )
 
@@ -267,22 +272,22 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
 def describe_attack(attack: Attack) -> tuple[str, ...]:
     """What the figures mean beside what becalm asks of its own plans; intervals decide, not values."""
     gain, skill, safest = attack.gain, attack.log_loss_skill, attack.safest_decile_ratio
-    set_times = (
-        f"The timetable alone foretells most visits (AUC {attack.auc_static:.2f}): they come at set times.",
+    set_times_sentences = (
+        f"The timetable alone predicts most visits (AUC {attack.auc_static:.2f}): they come at set times.",
     )
     if gain.low > MOST_GAIN or skill.low > MOST_SKILL or (safest is not None and safest.high < LEAST_SAFEST):
-        verdict = (
-            "Whoever has watched the visits so far foretells the next ones better than a timetable does."
+        verdict_sentence = (
+            "Someone who has watched the visits predicts the next ones better than a timetable does."
         )
     elif (
         gain.high <= MOST_GAIN and skill.high <= MOST_SKILL and (safest is None or safest.low >= LEAST_SAFEST)
     ):
-        verdict = "Having watched the visits so far gives an attacker nothing to speak of."
+        verdict_sentence = "Watching the visits gives an attacker no useful advantage."
     else:
-        verdict = "Whether having watched gives an attacker anything cannot be told: see the intervals."
-    aims = f"gain up to {MOST_GAIN}, skill up to {MOST_SKILL}, safest decile from {LEAST_SAFEST}"
-    opening = set_times if attack.auc_static >= SET_TIMES_AUC else ()
-    return (*opening, f"{verdict} (Asked of a plan: {aims}.)")
+        verdict_sentence = "It is unclear whether watching gives an attacker an advantage: see the intervals."
+    aims_text = f"gain up to {MOST_GAIN}, skill up to {MOST_SKILL}, safest decile from {LEAST_SAFEST}"
+    timetable_sentences = set_times_sentences if attack.auc_static >= SET_TIMES_AUC else ()
+    return (*timetable_sentences, f"{verdict_sentence} (Asked of a plan: {aims_text}.)")
 
 
 def _figure_text(name: str, figures: Mapping[str, object]) -> str:

@@ -69,10 +69,10 @@ def next_bursts(desk: Desk, request: NextRequest) -> NextBursts:
     tours = _tours_of_unit(plan, request.unit)
     tour = next((tour for tour in tours if tour.shift.hours.end > at), None)
     if tour is None:
-        last = tours[-1].shift.hours.end
+        last_end = tours[-1].shift.hours.end
         raise PlanError(
             f"{request.unit} has no tour after {local_time_text(at, plan)} in this plan; its last one ends "
-            f"at {local_time_text(last, plan)} ({plan.inputs.zone}). Ask the plan of the days that follow."
+            f"at {local_time_text(last_end, plan)} ({plan.inputs.zone}). Use the plan of the next days."
         )
     shown_bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[: request.ahead]
     return NextBursts(request.unit, tour, shown_bursts, stops_of(plan, shown_bursts), at)
@@ -83,7 +83,7 @@ def read_instant(text: str, zone: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is not an instant. Write it as {INSTANT_HELP}") from error
+        raise UsageError(f"{text!r} is not a time. Write it as {INSTANT_HELP}") from error
     local_instant = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
     return local_instant.astimezone(UTC)
 
@@ -101,14 +101,14 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     if len(sheet_files) == 1:
         raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
     plan_folder = path if path.is_dir() else path.parent
-    name = f"{plan_folder.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
-    folder = Path(request.out) if request.out else plan_folder.parent / name
+    folder_name = f"{plan_folder.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
+    folder = Path(request.out) if request.out else plan_folder.parent / folder_name
     check_folder_free(folder, sheet_files, kind=SHEETS_FOLDER)
     if request.is_sealed:
         unit_text = request.unit or "all units"
         question = f"whole routes of {unit_text} on {day}, plan {plan.commitment.get('commitment')}"
-        checksums = tuple((name, sha256_of_text(text)) for name, text in sheet_files.items())
-        facts: dict[str, Fact] = {"question": question, "files": checksums}
+        file_hashes = tuple((folder_name, sha256_of_text(text)) for folder_name, text in sheet_files.items())
+        facts: dict[str, Fact] = {"question": question, "files": file_hashes}
         record_event(desk, "report_published", purpose=PURPOSE, facts=facts)
     write_folder(folder, sheet_files, kind=SHEETS_FOLDER)
     return SheetFolder(folder, tuple(sheet_files), (len(sheet_files) - 1) // 2, request.is_sealed)
@@ -142,23 +142,23 @@ def check_plan(plan: str) -> PlanVerdict:
     missing_files = [str(file) for file in (plan_path, visits_path) if not file.is_file()]
     if missing_files:
         faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in missing_files)
-        raise InputError("There is no plan to judge", faults)
+        raise InputError("There is no plan to check", faults)
     try:
-        document = json.loads(plan_path.read_bytes())
+        plan_json = json.loads(plan_path.read_bytes())
     except ValueError as error:
         fault = Fault(
-            plan_path.name, f"is no JSON ({error})", "give the plan.json that a plan was written with"
+            plan_path.name, f"is not JSON ({error})", "give the plan.json that a plan was written with"
         )
         raise InputError("The plan cannot be read", (fault,)) from error
-    if not isinstance(document, dict):
-        fault = Fault(plan_path.name, "is no object", "give a plan.json")
+    if not isinstance(plan_json, dict):
+        fault = Fault(plan_path.name, "is not a JSON object", "give a plan.json")
         raise InputError("The plan cannot be read", (fault,))
-    return judge_plan(document, visits_path.read_bytes())
+    return judge_plan(plan_json, visits_path.read_bytes())
 
 
 def _tours_of_unit(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
-    tours = tours_of(plan)
-    if unit not in tours:
-        units = ", ".join(sorted(tours)[:12]) + (", …" if len(tours) > 12 else "")
-        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {units}.")
-    return tours[unit]
+    tours_of_unit = tours_of(plan)
+    if unit not in tours_of_unit:
+        unit_list_text = ", ".join(sorted(tours_of_unit)[:12]) + (", …" if len(tours_of_unit) > 12 else "")
+        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {unit_list_text}.")
+    return tours_of_unit[unit]

@@ -88,7 +88,7 @@ def describe_override_differences(sources: Mapping[str, str], entries: Sequence[
     if new_seqs := sorted(set(entries) - planned_entries):
         sentences.append(
             f"The plan was sealed before the override in entry {_join(new_seqs)} of the ledger, and does not "
-            "keep it. To keep it from the next tour on, make the plan anew and say why."
+            "keep it. To keep it from the next tour on, make a new plan and say why."
         )
     if old_seqs := sorted(planned_entries - set(entries)):
         sentences.append(
@@ -105,13 +105,15 @@ def _join(entries: Sequence[int]) -> str:
 def _from_list(desk: Desk, hotspot_list: HotspotAnswer) -> PatrolHotspots:
     hotspots, list_run = hotspot_list.hotspots, hotspot_list.run
     decisions = override.read_overrides(desk, cast("Sequence[int]", list_run.parameters.get("overrides", ())))
-    notes = (
+    warnings_and_overrides = (
         *(f"Hotspots: {warning}" for warning in hotspots.warnings),
         *override.override_lines(hotspots.selection, hotspots.places),
     )
-    sources = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
-    pin_hashes = _override_sources(desk, decisions)
-    return PatrolHotspots(places_from_list(hotspots), {**sources, **pin_hashes}, notes, decisions)
+    hash_of_source = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
+    override_hashes = _override_sources(desk, decisions)
+    return PatrolHotspots(
+        places_from_list(hotspots), {**hash_of_source, **override_hashes}, warnings_and_overrides, decisions
+    )
 
 
 def _from_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> PatrolHotspots:
@@ -131,19 +133,21 @@ def _from_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> PatrolHotspo
 
 
 def _describe_decision(decision: PlaceDecision, is_in_file: bool) -> str:
-    text = override.decision_in_words(decision)
+    decision_text = override.decision_in_words(decision)
     if is_in_file:
-        effect = (
+        effect_text = (
             "it stands in the file of hotspots" if decision.include else "taken out of the file's hotspots"
         )
-        return f"override: {text} ({effect})"
+        return f"override: {decision_text} ({effect_text})"
     if decision.include:
-        return f"warning: override without effect, the file of hotspots does not hold the place: {text}"
-    return f"override: {text} (not in the file of hotspots)"
+        return (
+            f"warning: override without effect, the file of hotspots does not hold the place: {decision_text}"
+        )
+    return f"override: {decision_text} (not in the file of hotspots)"
 
 
 def _override_sources(desk: Desk, decisions: Sequence[PlaceDecision]) -> dict[str, str]:
-    pin_hashes = override.override_pins(
+    override_hashes = override.override_pins(
         desk, [decision.entry for decision in decisions if decision.entry is not None]
     )
-    return {f"{OVERRIDE_SOURCE}{key.rpartition(' ')[2]}": sha256 for key, sha256 in pin_hashes.items()}
+    return {f"{OVERRIDE_SOURCE}{key.rpartition(' ')[2]}": sha256 for key, sha256 in override_hashes.items()}

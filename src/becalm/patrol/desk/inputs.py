@@ -147,13 +147,13 @@ def load_inputs(
     plan_inputs = _build_plan_inputs(desk, request, dosed, fitted_dosage[0], shifts, carried)
     omission_notes = _left_out_notes(dosed.files.hotspots, places)
     change_notes = _clock_change_notes(request, plan_inputs.zone)
-    notes = (*dosed.dosage_notes, *omission_notes, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
+    plan_notes = (*dosed.dosage_notes, *omission_notes, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
     return PatrolInputs(
         plan_inputs=plan_inputs,
         book=book,
         crs=desk.workspace.city.crs,
         sources={**dosed.files.sources, **dosed.travel.sources},
-        notes=(*notes, *carried.notes, *change_notes, *capacity.uncovered, *fitted_dosage[1]),
+        notes=(*plan_notes, *carried.notes, *change_notes, *capacity.uncovered, *fitted_dosage[1]),
         find_seed=find_seed,
         capacity=capacity,
         earlier_plans=carried.plans,
@@ -223,22 +223,24 @@ def _read_files(
         load_list,
         lambda: read_arms(Path(arms)) if arms else {},
     )
-    sources = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
-    return InputFiles(book, roster, hotspots, arms_of_days, sources)
+    hash_of_source = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
+    return InputFiles(book, roster, hotspots, arms_of_days, hash_of_source)
 
 
 def _read_policy(workspace: Workspace, file_name: str | None) -> tuple[PolicyBook, dict[str, str]]:
     path = find_policy(workspace, file_name)
-    book = load_policy(path)
-    return book, {f"policy {book.key}": hash_file(path) if path else f"shipped {SHIPPED}"}
+    policy_book = load_policy(path)
+    return policy_book, {f"policy {policy_book.key}": hash_file(path) if path else f"shipped {SHIPPED}"}
 
 
 def _read_units(workspace: Workspace, request: InputsRequest) -> tuple[Source, Roster]:
     path = find_units(workspace, request.units)
     roster = read_units(path, crs=workspace.city.crs)
-    areas = [area.area for area in roster.areas]
-    if request.area and request.area not in areas:
-        raise UsageError(f"There is no area {request.area!r} in {roster.source}. It has: {', '.join(areas)}.")
+    area_names = [area.area for area in roster.areas]
+    if request.area and request.area not in area_names:
+        raise UsageError(
+            f"There is no area {request.area!r} in {roster.source}. It has: {', '.join(area_names)}."
+        )
     return path, roster
 
 
@@ -280,14 +282,18 @@ def _arms_of_days(
 
 
 def _left_out_notes(hotspots: PatrolHotspots, places: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
-    count = len(hotspots.places) - len(places)
-    return (f"{count} of {len(hotspots.places)} hotspots lie elsewhere and are left out.",) if count else ()
+    omitted = len(hotspots.places) - len(places)
+    return (
+        (f"{omitted} of {len(hotspots.places)} hotspots lie outside the chosen area and are left out.",)
+        if omitted
+        else ()
+    )
 
 
 def _clock_change_notes(request: InputsRequest, zone: str) -> tuple[str, ...]:
-    nights = find_changed_nights(first=request.first_day, days=request.days, zone=zone)
+    changes = find_changed_nights(first=request.first_day, days=request.days, zone=zone)
     return tuple(
-        f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in nights
+        f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in changes
     )
 
 
@@ -326,15 +332,17 @@ def find_streets(workspace: Workspace, file_name: str | None) -> Path | None:
 def _travel_by_straight_lines(
     stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> TravelTimes:
-    tables = [
+    travel_tables = [
         travel_core.straight_line_table(stops, mode, book.paces[mode], quantile=book.quantile)
         for mode in modes
     ]
     note = (
-        f"Travel as the crow flies ({_speeds(modes, book)}, with its detour): rivers and railways are not "
-        "seen. A street network shows them."
+        f"Travel as the crow flies ({_speeds(modes, book)}, with a detour factor): rivers and railways are "
+        "ignored. Add a street network to include them."
     )
-    return TravelTimes(travel_core.round_up_travel(tables), {"streets": "none: as the crow flies"}, (note,))
+    return TravelTimes(
+        travel_core.round_up_travel(travel_tables), {"streets": "none: as the crow flies"}, (note,)
+    )
 
 
 def _travel_over_streets(
@@ -346,26 +354,30 @@ def _travel_over_streets(
         for mode in modes
     ]
     note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
-    tables = travel_core.round_up_travel([street_table.table for street_table in street_tables])
+    table_of_mode = travel_core.round_up_travel([street_table.table for street_table in street_tables])
     faults = tuple(fault for street_table in street_tables for fault in street_table.out_of_reach)
-    return TravelTimes(tables, {"streets": sha256_of(path)}, (note,)), faults
+    return TravelTimes(table_of_mode, {"streets": sha256_of(path)}, (note,)), faults
 
 
 def _travel_by_table(
     request: TravelRequest, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> TravelTimes:
     path = Path(request.travel or "")
-    tables = read_travel(path, tuple(stops), modes, quantile=book.quantile)
-    faults = tuple(fault for table in tables.values() for fault in travel_core.find_broken_triangles(table))
+    table_of_mode = read_travel(path, tuple(stops), modes, quantile=book.quantile)
+    faults = tuple(
+        fault for table in table_of_mode.values() for fault in travel_core.find_broken_triangles(table)
+    )
     if faults and not request.close_triangles:
         raise PlanError(
-            f"{path.name}: ways are longer than ways over another stop; nothing was planned. "
+            f"{path.name}: some trips are longer than going through another stop; nothing was planned. "
             "Correct them, or shorten them all with `close_triangles`.",
             faults,
         )
     shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in faults)
     notes = (f"Travel by {path.name}, as given.", *shortened_notes)
-    return TravelTimes(travel_core.round_up_travel(tables.values()), {"travel": sha256_of(path)}, notes)
+    return TravelTimes(
+        travel_core.round_up_travel(table_of_mode.values()), {"travel": sha256_of(path)}, notes
+    )
 
 
 def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:
@@ -374,13 +386,13 @@ def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:
 
 def find_earlier_plans(desk: Desk, request: InputsRequest) -> tuple[str, ...]:
     """Which plans cover the day before, as they are now? Of several for one area, the newest."""
-    eve = request.first_day - timedelta(days=1)
+    day_before = request.first_day - timedelta(days=1)
     histories = audit_patrol(desk).histories
     earlier_seeds = [h for h in histories if h.plans and h.first_day < request.first_day]
     newest_seeds: list[SeedHistory] = []
     for history in sorted(earlier_seeds, key=lambda history: -history.seq):
-        is_replaced = any(newer_seed.overlaps(eve, 1, history.area) for newer_seed in newest_seeds)
-        if history.overlaps(eve, 1, request.area) and not is_replaced:
+        is_replaced = any(newer_seed.overlaps(day_before, 1, history.area) for newer_seed in newest_seeds)
+        if history.overlaps(day_before, 1, request.area) and not is_replaced:
             newest_seeds.append(history)
     plan_counts = ((h.commitment, len(sealed_box(desk).plans(h.commitment))) for h in newest_seeds)
     return tuple(f"{commitment} {plan_count - 1}" for commitment, plan_count in plan_counts if plan_count)
@@ -401,8 +413,8 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
         if plan.inputs.first_day + timedelta(days=plan.inputs.days) == first_day:
             owed_visits |= compute_owed_visits(plan.inputs.owed_visits, plan.dosage)
             carry_notes.append(
-                f"Visits owed are carried over from the plan of {plan.inputs.first_day} "
-                f"({plan_name[:12]}), as it was drawn; they pull weakly."
+                f"Target visits are carried over from the plan of {plan.inputs.first_day} "
+                f"({plan_name[:12]}), as it was drawn; they have a weak influence."
             )
         bursts += list_late_bursts(plan.routes, first_day, zone=plan.inputs.zone)
     return CarryOver(
@@ -420,13 +432,13 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
 
 def _read_sealed_plan(desk: Desk, name: str) -> PlanDocument:
     commitment, plan_index = name.split()
-    texts = sealed_box(desk).plans(commitment)
-    if int(plan_index) >= len(texts):
+    plan_texts = sealed_box(desk).plans(commitment)
+    if int(plan_index) >= len(plan_texts):
         raise PlanError(
             f"The sealed plan {commitment[:12]}, of the days before, is not in this workspace. Restore "
             "patrol/sealed from a backup."
         )
-    plan_text = texts[int(plan_index)]
+    plan_text = plan_texts[int(plan_index)]
     return plan_of_texts(
         plan_text,
         sealed_box(desk).visits_of(commitment, plan_text),

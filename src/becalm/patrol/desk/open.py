@@ -54,7 +54,7 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
         _check_two_agree(desk, history.reveal_after, request)
     seed.open_sealed(desk, history)  # that the seed is the one that was committed to
     sealed_key = seed.sealed_box(desk).key(history.commitment)
-    facts: dict[str, Fact] = {
+    event_facts: dict[str, Fact] = {
         "commitment": history.commitment,
         "seed": sealed_key.seed.hex(),
         "nonce": sealed_key.nonce.hex(),
@@ -64,8 +64,8 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
         "reason": request.early.strip(),
         "second": request.second.strip(),
     }
-    facts |= {name: value for name, value in optional_facts.items() if value}
-    entry = record_event(desk, "patrol_seed_revealed", purpose=seed.PURPOSE, facts=facts)
+    event_facts |= {name: value for name, value in optional_facts.items() if value}
+    entry = record_event(desk, "patrol_seed_revealed", purpose=seed.PURPOSE, facts=event_facts)
     return SeedReveal(seed.find_seed_history(desk, history.commitment), entry.seq, was_open=False)
 
 
@@ -79,15 +79,17 @@ def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
     plan = read_plan(path)
     folder = path if path.is_dir() else path.parent
     history = seed.find_seed_history(desk, _read_commitment(plan, request.plan))
-    key = _opened_key(plan, history)
+    sampling_key = _opened_key(plan, history)
     _check_used_once(desk, history)
     check_same_distribution(fit_distribution(plan.inputs), plan.distribution)
-    new_files = plan_files(*redraw_plan(plan, key))
-    contents = {name: (folder / name).read_bytes() for name in COMPARED_FILES if (folder / name).is_file()}
-    for name, content in contents.items():
+    new_files = plan_files(*redraw_plan(plan, sampling_key))
+    file_contents = {
+        name: (folder / name).read_bytes() for name in COMPARED_FILES if (folder / name).is_file()
+    }
+    for name, content in file_contents.items():
         _check_equal(name, content, new_files[name], folder)
-    _check_recorded(history, plan, contents)
-    return Replay(plan, history, tuple(contents))
+    _check_recorded(history, plan, file_contents)
+    return Replay(plan, history, tuple(file_contents))
 
 
 def redraw_sealed(desk: Desk, plan: PlanDocument) -> PlanDocument:
@@ -98,10 +100,12 @@ def redraw_sealed(desk: Desk, plan: PlanDocument) -> PlanDocument:
 
 def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
     if history.secret is None:
-        after = f" It may be opened after {history.reveal_after:%Y-%m-%d}." if history.reveal_after else ""
+        wait_text = (
+            f" It may be opened after {history.reveal_after:%Y-%m-%d}." if history.reveal_after else ""
+        )
         raise ReplayError(
-            f"The seed {history.commitment[:12]} lies sealed; a plan can be drawn again when it is open."
-            f"{after} Open it with `becalm patrol reveal`."
+            f"The seed {history.commitment[:12]} is still sealed; a plan can be drawn again only when "
+            f"it is open.{wait_text} Open it with `becalm patrol reveal`."
         )
     if plan.version != seed.PROGRAM:
         raise ReplayError(
@@ -128,7 +132,7 @@ def _check_used_once(desk: Desk, history: SeedHistory) -> None:
     if reuses:
         raise ReplayError(
             f"The seed of {history.commitment[:12]} was used twice: entry {reuses[0].seq} was sealed with it "
-            "as well. Neither plan was free of the other; tell the overseer."
+            "as well. Neither plan can be relied on; inform the overseer."
         )
 
 
@@ -144,15 +148,15 @@ def _check_recorded(history: SeedHistory, plan: PlanDocument, contents: Mapping[
 
 
 def _check_equal(name: str, content: bytes, replayed: str | bytes, folder: Path) -> None:
-    now = replayed if isinstance(replayed, bytes) else replayed.encode()
+    new_content = replayed if isinstance(replayed, bytes) else replayed.encode()
     if name.endswith(".gz"):
-        content, now = gzip.decompress(content), gzip.decompress(now)
-    if content == now:
+        content, new_content = gzip.decompress(content), gzip.decompress(new_content)
+    if content == new_content:
         return
-    place = describe_first_difference(name, content.decode(errors="replace"), now.decode())
+    where_text = describe_first_difference(name, content.decode(errors="replace"), new_content.decode())
     raise ReplayError(
-        f"{folder / name} is not what the opened seed gives: {place}. It was altered after it was drawn, or "
-        "a program that becalm stands on (see `pip freeze`) has changed."
+        f"{folder / name} is not what the opened seed gives: {where_text}. It was altered later, "
+        "or a package that becalm depends on (see `pip freeze`) has changed."
     )
 
 
@@ -170,7 +174,7 @@ def describe_first_difference(name: str, text: str, replayed: str) -> str:
 def _check_two_agree(desk: Desk, reveal_after: datetime, request: RevealRequest) -> None:
     if not (request.early.strip() and request.second.strip()):
         raise PlanError(
-            f"The seed may be opened after {reveal_after:%Y-%m-%d}: until then it could tell where patrols "
+            f"The seed may be opened after {reveal_after:%Y-%m-%d}: until then it could show where patrols "
             "will be. Earlier, only an auditor may open it together with a second person: give "
             "`early REASON` and `second NAME`."
         )

@@ -29,7 +29,7 @@ from becalm.terms.request import request_values
 SEALED_FILES: Final = ("plan.json", "visits.csv")
 REQUEST: Final = "request.json"
 OVERRIDES: Final = "overrides"
-FIRST_USE: Final = "The first plan on this machine: the planner is compiled, once, in 10 to 20 seconds."
+FIRST_USE: Final = "First plan on this machine: the planner is being compiled, once, in 10 to 20 seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class WrittenPlan:
 
 
 def commit_patrol(desk: Desk, request: CommitRequest) -> SeedCommitment:
-    """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
+    """Seal a seed for these days, so that an overseer can add a share before anything is drawn."""
     inputs = load_inputs(desk, request.inputs, arms=request.arms)
     with desk.progress("commit", total=_area_count(inputs), unit="areas") as advance:
         inputs_sha256 = _hash_inputs(inputs, fit_distribution(inputs.plan_inputs, advance=advance))
@@ -96,8 +96,8 @@ def plan_patrol(
     plan_texts = plan_files(plan, propensities)
     is_reissue = _record_plan(desk, sealed_seed, plan, plan_texts)
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
-    differences = describe_override_differences(inputs.sources, active_entries(desk))
-    return WrittenPlan(folder, plan, history, plan_texts, inputs, is_reissue, differences)
+    override_differences = describe_override_differences(inputs.sources, active_entries(desk))
+    return WrittenPlan(folder, plan, history, plan_texts, inputs, is_reissue, override_differences)
 
 
 def default_folder(desk: Desk, first_day: date) -> Path:
@@ -113,9 +113,9 @@ def is_first_use() -> bool:
     from becalm.methods.routes.expected_visits import expect_visits
     from becalm.methods.routes.sequential_kernel import draw_routes
 
-    kernels: tuple[Any, ...] = (expect_visits, draw_routes)
+    compiled_kernels: tuple[Any, ...] = (expect_visits, draw_routes)
     # numba says nowhere else whether a kernel is kept.
-    kernel_caches = (kernel._cache._cache_file for kernel in kernels)
+    kernel_caches = (kernel._cache._cache_file for kernel in compiled_kernels)
     return not all(cache._load_index() for cache in kernel_caches)
 
 
@@ -191,8 +191,8 @@ def _record_plan(
     if first_plan and first_plan.plan_sha256 != plan_sha256:
         raise ReplayError(
             f"The sealed seed {history.commitment[:12]} gave another plan on "
-            f"{first_plan.recorded_at:%Y-%m-%d} than it gives now. Either becalm or a program that it stands "
-            "on has changed; nothing was written."
+            f"{first_plan.recorded_at:%Y-%m-%d} than it gives now. Either becalm or a package that it "
+            "depends on has changed; nothing was written."
         )
     for name in SEALED_FILES:
         box.keep(history.commitment, name, str(files[name]))
@@ -219,10 +219,10 @@ def _keep_choices(
     desk: Desk, history: SeedHistory, request: CommitRequest | PlanRequest, inputs: PatrolInputs
 ) -> None:
     """Keep beside the seed what was asked for, and what was chosen with it."""
-    overrides = " ".join((OVERRIDES, *map(str, inputs.overrides)))
-    choices_json = "\n".join((str(inputs.find_seed), overrides, *inputs.earlier_plans)) + "\n"
+    overrides_line = " ".join((OVERRIDES, *map(str, inputs.overrides)))
+    choices_text = "\n".join((str(inputs.find_seed), overrides_line, *inputs.earlier_plans)) + "\n"
     box = seed.sealed_box(desk)
-    box.keep(history.commitment, INPUTS, choices_json)
+    box.keep(history.commitment, INPUTS, choices_text)
     box.keep(history.commitment, REQUEST, json_text(request_values(request)))
 
 
@@ -231,11 +231,13 @@ def _pinned_choices(desk: Desk, history: SeedHistory | None) -> PinnedChoices:
     choices_text = seed.sealed_box(desk).text(history.commitment, INPUTS) if history else None
     if not choices_text:
         return PinnedChoices()
-    find_seed, *lines = choices_text.splitlines()
-    overrides = tuple(
+    find_seed, *choice_lines = choices_text.splitlines()
+    override_entries = tuple(
         int(entry)
-        for plan_line in lines
+        for plan_line in choice_lines
         if plan_line.startswith(OVERRIDES)
         for entry in plan_line.split()[1:]
     )
-    return PinnedChoices(int(find_seed), overrides, tuple(x for x in lines if not x.startswith(OVERRIDES)))
+    return PinnedChoices(
+        int(find_seed), override_entries, tuple(x for x in choice_lines if not x.startswith(OVERRIDES))
+    )

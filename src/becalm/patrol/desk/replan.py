@@ -1,4 +1,4 @@
-"""Drawing the rest of a tour anew, under a number that stands in the ledger, so that none is lost."""
+"""Drawing the rest of a tour again, under a number that stands in the ledger, so that none is lost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from becalm.terms import PlanError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Replan:
-    """A plan of which some tours were drawn anew."""
+    """A plan of which some tours were drawn again."""
 
     folder: Path
     plan: PlanDocument
@@ -38,7 +38,7 @@ class Replan:
 
 
 def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
-    """Draw the rest of these tours anew, under the next number of the sealed seed.
+    """Draw the rest of these tours again, under the next number of the sealed seed.
 
     Raises PlanError where no unit is on tour then, the seed lies open, or a newer plan stands than the one
     named.
@@ -52,8 +52,13 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     _check_newest(index, history)
     states = _unit_states(plan, request, at, free_from)
     sealed_seed = open_sealed(desk, history)
-    note = {"index": index, "at": instant(at), "reason": reason, "states": [_state_object(s) for s in states]}
-    facts: dict[str, Fact] = {
+    replan_note = {
+        "index": index,
+        "at": instant(at),
+        "reason": reason,
+        "states": [_state_object(s) for s in states],
+    }
+    event_facts: dict[str, Fact] = {
         "commitment": history.commitment,
         "replan": index,
         "reason": reason,
@@ -62,19 +67,19 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
         **({"area": request.area} if request.area else {}),
     }
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
-    record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=facts)
-    new_plan = apply_replan(plan, note, sealed_seed.key)
-    files = plan_files(new_plan, redraw_plan(new_plan, sealed_seed.key)[1])
-    _record_replan(desk, sealed_seed, new_plan, files, request)
+    record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=event_facts)
+    new_plan = apply_replan(plan, replan_note, sealed_seed.key)
+    plan_texts = plan_files(new_plan, redraw_plan(new_plan, sealed_seed.key)[1])
+    _record_replan(desk, sealed_seed, new_plan, plan_texts, request)
     folder = path if path.is_dir() else path.parent
-    write_folder(folder, files, kind=PLAN_FOLDER)
+    write_folder(folder, plan_texts, kind=PLAN_FOLDER)
     old, new = set(plan.bursts), set(new_plan.bursts)
     new_bursts = tuple(sorted(new - old, key=lambda burst: (burst.span.start, burst.unit)))
     return Replan(folder, new_plan, index, tuple(s.unit for s in states), len(old - new), new_bursts)
 
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
-    """The plan with the tours that this note names drawn anew: the same note and key give the same plan."""
+    """The plan with the tours that this note names drawn again: the same note and key give the same plan."""
     replan_step = _replan_step(plan, note, key)
     new_routes = replan_core.replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
     route_of_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
@@ -104,12 +109,12 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
         capacity=plan.capacity,
         notes=plan.notes,
     )
-    steps = []
+    replan_steps = []
     for note in plan.commitment["replans"]:
-        steps.append(_replan_step(document, note, key))
+        replan_steps.append(_replan_step(document, note, key))
         document = apply_replan(document, note, key)
     propensities = replan_core.update_propensities(
-        plan.inputs, plan.distribution, key, first_plan.propensities, steps
+        plan.inputs, plan.distribution, key, first_plan.propensities, replan_steps
     )
     return document, propensities
 
@@ -124,12 +129,12 @@ def _unit_states(
     plan: PlanDocument, request: ReplanRequest, at: datetime, free_from: datetime | None
 ) -> tuple[replan_core.UnitState, ...]:
     if bool(request.unit) == bool(request.area):
-        raise UsageError("Name the unit whose tour is drawn anew with `unit`, or a whole area with `area`.")
+        raise UsageError("Name the unit to re-plan with `unit`, or a whole area with `area`.")
     routes_on_tour = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
     if not routes_on_tour:
-        who = request.unit or f"of {request.area}"
+        unit = request.unit or f"of {request.area}"
         raise PlanError(
-            f"No unit {who} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in this plan. "
+            f"No unit {unit} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in this plan. "
             "Name a unit and a time (`at`) within one of its tours."
         )
     states = tuple(replan_core.find_unit_state(plan.inputs, route, at) for route in routes_on_tour)
@@ -158,8 +163,8 @@ def _is_on_tour(plan: PlanDocument, route: UnitRoute, request: ReplanRequest, at
 def _check_newest(index: int, history: SeedHistory) -> None:
     if history.revealed_seq is not None:
         raise PlanError(
-            "The seed of this plan lies open: whoever read it could foretell what a re-plan gives. Make a "
-            "new plan for the days that remain, and say why these days are committed to again."
+            "The seed of this plan is open: anyone who has read it could predict a re-plan. Make a "
+            "new plan for the remaining days, and say why a seed is sealed for them again."
         )
     newest = max((plan.replan for plan in history.plans), default=0)
     if index - 1 != newest:
@@ -180,7 +185,7 @@ def _record_replan(
     commitment = sealed_seed.history.commitment
     for name in ("visits.csv", "plan.json"):
         box.keep(commitment, plan_name(replan_index, name), str(files[name]))
-    facts: dict[str, Fact] = {
+    event_facts: dict[str, Fact] = {
         "plan_sha256": sha256_of_text(files["plan.json"]),
         "visits_sha256": sha256_of_text(files["visits.csv"]),
         "commitment": commitment,
@@ -189,13 +194,13 @@ def _record_replan(
         "reason": _check_reason(request.reason),
     }
     optional_facts = {"unit": request.unit, "area": request.area}
-    facts |= {name: value for name, value in optional_facts.items() if value}
-    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
+    event_facts |= {name: value for name, value in optional_facts.items() if value}
+    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=event_facts)
 
 
 def _check_reason(reason: str) -> str:
     if not reason.strip():
-        raise UsageError("A tour is drawn anew for a reason. Give it with `reason`; it stays in the ledger.")
+        raise UsageError("A re-plan needs a reason. Give it with `reason`; it stays in the ledger.")
     return reason.strip()
 
 

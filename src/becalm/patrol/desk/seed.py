@@ -108,7 +108,7 @@ def seal_seed(
     commitment = seal.compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
     sealed_box(desk).keep_key(commitment, SealedKey(secret.seed, secret.nonce, share))
     reveal_day = period.first_day + timedelta(days=period.days + request.reveal_days)
-    facts: dict[str, Fact] = {
+    event_facts: dict[str, Fact] = {
         "commitment": commitment,
         "inputs_sha256": inputs_sha256,
         "program": PROGRAM,
@@ -123,9 +123,9 @@ def seal_seed(
         "reason": request.again.strip() if earlier_seeds else "",
         "replaces": earlier_seeds[-1].commitment if earlier_seeds else "",
     }
-    facts |= {name: value for name, value in optional_facts.items() if value}
+    event_facts |= {name: value for name, value in optional_facts.items() if value}
     note_configuration(desk)
-    record_event(desk, "patrol_seed_committed", purpose=PURPOSE, facts=facts)
+    record_event(desk, "patrol_seed_committed", purpose=PURPOSE, facts=event_facts)
     return find_seed_history(desk, commitment)
 
 
@@ -159,11 +159,10 @@ def _share_sha256(share: bytes) -> str:
 def _check_share_is_welcome(history: seal.SeedHistory, sealed_key: SealedKey) -> None:
     if sealed_key.share:
         raise PlanError(
-            f"Another overseer's share was mixed into {history.commitment[:12]} before. One share is for "
-            "good."
+            f"Another overseer's share was added to {history.commitment[:12]} before. One share is for good."
         )
     if any(plan.replan == 0 for plan in history.plans):
-        raise PlanError("The plan was drawn already; a share can be mixed in only before that.")
+        raise PlanError("The plan was drawn already; a share can be added only before that.")
 
 
 def _check_new(secret: seal.Secret, histories: Sequence[seal.SeedHistory]) -> None:
@@ -172,15 +171,15 @@ def _check_new(secret: seal.Secret, histories: Sequence[seal.SeedHistory]) -> No
     if first_use is not None:
         raise PlanError(
             f"This seed was used before, for {first_use.first_day} to {first_use.last_day} (entry "
-            f"{first_use.seq}). A seed is used once: have the machine's source of random numbers looked at."
+            f"{first_use.seq}). A seed is used once: have the machine's random number source checked."
         )
 
 
 def _reroll_refusal(period: SeedPeriod, earlier: seal.SeedHistory) -> str:
-    state = "and a plan was drawn from it" if earlier.plans else "and no plan was drawn from it yet"
+    state_text = "and a plan was drawn from it" if earlier.plans else "and no plan was drawn from it yet"
     return (
         f"A seed was sealed for {earlier.first_day} to {earlier.last_day} before (entry {earlier.seq}, "
-        f"{earlier.committed_at:%Y-%m-%d %H:%M} UTC, {earlier.commitment[:12]}), {state}. Another one for "
+        f"{earlier.committed_at:%Y-%m-%d %H:%M} UTC, {earlier.commitment[:12]}), {state_text}. Another for "
         f"{period} is a re-roll. Plan all boroughs of these days together, or each patrol area by itself "
         "(`area`). If a re-roll must be, give the reason with `again`; it will stand in the plan and in "
         "`becalm patrol audit` for all to see."

@@ -61,20 +61,20 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     places, rule = inputs.plan_inputs.places, inputs.book.arms
     measured_dispersion = hotspot_list.hotspots.burst if hotspot_list else None
     dispersion = max(1.0, request.dispersion or measured_dispersion or 1.0)
-    power = trial_core.assess_trial_power(
+    trial_power = trial_core.assess_trial_power(
         places, rule.arms, days=day_count, effect=request.effect, dispersion=dispersion, level=LEVEL
     )
     if trial_folder is None:
-        return Trial(power, None, None, None, inputs.notes)
+        return Trial(trial_power, None, None, None, inputs.notes)
     first_day = request.inputs.first_day
     sealed_arms = _commit_arms(desk, places, rule, first_day, day_count)
     arm_draw = trial_core.draw_arms(
         places, rule, first=first_day, days=day_count, key=sealed_arms.secret.seed
     )
     arms_text = arms_csv(arm_draw)
-    trial_text = trial_json(arm_draw, power, rule, sealed_arms, arms_sha256=sha256_of_text(arms_text))
+    trial_text = trial_json(arm_draw, trial_power, rule, sealed_arms, arms_sha256=sha256_of_text(arms_text))
     entry = _write_trial(desk, trial_folder, {"arms.csv": arms_text, "trial.json": trial_text})
-    return Trial(power, arm_draw, trial_folder, entry.seq, (*arm_draw.notes, *inputs.notes))
+    return Trial(trial_power, arm_draw, trial_folder, entry.seq, (*arm_draw.notes, *inputs.notes))
 
 
 def _commit_arms(
@@ -84,19 +84,19 @@ def _commit_arms(
     secret = Secret(desk.draw_key(), desk.draw_key())
     inputs_sha256 = arms_inputs_sha256(places, rule, first=first_day, days=days)
     commitment = compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
-    facts: dict[str, Fact] = {
+    event_facts: dict[str, Fact] = {
         "commitment": commitment,
         "inputs_sha256": inputs_sha256,
         "first_day": first_day.isoformat(),
     }
-    record_event(desk, "trial_committed", purpose=PURPOSE, facts=facts)
+    record_event(desk, "trial_committed", purpose=PURPOSE, facts=event_facts)
     return SealedArms(secret, inputs_sha256, PROGRAM, commitment)
 
 
 def _write_trial(desk: Desk, folder: Path, files: Mapping[str, str]) -> Entry:
-    checksums = tuple((file_name, sha256_of_text(file_text)) for file_name, file_text in files.items())
-    facts: dict[str, Fact] = {"question": TRIAL_QUESTION, "files": checksums}
-    with recorded_action(desk, "report_published", purpose=PURPOSE, facts=facts) as entry:
+    file_hashes = tuple((file_name, sha256_of_text(file_text)) for file_name, file_text in files.items())
+    event_facts: dict[str, Fact] = {"question": TRIAL_QUESTION, "files": file_hashes}
+    with recorded_action(desk, "report_published", purpose=PURPOSE, facts=event_facts) as entry:
         folder.mkdir(parents=True)
         for file_name, file_text in files.items():
             (folder / file_name).write_text(file_text, "utf-8", newline="")
@@ -118,9 +118,11 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     )
     earlier_overrides = tuple(_read_override(entry) for entry in _active_overrides(desk, arms_sha256))
     override = trial_core.Override(request.hotspot, request.day, request.gave, request.by, request.reason)
-    share = trial_core.check_overrides(trial_core.ArmDraw(arm_days, 0, 0), (*earlier_overrides, override))
+    override_share = trial_core.check_overrides(
+        trial_core.ArmDraw(arm_days, 0, 0), (*earlier_overrides, override)
+    )
     arm = arm_by_day[override.hotspot, override.day]
-    facts: dict[str, Fact] = {
+    event_facts: dict[str, Fact] = {
         "arms_sha256": arms_sha256,
         "hotspot": override.hotspot,
         "day": override.day.isoformat(),
@@ -129,8 +131,8 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
         "by": override.by,
         "reason": override.reason,
     }
-    entry = record_event(desk, "trial_arm_overridden", purpose=PURPOSE, facts=facts)
-    return RecordedOverride(override, arm, entry.seq, len(earlier_overrides) + 1, share)
+    entry = record_event(desk, "trial_arm_overridden", purpose=PURPOSE, facts=event_facts)
+    return RecordedOverride(override, arm, entry.seq, len(earlier_overrides) + 1, override_share)
 
 
 def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
@@ -145,16 +147,16 @@ def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
 
 
 def _read_override(entry: Entry) -> trial_core.Override:
-    facts = {name: str(value) for name, value in entry.event.facts.items()}
-    day = date.fromisoformat(facts["day"])
+    fact_texts = {name: str(value) for name, value in entry.event.facts.items()}
+    day = date.fromisoformat(fact_texts["day"])
     return trial_core.Override(
-        facts["hotspot"], day, cast("Arm", facts["gave"]), facts["by"], facts["reason"]
+        fact_texts["hotspot"], day, cast("Arm", fact_texts["gave"]), fact_texts["by"], fact_texts["reason"]
     )
 
 
 def _check_recorded(desk: Desk, sha256: str, path: Path) -> None:
-    reports = desk.open_ledger().entries(kinds=("report_published",))
-    trial_entries = (entry for entry in reports if entry.event.facts.get("question") == TRIAL_QUESTION)
+    report_entries = desk.open_ledger().entries(kinds=("report_published",))
+    trial_entries = (entry for entry in report_entries if entry.event.facts.get("question") == TRIAL_QUESTION)
     if not any(sha256 in str(entry.event.facts["files"]) for entry in trial_entries):
         raise PlanError(
             f"{path} is not what a draw in this workspace's ledger gave: it was altered, or drawn elsewhere. "

@@ -1,4 +1,4 @@
-"""Questions to a record of visits: what was delivered of a plan, and how well can the next one be foretold?
+"""Questions to a record of visits: what was delivered of a plan, and how predictable is the next one?
 
 Raw traces are read, reduced to visits, and dropped before an answer is given.
 """
@@ -45,7 +45,7 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     Raises InputError with every fault of the plan, the traces, the check-ins and the outlines.
     """
     if not request.traces and not request.check_ins:
-        raise UsageError("Nothing says what was delivered. Give `traces`, `check_ins`, or both.")
+        raise UsageError("Nothing is known about delivery. Give `traces`, `check_ins`, or both.")
     crs = desk.workspace.city.crs
     plan, policy_book, outlines = collect_errors(
         lambda: read_plan(Path(request.plan)),
@@ -83,15 +83,15 @@ def _visits_from_traces(
     """The visits alone leave this function; the positions are forgotten with it."""
     if not request.traces:
         return delivery_core.DeliveredVisits(
-            (), ("No traces were given: check-ins are an officer's word alone.",)
+            (), ("No traces were given: check-ins rest on an officer's word only.",)
         )
     traces = read_traces([Path(file) for file in request.traces], crs=crs)
     return delivery_core.visits_from_traces(traces, plan.inputs.places, book.delivered, outlines=outlines)
 
 
 def _repetition_notes(repeat_count: int) -> tuple[str, ...]:
-    verb_text = "check-in stands" if repeat_count == 1 else "check-ins stand"
-    return (f"{repeat_count:,} {verb_text} in the files again: counted once.",) if repeat_count else ()
+    noun_and_verb = "check-in is" if repeat_count == 1 else "check-ins are"
+    return (f"{repeat_count:,} {noun_and_verb} in the files twice: counted once.",) if repeat_count else ()
 
 
 def _write_visits(path: Path, text: str) -> None:
@@ -109,19 +109,23 @@ def _counted_span(request: DeliveredRequest, plan: PlanDocument) -> Span:
     first_day = request.first_day or inputs.first_day
     end_day = inputs.first_day + timedelta(days=inputs.days)
     day_count = request.days or max((end_day - first_day).days, 1)
-    span = day_span(first_day, day_count, zone=inputs.zone)
+    asked_days_span = day_span(first_day, day_count, zone=inputs.zone)
     if request.days:
-        return span
-    return Span(span.start, max(span.end, *(shift.hours.end for shift in inputs.shifts)))
+        return asked_days_span
+    return Span(
+        asked_days_span.start, max(asked_days_span.end, *(shift.hours.end for shift in inputs.shifts))
+    )
 
 
 def certify_visits(
     request: CertificateRequest, *, time_zone: str, progress: Progress = silent_progress
 ) -> Certificate:
     """How predictable are the visits in a csv, by the clock of this zone where it names none?"""
-    settings = AttackSettings(train_days=request.train_days, test_days=request.test_days, seeds=request.seeds)
+    attack_settings = AttackSettings(
+        train_days=request.train_days, test_days=request.test_days, seeds=request.seeds
+    )
     visit_file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
-    with progress("certificate", total=2 * settings.seeds, unit="attacks") as advance:
-        rngs = [seed_generator(request.seed, seed_index) for seed_index in range(settings.seeds)]
-        certificate = certify(visit_file.log, settings, rngs=rngs, seed=request.seed, advance=advance)
+    with progress("certificate", total=2 * attack_settings.seeds, unit="attacks") as advance:
+        rngs = [seed_generator(request.seed, seed_index) for seed_index in range(attack_settings.seeds)]
+        certificate = certify(visit_file.log, attack_settings, rngs=rngs, seed=request.seed, advance=advance)
     return replace(certificate, notes=(*visit_file.notes, *certificate.notes))

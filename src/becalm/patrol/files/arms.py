@@ -34,11 +34,11 @@ def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
 
 def _faults(row: Mapping[str, str], where: str, arms: Mapping[tuple[str, date], Arm]) -> Iterator[Fault]:
     if row["arm"] not in ARMS:
-        yield Fault(where, f"{row['arm']!r} is no arm", f"write one of {', '.join(ARMS)}")
+        yield Fault(where, f"{row['arm']!r} is not an arm", f"write one of {', '.join(ARMS)}")
     try:
         day = date.fromisoformat(row["day"])
     except (TypeError, ValueError):
-        yield Fault(where, f"{row['day']!r} is no day", "write it as 2026-03-02")
+        yield Fault(where, f"{row['day']!r} is not a date", "write it as 2026-03-02")
         return
     if (row["hotspot"], day) in arms:
         yield Fault(where, f"{row['hotspot']} has an arm on {day} already", "keep one of the two")
@@ -49,8 +49,8 @@ COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 
 def arms_csv(arm_draw: ArmDraw) -> str:
     """One row for each place and day."""
-    days = arm_draw.days
-    arm_rows = ((r.hotspot, str(r.day), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in days)
+    arm_days = arm_draw.days
+    arm_rows = ((r.hotspot, str(r.day), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in arm_days)
     return csv_text(COLUMNS, arm_rows)
 
 
@@ -82,7 +82,7 @@ def trial_json(
     arm_draw: ArmDraw, power: TrialPower, rule: ArmRule, sealed_arms: SealedArms, *, arms_sha256: str
 ) -> str:
     """All that is needed to draw the same arms again, and to hold the trial to what was said before it."""
-    trial_document: dict[str, Any] = {
+    trial_object: dict[str, Any] = {
         "format": "becalm patrol trial 1",
         "rule": {**asdict(rule), "arms": list(rule.arms)},
         "key": sealed_arms.secret.seed.hex(),
@@ -96,7 +96,7 @@ def trial_json(
         "notes": list(arm_draw.notes),
         "arms_sha256": arms_sha256,
     }
-    return json.dumps(trial_document, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(trial_object, ensure_ascii=False, indent=2) + "\n"
 
 
 def power_object(power: TrialPower) -> dict[str, Any]:

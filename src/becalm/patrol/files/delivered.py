@@ -67,25 +67,31 @@ def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozense
 
 
 def _read_fixes(path: Path) -> pa.Table:
-    types = dict.fromkeys(NUMBER_COLUMNS, pa.float64()) | dict.fromkeys(("officer", "unit"), pa.string())
-    types["at"] = pa.timestamp("ms", tz="UTC")
+    column_types = dict.fromkeys(NUMBER_COLUMNS, pa.float64()) | dict.fromkeys(
+        ("officer", "unit"), pa.string()
+    )
+    column_types["at"] = pa.timestamp("ms", tz="UTC")
     try:
-        fixes = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=types))
+        fixes = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=column_types))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
         problem = f"cannot be read as fixes: {str(error).splitlines()[0]}"
         remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
         raise InputError(problem, (Fault(path.name, problem, remedy),)) from error
-    names = fixes.column_names
-    position_columns = ("easting_m", "northing_m") if "easting_m" in names else ("longitude", "latitude")
-    check_faultless(path.name, [*find_missing_columns(path, names, ("officer", "at", *position_columns))])
+    column_names = fixes.column_names
+    position_columns = (
+        ("easting_m", "northing_m") if "easting_m" in column_names else ("longitude", "latitude")
+    )
+    check_faultless(
+        path.name, [*find_missing_columns(path, column_names, ("officer", "at", *position_columns))]
+    )
     return fixes.select([name for name in TRACE_COLUMNS if name in fixes.column_names])
 
 
 def _build_traces(table: pa.Table, crs: str) -> Traces:
-    names = set(table.column_names)
-    if "easting_m" in names:
+    column_names = set(table.column_names)
+    if "easting_m" in column_names:
         x, y = _float_column(table, "easting_m"), _float_column(table, "northing_m")
     else:
         to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
@@ -93,9 +99,11 @@ def _build_traces(table: pa.Table, crs: str) -> Traces:
     at_s = pc.cast(table["at"], pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1000.0
     officer, _ = _number_names(table, "officer")
     unit_index, unit_names = (
-        _number_names(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
+        _number_names(table, "unit") if "unit" in column_names else (np.full(len(officer), -1), ())
     )
-    accuracy = _float_column(table, "accuracy_m") if "accuracy_m" in names else np.full(len(officer), np.nan)
+    accuracy_m = (
+        _float_column(table, "accuracy_m") if "accuracy_m" in column_names else np.full(len(officer), np.nan)
+    )
     is_placed = np.isfinite(x) & np.isfinite(y) & np.isfinite(at_s)
     return Traces(
         officer=officer[is_placed],
@@ -104,8 +112,8 @@ def _build_traces(table: pa.Table, crs: str) -> Traces:
         at_s=at_s[is_placed],
         easting_m=np.asarray(x)[is_placed],
         northing_m=np.asarray(y)[is_placed],
-        accuracy_m=accuracy[is_placed],
-        left_out=(("they tell no place or no time", int((~is_placed).sum())),),
+        accuracy_m=accuracy_m[is_placed],
+        left_out=(("without a position or a time", int((~is_placed).sum())),),
     )
 
 
@@ -117,19 +125,19 @@ def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Names as numbers in their order; an empty name is -1."""
     name_codes = pc.dictionary_encode(table[name].combine_chunks())
     names = [str(word or "") for word in name_codes.dictionary.to_pylist()]
-    name_order = sorted(range(len(names)), key=names.__getitem__)
-    rank_of_code = {old: new for new, old in enumerate(i for i in name_order if names[i])}
+    codes_by_name = sorted(range(len(names)), key=names.__getitem__)
+    rank_of_code = {old: new for new, old in enumerate(i for i in codes_by_name if names[i])}
     rank_by_code = np.array([rank_of_code.get(i, -1) for i in range(len(names))] or [-1], dtype=np.int64)
     code_of_row = pc.fill_null(name_codes.indices, -1).to_numpy(zero_copy_only=False)
     return np.where(code_of_row >= 0, rank_by_code[code_of_row], -1), tuple(
-        names[i] for i in name_order if names[i]
+        names[i] for i in codes_by_name if names[i]
     )
 
 
 def _check_in(row: Mapping[str, Any], hotspots: frozenset[str]) -> CheckIn:
     hotspot = row["hotspot"] or ""
     if not hotspot or (hotspots and hotspot not in hotspots):
-        raise ValueError(f"{hotspot!r} is no hotspot of the plan")
+        raise ValueError(f"{hotspot!r} is not a hotspot of the plan")
     start, end = _instant(row["start"]), _instant(row["end"])
     if end <= start:
         raise ValueError(f"ends at {row['end']}, not after its start {row['start']}")
@@ -141,12 +149,12 @@ def _check_in(row: Mapping[str, Any], hotspots: frozenset[str]) -> CheckIn:
 
 def _instant(text: str | None) -> datetime:
     try:
-        moment = datetime.fromisoformat(text or "")
+        at = datetime.fromisoformat(text or "")
     except ValueError:
-        raise ValueError(f"{text!r} is no time; write 2026-11-22T18:05:00Z") from None
-    if moment.utcoffset() is None:
+        raise ValueError(f"{text!r} is not a time; write 2026-11-22T18:05:00Z") from None
+    if at.utcoffset() is None:
         raise ValueError(f"{text!r} has no offset from UTC; write 2026-11-22T18:05:00Z")
-    return moment.astimezone(UTC)
+    return at.astimezone(UTC)
 
 
 VISIT_COLUMNS = (
@@ -159,8 +167,8 @@ def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
     """One row a visit, by start; `becalm patrol certificate` reads it as any visit log."""
     visit_rows = []
     for visit in visits:
-        time_texts = (instant(visit.span.start), instant(visit.span.end), f"{visit.span.minutes:.1f}")
-        accuracy_text = "" if visit.accuracy_m is None else f"{visit.accuracy_m:.1f}"
-        crew = (visit.officers, f"{visit.officer_minutes:.1f}")
-        visit_rows.append((visit.unit, visit.hotspot, *time_texts, *crew, visit.source, accuracy_text))
+        time_cells = (instant(visit.span.start), instant(visit.span.end), f"{visit.span.minutes:.1f}")
+        accuracy_cell = "" if visit.accuracy_m is None else f"{visit.accuracy_m:.1f}"
+        crew_cells = (visit.officers, f"{visit.officer_minutes:.1f}")
+        visit_rows.append((visit.unit, visit.hotspot, *time_cells, *crew_cells, visit.source, accuracy_cell))
     return csv_text(VISIT_COLUMNS, visit_rows)

@@ -72,7 +72,7 @@ FACTORS = ("low_factor", "high_factor")  # named where they are not the usual on
 
 def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: str) -> dict[str, Any]:
     """The inputs as plan.json holds them; their hash is `sha256_of_inputs`."""
-    arms = sorted(inputs.arms.items(), key=lambda item: (item[0][1], item[0][0]))
+    arm_items = sorted(inputs.arms.items(), key=lambda item: (item[0][1], item[0][0]))
     return {
         "from": inputs.first_day.isoformat(),
         "days": inputs.days,
@@ -80,7 +80,7 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
         "crs": crs,
         "policy": _policy(inputs.policy),
         "places": [_json_object(place, dosage=_json_object(place.dosage)) for place in inputs.places],
-        "arms": [[hotspot, day.isoformat(), arm] for (hotspot, day), arm in arms],
+        "arms": [[hotspot, day.isoformat(), arm] for (hotspot, day), arm in arm_items],
         "bases": [_json_object(base) for base in inputs.bases],
         "shifts": [
             _json_object(s, hours=dict(zip(("start", "end"), span_pair(s.hours), strict=True)))
@@ -110,22 +110,24 @@ def instant(moment: datetime) -> str:
 
 
 def _policy(policy: PatrolPolicy) -> dict[str, Any]:
-    numbers = {name: float(getattr(policy, name)) for name in ("travel_weight", "feedback", "area_share_cap")}
+    fractions = {
+        name: float(getattr(policy, name)) for name in ("travel_weight", "feedback", "area_share_cap")
+    }
     default_policy = PatrolPolicy()
     default_factors = {n for n in FACTORS if getattr(policy, n) == getattr(default_policy, n)}
-    values = {name: value for name, value in asdict(policy).items() if name not in default_factors}
-    factors = {name: float(values[name]) for name in FACTORS if name in values}
-    return {**values, **numbers, **factors, "burst_minutes": list(policy.burst_minutes)}
+    policy_values = {name: value for name, value in asdict(policy).items() if name not in default_factors}
+    arm_factors = {name: float(policy_values[name]) for name in FACTORS if name in policy_values}
+    return {**policy_values, **fractions, **arm_factors, "burst_minutes": list(policy.burst_minutes)}
 
 
 def _json_object(part: Any, **expansions: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a part in their order, as plain JSON; some fields expanded into several, or into none."""
-    values: dict[str, Any] = {}
+    json_fields: dict[str, Any] = {}
     for field in fields(part):
         is_fraction = "float" in str(field.type)  # 75 and 75.0 are one radius: written, and hashed, alike
         value = _json_value(getattr(part, field.name), is_fraction=is_fraction)
-        values |= expansions.get(field.name, {field.name: value})
-    return values
+        json_fields |= expansions.get(field.name, {field.name: value})
+    return json_fields
 
 
 def _json_value(value: Any, *, is_fraction: bool) -> Any:
@@ -223,8 +225,8 @@ class PlanDocument:
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
     inputs_part = inputs_object(plan.inputs, plan.distribution, crs=plan.crs)
-    bits = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
-    document = {
+    entropy_bits = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
+    json_fields = {
         "format": FORMAT,
         "version": plan.version,
         **inputs_part,
@@ -233,14 +235,14 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
         "commitment": dict(plan.commitment),
         "capacity": [_round_values(row) for row in plan.capacity],
         "notes": list(plan.notes),
-        "entropy": _round_values({**bits, "travel_share": plan.travel_share}),
+        "entropy": _round_values({**entropy_bits, "travel_share": plan.travel_share}),
         "routes": [_route(route) for route in plan.routes],
         "meals": [[route.unit, *span_pair(route.meal)] for route in plan.routes if route.meal],
         "dosage": [_round_values(asdict(dosage)) for dosage in plan.dosage],
         "shortfalls": [_round_values(asdict(shortfall)) for shortfall in plan.shortfalls],
         "visits_sha256": hashlib.sha256(visits.encode()).hexdigest(),
     }
-    entry_lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in document.items()]
+    entry_lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in json_fields.items()]
     return "{\n" + ",\n".join(entry_lines) + "\n}\n"
 
 
@@ -253,8 +255,8 @@ def visits_csv(inputs: PlanInputs, bursts: Iterable[Burst]) -> str:
     for burst, shift in with_shifts(bursts, inputs.shifts):
         place = place_of_hotspot[burst.hotspot]
         arm = inputs.arms.get((burst.hotspot, shift.day), place.arm)
-        time_texts = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
-        csv_writer.writerow([burst.unit, burst.hotspot, *time_texts, place.area, shift.day.isoformat(), arm])
+        time_cells = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
+        csv_writer.writerow([burst.unit, burst.hotspot, *time_cells, place.area, shift.day.isoformat(), arm])
     return csv_stream.getvalue()
 
 
@@ -298,8 +300,8 @@ def _shift_of(burst: Burst, shifts: list[UnitShift]) -> UnitShift:
 
 
 def _route(route: UnitRoute) -> dict[str, Any]:
-    travel_minutes = {"travel_minutes": round(float(route.travel_minutes), 2)}
-    return _round_values(_json_object(route, bursts={}, travel_minutes=travel_minutes))
+    rounded_travel = {"travel_minutes": round(float(route.travel_minutes), 2)}
+    return _round_values(_json_object(route, bursts={}, travel_minutes=rounded_travel))
 
 
 def _round_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,14 +29,16 @@ def propensities_csv(propensities: Propensities) -> bytes:
     The same bytes for the same propensities where the same zlib compresses them.
     """
     place_count, cell_count = len(propensities.hotspots), propensities.start_chances.shape[1]
-    cell = timedelta(minutes=propensities.cell_minutes)
-    cell_starts = tuple(f"{propensities.first_cell + c * cell:%Y-%m-%dT%H:%M:%SZ}" for c in range(cell_count))
-    chances = np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
+    cell_duration = timedelta(minutes=propensities.cell_minutes)
+    cell_start_texts = tuple(
+        f"{propensities.first_cell + c * cell_duration:%Y-%m-%dT%H:%M:%SZ}" for c in range(cell_count)
+    )
+    rounded_chances = np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
     cell_table = pa.table(
         {
             "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(place_count), cell_count)),
-            "cell_start": _repeat_names(cell_starts, np.tile(np.arange(cell_count), place_count)),
-            "propensity": chances + 0.0,  # never -0
+            "cell_start": _repeat_names(cell_start_texts, np.tile(np.arange(cell_count), place_count)),
+            "propensity": rounded_chances + 0.0,  # never -0
         }
     )
     csv_stream = io.BytesIO()
@@ -63,8 +65,8 @@ PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json", mode=0o70
 SHEETS_FOLDER: Final = FolderKind("an earlier folder of sheets", record="sheets.html", mode=0o700)
 PROPENSITIES_NAME: Final = "auditor/propensities.csv.gz"
 PUBLISHING_WARNING: Final = (
-    "Dosage of whole periods, without times. Do not publish it before the period is over, nor anything "
-    "finer: where and when patrols stand is what somebody who means harm would learn from."
+    "Dosage of whole periods, without times. Do not publish it before the period is over, and never publish "
+    "anything finer: it would show where and when patrols are."
 )
 PLAN_NAMES: Final = (
     *("plan.json", "visits.csv", "index.html", "forecast.csv", "hotspots.geojson", "units", "auditor"),
@@ -79,7 +81,7 @@ def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[s
     """
     propensities_file = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
     visits_text = visits_csv(plan.inputs, plan.bursts)
-    file_texts: dict[str, str | bytes] = {
+    content_of_file: dict[str, str | bytes] = {
         "plan.json": plan_json(plan, visits=visits_text),
         "visits.csv": visits_text,
         "index.html": plan_page(plan),
@@ -88,7 +90,7 @@ def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[s
         **{f"units/{name}": text for name, text in unit_files(plan, plan.inputs.first_day).items()},
         PROPENSITIES_NAME: propensities_file,
     }
-    return {**file_texts, CHECKSUMS: checksum_lines(file_texts)}
+    return {**content_of_file, CHECKSUMS: checksum_lines(content_of_file)}
 
 
 def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: str = "") -> dict[str, str]:
@@ -97,8 +99,8 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
     """
     tours = {name: unit_tours for name, unit_tours in sheets.tours_of(plan).items() if unit in ("", name)}
-    file_names = sheets.sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
-    file_texts: dict[str, str] = {}
+    file_stem_of_unit = sheets.sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
+    content_of_file: dict[str, str] = {}
     tours_of_day = []
     for name, unit_tours in tours.items():
         later_tours = sheets.tours_from(unit_tours, day)
@@ -106,14 +108,14 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
         if todays_tours:
             tours_of_day += todays_tours
             burst_limit = None if is_sealed else sheets.NEXT
-            file_texts[f"{file_names[name]}.html"] = sheets.unit_sheets(
+            content_of_file[f"{file_stem_of_unit[name]}.html"] = sheets.unit_sheets(
                 plan, todays_tours, is_sealed=is_sealed
             )
-            file_texts[f"{file_names[name]}.ics"] = sheets.unit_calendar(
+            content_of_file[f"{file_stem_of_unit[name]}.ics"] = sheets.unit_calendar(
                 plan, later_tours, burst_limit=burst_limit
             )
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {"sheets.html": sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **file_texts}
+    return {"sheets.html": sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **content_of_file}
 
 
 def dosage_geojson(plan: PlanDocument) -> str:
@@ -121,10 +123,10 @@ def dosage_geojson(plan: PlanDocument) -> str:
     to_wgs84 = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
     position_m = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places}
     features = []
-    forecast = forecast_dosage(plan.inputs.places, plan.dosage)
-    for place in sorted(forecast.places, key=lambda place: place.hotspot):
+    dosage_forecast = forecast_dosage(plan.inputs.places, plan.dosage)
+    for place in sorted(dosage_forecast.places, key=lambda place: place.hotspot):
         longitude, latitude = to_wgs84.transform(*position_m[place.hotspot])
-        properties: dict[str, Any] = {
+        dosage_properties: dict[str, Any] = {
             "hotspot": place.hotspot,
             "name": place.name,
             "area": place.area,
@@ -135,12 +137,12 @@ def dosage_geojson(plan: PlanDocument) -> str:
             "expected_minutes": round(place.expected_minutes, 1),
         }
         lon_lat = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
-        features.append({"type": "Feature", "properties": properties, "geometry": lon_lat})
-    collection = {
+        features.append({"type": "Feature", "properties": dosage_properties, "geometry": lon_lat})
+    feature_collection = {
         "type": "FeatureCollection",
         "warning": PUBLISHING_WARNING,
         "from": plan.inputs.first_day.isoformat(),
         "days": plan.inputs.days,
         "features": features,
     }
-    return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return json.dumps(feature_collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

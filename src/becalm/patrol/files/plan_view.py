@@ -42,19 +42,15 @@ class PlanPage:
     def headline(self) -> str:
         """The plan in one sentence."""
         plan = self.plan
-        return (
-            f"{words.whole(len(plan.bursts))} bursts at {len(plan.inputs.places)} places, "
-            "at times drawn by chance"
-        )
+        return f"{words.whole(len(plan.bursts))} bursts at {len(plan.inputs.places)} places, at random times"
 
     @property
     def how_near(self) -> str:
         """How near the plan comes to what the policy asks for."""
         forecast = self.forecast
         return (
-            f"On average the plan is {words.share(forecast.expected_error)} off what each place is owed; "
-            f"as it was drawn, {words.share(forecast.drawn_error)} off, for chance is what makes it hard to "
-            "foretell."
+            f"Expected visits differ from target by {words.share(forecast.expected_error)}, and the visits "
+            f"that were drawn by {words.share(forecast.drawn_error)}: they are random, so hard to predict."
         )
 
     @property
@@ -80,15 +76,15 @@ class PlanPage:
             sum(float(row[name]) for row in area_rows) for name in ("possible", "wanted")
         )
         short_areas = [str(row["area"]) for row in area_rows if row["possible"] < row["wanted"]]
-        verdict = (
-            f"{words.join_words(short_areas)} cannot give all that is wanted, and every target there was "
-            "lowered alike: what is owed there is what is left of it."
+        verdict_text = (
+            f"{words.join_words(short_areas)} cannot provide all that is wanted, so every target there was "
+            "lowered by the same share."
             if short_areas
-            else "Every area can give what it owes."
+            else "Every area has enough units for what is wanted."
         )
         return (
             f"About {words.decimal(possible, 0)} bursts a day are possible, and the policy wants "
-            f"{words.decimal(wanted_per_day, 0)}. {verdict}"
+            f"{words.decimal(wanted_per_day, 0)}. {verdict_text}"
         )
 
     @property
@@ -96,13 +92,13 @@ class PlanPage:
         """What must be known before the plan is used."""
         reroll_reason = str(self.plan.commitment.get("again") or "")
         reroll_warning = (
-            f"This is a re-roll: these days had been committed to before. Reason: {reroll_reason}",
+            f"This is a re-roll: a seed had been sealed for these days before. Reason: {reroll_reason}",
         )
         return (*(reroll_warning if reroll_reason else ()), *self.plan.notes)
 
     @property
     def worst(self) -> tuple[PlaceForecast, ...]:
-        """The places that get least of what they are owed."""
+        """The places furthest below their target."""
         return self.forecast.places[:MOST_WORST]
 
     @property
@@ -110,8 +106,8 @@ class PlanPage:
         """How many places lie outside the policy's band."""
         outside_count, place_count = len(self.forecast.outside), len(self.forecast.places)
         return (
-            f"{outside_count} of {place_count} places were drawn outside the policy’s band; what they are "
-            "owed is carried over to the next plan."
+            f"{outside_count} of {place_count} places were drawn outside the policy’s band; the "
+            "difference is carried over to the next plan."
             if outside_count
             else f"All {place_count} places were drawn within the policy’s band."
         )
@@ -146,11 +142,12 @@ def forecast_rows(plan: PlanDocument) -> Iterator[dict[str, object]]:
     for place in forecast_dosage(plan.inputs.places, plan.dosage).places:
         expected_visits = place.expected_visits
         visits = (place.target_visits, expected_visits.value, expected_visits.low, expected_visits.high)
-        minutes = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
-        names = (place.hotspot, place.name, place.area)
+        minute_cells = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
+        name_cells = (place.hotspot, place.name, place.area)
         in_band = str(place.within_band).lower()
-        cells = (*names, *(f"{value:.2f}" for value in visits), place.visits, *minutes, in_band)
-        yield dict(zip(FORECAST_COLUMNS, cells, strict=True))
+        visit_cells = (*(f"{number:.2f}" for number in visits), place.visits)
+        row_cells = (*name_cells, *visit_cells, *minute_cells, in_band)
+        yield dict(zip(FORECAST_COLUMNS, row_cells, strict=True))
 
 
 MOST_FIRST_BURSTS = 12  # units whose first burst the briefing names

@@ -42,9 +42,9 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     check_faultless(path.name, faults, most=None)
     harm_of_feature = [_harm_of(feature) for feature in features]
     harm_order = sorted(range(len(features)), key=lambda i: (-harm_of_feature[i], feature_names[i]))
-    harm_rank = {i: n + 1 for n, i in enumerate(harm_order)}
+    rank_of_feature = {i: n + 1 for n, i in enumerate(harm_order)}
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    return tuple(_build_place(feature, harm_rank[i], to_metres) for i, feature in enumerate(features))
+    return tuple(_build_place(feature, rank_of_feature[i], to_metres) for i, feature in enumerate(features))
 
 
 def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:
@@ -74,16 +74,16 @@ def _features(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _find_faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
-    facts = _facts(feature)
+    properties = _facts(feature)
     if not _name(feature):
         yield Fault(where, "has no name", "give it a place_id")
     if _shape(feature) is None:
         yield Fault(where, "has no usable geometry", "give a Point or an outline in WGS84")
-    profile = facts.get("profile")
+    profile = properties.get("profile")
     if profile is not None and not _is_week(profile):
-        yield Fault(where, "has a profile that is no week", f"give {HOURS_OF_WEEK} shares that sum to 1")
+        yield Fault(where, "has a profile that is not a week", f"give {HOURS_OF_WEEK} shares that sum to 1")
     for fact_name in ("rank", "expected", "harm", "p_top", "radius_m"):
-        fact_value = facts.get(fact_name)
+        fact_value = properties.get(fact_name)
         if fact_value is not None and not _is_amount(fact_value):
             yield Fault(where, f"{fact_name} is {fact_value!r:.40}", "give a number of 0 or more")
 
@@ -98,18 +98,18 @@ def _is_amount(value: Any) -> bool:
 
 
 def _facts(feature: Mapping[str, Any]) -> Mapping[str, Any]:
-    facts = feature.get("properties")
-    return facts if isinstance(facts, dict) else {}
+    properties = feature.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def _name(feature: Mapping[str, Any]) -> str:
-    facts = _facts(feature)
-    return str(facts.get("place_id") or facts.get("hotspot") or "")
+    properties = _facts(feature)
+    return str(properties.get("place_id") or properties.get("hotspot") or "")
 
 
 def _harm_of(feature: Mapping[str, Any]) -> float:
-    facts = _facts(feature)
-    return float(facts.get("harm") or facts.get("expected") or 0.0)
+    properties = _facts(feature)
+    return float(properties.get("harm") or properties.get("expected") or 0.0)
 
 
 def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
@@ -124,11 +124,11 @@ def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
 
 def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transformer) -> ListedPlace:
     facts, shape = _facts(feature), _shape(feature) or shapely.Point()
-    outline = _project(shape, to_metres)
-    centroid = outline.centroid
-    area_m2 = float(facts.get("area_m2") or outline.area)
+    outline_in_metres = _project(shape, to_metres)
+    centroid = outline_in_metres.centroid
+    area_m2 = float(facts.get("area_m2") or outline_in_metres.area)
     radius_m = float(facts.get("radius_m") or cell_radius_m(math.sqrt(area_m2)) or 75.0)
-    profile = facts.get("profile")
+    week_profile = facts.get("profile")
     return ListedPlace(
         hotspot=_name(feature),
         rank=int(facts.get("rank") or harm_rank),
@@ -138,6 +138,6 @@ def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transfor
         harm=_harm_of(feature),
         p_top=float(facts.get("p_top", 1.0)),
         borough=str(facts.get("borough") or ""),
-        profile=tuple(p / sum(profile) for p in profile) if profile else None,
+        profile=tuple(p / sum(week_profile) for p in week_profile) if week_profile else None,
         name=str(facts.get("name") or ""),
     )

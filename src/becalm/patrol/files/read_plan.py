@@ -29,18 +29,18 @@ def _optional_span(pair: Sequence[str] | None) -> Span | None:
 
 
 def _place_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    dosage = {field.name: entry.pop(field.name) for field in fields(plan_inputs.Dosage)}
-    return {**entry, "dosage": dosage, "blackouts": [_span(pair) for pair in entry["blackouts"]]}
+    dosage_fields = {field.name: entry.pop(field.name) for field in fields(plan_inputs.Dosage)}
+    return {**entry, "dosage": dosage_fields, "blackouts": [_span(pair) for pair in entry["blackouts"]]}
 
 
 def _shift_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    hours = _span((entry.pop("start"), entry.pop("end")))
-    return {**entry, "hours": hours, "meal_window": _optional_span(entry["meal_window"])}
+    shift_hours = _span((entry.pop("start"), entry.pop("end")))
+    return {**entry, "hours": shift_hours, "meal_window": _optional_span(entry["meal_window"])}
 
 
 def _travel_table(entry: dict[str, Any]) -> plan_inputs.TravelTable:
-    rows = [[math.inf if minutes is None else minutes for minutes in row] for row in entry["minutes"]]
-    minutes_table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+    minute_rows = [[math.inf if minutes is None else minutes for minutes in row] for row in entry["minutes"]]
+    minutes_table = np.array(minute_rows, dtype=np.float64).reshape(len(minute_rows), -1)
     return plan_inputs.TravelTable(**{**entry, "stops": tuple(entry["stops"]), "minutes": minutes_table})
 
 
@@ -150,10 +150,10 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
                 f"visits.csv is not the one that {where} names by its SHA-256 {model.visits_sha256[:12]}…. "
                 "It was altered, or belongs to another plan."
             )
-        document = model.document(_read_bursts(visits))
+        plan_document = model.document(_read_bursts(visits))
     except ValidationError as error:
         raise InputError(
-            f"{where} is no patrol plan: {error.error_count()} faults",
+            f"{where} is not a patrol plan: {error.error_count()} faults",
             (
                 tuple(
                     Fault(
@@ -166,24 +166,26 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
             ),
         ) from error
     except (PlanError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
-    inputs = inputs_object(document.inputs, document.distribution, crs=document.crs)
-    if sha256_of_inputs(inputs) != model.inputs_sha256:
+        raise InputError(
+            f"{where} is not a patrol plan: {error}. Use the file as becalm wrote it."
+        ) from error
+    inputs_json = inputs_object(plan_document.inputs, plan_document.distribution, crs=plan_document.crs)
+    if sha256_of_inputs(inputs_json) != model.inputs_sha256:
         raise InputError(
             f"The inputs in {where} are not those that its inputs_sha256 {model.inputs_sha256[:12]}… names. "
             "They were altered after the plan was made."
         )
-    return document
+    return plan_document
 
 
 def _read_bursts(visits: str) -> tuple[Burst, ...]:
-    csv_rows = csv.DictReader(io.StringIO(visits))
-    if tuple(csv_rows.fieldnames or ()) != VISIT_COLUMNS:
+    visit_rows = csv.DictReader(io.StringIO(visits))
+    if tuple(visit_rows.fieldnames or ()) != VISIT_COLUMNS:
         raise InputError(
-            f"visits.csv has the columns {', '.join(csv_rows.fieldnames or ('none',))}, "
+            f"visits.csv has the columns {', '.join(visit_rows.fieldnames or ('none',))}, "
             f"not {', '.join(VISIT_COLUMNS)}. Use it as becalm wrote it."
         )
-    return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in csv_rows)
+    return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in visit_rows)
 
 
 def _read_text(path: Path) -> str:

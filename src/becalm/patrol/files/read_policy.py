@@ -17,10 +17,12 @@ FACTORS = {"low_factor", "high_factor"}  # of the trial's arms: the planner need
 
 
 def _check_dose(rule: DoseRule) -> DoseRule:
-    ends = [band.upto for band in rule.bands]
-    if rule.by == "rank" and (ends != sorted(set(ends)) or ends[-1:] != [1.0]):
+    band_ends = [band.upto for band in rule.bands]
+    if rule.by == "rank" and (band_ends != sorted(set(band_ends)) or band_ends[-1:] != [1.0]):
         raise ValueError("the bands by rank must rise, and the last one must end at 1.0")
-    if rule.by == "certainty" and (ends != sorted(set(ends), reverse=True) or ends[-1:] != [0.0]):
+    if rule.by == "certainty" and (
+        band_ends != sorted(set(band_ends), reverse=True) or band_ends[-1:] != [0.0]
+    ):
         raise ValueError("the bands by certainty must fall, and the last one must begin at 0.0")
     if rule.least_visits_per_day > rule.most_visits_per_day:
         raise ValueError("least_visits_per_day is above most_visits_per_day")
@@ -129,8 +131,8 @@ def load_policy(path: Path | None = None) -> PolicyBook:
 
     Raises InputError with everything that is wrong with the file.
     """
-    source: Source = path if path is not None else files("becalm.patrol.files") / "policies" / SHIPPED
-    entry, faults = check_recipe(source, PolicyFile)
-    check_faultless(f"The patrol policy {source.name}", faults, most=None)
+    policy_source: Source = path if path is not None else files("becalm.patrol.files") / "policies" / SHIPPED
+    entry, faults = check_recipe(policy_source, PolicyFile)
+    check_faultless(f"The patrol policy {policy_source.name}", faults, most=None)
     assert entry is not None  # a file without faults has an entry
     return entry.book()

@@ -27,22 +27,24 @@ def read_travel(
     no number of 0 or more, a pair that is given twice with different minutes.
     """
     faults: list[Fault] = []
-    ways = [_read_way(where, row, faults) for where, row in read_csv_rows(path, NEEDED_COLUMNS, faults)]
+    checked_ways = [
+        _read_way(where, row, faults) for where, row in read_csv_rows(path, NEEDED_COLUMNS, faults)
+    ]
     table_of_mode = {mode: np.full((len(stops), len(stops)), np.inf) for mode in modes}
-    stop_index = {stop: i for i, stop in enumerate(stops)}
-    for where, from_stop, to_stop, minutes, mode in ways:
-        if from_stop not in stop_index or to_stop not in stop_index:
+    index_of_stop = {stop: i for i, stop in enumerate(stops)}
+    for where, from_stop, to_stop, minutes, mode in checked_ways:
+        if from_stop not in index_of_stop or to_stop not in index_of_stop:
             continue
         for table in (table_of_mode[m] for m in modes if mode in ("", m)):
-            earlier = table[stop_index[from_stop], stop_index[to_stop]]
+            earlier = table[index_of_stop[from_stop], index_of_stop[to_stop]]
             if math.isfinite(earlier) and earlier != minutes:
                 problem = (
                     f"{from_stop} to {to_stop} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
                 )
                 faults.append(Fault(where, problem, "keep one of the two"))
-            table[stop_index[from_stop], stop_index[to_stop]] = minutes
+            table[index_of_stop[from_stop], index_of_stop[to_stop]] = minutes
     if not faults:
-        named_stops = {stop for _, from_stop, to_stop, _, _ in ways for stop in (from_stop, to_stop)}
+        named_stops = {stop for _, from_stop, to_stop, _, _ in checked_ways for stop in (from_stop, to_stop)}
         faults += [
             Fault(path.name, f"has no row for the stop {s!r}", "add it")
             for s in stops
@@ -61,9 +63,9 @@ def _read_way(where: str, row: dict[str, str], faults: list[Fault]) -> tuple[str
     except ValueError:
         minutes = math.nan
     if not minutes >= 0:
-        faults.append(Fault(where, f"{row['minutes']!r} is no number of minutes", "give 0 or more"))
+        faults.append(Fault(where, f"{row['minutes']!r} is not a number of minutes", "give 0 or more"))
     mode = row.get("mode") or ""
     if mode and mode not in MODES:
         remedy = f"write one of {', '.join(MODES)}, or leave it empty"
-        faults.append(Fault(where, f"{mode!r} is no mode", remedy))
+        faults.append(Fault(where, f"{mode!r} is not a mode of travel", remedy))
     return where, row["from"], row["to"], minutes, mode

@@ -94,7 +94,7 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
             Fault(b.base, f"its place cannot be given in {crs}", "correct its place") for b in unplaced_bases
         )
         raise InputError(
-            f"The units file {source_file.name} has {len(unplaced_faults)} bases that lie nowhere",
+            f"The units file {source_file.name} has {len(unplaced_faults)} bases without a usable position",
             unplaced_faults,
         )
     return roster
@@ -102,8 +102,10 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
 
 def shipped_rosters() -> tuple[str, ...]:
     """The names of the example rosters that come with becalm."""
-    folder = files("becalm.patrol.files") / "policies"
-    return tuple(sorted(file.name[6:-5] for file in folder.iterdir() if file.name.startswith("units_")))
+    policies_folder = files("becalm.patrol.files") / "policies"
+    return tuple(
+        sorted(file.name[6:-5] for file in policies_folder.iterdir() if file.name.startswith("units_"))
+    )
 
 
 def shipped_units(name: str) -> Source:
@@ -126,12 +128,12 @@ def _find_faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
     yield from _find_repeated("area", area_names, file)
     yield from _find_repeated("base", base_names, file)
     yield from _find_repeated("borough", [b for a in entry.areas for b in a.boroughs], file)
-    teams = [t.terms() for t in entry.teams]
-    unit_names = [t.unit(i) for t in teams for i in range(len(t.starts))]
+    checked_teams = [t.terms() for t in entry.teams]
+    unit_names = [t.unit(i) for t in checked_teams for i in range(len(t.starts))]
     yield from _find_repeated("unit", unit_names, file)
     if not unit_names:
         yield Fault(f"{file}: teams", "there are no units", "add [[teams]] with area, base, starts and hours")
-    for team in teams:
+    for team in checked_teams:
         yield from _find_unknown(team.area, area_names, f"{file}: {team.team}.area", "areas")
         yield from _find_unknown(team.base, base_names, f"{file}: {team.team}.base", "bases")
     for absence in entry.absences:

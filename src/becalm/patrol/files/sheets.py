@@ -52,13 +52,15 @@ def sheet_file_names(units: tuple[str, ...]) -> dict[str, str]:
     >>> sheet_file_names(("West End 1", "West-End 1", "Löwe"))
     {'West End 1': 'west-end-1', 'West-End 1': 'west-end-1-2', 'Löwe': 'l-we'}
     """
-    name_counts: dict[str, int] = {}
-    names = {}
+    count_of_stem: dict[str, int] = {}
+    name_of_unit = {}
     for unit in units:
         file_name = re.sub(r"[^a-z0-9]+", "-", unit.lower()).strip("-") or "unit"
-        name_counts[file_name] = name_counts.get(file_name, 0) + 1
-        names[unit] = file_name if name_counts[file_name] == 1 else f"{file_name}-{name_counts[file_name]}"
-    return names
+        count_of_stem[file_name] = count_of_stem.get(file_name, 0) + 1
+        name_of_unit[unit] = (
+            file_name if count_of_stem[file_name] == 1 else f"{file_name}-{count_of_stem[file_name]}"
+        )
+    return name_of_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
     """The calendar of one unit: its tours, and the first `shown` bursts of the first one (all where None)."""
     first_day = plan.inputs.first_day
     # Stamped with the first day of the plan, not with a clock: the same plan gives the same bytes.
-    stamp = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
+    made_at = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
     calendar = Calendar()
     calendar.add("VERSION", "2.0")
     calendar.add("PRODID", PRODUCT)
@@ -175,17 +177,17 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
             _event(
                 f"tour {shift.unit}",
                 shift.hours,
-                stamp,
+                made_at,
                 {"SUMMARY": f"{shift.unit}: tour", "LOCATION": shift.base, "TRANSP": "TRANSPARENT"},
             )
         )
         shown_bursts = (
             tour.bursts if burst_limit is None else tour.bursts[:burst_limit] if number == 0 else ()
         )
-        for event in _burst_events(plan, shown_bursts, stamp):
+        for event in _burst_events(plan, shown_bursts, made_at):
             calendar.add_component(event)
         if burst_limit is None and tour.meal:
-            calendar.add_component(_event(f"meal {shift.unit}", tour.meal, stamp, {"SUMMARY": "Meal"}))
+            calendar.add_component(_event(f"meal {shift.unit}", tour.meal, made_at, {"SUMMARY": "Meal"}))
     return str(calendar.to_ical(), "utf-8")
 
 
@@ -205,8 +207,13 @@ def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) 
 
 def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, object]) -> Event:
     event = Event()
-    uid = hashlib.sha256(f"{name} {span.start:%Y%m%dT%H%M%SZ}".encode()).hexdigest()[:32]
-    time_properties = {"UID": f"{uid}@becalm", "DTSTAMP": stamp, "DTSTART": span.start, "DTEND": span.end}
+    event_id = hashlib.sha256(f"{name} {span.start:%Y%m%dT%H%M%SZ}".encode()).hexdigest()[:32]
+    time_properties = {
+        "UID": f"{event_id}@becalm",
+        "DTSTAMP": stamp,
+        "DTSTART": span.start,
+        "DTEND": span.end,
+    }
     for property_name, value in {**time_properties, **properties}.items():
         event.add(property_name, value)
     return event

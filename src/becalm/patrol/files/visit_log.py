@@ -27,7 +27,7 @@ FORMATS = tuple(day + clock for day in DAYS for clock in CLOCKS)
 LONGEST_HOURS = 12
 SHOWN_FAULTS = 50
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-TIME_REMEDY = "give it as 2026-04-03T18:05, with Z or an offset where it is not clock time"
+TIME_REMEDY = "write it as 2026-04-03T18:05, with Z or an offset unless it is local time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def read_visit_log(path: Path, columns: VisitColumns, *, time_zone: str) -> Visi
         area=column_cells.get(columns.area_column),
     )
     unzoned_count = int((~(start_has_zone & end_has_zone)).sum())
-    delimiter_notes = () if delimiter == "," else (f"the fields are taken apart at {DELIMITERS[delimiter]}",)
+    delimiter_notes = () if delimiter == "," else (f"the fields are separated by {DELIMITERS[delimiter]}",)
     return VisitFile(log, (*delimiter_notes, *_reading_notes(log, unzoned_count, time_zone)))
 
 
@@ -73,11 +73,14 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
         for name in (*needed_columns, columns.unit_column, columns.area_column)
     }
     column_index = {name: position for name, position in found_columns.items() if position is not None}
-    missing = [name for name in needed_columns if name not in column_index]
-    if missing:
+    missing_names = [name for name in needed_columns if name not in column_index]
+    if missing_names:
         raise InputError(
-            f"{path.name} has no {', '.join(missing)} column; nothing was used",
-            tuple(Fault("column", f'"{name}" not found', _remedy(name, columns, header)) for name in missing),
+            f"{path.name} has no {', '.join(missing_names)} column; nothing was used",
+            tuple(
+                Fault("column", f'"{name}" not found', _remedy(name, columns, header))
+                for name in missing_names
+            ),
         )
     cut_lines = [line for line, row in rows if len(row) != len(header)]
     if cut_lines:
@@ -85,15 +88,16 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
         raise InputError(
             f"{path.name}: {rows_text} more or fewer fields than the header; nothing was used",
             tuple(
-                Fault(f"line {n}", "is cut or has a stray comma", "mend it") for n in cut_lines[:SHOWN_FAULTS]
+                Fault(f"line {n}", "is cut or has a stray comma", "correct it")
+                for n in cut_lines[:SHOWN_FAULTS]
             ),
         )
     if not rows:
         raise _refusal(path, "file", "holds no visits", "give a log with a row for each visit")
-    cells = {
+    column_cells = {
         name: np.array([row[position].strip() for _, row in rows]) for name, position in column_index.items()
     }
-    return delimiter, cells, [line for line, _ in rows]
+    return delimiter, column_cells, [line for line, _ in rows]
 
 
 def _read_rows(path: Path, columns: VisitColumns) -> tuple[str, list[str], list[tuple[int, list[str]]]]:
@@ -102,13 +106,17 @@ def _read_rows(path: Path, columns: VisitColumns) -> tuple[str, list[str], list[
         with path.open(encoding="utf-8-sig", newline="") as stream:
             delimiter = _choose_delimiter(stream.readline(), columns)
             stream.seek(0)
-            rows = csv.reader(stream, delimiter=delimiter)
-            header = [name.strip() for name in next(rows, [])]
-            return (delimiter, header, [(rows.line_num, row) for row in rows if any(c.strip() for c in row)])
+            csv_rows = csv.reader(stream, delimiter=delimiter)
+            header = [name.strip() for name in next(csv_rows, [])]
+            return (
+                delimiter,
+                header,
+                [(csv_rows.line_num, row) for row in csv_rows if any(c.strip() for c in row)],
+            )
     except UnicodeDecodeError as error:
         raise _refusal(path, "file", "is not text in UTF-8", "save it as CSV UTF-8") from error
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise _refusal(path, "file", f"{path} is no file", "correct the path") from error
+        raise _refusal(path, "file", f"{path} is not a file", "correct the path") from error
     except (OSError, csv.Error) as error:
         raise _refusal(path, "file", f"cannot be read ({error})", "give a csv in UTF-8") from error
 
@@ -153,52 +161,56 @@ def _find_faults(
     ends: Times,
 ) -> list[tuple[int, Fault]]:
     """Every row that is no visit, with its line, and why; in the order of the file."""
-    minutes = (ends - starts).astype("m8[s]").astype(np.float64) / 60
+    stay_minutes = (ends - starts).astype("m8[s]").astype(np.float64) / 60
     hotspot, start, end = columns.hotspot_column, columns.start_column, columns.end_column
     is_timed = ~np.isnat(starts) & ~np.isnat(ends)
-    checks = (
-        (cells[hotspot] == "", hotspot, "names no hotspot", "name it, or take the row out"),
-        (np.isnat(starts), start, "is no time", TIME_REMEDY),
-        (np.isnat(ends), end, "is no time", TIME_REMEDY),
-        (is_timed & (minutes < 0), end, "is before the start", "mend the row"),
-        (is_timed & (minutes > LONGEST_HOURS * 60), end, f"is over {LONGEST_HOURS} h later", "mend it"),
+    row_checks = (
+        (cells[hotspot] == "", hotspot, "has no hotspot", "name it, or take the row out"),
+        (np.isnat(starts), start, "is not a time", TIME_REMEDY),
+        (np.isnat(ends), end, "is not a time", TIME_REMEDY),
+        (is_timed & (stay_minutes < 0), end, "is before the start", "correct the row"),
+        (
+            is_timed & (stay_minutes > LONGEST_HOURS * 60),
+            end,
+            f"is over {LONGEST_HOURS} h later",
+            "correct it",
+        ),
     )
     row_faults = [
         (lines[row], Fault(f"line {lines[row]}", f'{column} "{cells[column][row]}" {problem}', remedy))
-        for is_bad, column, problem, remedy in checks
+        for is_bad, column, problem, remedy in row_checks
         for row in np.flatnonzero(is_bad).tolist()
     ]
     return sorted(row_faults, key=lambda fault: fault[0])
 
 
 def _fault_heading(path: Path, faults: Sequence[tuple[int, Fault]]) -> str:
-    rows = len({line for line, _ in faults})
-    heading = (
-        f"{path.name}: {rows:,} {'row is no visit' if rows == 1 else 'rows are no visits'}; nothing was used"
-    )
+    row_count = len({line for line, _ in faults})
+    rows_text = "row is not a visit" if row_count == 1 else "rows are not visits"
+    heading = f"{path.name}: {row_count:,} {rows_text}; nothing was used"
     return heading + (f". The first {SHOWN_FAULTS} faults" if len(faults) > SHOWN_FAULTS else "")
 
 
 def _reading_notes(log: VisitLog, unzoned_count: int, time_zone: str) -> tuple[str, ...]:
     notes = []
     if unzoned_count:
-        verb_text = "visit carries" if log.size == 1 else "visits carry"
+        verb_text = "visit has" if log.size == 1 else "visits have"
         notes.append(
-            f"{unzoned_count:,} of {log.size:,} {verb_text} no zone: taken as clock time in {time_zone}"
+            f"{unzoned_count:,} of {log.size:,} {verb_text} no time zone: read as local time in {time_zone}"
         )
     distinct_count = np.unique(np.stack([log.hotspot, log.start_s, log.end_s, log.unit]), axis=1).shape[1]
     if repeated_count := log.size - distinct_count:
-        verb = "visit stands" if repeated_count == 1 else "visits stand"
-        notes.append(f"{repeated_count:,} {verb} in the file twice: all were kept")
+        twice_text = "visit is" if repeated_count == 1 else "visits are"
+        notes.append(f"{repeated_count:,} {twice_text} in the file twice: all were kept")
     if not log.units:
-        notes.append("the log names no units: an insider's view cannot be tried")
+        notes.append("the log names no units: the insider's view cannot be tested")
     return tuple(notes)
 
 
 def _remedy(name: str, columns: VisitColumns, header: Sequence[str]) -> str:
-    column_options = ("hotspot_column", "start_column", "end_column")
-    option = next(option for option in column_options if getattr(columns, option) == name)
-    return f"the columns are {', '.join(header)[:200]}: say which it is by `{option}`"
+    field_names = ("hotspot_column", "start_column", "end_column")
+    field_name = next(field_name for field_name in field_names if getattr(columns, field_name) == name)
+    return f"the columns are {', '.join(header)[:200]}: say which it is by `{field_name}`"
 
 
 def _refusal(path: Path, where: str, problem: str, remedy: str) -> InputError:
