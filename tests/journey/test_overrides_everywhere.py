@@ -110,7 +110,7 @@ def test_a_plan_keeps_overrides_and_stays_the_same_after_later_ones(workspace, r
 
     override(workspace, ranked[1], "--leave-out", "a later thought")
     said = patrol_town.plan(workspace, workspace / "copy")
-    assert "identical to the byte" in said
+    assert "byte for byte the same" in said
     assert "sealed before the override" in said
     assert (workspace / "copy" / "plan.json").read_bytes() == (workspace / "plan" / "plan.json").read_bytes()
     becalm("patrol", "reveal", workspace / "plan", "-w", workspace)

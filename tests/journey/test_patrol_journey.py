@@ -233,7 +233,7 @@ def test_a_plan_of_days_that_were_planned_is_a_re_roll(workspace: Path) -> None:
 
 def test_asking_for_the_same_plan_twice_gives_the_same_plan(workspace: Path) -> None:
     said = patrol_town.plan(workspace, workspace / "copy")
-    assert "identical to the byte" in said
+    assert "byte for byte the same" in said
     for name in ("plan.json", "visits.csv", "sha256.txt"):
         assert (workspace / "copy" / name).read_bytes() == (workspace / "plan" / name).read_bytes()
     assert findings(workspace) == []

@@ -34,5 +34,5 @@ def test_a_tour_with_bursts_says_how_to_be_there() -> None:
 def test_a_tour_without_a_burst_asks_nobody_to_be_seen() -> None:
     page = page_of(replace(SHEET, stops=()))
     assert "No bursts on this tour." in page
-    assert "Chance left this tour free of them." in page
+    assert "The random draw gave this tour none." in page
     assert "Be seen, on foot" not in page

@@ -1,4 +1,4 @@
-"""`becalm patrol capacity`: how many bursts are possible, how many are wanted, and what gives?"""
+"""`becalm patrol capacity`: how many bursts are possible, how many are wanted, and what must be cut?"""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _csv_row(area: AreaCapacity) -> Mapping[str, object]:
 
 
 def capacity_lines(inputs: PatrolInputs) -> Iterator[object]:
-    """The arithmetic for people, with what gives where it does not come out."""
+    """The arithmetic for people, with what must be cut where there are too few units."""
     from rich.text import Text
 
     bursts, wanted_per_day = inputs.capacity.possible_per_day, inputs.capacity.wanted_per_day

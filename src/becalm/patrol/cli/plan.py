@@ -127,7 +127,7 @@ def _plan_lines(answer: WrittenPlan) -> Iterator[str]:
     page, plan, history = PlanPage(answer.plan), answer.plan, answer.history
     yield ""
     if answer.is_reissue:
-        yield "This plan had been drawn before. It is written again, identical to the byte."
+        yield "This plan had been drawn before. It is written again, byte for byte the same."
     yield (
         f"{len(plan.bursts):,} bursts for {len(plan.inputs.shifts):,} tours at {len(plan.inputs.places)} "
         f"places, {plan.inputs.first_day} to {history.last_day}"

@@ -337,11 +337,11 @@ def _travel_by_straight_lines(
         for mode in modes
     ]
     note = (
-        f"Travel as the crow flies ({_speeds(modes, book)}, with a detour factor): rivers and railways are "
+        f"Travel in straight lines ({_speeds(modes, book)}, with a detour factor): rivers and railways are "
         "ignored. Add a street network to include them."
     )
     return TravelTimes(
-        travel_core.round_up_travel(travel_tables), {"streets": "none: as the crow flies"}, (note,)
+        travel_core.round_up_travel(travel_tables), {"streets": "none: straight lines"}, (note,)
     )
 
 

@@ -35,7 +35,7 @@ class SeedReveal:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A plan that was drawn again, and its files that are the same to the byte."""
+    """A plan that was drawn again, and its files that are the same byte for byte."""
 
     plan: PlanDocument
     history: SeedHistory

@@ -39,7 +39,7 @@ routes         one object a tour: unit, area, day, meal ([start, end] or null), 
                surprise_bits, replan
 meals          [[unit, start, end], …] as planned
 dosage         one object a place: hotspot, target, expected and drawn visits and minutes, sd_visits
-shortfalls     one object a target that cannot be met: hotspot, by how much, the reason, what would mend it
+shortfalls     one object a target that cannot be met: hotspot, by how much, the reason, what would help
 visits_sha256  of the bytes of visits.csv
 ============== =====================================================================================
 
@@ -94,7 +94,7 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
 
 
 def sha256_of_inputs(document: Mapping[str, Any]) -> str:
-    """The hash of the inputs within this object, whatever else it holds and however it is laid out."""
+    """The hash of the inputs within this object, whatever else it holds and however it is formatted."""
     hashed_inputs = {key: document[key] for key in INPUTS}
     canonical_json = json.dumps(
         hashed_inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
