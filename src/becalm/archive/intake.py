@@ -114,11 +114,11 @@ class ParquetIntake:
         if not self._faults:
             return
         row_faults, self._faults = self._faults, []
-        columns = {f.name: [getattr(fault, f.name) for fault in row_faults] for f in fields(RowFault)}
-        columns["intake_id"] = [self.id] * len(row_faults)
+        cells_by_column = {f.name: [getattr(fault, f.name) for fault in row_faults] for f in fields(RowFault)}
+        cells_by_column["intake_id"] = [self.id] * len(row_faults)
         faults_path = Path(self.staging) / f"faults-{self._fault_files:06d}.parquet"
         self._fault_files += 1
-        _write(pa.table(columns, schema=arrow_schema("row_faults")), faults_path)
+        _write(pa.table(cells_by_column, schema=arrow_schema("row_faults")), faults_path)
         newest_as_of = max((staged_file.entry.as_of for staged_file in self._staged_files), default=date.min)
         faults_file = ArchiveFile(
             "", "row_faults", "", "", len(row_faults), "", newest_as_of, self.id, "", "", "", ""

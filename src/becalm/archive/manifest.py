@@ -155,8 +155,8 @@ class Edition:
     def joined_by(self, newer: Self) -> Self:
         """Both together, under this one's name."""
         as_of, is_whole = max(self.as_of, newer.as_of), self.whole or newer.whole
-        input_hashes, paths = self.inputs | newer.inputs, (*self.paths, *newer.paths)
-        return replace(self, as_of=as_of, whole=is_whole, inputs=input_hashes, paths=paths)
+        input_hashes, all_paths = self.inputs | newer.inputs, (*self.paths, *newer.paths)
+        return replace(self, as_of=as_of, whole=is_whole, inputs=input_hashes, paths=all_paths)
 
 
 def settle_versions(
@@ -244,13 +244,13 @@ def _read_keys(rows: pa.Table, table: str) -> pa.Table:
 
 
 def _build_edition(version: str, staged_files: Sequence[StagedFile]) -> Edition:
-    archive_files = [staged_file.entry for staged_file in staged_files]
+    entries = [staged_file.entry for staged_file in staged_files]
     return Edition(
         version,
-        max(archive_file.as_of for archive_file in archive_files),
-        any(archive_file.whole for archive_file in archive_files),
-        frozenset(archive_file.input_sha256 for archive_file in archive_files),
-        archive_files[0].table,
+        max(archive_file.as_of for archive_file in entries),
+        any(archive_file.whole for archive_file in entries),
+        frozenset(archive_file.input_sha256 for archive_file in entries),
+        entries[0].table,
         tuple(staged_file.path for staged_file in staged_files),
     )
 

@@ -171,8 +171,8 @@ def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) ->
     type_by_column = table.schema()
     return table.select(
         **{
-            n: table[n] if type_by_column[n].copy(nullable=True) == kind else table[n].cast(kind)
-            for n, kind in schema.items()
+            n: table[n] if type_by_column[n].copy(nullable=True) == type_ else table[n].cast(type_)
+            for n, type_ in schema.items()
         }
     )
 
@@ -194,8 +194,8 @@ def _check_spark() -> None:
             f"The Spark engine needs Java {LEAST_JAVA}, and there is no java here. {remedy}"
         )
     version_text = subprocess.run([java_path, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', version_text)
-    if version is None or int(version[1]) < LEAST_JAVA:
+    version_match = re.search(r'version "(\d+)', version_text)
+    if version_match is None or int(version_match[1]) < LEAST_JAVA:
         first_line = version_text.splitlines()[0] if version_text else "nothing"
         raise DependencyError(
             f"The Spark engine needs Java {LEAST_JAVA} or newer; {java_path} says {first_line!r}. {remedy}"

@@ -69,6 +69,6 @@ def note_configuration(desk: Desk) -> Entry | None:
     noted_hashes = {str(row.get("config_sha256")) for row in desk.open_ledger().state_rows("configuration")}
     if noted_hashes == {config_sha256}:
         return None
-    change = "becalm.toml was changed" if noted_hashes else "the ledger begins"
-    facts = {"what": change, "config_sha256": config_sha256}
-    return record_event(desk, "configuration_changed", purpose="configuration", facts=facts)
+    change_text = "becalm.toml was changed" if noted_hashes else "the ledger begins"
+    change_facts = {"what": change_text, "config_sha256": config_sha256}
+    return record_event(desk, "configuration_changed", purpose="configuration", facts=change_facts)

@@ -85,12 +85,12 @@ def dictionary_encode(column: pa.ChunkedArray, *, trim: bool = True) -> Dictiona
         column = pa.chunked_array([pa.array(number_texts, pa.string())])
     elif not pa.types.is_string(arrow_type) and not pa.types.is_dictionary(arrow_type):
         column = column.cast(pa.string())
-    column_ = column if pa.types.is_dictionary(arrow_type) else column.dictionary_encode()
-    column_ = column_.combine_chunks() if column_.num_chunks != 1 else column_.chunk(0)
-    if isinstance(column_, pa.ChunkedArray):  # no chunks at all
+    encoded = column if pa.types.is_dictionary(arrow_type) else column.dictionary_encode()
+    encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
+    if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
         return DictionaryColumn(np.zeros(0, dtype=np.int64), pa.array([], pa.string()))
-    codes = column_.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    texts = column_.dictionary.cast(pa.string())
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    texts = encoded.dictionary.cast(pa.string())
     return encode_again(codes, pc.utf8_trim_whitespace(texts)) if trim else DictionaryColumn(codes, texts)
 
 
@@ -221,11 +221,11 @@ def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = 
         text_series = text_series.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
     times = np.full(len(text_series), np.datetime64("NaT", "s"))
     for time_format in formats:
-        is_open = np.isnat(times)
-        if not is_open.any():
+        is_unread = np.isnat(times)
+        if not is_unread.any():
             break
-        parsed_times = pd.to_datetime(text_series[is_open], format=time_format, errors="coerce", utc=offset)
-        times[is_open] = _without_zone(pd.DatetimeIndex(parsed_times))
+        parsed_times = pd.to_datetime(text_series[is_unread], format=time_format, errors="coerce", utc=offset)
+        times[is_unread] = _without_zone(pd.DatetimeIndex(parsed_times))
     return times
 
 

@@ -113,9 +113,9 @@ class RowOutcomes:
 
     def reject_cells(self, is_faulty: Bools, columns: Sequence[str], reason: str, remedy: str) -> None:
         """Write down single cells (rows by `columns`) that are rejected while their rows are kept."""
-        for row, place in np.argwhere(is_faulty).tolist():
-            cell = self._sheet.data[columns[place]][row].as_py()
-            self._add(row, columns[place], "" if cell is None else str(cell), "rejected", reason, remedy)
+        for row, position in np.argwhere(is_faulty).tolist():
+            cell = self._sheet.data[columns[position]][row].as_py()
+            self._add(row, columns[position], "" if cell is None else str(cell), "rejected", reason, remedy)
 
     def _record(
         self,

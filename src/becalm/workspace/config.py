@@ -273,12 +273,12 @@ def _parse_toml(model: type[Model], text: str, where: str) -> Model:
         raise WorkspaceError(f"{where} is not valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
         faults = tuple(map(_entry_fault, error.errors()))
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise WorkspaceError(f"{where} has {len(faults)} {noun}", faults) from error
+        fault_word = "fault" if len(faults) == 1 else "faults"
+        raise WorkspaceError(f"{where} has {len(faults)} {fault_word}", faults) from error
 
 
 def _entry_fault(error: ErrorDetails) -> Fault:
-    entry_path, value, key = ".".join(map(str, error["loc"])), error.get("input"), str(error["loc"][-1])
+    entry_path, entry_value, key = ".".join(map(str, error["loc"])), error.get("input"), str(error["loc"][-1])
     if error["type"] == "missing":
         example_remedy = f"add it, e.g. {key} = {EXAMPLES[key]}" if key in EXAMPLES else "add it"
         return Fault(entry_path, "is missing", example_remedy)
@@ -287,4 +287,4 @@ def _entry_fault(error: ErrorDetails) -> Fault:
         return Fault("[city]", "is a table of becalm.toml", city_remedy)
     if error["type"] == "extra_forbidden":
         return Fault(entry_path, "is not a known entry", "correct its name, or remove it")
-    return Fault(entry_path, f"{value!r:.80}: {error['msg']}", "correct this entry")
+    return Fault(entry_path, f"{entry_value!r:.80}: {error['msg']}", "correct this entry")

@@ -124,9 +124,9 @@ class TableFile(Strict):
     def _one_group_per_word(self) -> Self:
         word_counts = Counter(plain_word(w) for g in self.groups for w in g.words)
         key_counts = Counter(g.key for g in self.groups)
-        repeats = [w for w, n in word_counts.items() if n > 1] + [k for k, n in key_counts.items() if n > 1]
-        if repeats:
-            raise ValueError(f"given twice: {', '.join(map(repr, repeats))}; keep each word and key once")
+        repeated = [w for w, n in word_counts.items() if n > 1] + [k for k, n in key_counts.items() if n > 1]
+        if repeated:
+            raise ValueError(f"given twice: {', '.join(map(repr, repeated))}; keep each word and key once")
         return self
 
     def table(self) -> OffenceTable:

@@ -168,12 +168,12 @@ def _list_attributes(layers: Sequence[Layer], borough_names: Sequence[str]) -> t
     return tuple(
         Fault(
             f"layer {layer.name}",
-            f"attribute {name!r} holds {', '.join(sorted(set(layer.values(name)))[:3])} ... "
-            f"({_fit(layer.values(name), borough_names)[0]} are boroughs of the city)",
-            f"`boundaries_name {name}`",
+            f"attribute {attribute!r} holds {', '.join(sorted(set(layer.values(attribute)))[:3])} ... "
+            f"({_fit(layer.values(attribute), borough_names)[0]} are boroughs of the city)",
+            f"`boundaries_name {attribute}`",
         )
         for layer in layers
-        for name in layer.attributes
+        for attribute in layer.attributes
     )
 
 
@@ -284,8 +284,8 @@ def _shape_fault(
 
 
 def _overlaps(shapes: Shapes, area_places: list[str]) -> list[Fault]:
-    pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    first_index, second_index = pairs[:, pairs[0] < pairs[1]]
+    index_pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    first_index, second_index = index_pairs[:, index_pairs[0] < index_pairs[1]]
     shared_m2 = shapely.area(shapely.intersection(shapes[first_index], shapes[second_index]))
     smaller_m2 = np.minimum(shapely.area(shapes[first_index]), shapely.area(shapes[second_index]))
     overlap_indices = np.flatnonzero(shared_m2 > MOST_SHARED * smaller_m2)
@@ -337,32 +337,32 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
 def _read_graph_lines(raw_streets: RawStreets, path: Path) -> tuple[Shapes, str]:
     if not len(raw_streets.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
-    ends = np.stack([raw_streets.xy[raw_streets.start], raw_streets.xy[raw_streets.end]], axis=1)
-    lines = np.asarray(shapely.linestrings(ends), dtype=object)
-    unreadable = []
-    for street, text in enumerate(raw_streets.shapes):
-        if text:
+    ends_xy = np.stack([raw_streets.xy[raw_streets.start], raw_streets.xy[raw_streets.end]], axis=1)
+    lines = np.asarray(shapely.linestrings(ends_xy), dtype=object)
+    bad_streets = []
+    for street, wkt_text in enumerate(raw_streets.shapes):
+        if wkt_text:
             try:
-                lines[street] = shapely.from_wkt(text)
+                lines[street] = shapely.from_wkt(wkt_text)
             except ShapelyError:
-                unreadable.append(street)
-    _check_streets(path, unreadable, "has a geometry that cannot be read", "write it as WKT")
+                bad_streets.append(street)
+    _check_streets(path, bad_streets, "has a geometry that cannot be read", "write it as WKT")
     return lines, raw_streets.crs
 
 
 def _read_line_layer(path: Path) -> tuple[Shapes, str]:
     try:
-        frame = pyogrio.read_dataframe(path)
+        street_frame = pyogrio.read_dataframe(path)
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"{path.name} cannot be read as streets: {error}. Export it again.") from error
-    if not isinstance(frame, gpd.GeoDataFrame) or not len(frame):
+    if not isinstance(street_frame, gpd.GeoDataFrame) or not len(street_frame):
         raise InputError(f"{path.name} has no streets. Give a network of lines.")
-    if frame.crs is None:
+    if street_frame.crs is None:
         raise InputError(f"{path.name} does not say which coordinate system it is in. Export it with one.")
-    lines = np.asarray(frame.geometry.array, dtype=object)
+    lines = np.asarray(street_frame.geometry.array, dtype=object)
     other_streets = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
     _check_streets(path, other_streets, "is not a line", "give a LineString or MultiLineString")
-    return np.asarray(shapely.force_2d(lines), dtype=object), frame.crs.to_wkt()
+    return np.asarray(shapely.force_2d(lines), dtype=object), street_frame.crs.to_wkt()
 
 
 def _project(lines: Shapes, file_crs: str, crs: str, path: Path) -> Shapes:

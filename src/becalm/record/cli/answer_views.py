@@ -166,8 +166,8 @@ def _entry_lines(proven: ProvenEntry) -> Iterable[str]:
     subject_text = f" about {event.subject}" if event.subject else ""
     yield f"Entry {entry.seq}: {event.kind} {event.version}{subject_text}"
     yield f"  occurred         {instant(event.occurred_at)}"
-    by = f"{event.actor} ({event.role}), for: {event.purpose}"
-    yield f"  recorded         {instant(entry.recorded_at)} by {by}"
+    actor_text = f"{event.actor} ({event.role}), for: {event.purpose}"
+    yield f"  recorded         {instant(entry.recorded_at)} by {actor_text}"
     yield from (f"  {fact_name:<16} {fact_text(value)}" for fact_name, value in event.facts.items())
     if event.corrects:
         yield f"  corrects         entry {event.corrects}"

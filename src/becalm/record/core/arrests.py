@@ -203,24 +203,24 @@ class _BurstIndex:
         bursts_by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
         for corrected_entry in apply_corrections(entries, kind=BURST):
             facts = corrected_entry.latest_entry.event.facts
-            x, y = _to_metres(facts.get("place_easting_m")), _to_metres(facts.get("place_northing_m"))
-            if corrected_entry.is_withdrawn or x is None or y is None:
+            x_m, y_m = _to_metres(facts.get("place_easting_m")), _to_metres(facts.get("place_northing_m"))
+            if corrected_entry.is_withdrawn or x_m is None or y_m is None:
                 continue
             covered_from = datetime.fromisoformat(str(facts["starts_at"])) - time_margin
             covered_until = datetime.fromisoformat(str(facts["ends_at"])) + time_margin
             reach_m = (_to_metres(facts.get("radius_m")) or 0) + definition.around_m
             for hour in _list_hours(covered_from, covered_until):
-                bursts_by_hour[hour].append(_Burst(covered_from, covered_until, x, y, reach_m))
+                bursts_by_hour[hour].append(_Burst(covered_from, covered_until, x_m, y_m, reach_m))
         return cls(bursts_by_hour)
 
     def covers(self, arrest: Arrest) -> bool:
         """Was the arrest made while and where one of them took place?"""
-        x, y = arrest.easting_m, arrest.northing_m
-        if x is None or y is None:
+        x_m, y_m = arrest.easting_m, arrest.northing_m
+        if x_m is None or y_m is None:
             return False
         return any(
             burst.start <= arrest.occurred_at <= burst.end
-            and hypot(x - burst.easting_m, y - burst.northing_m) <= burst.reach_m
+            and hypot(x_m - burst.easting_m, y_m - burst.northing_m) <= burst.reach_m
             for burst in self.by_hour.get(_start_of_hour(arrest.occurred_at), ())
         )
 

@@ -67,7 +67,7 @@ def import_log(desk: Desk, request: ImportRequest) -> LogImport:
 def _find_earlier_import(ledger: Ledger, sha256: str, kind: str) -> LogImport | None:
     for row in ledger.state_rows("import"):
         if (row["file_sha256"], row["imported"]) == (sha256, kind):
-            row_count, seq = int(str(row["rows"])), int(str(row["seq"]))
+            row_count, import_seq = int(str(row["rows"])), int(str(row["seq"]))
             note = f"imported as {row['file']} by {row['actor']} at {row['at']}; nothing was imported again"
             return LogImport(
                 file=str(row["file"]),
@@ -75,8 +75,8 @@ def _find_earlier_import(ledger: Ledger, sha256: str, kind: str) -> LogImport | 
                 kind=kind,
                 mapping=str(row["mapping"]),
                 rows=row_count,
-                first_seq=seq,
-                last_seq=seq + row_count,
+                first_seq=import_seq,
+                last_seq=import_seq + row_count,
                 status="already imported",
                 notes=(note,),
             )

@@ -87,10 +87,10 @@ def _find_correctable(ledger: Ledger, seq: int) -> Entry:
             f"Entry {seq} is {entry.event.kind}, which records what happened and cannot be corrected."
         )
     later_entries = ledger.entries(after=seq - 1, kinds=(entry.event.kind, WITHDRAWN))
-    corrected_entries, *_ = apply_corrections(later_entries, kind=entry.event.kind)
-    if corrected_entries.is_withdrawn:
+    corrected, *_ = apply_corrections(later_entries, kind=entry.event.kind)
+    if corrected.is_withdrawn:
         raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
-    return corrected_entries.latest_entry
+    return corrected.latest_entry
 
 
 def _read_facts(field_by_name: Mapping[str, FactField], text_by_fact: Mapping[str, str]) -> dict[str, Fact]:

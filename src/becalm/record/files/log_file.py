@@ -114,8 +114,8 @@ def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
     except UnicodeDecodeError as error:
         # What "surrogateescape" keeps of a byte that is no text.
         marked_lines = file_bytes.decode("utf-8", "surrogateescape").split("\n")
-        is_marked = re.compile("[\udc80-\udcff]").search
-        bad_numbers = [n for n, line in enumerate(marked_lines, start=1) if is_marked(line)] or [1]
+        find_mark = re.compile("[\udc80-\udcff]").search
+        bad_numbers = [n for n, line in enumerate(marked_lines, start=1) if find_mark(line)] or [1]
         faults = tuple(Fault(f"row {n}", "is not UTF-8 text", "save the file as UTF-8") for n in bad_numbers)
         raise InputError(
             f"{file}: {len(bad_numbers)} rows are not text; nothing was imported", faults
@@ -129,13 +129,13 @@ def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
 
 def _read_header(file: str, numbered_lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
     first_line = numbered_lines[0][1]
-    header = tuple(name.strip() for name in _split_fields(first_line) or ())
-    for delimiter, name in DELIMITERS.items():
+    header = tuple(word.strip() for word in _split_fields(first_line) or ())
+    for delimiter, word in DELIMITERS.items():
         if len(header) < 2 and delimiter in first_line:
             raise _file_error(
-                file, "line 1", f"is separated by {name}, not by commas", "export it with commas"
+                file, "line 1", f"is separated by {word}, not by commas", "export it with commas"
             )
-    repeated_names = sorted({name for name in header if name and header.count(name) > 1})
+    repeated_names = sorted({word for word in header if word and header.count(word) > 1})
     if repeated_names:
         problem_text = f"names {', '.join(repeated_names)} twice"
         raise _file_error(file, "line 1", problem_text, "give each column a name of its own")
@@ -231,17 +231,17 @@ class RowReader:
         recipe, field_by_name = self.mapping.recipe, self.mapping.kind.field_by_name
         column_by_fact = {**recipe.facts, **recipe.optional}
         fact_cells = [
-            *(("", name, text) for name, text in recipe.constants.items()),
+            *(("", name, cell_text) for name, cell_text in recipe.constants.items()),
             *((column, name, cells.get(column, "")) for name, column in column_by_fact.items()),
         ]
-        for column, name, text in fact_cells:
-            if not text and not field_by_name[name].is_needed:
+        for column, name, cell_text in fact_cells:
+            if not cell_text and not field_by_name[name].is_needed:
                 continue
-            value = self._read_value(field_by_name[name], text)
-            if not isinstance(value, tuple):
-                facts[name] = value
+            fact = self._read_value(field_by_name[name], cell_text)
+            if not isinstance(fact, tuple):
+                facts[name] = fact
             elif column != recipe.occurred_at.column:  # whose fault is named already
-                faults.append(_cell_fault(line_number, column, text, value))
+                faults.append(_cell_fault(line_number, column, cell_text, fact))
 
     def _read_value(self, field: FactField, text: str) -> str | int | bool | Problem:
         if not text:
