@@ -79,7 +79,7 @@ def test_a_file_cut_off_in_the_middle_of_a_row_is_carried_to_every_answer(
     whole = file.read_text("utf-8")
     file.write_text(whole[:-40], "utf-8")
     told = load(workspace, tmp_path / "2019-04", file, format="table")
-    words = f"{file.name} ends in the middle of a row: it was cut, nobody knows where"
+    words = f"{file.name} ends in the middle of a row: the rest of the file is missing"
     assert f"coverage: police_uk/city-of-london 2020-04: {words}" in told.splitlines()
     ask = ["measure", "compare", "--period", "2020-04", "--baseline", "2019-04", "--format", "json"]
     answer = CliRunner().invoke(app, [*ask, "--workspace", str(workspace)])

@@ -99,8 +99,8 @@ def greedy_subset(problem: SubsetProblem, *, preferred: Ints | None = None) -> I
         group_count = int(problem.caps[g] - choice.room[g])
         choice.add_first(best_first[problem.group[best_first] == g], int(problem.floors[g]) - group_count)
     choice.add_first(best_first, problem.count)
-    points = np.array(choice.points, dtype=np.int64)
-    return points[np.lexsort((points, -problem.values[points]))]
+    chosen_points = np.array(choice.points, dtype=np.int64)
+    return chosen_points[np.lexsort((chosen_points, -problem.values[chosen_points]))]
 
 
 class _GreedyChoice:
@@ -212,31 +212,33 @@ def _list_candidates(problem: SubsetProblem, best_count: int) -> Ints:
 
 def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, float, float] | None:
     """The best subset of these points, a bound for all points, and how many outsiders the bound used."""
-    groups, n = len(problem.floors), len(candidates)
+    group_count, n = len(problem.floors), len(candidates)
     outsiders = np.setdiff1d(problem.order, candidates)
     outside_groups = problem.group[outsiders]
     outside_values = np.array(
-        [problem.values[outsiders[outside_groups == g]].max(initial=0.0) for g in range(-1, groups)]
+        [problem.values[outsiders[outside_groups == g]].max(initial=0.0) for g in range(-1, group_count)]
     )
-    outside_count = np.array([np.count_nonzero(outside_groups == g) for g in range(-1, groups)], dtype=float)
-    group_rows = np.zeros((groups, n + groups + 1))
-    group_rows[np.arange(groups), n + 1 + np.arange(groups)] = 1.0
+    outside_counts = np.array(
+        [np.count_nonzero(outside_groups == g) for g in range(-1, group_count)], dtype=float
+    )
+    group_rows = np.zeros((group_count, n + group_count + 1))
+    group_rows[np.arange(group_count), n + 1 + np.arange(group_count)] = 1.0
     grouped = np.flatnonzero(problem.group[candidates] >= 0)
     group_rows[problem.group[candidates][grouped], grouped] = 1.0
-    constraints = [LinearConstraint(np.ones((1, n + groups + 1)), 0, problem.count)]
-    if groups:
+    constraints = [LinearConstraint(np.ones((1, n + group_count + 1)), 0, problem.count)]
+    if group_count:
         constraints.append(
             LinearConstraint(group_rows, problem.floors, np.minimum(problem.caps, problem.count))
         )
     cliques = _cover_cliques(problem, candidates)
     if cliques:
-        constraints.append(LinearConstraint(_clique_rows(cliques, n + groups + 1), -np.inf, 1))
+        constraints.append(LinearConstraint(_clique_rows(cliques, n + group_count + 1), -np.inf, 1))
     solution = milp(
         -np.concatenate([problem.values[candidates], outside_values]),
-        integrality=np.concatenate([np.ones(n), np.zeros(groups + 1)]),
+        integrality=np.concatenate([np.ones(n), np.zeros(group_count + 1)]),
         bounds=Bounds(
-            np.concatenate([problem.forced[candidates].astype(float), np.zeros(groups + 1)]),
-            np.concatenate([np.ones(n), np.minimum(outside_count, problem.count)]),
+            np.concatenate([problem.forced[candidates].astype(float), np.zeros(group_count + 1)]),
+            np.concatenate([np.ones(n), np.minimum(outside_counts, problem.count)]),
         ),
         constraints=constraints,
         options={"node_limit": MOST_NODES, "mip_rel_gap": 1e-7},

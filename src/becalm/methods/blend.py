@@ -264,25 +264,25 @@ def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 100, tolerance: 
     many fell there. An event that no forecast thought possible tells nothing and is left out. It stops
     where no share would move by `tolerance`, or after `rounds`; without a single count all shares are equal.
     """
-    shares = np.full(len(parts), 1.0 / len(parts))
+    forecast_shares = np.full(len(parts), 1.0 / len(parts))
     is_possible = (counts > 0) & (parts.max(axis=0, initial=0.0) > IMPOSSIBLE)
     if not is_possible.any():
-        return shares
+        return forecast_shares
     # Sorted by count, so that neighbours share one logarithm of their product (see `_log_sum`).
     event_order = np.flatnonzero(is_possible)[np.argsort(counts[is_possible], kind="stable")]
     event_parts = np.ascontiguousarray(parts[:, event_order], dtype=np.float64)
     event_weights = np.asarray(counts[event_order], dtype=np.float64)
     event_weights /= event_weights.sum()
-    likelihood_point = _likelihood_slopes(event_parts, event_weights, shares)
+    likelihood_point = _likelihood_slopes(event_parts, event_weights, forecast_shares)
     for _ in range(rounds):
-        share_step = _best_step(shares, likelihood_point[1] - 1.0, likelihood_point[2])
+        share_step = _best_step(forecast_shares, likelihood_point[1] - 1.0, likelihood_point[2])
         if np.abs(share_step).max() < tolerance or float((likelihood_point[1] - 1.0) @ share_step) < NO_GAIN:
-            shares = shares + share_step
+            forecast_shares = forecast_shares + share_step
             break
-        shares, likelihood_point = _search_line(
-            event_parts, event_weights, shares, share_step, likelihood_point
+        forecast_shares, likelihood_point = _search_line(
+            event_parts, event_weights, forecast_shares, share_step, likelihood_point
         )
-    return np.asarray(shares / shares.sum())
+    return np.asarray(forecast_shares / forecast_shares.sum())
 
 
 def _best_step(shares: Floats, slope: Floats, bend: Floats) -> Floats:
@@ -312,7 +312,7 @@ def _search_line(
 def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped-def]  # a kernel
     """The log-likelihood, its slope, and minus its second derivatives."""
     part_count, event_count = event_parts.shape
-    value, slope, bend = 0.0, np.zeros(part_count), np.zeros((part_count, part_count))
+    log_likelihood, slope, bend = 0.0, np.zeros(part_count), np.zeros((part_count, part_count))
     for first_event in range(0, event_count, BLOCK):
         block_parts, block_weights = (
             event_parts[:, first_event : first_event + BLOCK],
@@ -325,7 +325,7 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
         log_sum = _log_sum(mixed_p, block_weights)
         if log_sum == -np.inf:
             return log_sum, slope, bend
-        value += log_sum
+        log_likelihood += log_sum
         ratio = block_weights / mixed_p
         ratio_square = ratio / mixed_p
         for k in range(part_count):
@@ -333,7 +333,7 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
             tilted = ratio_square * block_parts[k]
             for other_part in range(k + 1):
                 bend[k, other_part] += _sum_of_products(tilted, block_parts[other_part])
-    return value, slope, bend + bend.T - np.diag(np.diag(bend))
+    return log_likelihood, slope, bend + bend.T - np.diag(np.diag(bend))
 
 
 # Here alone sums may be reordered, so that they run side by side: shares agree to the tolerance, not the bit.

@@ -1,4 +1,4 @@
-"""Counts foretold by boosted trees with a Poisson loss, as LightGBM grows them.
+"""Counts predicted by boosted trees with a Poisson loss, as LightGBM grows them.
 
 G. Ke et al., "LightGBM: A highly efficient gradient boosting decision tree", NeurIPS 30 (2017). LightGBM is
 optional; it is only asked for when it is used.

@@ -34,6 +34,6 @@ def weekday_counts(start: date, end: date) -> Ints:
     if day_count < 0:
         raise ValueError(f"The end {end} lies before the start {start}. Swap them.")
     week_count, spare_day_count = divmod(day_count, 7)
-    counts = np.full(7, week_count, dtype=np.int64)
-    counts[(start.weekday() + np.arange(spare_day_count)) % 7] += 1
-    return counts
+    days_of_weekday = np.full(7, week_count, dtype=np.int64)
+    days_of_weekday[(start.weekday() + np.arange(spare_day_count)) % 7] += 1
+    return days_of_weekday

@@ -1,7 +1,7 @@
 """How concentrated counts are, beside what chance alone would show.
 
 With fewer events than places even a perfectly even risk leaves most places empty, so every figure
-comes with its null: the same number of events thrown evenly. The generalised Gini is that of
+comes with its null: the same number of events spread at random. The generalised Gini is that of
 W. Bernasco and W. Steenbeek, "More places than crimes", Journal of Quantitative Criminology 33
 (2017) 451-467.
 """
@@ -63,7 +63,7 @@ def gini_generalised(falling_counts: Floats) -> float:
 
 
 def even_null(events: int, areas: Floats) -> tuple[float, float]:
-    """The shares of places that hold 25 % and 50 % of `events` thrown evenly over the area.
+    """The shares of places that hold 25 % and 50 % of `events` spread at random over the area.
 
     Exact in expectation: the mean number of places with each count is a sum of binomials, taken over
     100 classes of area (a hundredth of the largest). The counts of different places are nearly independent.

@@ -83,10 +83,10 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
     slopes = _fit_coefficients(y, design, log_exposure)
-    means = np.maximum(
+    fitted_means = np.maximum(
         np.exp(np.minimum(slopes @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
     )
-    return SeriesFit(means, slopes, ((y - means) ** 2 / means).sum(axis=1), degrees)
+    return SeriesFit(fitted_means, slopes, ((y - fitted_means) ** 2 / fitted_means).sum(axis=1), degrees)
 
 
 def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> Dispersion:
@@ -95,14 +95,14 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
     phi is never below 1: counts that seem calmer than chance are not trusted to be so.
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
-    fit = fit_series(y, design, exposure=exposure)
+    series_fit = fit_series(y, design, exposure=exposure)
     has_events = y.sum(axis=1) > 0
     sparseness = np.where(
-        has_events, (y / fit.mean).mean(axis=1), 1.0
+        has_events, (y / series_fit.mean).mean(axis=1), 1.0
     )  # Fletcher's 1 + mean of (y - mu) / mu
-    own_phi = fit.pearson / fit.degrees / sparseness
-    mean_of_series = fit.mean.mean(axis=1)
-    effective_degrees = _effective_degrees(own_phi, fit)
+    own_phi = series_fit.pearson / series_fit.degrees / sparseness
+    mean_of_series = series_fit.mean.mean(axis=1)
+    effective_degrees = _effective_degrees(own_phi, series_fit)
     family_phi = 1.0 + _median_excess(own_phi, mean_of_series, effective_degrees) * mean_of_series
     prior_weight = PRIOR_DF / (1.0 + mean_of_series)  # counts of ten and more speak for themselves
     phi = (prior_weight * family_phi + effective_degrees * own_phi) / (prior_weight + effective_degrees)

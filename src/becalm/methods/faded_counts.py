@@ -171,15 +171,15 @@ def forecast_total(
 
 
 def _score_half_life(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
-    own_shares, even_shares, counts = [], [], []
+    own_shares, even_shares, counts_of_origin = [], [], []
     for t, memory in memories(series, half_life, origins):
         busy_places, memory_sum = series.places[t], memory.sum()
         own_shares.append(memory[busy_places] / memory_sum if memory_sum > 0 else even[busy_places])
         even_shares.append(even[busy_places])
-        counts.append(series.counts[t])
-    parts, event_counts = (
+        counts_of_origin.append(series.counts[t])
+    forecast_parts, event_counts = (
         np.array([np.concatenate(own_shares), np.concatenate(even_shares)]),
-        np.concatenate(counts),
+        np.concatenate(counts_of_origin),
     )
-    two_shares = fit_mixture(parts, event_counts)
-    return float(event_counts @ np.log(two_shares @ parts) / max(event_counts.sum(), 1.0))
+    two_shares = fit_mixture(forecast_parts, event_counts)
+    return float(event_counts @ np.log(two_shares @ forecast_parts) / max(event_counts.sum(), 1.0))

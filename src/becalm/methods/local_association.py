@@ -79,14 +79,17 @@ def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
     I_i = z_i times the mean z of its neighbours, with z = (x - m) / s (population standard deviation).
     A place without neighbours has 0 and p = 1. Whole numbers only.
     """
-    values = counts.astype(np.float64)
-    value_mean, deviation = _mean_and_deviation(values)
+    float_counts = counts.astype(np.float64)
+    value_mean, deviation = _mean_and_deviation(float_counts)
     neighbour_counts = neighbours.numbers()
-    neighbour_sums = neighbours.sums(values)
+    neighbour_sums = neighbours.sums(float_counts)
     neighbour_mean = np.divide(
-        neighbour_sums, neighbour_counts, out=np.full(len(values), value_mean), where=neighbour_counts > 0
+        neighbour_sums,
+        neighbour_counts,
+        out=np.full(len(float_counts), value_mean),
+        where=neighbour_counts > 0,
     )
-    own_z, neighbour_z = (values - value_mean) / deviation, (neighbour_mean - value_mean) / deviation
+    own_z, neighbour_z = (float_counts - value_mean) / deviation, (neighbour_mean - value_mean) / deviation
     upper_p, lower_p = _tail_chances(counts, np.rint(neighbour_sums).astype(np.int64), neighbour_counts)
     quadrants = np.select(
         [(own_z > 0) & (neighbour_z > 0), (own_z <= 0) & (neighbour_z <= 0), own_z > 0], [0, 1, 2], 3

@@ -113,8 +113,8 @@ def e_test_p_value(new: int, old: int, *, new_exposure: float = 1.0, old_exposur
 
 
 def _score_p_value(new: int, old: int, new_share: float) -> float:
-    total = new + old
-    z = (new - total * new_share) / np.sqrt(total * new_share * (1.0 - new_share))
+    event_count = new + old
+    z = (new - event_count * new_share) / np.sqrt(event_count * new_share * (1.0 - new_share))
     return float(2.0 * stats.norm.sf(abs(z)))
 
 

@@ -2,7 +2,7 @@
 
 M. Kulldorff, R. Heffernan, J. Hartman, R. Assuncao and F. Mostashari, "A space-time permutation scan
 statistic for disease outbreak detection", PLoS Medicine 2 (2005) e59. Every cylinder (all sites within a
-radius of a site, during a run of whole periods) is held against what it would hold if place and time
+radius of a site, during a run of whole periods) is compared with what it would hold if place and time
 had nothing to do with each other; the p-value of the highest likelihood ratio, and of every other one,
 is taken against the highest of each shuffled set, so that looking everywhere is paid for.
 """

@@ -23,7 +23,7 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
 
     `neighbourhood[i]` is a whole number of row i's neighbourhood, below 0 for none. Rows are shrunk to
     their neighbourhood's week, and neighbourhoods to the whole's: a row with few events shows the week
-    round about it, one with many its own. Returns n x 168, each row summing to 1. At least one event
+    around it, one with many its own. Returns n x 168, each row summing to 1. At least one event
     is needed.
 
     Raises ValueError where there is no event at all.

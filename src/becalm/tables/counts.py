@@ -75,20 +75,20 @@ def count_incidents(
     """
     scope = find_scope(incidents, "incidents")
     start_days = _list_times(scope, unit, period)
-    rows = _filter_months(incidents, start_days)
+    month_rows = _filter_months(incidents, start_days)
     dayless_count = 0
     if unit == "day":
-        dayless_count = _check_days(rows, scope)
-        rows = rows.filter(
-            rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(start_days[-1]))
+        dayless_count = _check_days(month_rows, scope)
+        month_rows = month_rows.filter(
+            month_rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(start_days[-1]))
         )
-    rows = rows.mutate(
-        group=rows[by].fill_null(UNKNOWN),
-        time=(rows.month + "-01").cast("date") if unit == "month" else rows.occurred_on,
+    month_rows = month_rows.mutate(
+        group=month_rows[by].fill_null(UNKNOWN),
+        time=(month_rows.month + "-01").cast("date") if unit == "month" else month_rows.occurred_on,
         n=ibis.literal(1, "int64"),
-        finder=rows.found_by.fill_null(UNKNOWN),
+        finder=month_rows.found_by.fill_null(UNKNOWN),
     )
-    return _count_groups(rows, by, unit, start_days, scope, exclude_groups, dayless_count)
+    return _count_groups(month_rows, by, unit, start_days, scope, exclude_groups, dayless_count)
 
 
 def count_published(

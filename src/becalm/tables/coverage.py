@@ -62,7 +62,7 @@ def list_faults(faults: Table, *, limit: int | None = None) -> tuple[RowFault, .
 
 
 SIDE = 3  # months on either side that a month is compared with
-LOW_SHARE = 0.6  # of what its neighbours lead one to expect
+LOW_SHARE = 0.6  # of what its neighbours make likely
 LOW_DEVIATIONS = 4.0  # and so many standard deviations below it
 LEAST_UNSEEN = 10.0  # records that days without any would be expected to hold
 LARGEST_REJECTED_SHARE = 0.02
@@ -83,7 +83,7 @@ def find_gaps(
     the input files, each with its intake, that end in the middle of a row (`find_cut_files`). Ordered by
     source and month; a month has one gap of a kind at most.
     """
-    gaps = [
+    all_gaps = [
         gap
         for source_totals in totals
         for gap in (
@@ -93,8 +93,11 @@ def find_gaps(
         )
     ]
     count_files = [file for file in files if file.table in COUNT_TABLES]
-    gaps += (*_partial_months(count_files, rejected_rows or {}), *_cut_months(count_files, cut_files, gaps))
-    return tuple(sorted(gaps, key=lambda gap: (gap.source, gap.month, gap.kind)))
+    all_gaps += (
+        *_partial_months(count_files, rejected_rows or {}),
+        *_cut_months(count_files, cut_files, all_gaps),
+    )
+    return tuple(sorted(all_gaps, key=lambda gap: (gap.source, gap.month, gap.kind)))
 
 
 def select_gaps(gaps: Iterable[Gap], months: Iterable[str], sources: Iterable[str]) -> tuple[Gap, ...]:
@@ -129,20 +132,22 @@ def _missing_months(totals: MonthlyTotals) -> list[Gap]:
 
 
 def _low_months(totals: MonthlyTotals) -> list[Gap]:
-    counts = totals.counts
-    dispersion = _estimate_dispersion(counts)
-    gaps = []
-    for index, (count, expected_count) in enumerate(zip(counts, _expected_counts(counts), strict=True)):
-        deviation_count = 2 * (np.sqrt(expected_count) - np.sqrt(count)) / np.sqrt(dispersion)
-        if count and count < LOW_SHARE * expected_count and deviation_count > LOW_DEVIATIONS:
-            is_at_edge = index in (0, len(counts) - 1)
-            doubt_text = "nothing beyond it can tell" if is_at_edge else "check that its file is whole"
+    month_counts = totals.counts
+    dispersion = _estimate_dispersion(month_counts)
+    low_gaps = []
+    for month_index, (record_count, expected_count) in enumerate(
+        zip(month_counts, _expected_counts(month_counts), strict=True)
+    ):
+        deviation_count = 2 * (np.sqrt(expected_count) - np.sqrt(record_count)) / np.sqrt(dispersion)
+        if record_count and record_count < LOW_SHARE * expected_count and deviation_count > LOW_DEVIATIONS:
+            is_at_edge = month_index in (0, len(month_counts) - 1)
+            doubt_text = "no other month can confirm it" if is_at_edge else "check that its file is whole"
             detail_text = (
-                f"{count:,} records, where the months around it lead one to expect about "
-                f"{expected_count:,.0f}; the fall may be real, {doubt_text}"
+                f"{record_count:,} records; about {expected_count:,.0f} would be expected from the months "
+                f"around it. The fall may be real: {doubt_text}"
             )
-            gaps.append(Gap(totals.source, totals.months[index], "low", detail_text))
-    return gaps
+            low_gaps.append(Gap(totals.source, totals.months[month_index], "low", detail_text))
+    return low_gaps
 
 
 def _expected_counts(counts: Ints) -> Floats:
@@ -152,16 +157,16 @@ def _expected_counts(counts: Ints) -> Floats:
     is then not a gap.
     """
     expected_counts = np.full(counts.size, np.nan)
-    for index in range(counts.size):
-        counts_before = [float(c) for c in counts[:index] if c][-SIDE:]
-        counts_after = [float(c) for c in counts[index + 1 :] if c][:SIDE]
+    for month_index in range(counts.size):
+        counts_before = [float(c) for c in counts[:month_index] if c][-SIDE:]
+        counts_after = [float(c) for c in counts[month_index + 1 :] if c][:SIDE]
         side_medians = [
             float(np.median(side_counts)) for side_counts in (counts_before, counts_after) if side_counts
         ]
         if len(side_medians) == 1:
             side_medians.append(counts_before[-1] if counts_before else counts_after[0])
         if side_medians:
-            expected_counts[index] = min(side_medians)
+            expected_counts[month_index] = min(side_medians)
     return expected_counts
 
 
@@ -183,14 +188,16 @@ def _short_months(totals: MonthlyTotals) -> list[Gap]:
     Expected is the lower of what the month's other days and what the months around it hold, so that
     a few strays years before the records begin are not taken for a month.
     """
-    gaps = []
+    short_gaps = []
     usual_daily_counts = np.nan_to_num(_expected_counts(totals.counts), nan=np.inf) / DAYS_A_MONTH
-    for index, month in enumerate(totals.months):
-        first_day, last_day = totals.first_day[index], totals.last_day[index]
+    for month_index, month in enumerate(totals.months):
+        first_day, last_day = totals.first_day[month_index], totals.last_day[month_index]
         if first_day is None or last_day is None:
             continue
-        dated_count = int(totals.counts[index]) - int(totals.without_day[index])
-        daily_count = min(dated_count / ((last_day - first_day).days + 1), float(usual_daily_counts[index]))
+        dated_count = int(totals.counts[month_index]) - int(totals.without_day[month_index])
+        daily_count = min(
+            dated_count / ((last_day - first_day).days + 1), float(usual_daily_counts[month_index])
+        )
         days_before, days_after = (first_day - first_day_of(month)).days, (last_day_of(month) - last_day).days
         reason_texts = [
             reason
@@ -202,8 +209,8 @@ def _short_months(totals: MonthlyTotals) -> list[Gap]:
         ]
         if reason_texts:
             detail = f"{' and '.join(reason_texts)}, with about {daily_count:,.0f} records a day"
-            gaps.append(Gap(totals.source, month, "cut_short", detail))
-    return gaps
+            short_gaps.append(Gap(totals.source, month, "cut_short", detail))
+    return short_gaps
 
 
 def _cut_months(
@@ -217,7 +224,9 @@ def _cut_months(
         if (file.input_file, file.intake_id) in cut_files
     }
     return [
-        Gap(source, month, "cut_short", f"{name} ends in the middle of a row: it was cut, nobody knows where")
+        Gap(
+            source, month, "cut_short", f"{name} ends in the middle of a row: the rest of the file is missing"
+        )
         for (source, month), name in input_names.items()
         if (source, month) not in short_months
     ]

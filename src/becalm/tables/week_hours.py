@@ -242,8 +242,10 @@ def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShare
         from_s[piece_index], hours * HOUR_S
     )
     span_length_s = (end - start)[span_of_piece[piece_index]]
-    shares = np.where(span_length_s > 0, overlap_s / np.maximum(span_length_s, 1), 1.0)
-    return HourShares(span_of_piece[piece_index], hours % HOURS_OF_WEEK, np.asarray(shares, dtype=np.float64))
+    hour_shares = np.where(span_length_s > 0, overlap_s / np.maximum(span_length_s, 1), 1.0)
+    return HourShares(
+        span_of_piece[piece_index], hours % HOURS_OF_WEEK, np.asarray(hour_shares, dtype=np.float64)
+    )
 
 
 def _cut_at_clock_changes(

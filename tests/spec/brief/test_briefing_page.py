@@ -259,4 +259,4 @@ def test_a_month_that_was_never_loaded_makes_no_headline_figure() -> None:
     page = read_page(briefing_page(briefings.briefing(comparison=holed)))
     figure = next(page.every("dd"))
     assert figure.text == "–"
-    assert "No comparison can be made, for there are no records of 2020-04" in page.text
+    assert "No comparison is possible: there are no records of 2020-04" in page.text

@@ -66,7 +66,7 @@ def test_a_fall_that_lasts_is_no_gap() -> None:
 def test_a_fall_in_the_last_month_is_told_with_doubt_as_nothing_after_it_can_tell() -> None:
     (gap,) = find_gaps([series([851, 840, 860, 845, 236])])
     assert gap.kind == "low"
-    assert "nothing beyond it can tell" in gap.detail
+    assert "no other month can confirm it" in gap.detail
 
 
 def test_an_extract_that_begins_within_a_month_shows_even_without_days() -> None:

@@ -105,7 +105,7 @@ def test_days_without_a_partner_are_left_out_of_both_sides_and_named():
         settings=CompareSettings(align="weekdays"),
     )
     assert (found.total.old, found.total.new) == (29, 29)
-    said = next(w for w in found.warnings if w.startswith("Without a partner"))
+    said = next(w for w in found.warnings if w.startswith("Days without a match"))
     assert said.endswith("Fri 2019-03-29, Sat 2019-03-30, Mon 2020-03-30, Tue 2020-03-31.")
 
 

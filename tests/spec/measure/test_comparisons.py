@@ -343,7 +343,7 @@ def test_a_month_that_was_never_loaded_is_not_a_fall_of_a_hundred_per_cent():
     assert found.as_record()["rows"][0]["high"] is None
     assert "no records of 2020-04" in headline(found)
     assert "loaded" in how_sure(found)
-    assert {line[3:] for line in comparison_lines(found)} == {("–", "–", "Cannot tell")}
+    assert {line[3:] for line in comparison_lines(found)} == {("–", "–", "Unclear")}
 
 
 def test_a_baseline_that_was_never_loaded_leaves_the_others_standing():

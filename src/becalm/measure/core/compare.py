@@ -96,34 +96,36 @@ def _build_contrast(
             f"No day of {period} has a partner in {baseline.label} when {settings.align} are matched. "
             "Leave out `align`, or give a longer period."
         )
-    new = series.on(matched_days.new)
+    new_counts = series.on(matched_days.new)
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
     exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
     ratios = rate_ratios(
-        new,
+        new_counts,
         expected_counts.total,
         new_exposure=exposure_ratio,
         dispersion=dispersion.phi,
         level=settings.level,
     )
-    p = rate_p_values(new, expected_counts.total, new_exposure=exposure_ratio, dispersion=dispersion.phi)
-    p[(new == 0) & (expected_counts.total == 0)] = np.nan
+    p_values = rate_p_values(
+        new_counts, expected_counts.total, new_exposure=exposure_ratio, dispersion=dispersion.phi
+    )
+    p_values[(new_counts == 0) & (expected_counts.total == 0)] = np.nan
     all_rows = tuple(
         _build_row(
             series,
             g,
-            new=int(new[g]),
+            new=int(new_counts[g]),
             old=float(expected_counts.mean[g])
             if expected_counts.windows > 1
             else int(expected_counts.total[g]),
             interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
-            p_value=float(p[g]),
+            p_value=float(p_values[g]),
             dispersion=dispersion,
             settings=settings,
         )
         for g in range(len(series.groups))
     )
-    group_rows = map(_set_q_value, all_rows[1:], adjust(p[1:], "BH").tolist())
+    group_rows = map(_set_q_value, all_rows[1:], adjust(p_values[1:], "BH").tolist())
     contrast = Contrast(baseline, all_rows[0], tuple(group_rows), matched_days.unmatched)
     window_months = {window_month for window in (period, *baseline.windows) for window_month in window.months}
     gap_months = sorted(window_months & missing_months(context.gaps))

@@ -63,9 +63,11 @@ def _excluded_groups(comparison: Comparison, context: ComparisonContext) -> Iter
 
 def _double_counts(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
     """Groups that are in no total may be parts of each other."""
-    keys = [row.group for row in comparison.rows]
-    outside_labels = [group_label(key, groups) for key in keys if key in groups and not groups[key].in_total]
-    if outside_labels and len(keys) > 1:
+    group_keys = [row.group for row in comparison.rows]
+    outside_labels = [
+        group_label(key, groups) for key in group_keys if key in groups and not groups[key].in_total
+    ]
+    if outside_labels and len(group_keys) > 1:
         label_list_text = ", ".join(outside_labels)
         yield f"The total may count twice: {label_list_text} are in no total by themselves. Read the rows."
 
@@ -84,7 +86,7 @@ def _nothing_but_unknown(comparison: Comparison) -> Iterable[str]:
         grouping_words = comparison.by.replace("_", " ")
         yield (
             f"No record of {comparison.source} in these windows states the {grouping_words}: "
-            "the table has one row, and it is the total again."
+            "the table has one row, and it equals the total."
         )
 
 
@@ -92,12 +94,13 @@ def _sparse_windows(comparison: Comparison, counts: CountTable) -> Iterable[str]
     """Windows that hold next to nothing of what the source usually holds: strays from before it began."""
     usual_count = median_month(counts)
     for window in dict.fromkeys(comparison.windows):
-        count = sum(n for day, n in _count_days(counts) if window.start <= day < window.end)
-        monthly_count = count / window.days * DAYS_A_MONTH
+        record_count = sum(n for day, n in _count_days(counts) if window.start <= day < window.end)
+        monthly_count = record_count / window.days * DAYS_A_MONTH
         if usual_count >= LEAST_USUAL and 0 < monthly_count < HARDLY_ANY * usual_count:
             yield (
-                f"Coverage: {window} holds {count:,} records, where a usual month of {comparison.source} "
-                f"holds about {usual_count:,.0f}: its records had hardly begun, and a comparison says little."
+                f"Coverage: {window} holds {record_count:,} records, where a usual month of "
+                f"{comparison.source} holds about {usual_count:,.0f}: the records had only just begun, so a "
+                "comparison means little."
             )
 
 
@@ -151,16 +154,16 @@ def _calendar_notes(
 def _unmatched_days(contrast: Contrast) -> Iterable[str]:
     if contrast.unmatched:
         day_list_text = ", ".join(f"{day:%a} {day}" for day in contrast.unmatched)
-        yield f"Without a partner against {contrast.baseline.label}, left out of both sides: {day_list_text}."
+        yield f"Days without a match in {contrast.baseline.label}, left out of both sides: {day_list_text}."
 
 
 def _short_history(dispersion: GroupDispersion) -> Iterable[str]:
     if not dispersion.has_enough_history:
         yield (
             "Intervals allow for Poisson chance only: there is history of "
-            f"{dispersion.stretches} {dispersion.unit} outside the compared windows, too few to tell "
-            "how much these counts vary by themselves. "
-            "Real counts vary more, so true intervals are wider."
+            f"{dispersion.stretches} {dispersion.unit} outside the compared windows, too few to measure "
+            "how much these counts usually vary. "
+            "Real counts vary more than chance, so true intervals are wider."
         )
 
 

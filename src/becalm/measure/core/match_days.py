@@ -51,15 +51,20 @@ def calendar_differences(
     period: Period, window: Period, *, holidays: Mapping[date, str], weekdays: bool = True
 ) -> tuple[str, ...]:
     """In which weekdays (if wanted) and holidays does the period differ from this window?"""
-    gap = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
-    remarks = []
-    if weekdays and period.days == window.days and gap.any():
-        more_days, deficit = (", ".join(DAYS[i] for i in np.flatnonzero(days)) for days in (gap > 0, gap < 0))
-        remarks.append(f"{period} has more {more_days} and fewer {deficit} than {window}")
+    weekday_surplus = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
+    difference_texts = []
+    if weekdays and period.days == window.days and weekday_surplus.any():
+        more_days, deficit = (
+            ", ".join(DAYS[i] for i in np.flatnonzero(days))
+            for days in (weekday_surplus > 0, weekday_surplus < 0)
+        )
+        difference_texts.append(f"{period} has more {more_days} and fewer {deficit} than {window}")
     for window_a, window_b in ((period, window), (window, period)):
         unshared = _unshared_holidays(window_a, window_b, holidays)
-        remarks += [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
-    return tuple(remarks)
+        difference_texts += (
+            [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
+        )
+    return tuple(difference_texts)
 
 
 def add_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:

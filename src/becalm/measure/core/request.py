@@ -17,8 +17,8 @@ class CompareSettings(Request):
     align: Annotated[
         Align,
         Parameter(
-            "windows: all days as asked. weekdays: only days whose weekday has a partner. holidays: "
-            "likewise, and a holiday meets only its namesake."
+            "windows: all days as asked. weekdays: only days that have a matching weekday. holidays: "
+            "the same, and a holiday is compared only with the same holiday."
         ),
     ] = "windows"
     level: Annotated[
@@ -44,15 +44,13 @@ class CompareRequest(Request):
         tuple[str, ...],
         Parameter(
             '"2019" (the same period of that year), "year before", "mean of 3 years" or a period of '
-            "its own. Give it again for more; with one, others are shown beside it.",
+            "its own. Repeat for more; with one, other usual baselines are shown beside it.",
             default_text="year before",
         ),
     ] = ()
     by: Annotated[By, Parameter("What to compare, group by group.")] = "offence_group"
     source: Annotated[str | None, Parameter("Whose records, where there are several.")] = None
-    offence_group: Annotated[
-        tuple[str, ...], Parameter("Only these offence groups (may be given again).")
-    ] = ()
+    offence_group: Annotated[tuple[str, ...], Parameter("Only these offence groups (repeat for more).")] = ()
     counted: Annotated[str, Parameter("What a publisher counts, where it counts several things.")] = (
         "offences"
     )

@@ -82,16 +82,16 @@ def check_coverage(
 ) -> None:
     """Refuse windows that the records do not cover, and days asked of months."""
     named_windows = [("period", period), *(("baseline", w) for b in baselines for w in b.windows)]
-    for name, window in named_windows:
+    for window_name, window in named_windows:
         if counts.unit == "month" and not window.is_whole_months:
             raise QuestionError(
-                f"The {name} {window} is not whole months, and {counts.source} records only the month "
+                f"The {window_name} {window} is not whole months, and {counts.source} records only the month "
                 f"of each offence. Ask for whole months, for example `period {_middle_month(window)}`."
             )
         if not covered.holds(window):
             raise QuestionError(
-                f"The {name} {window} is not covered: the records of {counts.source} run from {covered}. "
-                "Ask within those days, or ingest the missing months."
+                f"The {window_name} {window} is not covered: the records of {counts.source} run from "
+                f"{covered}. Ask within those days, or ingest the missing months."
             )
     if counts.unit == "month" and align != "windows":
         raise QuestionError(

@@ -76,9 +76,10 @@ def _change_grid(axis: Scale, layout: _RowLayout, *, bottom: float) -> Markup:
     for tick in filter(axis.holds, round_ticks(axis.low, axis.high, about=4 if layout.is_stacked else 6)):
         x = axis(tick)
         grid_marks.append(svg.line(x, ROWS_TOP - 6, x, bottom, class_="zero" if tick == 0 else "grid"))
-        label = "no change" if tick == 0 else number_format.percent(tick, 0)
+        tick_label = "no change" if tick == 0 else number_format.percent(tick, 0)
         grid_marks += [
-            svg.text(x, y, label, class_="tick", text_anchor="middle") for y in (ROWS_TOP - 14, bottom + 18)
+            svg.text(x, y, tick_label, class_="tick", text_anchor="middle")
+            for y in (ROWS_TOP - 14, bottom + 18)
         ]
     return svg.group(grid_marks)
 

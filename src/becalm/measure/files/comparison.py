@@ -60,7 +60,7 @@ def small_print(comparison: Comparison) -> Iterator[str]:
         f"Now: {number_format.period(comparison.period)}.{how}"
     )
     yield (
-        "Cannot tell: after allowing for the number of groups looked at, chance alone could explain it. "
+        "Unclear: chance alone could explain the change, after allowing for the number of groups compared. "
         "×: ratio, where the baseline is too small for a percentage."
     )
     if any(row.found_by == "police" for row in comparison.rows):

@@ -33,18 +33,22 @@ def what_happened(row: ComparisonRow, level: float) -> str:
 def headline(comparison: Comparison) -> str:
     """The first sentence of the briefing."""
     total_row = comparison.total
-    new_name, old = number_format.period(comparison.period), baseline_name(comparison.baseline)
-    counts = f"from {old_count(total_row.old)} in {old} to {number_format.whole(total_row.new)} in {new_name}"
+    new_name, old_name = number_format.period(comparison.period), baseline_name(comparison.baseline)
+    counts_text = (
+        f"from {old_count(total_row.old)} in {old_name} to {number_format.whole(total_row.new)} in {new_name}"
+    )
     if comparison.missing_months:
-        months = number_format.join_words(comparison.missing_months)
-        return f"No comparison can be made, for there are no records of {months}: the counts go {counts}."
+        months_text = number_format.join_words(comparison.missing_months)
+        return (
+            f"No comparison is possible: there are no records of {months_text}. The counts go {counts_text}."
+        )
     if total_row.change_percent is None:
-        return f"Recorded offences went {counts}: too few for a percentage."
+        return f"Recorded offences went {counts_text}: too few for a percentage."
     total_verdict, size_text = total_row.verdict(comparison.level), f"{abs(total_row.change_percent):.1f}%"
     if total_verdict == "unclear":
         change_text = number_format.percent(total_row.change_percent)
-        return f"Recorded offences changed by {change_text}, which chance alone may explain: {counts}."
-    return f"Recorded offences {'fell' if total_verdict == 'fall' else 'rose'} by {size_text}: {counts}."
+        return f"Recorded offences changed by {change_text}, which chance alone may explain: {counts_text}."
+    return f"Recorded offences {'fell' if total_verdict == 'fall' else 'rose'} by {size_text}: {counts_text}."
 
 
 def how_sure(comparison: Comparison) -> str:
@@ -52,7 +56,7 @@ def how_sure(comparison: Comparison) -> str:
     total_row = comparison.total
     low, high = total_row.change_low_percent, total_row.change_high_percent
     if comparison.missing_months:
-        return "What was not loaded cannot be told from what did not happen: ingest those months first."
+        return "Months that were not loaded look like a fall. Ingest them first."
     if low is None or high is None:
         return "With so few records no percentage is given; the counts themselves are in the table."
     level_text = f"{comparison.level * 100:.3g}%"
@@ -83,17 +87,17 @@ def old_count(value: float) -> str:
 
 def verdict_words(row: ComparisonRow, level: float) -> str:
     """The verdict as the table says it."""
-    return {"fall": "Fall", "rise": "Rise", "unclear": "Cannot tell"}[row.verdict(level)]
+    return {"fall": "Fall", "rise": "Rise", "unclear": "Unclear"}[row.verdict(level)]
 
 
 def memory_sentence(hotspots: HotspotList) -> str:
     """How long does a place remember, in one sentence?"""
     half_life_months = hotspots.half_life_months
     if not math.isfinite(half_life_months):
-        return "Each place remembers every record of it alike, old or new; nothing shorter fitted better."
+        return "Old and new records of a place count the same; no shorter memory fitted these records better."
     return (
-        "Each place keeps a memory of what happened there, in which a record loses half its weight every "
-        f"{half_life_months:g} months, a length fitted to these records."
+        f"A record loses half its weight every {half_life_months:g} months. That length was fitted to these "
+        "records."
     )
 
 
@@ -103,7 +107,7 @@ def certainty_sentence(hotspots: HotspotList) -> str:
     mean_p_top = hotspots.mean_p_top
     return (
         f"On average a listed place belongs to the true first {n} with probability {mean_p_top:.2f}. "
-        "The list is the best that these records give; it is not the truth."
+        "The list is the best estimate from these records."
     )
 
 
@@ -131,10 +135,10 @@ def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
         missing_months_text = number_format.join_words(comparison.missing_months)
         return (f"No change is given: there are no records of {missing_months_text}.",)
     all_rows = (comparison.total, *comparison.rows)
-    labels = [row.label for row in all_rows if row.change_percent is None]
+    small_labels = [row.label for row in all_rows if row.change_percent is None]
     note_texts = (
-        [f"No percentage is given where the baseline is too small: {number_format.join_words(labels)}."]
-        if labels
+        [f"No percentage is given where the baseline is too small: {number_format.join_words(small_labels)}."]
+        if small_labels
         else []
     )
     note_texts += [
