@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 import resource
+import secrets
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from becalm.ledger.store.sqlite import SqliteLedger
 
 
 def seconds(work: Callable[[], object], *, repeats: int = 5) -> float:
@@ -48,3 +56,16 @@ def report(
         "least_ratio": least_ratio,
     }
     print(json.dumps({**row, **({"peer": peer, "peer_figure": peer_figure} if peer else {})}), flush=True)
+
+
+def new_ledger(path: Path) -> SqliteLedger:
+    """A ledger of its own in this file."""
+    from becalm.app.events import EVENT_KINDS, FOLDS
+    from becalm.ledger.store.sqlite import SqliteLedger
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    return SqliteLedger(
+        path, now=now, draw_salt=partial(secrets.token_bytes, 32), kinds=EVENT_KINDS, folds=FOLDS
+    )

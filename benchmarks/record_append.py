@@ -14,7 +14,6 @@ All in one run, in turns.
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import tempfile
 import threading
@@ -25,12 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from _measure import report
+from _measure import new_ledger, report
 
-from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.ledger import Event, EventToAppend, Ledger
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.store.sqlite import SqliteLedger
 
 ROUNDS, WRITERS, EACH, ALONE = 5, 32, 40, 300
 
@@ -123,13 +120,7 @@ def main() -> None:
     """Measure the ledger on SQLite."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ledger = SqliteLedger(
-            folder / "ledger.sqlite",
-            now=now,
-            draw_salt=lambda: secrets.token_bytes(32),
-            kinds=EVENT_KINDS,
-            folds=FOLDS,
-        )
+        ledger = new_ledger(folder / "ledger.sqlite")
         measure("sqlite", folder, ledger)
         ledger.close()
 

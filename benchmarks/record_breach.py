@@ -12,15 +12,13 @@ import sqlite3
 import sys
 import tempfile
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
-from _measure import report, seconds
+from _measure import new_ledger, report, seconds
 
 from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.ledger import Ledger
 from becalm.ledger.store.postgres import PostgresLedger
-from becalm.ledger.store.sqlite import SqliteLedger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from postgres import Server, throw_away_server
@@ -62,13 +60,7 @@ def ask(ledger: Ledger, where: str, unindexed: float) -> None:
 def on_sqlite(folder: Path) -> None:
     """Fill a file and ask it."""
     path = folder / "ledger.sqlite"
-    ledger = SqliteLedger(
-        path,
-        now=lambda: datetime.now(UTC),
-        draw_salt=lambda: secrets.token_bytes(32),
-        kinds=EVENT_KINDS,
-        folds=FOLDS,
-    )
+    ledger = new_ledger(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TRIGGER event_follows")
         for index in INDEXES:

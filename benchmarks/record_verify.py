@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import subprocess
 import sys
@@ -12,13 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from _measure import report, seconds
+from _measure import new_ledger, report, seconds
 
-from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.ledger import Event, EventToAppend, LedgerCopy, verify_ledger
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.export import VERIFIER, verifier_text
-from becalm.ledger.store.sqlite import SqliteLedger
 
 ENTRIES = 100_000
 BATCH = 5_000
@@ -45,13 +42,7 @@ def main() -> None:
     """Fill a ledger, and verify it in each way."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
-        ledger = SqliteLedger(
-            path,
-            now=lambda: datetime.now(UTC),
-            draw_salt=lambda: secrets.token_bytes(32),
-            kinds=EVENT_KINDS,
-            folds=FOLDS,
-        )
+        ledger = new_ledger(path)
         for first in range(0, ENTRIES, BATCH):
             ledger.append(list(arrests(first, BATCH)))
 

@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
-from becalm.terms import Fault, FoundBy, OffenceGroup, OffenceTable, WorkspaceError, plain_word
+from becalm.terms import Fault, OffenceGroup, OffenceTable, WorkspaceError, plain_word
 
 
 class Strict(BaseModel):
@@ -91,16 +92,11 @@ def _fault(file_name: str, error: ErrorDetails, recipe_model: type[Strict]) -> F
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class GroupEntry(Strict):
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class GroupEntry(OffenceGroup):
     """One [[groups]] entry: a group and the words that fall into it."""
 
     key: Key
-    label: str
-    street_violence: bool = False
-    found_by: FoundBy = "victim"
-    in_total: bool = True
-    why_not_in_total: str = ""
-    shares_places: bool = False
     words: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -131,7 +127,8 @@ class TableFile(Strict):
 
     def table(self) -> OffenceTable:
         """The table as a term."""
-        groups = tuple(OffenceGroup(**g.model_dump(exclude={"words"})) for g in self.groups)
+        field_names = [field.name for field in fields(OffenceGroup)]
+        groups = tuple(OffenceGroup(*(getattr(g, name) for name in field_names)) for g in self.groups)
         words = tuple((w, g.key) for g in self.groups for w in g.words)
         return OffenceTable(self.key, self.version, self.author, self.reviewed_on, self.origin, groups, words)
 
