@@ -132,6 +132,9 @@ def constant_column(value: str, row_count: int) -> pa.DictionaryArray:
     return dictionary_array(np.zeros(row_count, dtype=np.int32), [value])
 
 
+LEAST_DOUBLED, DOUBLED_SHARE = 20, 0.98  # rows, and distinct rows that come an even number of times
+
+
 def is_repeated(data: pa.Table) -> Bools:
     """Which rows repeat an earlier row of the file cell by cell?"""
     if not data.num_rows:
@@ -145,9 +148,42 @@ def is_repeated(data: pa.Table) -> Bools:
     return pd.DataFrame(codes_by_column).duplicated().to_numpy()
 
 
+def second_copies(data: pa.Table) -> Bools:
+    """Which rows are the second copy of another, in a file that was written twice? None, where it was not.
+
+    Chance makes some rows equal, but not all of them twice.
+    """
+    copies = np.zeros(data.num_rows, dtype=np.bool_)
+    codes_by_column = {}
+    for position, column in enumerate(data.columns):
+        codes_by_column[position] = dictionary_encode(column, trim=False).codes
+        if data.num_rows < LEAST_DOUBLED or not _are_doubled(codes_by_column[position]):
+            return copies  # one column shows it, and mostly the first
+    groups = pd.DataFrame(codes_by_column).groupby(list(codes_by_column))
+    group_of_row = groups.ngroup().to_numpy()
+    if not _are_doubled(group_of_row):
+        return copies
+    count_of_row = np.bincount(group_of_row)[group_of_row]
+    return np.asarray(groups.cumcount().to_numpy() >= (count_of_row + 1) // 2)
+
+
+def _are_doubled(codes: Ints) -> bool:
+    return float((np.unique(codes, return_counts=True)[1] % 2 == 0).mean()) >= DOUBLED_SHARE
+
+
 # --- times --------------------------------------------------------------------------------------------
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
+DAY_END = r"\b24:00(?=\b)"
+NUMBER_FORMATS = {  # times that are numbers: since when, and how many seconds one is
+    "excel serial": ("1899-12-30", 86_400.0),
+    "unix seconds": ("1970-01-01", 1.0),
+    "unix milliseconds": ("1970-01-01", 0.001),
+}
+FARTHEST_SECONDS = 200 * 366 * 86_400.0
+PLACEHOLDERS = np.array(  # what systems write for a day that they do not know
+    ["1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01"], dtype="M8[s]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +191,7 @@ class Instants:
     """Cells as instants: `utc` and `local` time without zone (NaT where there is none).
 
     Bad cells hold something that is no time; those in a gap and the ambiguous ones are repaired local times.
+    A placeholder (midnight of 1900-01-01) is what a system writes for a day that it does not know.
     """
 
     utc: Times
@@ -163,6 +200,7 @@ class Instants:
     is_bad: Bools
     in_gap: Bools
     is_ambiguous: Bools
+    is_placeholder: Bools
 
 
 def read_instants(
@@ -173,12 +211,15 @@ def read_instants(
     city_zone: str,
 ) -> Instants:
     """When are these cells? Typed times are taken as they are, text is read by the first format that fits."""
-    cell_times, is_blank_cell, is_bad, has_zone = _read_cells(column, formats, has_offset=zone == "offset")
+    cell_times, is_blank, is_bad, has_zone = _read_cells(column, formats, has_offset=zone == "offset")
+    is_placeholder = np.isin(cell_times, PLACEHOLDERS)
     if has_zone or zone != "local":
         never = np.zeros(len(cell_times), dtype=np.bool_)
-        return Instants(cell_times, utc_to_local(cell_times, city_zone), is_blank_cell, is_bad, never, never)
+        local_times = utc_to_local(cell_times, city_zone)
+        return Instants(cell_times, local_times, is_blank, is_bad, never, never, is_placeholder)
     utc, is_in_gap, is_ambiguous = local_to_utc(cell_times, city_zone)
-    return Instants(utc, utc_to_local(utc, city_zone), is_blank_cell, is_bad, is_in_gap, is_ambiguous)
+    local_times = utc_to_local(utc, city_zone)
+    return Instants(utc, local_times, is_blank, is_bad, is_in_gap, is_ambiguous, is_placeholder)
 
 
 def local_to_utc(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
@@ -215,8 +256,14 @@ def hour_of_week(local: Times) -> Ints:
 
 
 def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = False) -> Times:
-    """Texts as local times (as UTC where they carry an offset); NaT where no format fits."""
+    """Texts as local times (as UTC where they carry an offset); NaT where no format fits.
+
+    Beside Python's formats there are `NUMBER_FORMATS`. "24:00" is the midnight at the end of its day.
+    """
     text_series = pd.Series(texts, dtype=object)
+    is_day_end = text_series.str.contains(DAY_END, na=False).to_numpy(dtype=np.bool_)
+    if is_day_end.any():
+        text_series = text_series.str.replace(DAY_END, r"00:00", regex=True)
     if offset:  # "+00" is written by some databases, "%z" wants "+0000"
         text_series = text_series.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
     times = np.full(len(text_series), np.datetime64("NaT", "s"))
@@ -224,9 +271,16 @@ def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = 
         is_unread = np.isnat(times)
         if not is_unread.any():
             break
-        parsed_times = pd.to_datetime(text_series[is_unread], format=time_format, errors="coerce", utc=offset)
-        times[is_unread] = _without_zone(pd.DatetimeIndex(parsed_times))
-    return times
+        if time_format in NUMBER_FORMATS:
+            epoch, unit_seconds = NUMBER_FORMATS[time_format]
+            seconds = pd.to_numeric(text_series[is_unread], errors="coerce").to_numpy(np.float64) * unit_seconds
+            is_far = ~(np.abs(seconds) < FARTHEST_SECONDS)
+            parsed_times = np.datetime64(epoch, "s") + np.where(is_far, 0, seconds).round().astype("m8[s]")
+            times[is_unread] = np.where(is_far, np.datetime64("NaT", "s"), parsed_times)
+            continue
+        parsed_index = pd.to_datetime(text_series[is_unread], format=time_format, errors="coerce", utc=offset)
+        times[is_unread] = _without_zone(pd.DatetimeIndex(parsed_index))
+    return np.where(is_day_end, times + np.timedelta64(1, "D"), times)
 
 
 def _read_cells(

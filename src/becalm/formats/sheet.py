@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from becalm.formats.cells import second_copies
 from becalm.methods.arrays import Bools, Ints
+from becalm.tables import REPEATED_ROW
 from becalm.terms import Fault, InputError, RowFault, RowOutcome
 
 
@@ -26,15 +28,29 @@ class InputFile:
     as_of: date
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a table lies in its file, as far as somebody said: on which sheet, below which row of heads."""
+
+    sheet: str | None = None
+    header_row: int | None = None  # counted from 1
+
+
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of a file; `broken_rows` could not be split. Lines are numbered where faults are told."""
+    """The rows of a file; `broken_rows` could not be split. Lines are numbered where faults are told.
+
+    `crs` is the coordinate system that the file states for its points; `file_columns` are the heads that it
+    writes, where they are not the columns that are read (a geometry is read as two).
+    """
 
     name: str
     data: pa.Table
     number_lines: Callable[[], Ints]
     broken_rows: tuple[RowFault, ...] = ()
     notes: tuple[str, ...] = ()
+    crs: str | None = None
+    file_columns: tuple[str, ...] = ()
 
     @cached_property
     def lines(self) -> Ints:
@@ -43,8 +59,13 @@ class Sheet:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column names as the file writes them."""
+        """The names of the columns that are read."""
         return tuple(self.data.column_names)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of the columns as the file writes them."""
+        return self.file_columns or self.columns
 
 
 def file_refusal(name: str, problem: str, remedy: str) -> InputError:
@@ -91,6 +112,11 @@ class RowOutcomes:
         """Reject these rows. `value` is what the source says there, else the cells of `column`."""
         self._record(is_faulty, column, "rejected", reason, remedy, value)
         self.is_rejected |= is_faulty
+
+    def reject_copies(self, column: str) -> None:
+        """Reject the second copy of each row, where the whole file was written twice."""
+        remedy = "none needed: every row stands in the file twice"
+        self.reject_remaining(second_copies(self._sheet.data), column, REPEATED_ROW, remedy)
 
     def reject_remaining(self, is_faulty: Bools, column: str, reason: PerRow, remedy: PerRow) -> None:
         """Reject those of these rows that nothing has rejected yet: each is told once."""

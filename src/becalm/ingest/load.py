@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 
 from becalm.desk import one_line
 from becalm.formats.sheet import InputFile, file_refusal
-from becalm.formats.table_reader import BOOK_SUFFIXES, columns_of, read_sheet
+from becalm.formats.table_reader import columns_of, format_of, read_sheet
 from becalm.ingest.inputs import InputEntry, SkippedFile, open_input
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.ledger import Fact
@@ -160,8 +160,8 @@ def _skip_unknown(entry: InputEntry, file: InputFile) -> SkippedFile:
 
 
 def _damage(file: InputFile) -> Fault | None:
-    """What is wrong with a Parquet or Excel file that cannot be opened as one; None where it can."""
-    if columns_of(file) or file.path.suffix.lower() not in (".parquet", *BOOK_SUFFIXES):
+    """What is wrong with a file that cannot be opened as what its ending says; None where it can be."""
+    if columns_of(file) or format_of(file.path) in (None, "csv"):
         return None
     try:
         read_sheet(file)

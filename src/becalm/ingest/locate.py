@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
+from becalm.formats.sheet import file_refusal
 from becalm.methods.arrays import Bools, Floats, Ints, Objects
 from becalm.terms import City, InputError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from becalm.tables import Boundaries
 
 WGS84 = "EPSG:4326"
+LEAST_OUTSIDE = 10  # points outside the city, before they can show that a file is another city's
 _SMALL_AREA_NUMBER = re.compile(r"\s+\d{3}[A-Z]$")  # "Westminster 013B": the small area within its district
 
 
@@ -147,6 +149,32 @@ class Locator:
         area_order = np.argsort(-area_index)  # a point on a shared border belongs to the area listed first
         borough_of_point[located_indices[point_index[area_order]]] = area_names[area_index[area_order]]
         return borough_of_point
+
+
+def check_city(
+    file_name: str, is_inside: Bools, locator: Locator, *, allow_outside: bool, stated_city: str | None = None
+) -> None:
+    """Refuse records of another city with one clear word, instead of row by row.
+
+    `is_inside` says of every row with coordinates whether it lies in the city; `stated_city` is the shipped city
+    that the records are said to be of.
+    """
+    outside_count, city = int((~is_inside).sum()), locator.city
+    is_other_city = stated_city not in (None, city.key)
+    least_count = 1 if is_other_city else LEAST_OUTSIDE
+    if allow_outside or outside_count < least_count or 2 * outside_count <= len(is_inside):
+        return
+    other_city = f"make a workspace for their city: `becalm init DIR --city {stated_city}`"
+    if not is_other_city:
+        other_city = (
+            "make a workspace for their city: `becalm ingest map FILE` proposes a city file for `becalm init DIR "
+            "--city FILE`"
+        )
+    raise file_refusal(
+        file_name,
+        f"has {outside_count:,} of {len(is_inside):,} points outside {city.name} ({city.crs})",
+        f"{other_city}; or give `allow_outside` to load them here",
+    )
 
 
 def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, Ints]:

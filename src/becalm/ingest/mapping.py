@@ -6,9 +6,9 @@ The words on the left are ours, the strings on the right are the file's own colu
 from __future__ import annotations
 
 import hashlib
-import itertools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -16,34 +16,50 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from becalm.formats.sheet import InputFile, file_refusal
-from becalm.formats.table_reader import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
+from becalm.formats.sheet import InputFile, Layout, Sheet, file_refusal
+from becalm.formats.table_reader import columns_of, format_of
 from becalm.ingest.reader import ReadContext
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Key, Source, Strict, check_recipe, recipe_files, suggest
 
 Column = Annotated[str, Field(min_length=1)]
+Columns = Column | Annotated[tuple[Column, ...], Field(min_length=1)]
+"""One column, or several that are read as one."""
+FileFormat = Literal["csv", "xlsx", "parquet", "json", "layer"]
+
+
+def columns_in(columns: Columns | None) -> tuple[Column, ...]:
+    """The columns that an entry names."""
+    return () if columns is None else (columns,) if isinstance(columns, str) else columns
 
 
 class WordMap(Strict):
     """A column whose words become ours: an exact word, else the first that is contained, else `otherwise`.
 
     Compared without regard to case and space. A word that is nowhere becomes unknown, and is named in a note.
-    Several columns are joined by " / ".
+    Several columns are joined by " / ". Without a column, `always` is said of every row.
     """
 
-    column: Column | tuple[Column, ...]
+    column: Columns | None = None
+    always: str | None = None
     values: dict[str, str] = Field(default={})
     contains: tuple[tuple[str, str], ...] = ()
     otherwise: str | None = None
 
+    @model_validator(mode="after")
+    def _check_one_way(self) -> WordMap:
+        if (self.column is None) == (self.always is None):
+            raise ValueError("give either column or always")
+        return self
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns that are read."""
-        return (self.column,) if isinstance(self.column, str) else self.column
+        return columns_in(self.column)
 
     def answers(self) -> Iterator[str]:
         """Every word of ours that it may give."""
+        yield from (self.always,) if self.always is not None else ()
         yield from self.values.values()
         yield from (our_word for _, our_word in self.contains)
         yield from (self.otherwise,) if self.otherwise is not None else ()
@@ -52,16 +68,17 @@ class WordMap(Strict):
 class TimePart(Strict):
     """When it happened: `occurred_from` (with `occurred_to` for windows), or `month` where no day is known.
 
-    `hour` names a column with the hour of the day, 0 to 23, beside a column of days. `zone` says how to
+    Several columns (a date and a time, a year and a month) are joined by a space and read as one text. `hour`
+    names a column with the hour of the day, 0 to 23, beside a column of days. `zone` says how to
     read a time: by the city's own clock ("local"), as "UTC", or with the offset that it carries ("offset").
     Records at 00:00 exactly of the offence groups in `midnight_is_day` ("*" for all) keep only their day;
     with `full_hour_is_hour`, those at minute 0 keep only their hour.
     """
 
-    occurred_from: Column | None = None
-    occurred_to: Column | None = None
+    occurred_from: Columns | None = None
+    occurred_to: Columns | None = None
     hour: Column | None = None
-    month: Column | None = None
+    month: Columns | None = None
     formats: tuple[str, ...] = ()
     zone: Literal["local", "UTC", "offset"] = "local"
     precision: Literal["minute", "hour", "day", "month"] = "minute"
@@ -137,7 +154,10 @@ class StopPart(Strict):
 
 
 class CountPart(Strict):
-    """The columns of a table of published counts: one row is one area, month and offence."""
+    """The columns of a table of published counts: one row is one area, month and offence.
+
+    Rows of the same area, month, offence and measure are added up.
+    """
 
     count: Column
     area_kind: WordMap
@@ -157,8 +177,11 @@ class Mapping(Strict):
     source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_/-]*$")]
     city: Key | None = None
     table: Literal["incidents", "stops", "published_counts"] = "incidents"
-    formats: tuple[Literal["csv", "parquet", "xlsx"], ...] = ("csv", "parquet", "xlsx")
+    formats: tuple[FileFormat, ...] = ("csv", "xlsx", "parquet", "json", "layer")
+    sheet: str | None = None
+    header_row: Annotated[int, Field(ge=1)] | None = None
     columns_exactly: tuple[Column, ...] = Field(min_length=1)
+    columns_optional: tuple[Column, ...] = ()
     id: Column | None = None
     repeats: Literal["keep", "reject"] = "keep"
     doubts: tuple[str, ...] = ()
@@ -185,18 +208,52 @@ class Mapping(Strict):
         time, place, stop_part, counts = self.time, self.place, self.stop, self.counts
         outcome = None if isinstance(self.outcome, WordMap) else self.outcome
         headers: list[str | None] = [self.id, outcome, self.victim_age.column if self.victim_age else None]
+        for time_columns in (time.occurred_from, time.occurred_to, time.month):
+            headers += columns_in(time_columns)
         for word_map in (self.found_by, self.weapon, self.injury, self.outcome):
             headers += word_map.columns if isinstance(word_map, WordMap) else ()
-        headers += [time.occurred_from, time.occurred_to, time.hour, time.month, time.recorded_on]
+        headers += [time.hour, time.recorded_on]
         headers += [place.x, place.y, place.borough, place.ward, place.lsoa, place.command_unit]
         if self.offence:
-            headers += [*self.offence.columns, *itertools.chain.from_iterable(self.offence.lookup)]
+            headers += [
+                *self.offence.columns,
+                *(column for columns in self.offence.lookup for column in columns),
+            ]
         if stop_part:
             headers += [stop_part.kind, stop_part.legislation, stop_part.object_of_search]
         if counts:
             headers += [counts.count, *counts.area_kind.columns, counts.area_name, counts.area_code]
             headers += counts.measure.columns
         return tuple(dict.fromkeys(named_column for named_column in headers if named_column is not None))
+
+    @property
+    def layout(self) -> Layout:
+        """Where the table lies in the file."""
+        return Layout(self.sheet, self.header_row)
+
+    def fits(self, heads: tuple[str, ...]) -> bool:
+        """Does a file with these heads have exactly the columns, whatever their case and spacing?"""
+        plain_heads = set(map(plain_column, heads))
+        needed = set(map(plain_column, self.columns_exactly))
+        return needed <= plain_heads <= needed | set(map(plain_column, self.columns_optional))
+
+    def spell(self, sheet: Sheet) -> Sheet:
+        """The sheet with its columns spelt as the mapping spells them."""
+        our_spelling = {plain_column(name): name for name in self.known_columns()}
+        names = [our_spelling.get(plain_column(name), name) for name in sheet.columns]
+        if len(set(names)) < len(names):  # told apart by case alone: then as they are
+            return sheet
+        return replace(sheet, data=sheet.data.rename_columns(names))
+
+    def known_columns(self) -> tuple[str, ...]:
+        """The columns that the file may have, and the x and y that a geometry is read as."""
+        names = (*self.columns_exactly, *self.columns_optional)
+        return (*names, *(f"{name}_{axis}" for name in names for axis in "xy"))
+
+
+def plain_column(name: str) -> str:
+    """A column's name as it is compared: case, spaces and underscores make no difference."""
+    return re.sub(r"[\s_]+", " ", name).strip().casefold()
 
 
 OUR_WORDS = {
@@ -214,7 +271,7 @@ def _part_faults(mapping: Mapping) -> Iterator[str]:
     if mapping.table == "published_counts" and mapping.time.month is None:
         yield "[time] of published_counts gives the month"
     for column in mapping.columns():
-        if column not in mapping.columns_exactly:
+        if column not in mapping.known_columns():
             column_suggestion = suggest(column, mapping.columns_exactly)
             yield f"column {column!r} is not among columns_exactly; {column_suggestion}correct one of the two"
 
@@ -247,7 +304,7 @@ def choose_mapping(file: InputFile, context: ReadContext) -> MappingFile | None:
     The workspace's own mappings come before the shipped ones. Raises InputError where the named mapping or
     one of the workspace is faulty, or where two mappings of the same rank fit.
     """
-    if _format(file.path) is None:
+    if format_of(file.path) is None:
         return None
     if context.mapping is not None:
         return _find_named(context.mapping, context.mappings)
@@ -261,13 +318,13 @@ def choose_mapping(file: InputFile, context: ReadContext) -> MappingFile | None:
 
 def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[MappingFile, ...]:
     """The mappings with exactly this file's columns: the workspace's own, else the shipped ones."""
-    file_columns, file_format = frozenset(columns_of(file)), _format(file.path)
+    file_format = format_of(file.path)
     for mapping_files in (own_mappings(context.mappings), shipped_mappings()):
         fitting_files = [
             mapping_file
             for mapping_file in mapping_files
-            if file_columns == set(mapping_file.mapping.columns_exactly)
-            and file_format in mapping_file.mapping.formats
+            if file_format in mapping_file.mapping.formats
+            and mapping_file.mapping.fits(columns_of(file, mapping_file.mapping.layout))
         ]
         if fitting_files:
             return tuple(fitting_files)
@@ -331,12 +388,3 @@ def _read_sources(sources: tuple[Source, ...]) -> tuple[MappingFile, ...]:
     if faults:
         raise InputError(f"The mappings have {len(faults)} faults; nothing was loaded", tuple(faults))
     return tuple(mapping_files)
-
-
-def _format(path: Path) -> str | None:
-    file_suffix = path.suffix.lower()
-    if file_suffix in TEXT_SUFFIXES:
-        return "csv"
-    if file_suffix in BOOK_SUFFIXES:
-        return "xlsx"
-    return "parquet" if file_suffix == ".parquet" else None

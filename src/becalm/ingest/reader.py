@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,8 @@ class ReadContext:
     staging: Path  # Parquet files may be written here; the intake moves them
     mapping: Path | None = None  # the mapping that the user named
     mappings: Path | None = None  # the folder of the workspace's own mappings
+    as_of: date = date.max  # the day on which the file that is read was published
+    allow_outside: bool = False  # records that mostly lie outside the city are loaded all the same
 
 
 @dataclass(frozen=True, slots=True)

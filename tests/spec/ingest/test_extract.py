@@ -377,9 +377,9 @@ def test_open_doubts_keep_a_mapping_from_use(tmp_path: Path) -> None:
 
 def test_missing_columns_are_named_together_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
-        read_text(tmp_path, ROWS.replace("when", "When").replace(",x,", ",ex,"))
+        read_text(tmp_path, ROWS.replace("when", "whem").replace(",x,", ",ex,"))
     assert [f.where for f in refused.value.faults] == ["force.csv: column 'when'", "force.csv: column 'x'"]
-    assert 'did you mean "When"?' in str(refused.value)
+    assert 'did you mean "whem"?' in str(refused.value)
 
 
 def test_all_faults_of_a_mapping_come_together(tmp_path: Path) -> None:

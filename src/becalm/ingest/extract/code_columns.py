@@ -120,6 +120,8 @@ def read_found_by(sheet: Sheet, mapping: Mapping, table: OffenceTable, groups: O
 
 def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, ...]]:
     """Our word for every cell (None where unknown), and the source's words that nothing was said about."""
+    if words.always is not None:
+        return np.full(sheet.data.num_rows, words.always, dtype=object), ()
     our_word_by_theirs = {plain_word(source_word): ours for source_word, ours in words.values.items()}
     word_fragments = [(plain_word(fragment), ours) for fragment, ours in words.contains]
     unknown_words: list[str] = []
@@ -138,11 +140,15 @@ def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, .
 
 def _join_columns(sheet: Sheet, column_names: Sequence[str]) -> DictionaryColumn:
     """The cells of several columns, joined by " / " where they are not blank."""
-    encoded_columns = [dictionary_encode(sheet.data[name]) for name in column_names]
-    if len(encoded_columns) == 1:
-        return encoded_columns[0]
-    combinations, combination_of_row = _distinct_combinations(encoded_columns)
-    text_of_combination = [JOINT.join(filter(None, combination)) for combination in combinations]
+    return join_cells([dictionary_encode(sheet.data[name]) for name in column_names], JOINT)
+
+
+def join_cells(columns: Sequence[DictionaryColumn], joint: str) -> DictionaryColumn:
+    """The cells of several columns as one text, joined where they are not blank."""
+    if len(columns) == 1:
+        return columns[0]
+    combinations, combination_of_row = _distinct_combinations(columns)
+    text_of_combination = [joint.join(filter(None, combination)) for combination in combinations]
     return encode_again(combination_of_row, pa.array(text_of_combination, pa.string()))
 
 

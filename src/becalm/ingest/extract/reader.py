@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from becalm.formats.cells import dictionary_encode, is_repeated, numbers, to_arrow
@@ -24,7 +25,7 @@ from becalm.ingest.extract.code_columns import (
     unknown_words_note,
 )
 from becalm.ingest.extract.times import read_occurrence_times, read_recorded_on
-from becalm.ingest.locate import LocatedPoints, Locator, distinct_points
+from becalm.ingest.locate import LocatedPoints, Locator, check_city, distinct_points
 from becalm.ingest.mapping import Mapping, MappingFile, PlacePart, StopPart, WordMap, choose_mapping
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Floats, Ints, Objects
@@ -35,6 +36,7 @@ from becalm.workspace.recipes import offence_table_sha256, suggest
 Columns = dict[str, pa.Array]
 Notes = tuple[str, ...]
 Contents = tuple[Columns, Notes]
+TOTAL = re.compile(r"(grand |sub-?)?totals?:?", re.IGNORECASE)
 HASH_FACTORS = (1_000_003, 0x9E3779B97F4A7C15)
 
 
@@ -46,14 +48,18 @@ def read_incidents(
     offence_table, city_zone = context.offences[mapping.offence.table], context.city.time_zone
     reject_repeats(sheet, mapping, row_outcomes)
     offence_of_row, group_of_row = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
-    times = read_occurrence_times(sheet, mapping.time, group_of_row, row_outcomes, city_zone=city_zone)
-    places, boroughs, place_notes = read_coordinates(sheet, mapping.place, row_outcomes, context.locator)
+    times = read_occurrence_times(
+        sheet, mapping.time, group_of_row, row_outcomes, city_zone=city_zone, as_of=context.as_of
+    )
+    places, boroughs, place_notes = read_coordinates(sheet, mapping, row_outcomes, context)
     detail_columns, detail_notes = _read_details(sheet, mapping, row_outcomes)
     incident_columns = {
         "incident_id": record_ids(sheet, mapping),
         "found_by": to_arrow(read_found_by(sheet, mapping, offence_table, group_of_row), pa.string()),
         **times.columns(),
-        "recorded_on": read_recorded_on(sheet, mapping.time, row_outcomes, city_zone=city_zone),
+        "recorded_on": read_recorded_on(
+            sheet, mapping.time, row_outcomes, city_zone=city_zone, as_of=context.as_of
+        ),
         "offence": to_arrow(offence_of_row, pa.string()),
         "offence_group": to_arrow(group_of_row, pa.string()),
         **detail_columns,
@@ -98,8 +104,13 @@ def _translate_part(sheet: Sheet, part: str, words: WordMap | None) -> tuple[Obj
 
 
 def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
-    """Reject whole rows, or identifiers, that repeat an earlier row, where the mapping asks for it."""
+    """Reject whole rows, or identifiers, that repeat an earlier row, where the mapping asks for it.
+
+    A file that holds every row twice was put together from the same rows twice: that is no chance.
+    """
     if mapping.repeats == "keep":
+        if mapping.table != "published_counts":
+            row_outcomes.reject_copies(mapping.columns()[0])
         return
     if mapping.id is None:
         is_repeat, column, fault_reason = is_repeated(sheet.data), mapping.columns()[0], REPEATED_ROW
@@ -109,6 +120,14 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
         fault_reason = "repeats the identifier of an earlier row"
     remedy = 'set repeats = "keep" in the mapping if both happened'
     row_outcomes.reject_remaining(is_repeat, column, fault_reason, remedy)
+
+
+def reject_totals(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
+    """Reject rows that add up others: they say "Total" where an area, an offence or a time stands."""
+    for column in mapping.columns():
+        if pa.types.is_string(sheet.data[column].type):
+            is_total = dictionary_encode(sheet.data[column]).passes(lambda text: bool(TOTAL.fullmatch(text)))
+            row_outcomes.reject_remaining(is_total, column, "is a total of other rows", "leave the row out")
 
 
 def record_ids(sheet: Sheet, mapping: Mapping) -> pa.Array:
@@ -156,13 +175,14 @@ def _cell_hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
 
 
 def read_coordinates(
-    sheet: Sheet, part: PlacePart, row_outcomes: RowOutcomes, locator: Locator
+    sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext
 ) -> tuple[Columns, Objects, Notes]:
     """Metres and quality of every row, the borough that holds the point, and what is worth a note.
 
-    A row whose coordinates cannot be used keeps everything else; that is written down as a repair.
+    A row whose coordinates cannot be used keeps everything else; that is written down as a repair. Raises
+    InputError where most of the points lie outside the city, unless that is allowed.
     """
-    row_count = sheet.data.num_rows
+    part, row_count, locator = mapping.place, sheet.data.num_rows, context.locator
     if part.x is None or part.y is None:
         metres, has_point = np.full(row_count, np.nan), np.zeros(row_count, dtype=np.bool_)
         return _place_columns(metres, metres, has_point, part), np.full(row_count, None, dtype=object), ()
@@ -178,6 +198,15 @@ def read_coordinates(
         columns,
         f"is no place where {locator.city.crs} ({locator.city.name}) can be used",
         "correct the coordinates or the mapping's crs; the row was loaded without a place",
+    )
+    is_inside = has_point & ~locator.is_outside_extent(points)[point_of_row]
+    has_coordinates = ~lacks_coordinates & ~is_bad & ~((x == 0) & (y == 0))
+    check_city(
+        sheet.name,
+        is_inside[has_coordinates],
+        locator,
+        allow_outside=context.allow_outside,
+        stated_city=mapping.city,
     )
     places = _place_columns(points.easting_m[point_of_row], points.northing_m[point_of_row], has_point, part)
     place_notes = _place_notes(points, point_of_row, row_outcomes, locator)
@@ -243,14 +272,17 @@ class ExtractReader:
         """Read the file through its mapping; raises InputError where mapping or file cannot be used."""
         mapping_file = _usable_mapping(file, context)
         recipe_name = _recipe(mapping_file, context)
-        sheet, mapping = read_sheet(file), mapping_file.mapping
+        mapping = mapping_file.mapping
+        sheet = mapping.spell(read_sheet(file, mapping.layout))
         _check_columns(sheet, mapping, mapping_file.file_name)
         row_outcomes = RowOutcomes(sheet)
         if not row_outcomes.row_count:
             problem, remedy = "has a header and no rows", "fetch it again; nothing can be loaded from it"
             raise file_refusal(file.name, problem, remedy)
-        table_columns, row_notes = BUILDERS[mapping.table](sheet, mapping, row_outcomes, context)
-        _check_city(table_columns, sheet, mapping, context)
+        reject_totals(sheet, mapping, row_outcomes)
+        table_columns, row_notes = BUILDERS[mapping.table](
+            sheet, mapping, row_outcomes, replace(context, as_of=file.as_of)
+        )
         table_parts = _split_by_month(table_columns, row_outcomes.is_kept, mapping, file)
         return Reading.of_rows(recipe_name, table_parts, row_outcomes, (*sheet.notes, *row_notes))
 
@@ -260,8 +292,10 @@ def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, contex
     reject_repeats(sheet, mapping, row_outcomes)
     blanks = np.full(sheet.data.num_rows, None, dtype=object)
     city_zone = context.city.time_zone
-    times = read_occurrence_times(sheet, mapping.time, blanks, row_outcomes, city_zone=city_zone).columns()
-    place_columns, _, notes = read_coordinates(sheet, mapping.place, row_outcomes, context.locator)
+    times = read_occurrence_times(
+        sheet, mapping.time, blanks, row_outcomes, city_zone=city_zone, as_of=context.as_of
+    ).columns()
+    place_columns, _, notes = read_coordinates(sheet, mapping, row_outcomes, context)
     stop = mapping.stop or StopPart()
     source_column_by_ours = {
         "kind": stop.kind,
@@ -292,7 +326,9 @@ def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, conte
     reject_repeats(sheet, mapping, row_outcomes)
     offence_table = context.offences[mapping.offence.table]
     offence_of_row, groups = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
-    times = read_occurrence_times(sheet, mapping.time, groups, row_outcomes, city_zone=city_zone).columns()
+    times = read_occurrence_times(
+        sheet, mapping.time, groups, row_outcomes, city_zone=city_zone, as_of=context.as_of
+    ).columns()
     count_of_row, is_bad = numbers(sheet.data[part.count])
     with np.errstate(invalid="ignore"):
         is_bad |= ~(count_of_row >= 0) | (count_of_row != np.floor(count_of_row))
@@ -380,18 +416,6 @@ def _check_columns(sheet: Sheet, mapping: Mapping, file_name: str) -> None:
         for column in missing_columns
     )
     raise InputError(f"{sheet.name} lacks {len(missing_columns)} columns; nothing was loaded", faults)
-
-
-def _check_city(table_columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
-    """Refuse records of another city with one clear word, instead of row by row."""
-    city, row_count = context.city, sheet.data.num_rows
-    if mapping.city in (None, city.key) or mapping.place.x is None or not row_count:
-        return
-    lost_count = pc.sum(pc.equal(table_columns["location_quality"], "none")).as_py() or 0
-    if lost_count > row_count / 2:
-        outside_problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
-        workspace_remedy = f"load it into a workspace of its own: `becalm init DIR --city {mapping.city}`"
-        raise file_refusal(sheet.name, outside_problem, workspace_remedy)
 
 
 def _split_by_month(

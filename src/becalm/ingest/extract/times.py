@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from becalm.formats.cells import (
@@ -21,14 +24,18 @@ from becalm.formats.cells import (
     read_instants,
     utc_to_local,
 )
-from becalm.formats.sheet import RowOutcomes, Sheet
-from becalm.ingest.mapping import TimePart
-from becalm.methods.arrays import Floats, Ints, Objects, Times
+from becalm.formats.sheet import RowOutcomes, Sheet, file_refusal
+from becalm.ingest.extract.code_columns import join_cells
+from becalm.ingest.mapping import Columns, TimePart, columns_in
+from becalm.methods.arrays import Bools, Floats, Ints, Objects, Times
 
 PRECISIONS = ("minute", "hour", "day", "month")
 MINUTE, HOUR, DAY, MONTH = range(4)
 NAT = np.datetime64("NaT", "s")
-MONTH_FORMATS = ("%Y-%m", "%Y-%m-%d", "%Y%m")
+MONTH_FORMATS = ("%Y-%m", "%Y-%m-%d", "%Y%m", "%Y %m", "%Y %b", "%Y %B")
+LATER_REMEDY = "correct the date, or give the day of publication with `as_of`"
+SWAPS_SHOW = 10  # dates of either kind, before they can show that a spreadsheet swapped day and month
+SWAPPED_REMEDY = "a spreadsheet swapped their day and month: export the file again, with dates as YYYY-MM-DD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +63,27 @@ class OccurrenceTimes:
 
 
 def read_occurrence_times(
-    sheet: Sheet, part: TimePart, groups: Objects, row_outcomes: RowOutcomes, *, city_zone: str
+    sheet: Sheet, part: TimePart, groups: Objects, row_outcomes: RowOutcomes, *, city_zone: str, as_of: date
 ) -> OccurrenceTimes:
-    """When did each row happen? Rows without a usable time are rejected: no month could count them."""
+    """When did each row happen? Rows without a usable time are rejected: no month could count them.
+
+    So are rows later than the day on which the file was published, and days that stand for "unknown".
+    """
     if part.month is not None:
-        return _read_months(sheet, part, row_outcomes)
-    assert part.occurred_from is not None
-    start_instants = _read_start(sheet, part, row_outcomes, city_zone=city_zone)
+        return _read_months(sheet, part, row_outcomes, as_of)
+    start_column = " / ".join(columns_in(part.occurred_from))
+    start_cells, has_day_only = read_time_cells(sheet, part.occurred_from, part.formats)
+    formats = (
+        *part.formats,
+        *(time_format.split(" ")[0] for time_format in part.formats if has_day_only.any()),
+    )
+    start_instants = read_instants(start_cells, formats=formats, zone=part.zone, city_zone=city_zone)
+    _reject_bad_starts(start_instants, start_column, part, row_outcomes, as_of)
+    _check_swapped_days(start_cells, part, sheet.name)
     if part.hour is not None:
         return _read_days_and_hours(sheet, part, start_instants, row_outcomes, city_zone=city_zone)
-    _record_clock_changes(start_instants, part.occurred_from, row_outcomes)
-    precision_of_row = _coarsen(start_instants.local, groups, part)
+    _record_clock_changes(start_instants, start_column, row_outcomes)
+    precision_of_row = np.where(has_day_only, DAY, _coarsen(start_instants.local, groups, part))
     end_utc = start_instants.utc
     if part.occurred_to is not None:
         end_utc = _read_end(sheet, part, start_instants, row_outcomes, city_zone=city_zone)
@@ -74,7 +91,9 @@ def read_occurrence_times(
     return _widen(start_instants.utc, end_utc, start_instants.local, precision_of_row, city_zone)
 
 
-def read_recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> pa.Array:
+def read_recorded_on(
+    sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str, as_of: date
+) -> pa.Array:
     """The civil day on which each row was recorded, null where unknown. A clock time takes its local day."""
     if part.recorded_on is None:
         return pa.nulls(sheet.data.num_rows, pa.date32())
@@ -86,23 +105,91 @@ def read_recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *,
     row_outcomes.repair(
         recorded_instants.is_bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats")
     )
-    return pa.array(recorded_instants.local.astype("M8[D]"))
+    recorded_days = recorded_instants.local.astype("M8[D]")
+    is_later = recorded_days > np.datetime64(as_of)
+    row_outcomes.repair(is_later, part.recorded_on, f"is later than the as-of date {as_of}", LATER_REMEDY)
+    return pa.array(np.where(is_later, np.datetime64("NaT", "D"), recorded_days))
 
 
-def _read_start(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> Instants:
-    column = part.occurred_from or ""
-    starts = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+def read_time_cells(
+    sheet: Sheet, columns: Columns | None, formats: Sequence[str]
+) -> tuple[pa.ChunkedArray, Bools]:
+    """The cells of a time; several columns joined by a space, and which rows have only the first of them."""
+    names = columns_in(columns)
+    if len(names) == 1:
+        return sheet.data[names[0]], np.zeros(sheet.data.num_rows, dtype=np.bool_)
+    parts = [dictionary_encode(_without_midnight(sheet.data[name])) for name in names]
+    if any("%H%M" in time_format for time_format in formats):  # 930 is 09:30
+        parts[-1] = replace(parts[-1], distinct=pc.utf8_lpad(parts[-1].distinct, 4, "0"))
+    has_first_only = ~parts[0].is_blank & np.logical_and.reduce([part.is_blank for part in parts[1:]])
+    return pa.chunked_array([join_cells(parts, " ").arrow()]), has_first_only
+
+
+def _without_midnight(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A typed column of days, kept as their midnights, as days."""
+    if not pa.types.is_timestamp(cells.type) or cells.type.tz is not None:
+        return cells
+    days = cells.cast(pa.date32(), safe=False)
+    return days if days.cast(cells.type).equals(cells) else cells
+
+
+def _reject_bad_starts(
+    starts: Instants, column: str, part: TimePart, row_outcomes: RowOutcomes, as_of: date
+) -> None:
     row_outcomes.reject_remaining(starts.is_blank, column, "has no time", "give it, or leave the row out")
     row_outcomes.reject_remaining(starts.is_bad, column, "is not a time", _format_remedy(part, "formats"))
-    return starts
+    row_outcomes.reject_remaining(
+        starts.is_placeholder,
+        column,
+        "is a placeholder for an unknown day",
+        "give the day, or leave the row out",
+    )
+    reject_later(starts.local, column, row_outcomes, as_of)
+
+
+def reject_later(local_times: Times, column: str, row_outcomes: RowOutcomes, as_of: date) -> None:
+    """Reject what happened after the day on which the file was published."""
+    is_later = ~np.isnat(local_times) & (local_times.astype("M8[D]") > np.datetime64(as_of))
+    row_outcomes.reject_remaining(is_later, column, f"is later than the as-of date {as_of}", LATER_REMEDY)
+
+
+def _check_swapped_days(cells: pa.ChunkedArray, part: TimePart, file_name: str) -> None:
+    """Refuse texts of days after the 12th beside typed days that are none.
+
+    So a spreadsheet leaves dates whose day and month it swapped: what it could read as month and day it did,
+    and the rest stayed text.
+    """
+    if not pa.types.is_string(cells.type) or len(part.formats) < 2:
+        return
+    texts = dictionary_encode(cells)
+    iso_days = day_of_month(parse_times(texts.values, [f for f in part.formats if f.startswith("%Y-%m-%d")]))
+    other_days = day_of_month(parse_times(texts.values, [f for f in part.formats if not f.startswith("%Y-")]))
+    if has_swapped_days(iso_days, other_days):
+        problem = (
+            f"{part.occurred_from!r}: typed dates all have days up to the 12th, and texts all days after it"
+        )
+        raise file_refusal(file_name, problem, SWAPPED_REMEDY)
+
+
+def day_of_month(times: Times) -> Ints:
+    """The day of the month of those that are times."""
+    times = times[~np.isnat(times)]
+    return (times.astype("M8[D]") - times.astype("M8[M]")).astype(np.int64) + 1
+
+
+def has_swapped_days(typed_days: Ints, text_days: Ints) -> bool:
+    """Are these the days of a column in which a spreadsheet swapped day and month where it could?"""
+    enough = len(typed_days) >= SWAPS_SHOW and len(text_days) >= SWAPS_SHOW
+    return enough and bool((typed_days <= 12).all() and (text_days > 12).all())
 
 
 def _read_end(
     sheet: Sheet, part: TimePart, starts: Instants, row_outcomes: RowOutcomes, *, city_zone: str
 ) -> Times:
     """The end of each window, its start where there is none; what ends before it starts is rejected."""
-    end_column = part.occurred_to or ""
-    ends = read_instants(sheet.data[end_column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+    end_column = " / ".join(columns_in(part.occurred_to))
+    end_cells, _ = read_time_cells(sheet, part.occurred_to, part.formats)
+    ends = read_instants(end_cells, formats=part.formats, zone=part.zone, city_zone=city_zone)
     format_remedy = _format_remedy(part, "formats")
     row_outcomes.repair(ends.is_bad, end_column, "is not a time, and was left out", format_remedy)
     # a row whose start was told already is not told again for its end
@@ -113,7 +200,7 @@ def _read_end(
     end_utc = np.where(np.isnat(ends.utc), starts.utc, ends.utc)
     row_outcomes.reject_remaining(
         end_utc < starts.utc,
-        f"{part.occurred_from} / {end_column}",
+        " / ".join((*columns_in(part.occurred_from), end_column)),
         "ends before it starts",
         "swap the two times or correct one",
     )
@@ -177,7 +264,8 @@ def _read_days_and_hours(
     hour_instants = replace(
         starts, utc=utcs, local=local_times, in_gap=is_in_gap & has_hour, is_ambiguous=is_ambiguous & has_hour
     )
-    _record_clock_changes(hour_instants, f"{part.occurred_from} / {part.hour}", row_outcomes)
+    hour_columns = " / ".join((*columns_in(part.occurred_from), part.hour))
+    _record_clock_changes(hour_instants, hour_columns, row_outcomes)
     return _widen(utcs, utcs, utc_to_local(utcs, city_zone), np.where(has_hour, HOUR, DAY), city_zone)
 
 
@@ -213,9 +301,9 @@ def _widen(start: Times, end: Times, local_times: Times, precision: Ints, city_z
     )
 
 
-def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> OccurrenceTimes:
-    assert part.month is not None
-    month_column = sheet.data[part.month]
+def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, as_of: date) -> OccurrenceTimes:
+    month_column, _ = read_time_cells(sheet, part.month, part.formats)
+    column_name = " / ".join(columns_in(part.month))
     if pa.types.is_timestamp(month_column.type) or pa.types.is_date(month_column.type):
         local = month_column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
         is_blank_month = np.isnat(local)
@@ -223,13 +311,16 @@ def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> Occ
         words = dictionary_encode(month_column)
         local = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
         is_blank_month = words.is_blank
-    row_outcomes.reject_remaining(is_blank_month, part.month, "has no month", "give it, or leave the row out")
+    row_outcomes.reject_remaining(
+        is_blank_month, column_name, "has no month", "give it, or leave the row out"
+    )
     row_outcomes.reject_remaining(
         np.isnat(local) & ~is_blank_month,
-        part.month,
+        column_name,
         "is not a month",
         "write YYYY-MM, or correct formats in the mapping",
     )
+    reject_later(local.astype("M8[M]"), column_name, row_outcomes, as_of)
     return OccurrenceTimes(local, local, local, np.full(len(local), MONTH), local.astype("M8[M]"))
 
 

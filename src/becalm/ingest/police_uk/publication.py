@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ import pyarrow.parquet as pq
 
 from becalm.formats.cells import DictionaryColumn, constant_column, dictionary_array, dictionary_encode
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
-from becalm.formats.table_reader import line_texts, read_header, read_lines
-from becalm.ingest.locate import LocatedPoints, Locator
-from becalm.ingest.reader import Reading
+from becalm.formats.text_file import line_texts, read_header, read_lines
+from becalm.ingest.extract.times import LATER_REMEDY
+from becalm.ingest.locate import LocatedPoints, check_city
+from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Floats, Ints
 from becalm.tables import REPEATED_ROW, TablePart
 from becalm.terms import Fault, InputError
@@ -38,9 +40,10 @@ class Publication:
     recipe: str = ""
     recipe_sha256: str = ""
 
-    def record_prefix(self, source: str, file: InputFile) -> str:
+    def record_prefix(self, sources: pa.DictionaryArray, file: InputFile) -> str:
         """How the identifiers begin of records that the source gave none."""
-        return f"{source}:{self.month or file.sha256[:12]}"
+        names = sources.dictionary.to_pylist()
+        return f"{names[0] if len(names) == 1 else 'police_uk'}:{self.month or file.sha256[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,6 @@ class PublishedRows:
     """Rows in a table's schema, before those that were rejected are taken out."""
 
     table: str
-    source: str
     columns: pa.Table
     row_outcomes: RowOutcomes
     notes: tuple[str, ...]
@@ -98,15 +100,41 @@ def _refusal(file: InputFile, fault_place: str, problem: str, remedy: str) -> In
     return InputError(f"{file.name} was refused; nothing was loaded", (Fault(fault_place, problem, remedy),))
 
 
-def force_source(file: InputFile, publication: Publication, forces: DictionaryColumn | None) -> str:
-    """Which force's records are these? By the file's name, else by the one force that its rows name."""
+def force_source(file: InputFile, publication: Publication) -> str:
+    """Which force's records are these, by the file's name?"""
     if publication.force:
         return f"police_uk/{publication.force}"
-    slugs = sorted({slug for force in (forces.values if forces else ()) if (slug := _force_slug(force))})
-    if len(slugs) == 1:
-        return f"police_uk/{slugs[0]}"
-    problem = f"names no force, and the rows name {', '.join(slugs) or 'none'}"
-    raise _refusal(file, "file name", problem, 'name it as published, e.g. "2020-04-metropolitan-street.csv"')
+    remedy = 'name it as published, e.g. "2020-04-metropolitan-street.csv"'
+    raise _refusal(file, "file name", "names no force, and the rows name none", remedy)
+
+
+def row_sources(
+    file: InputFile, publication: Publication, forces: DictionaryColumn, row_outcomes: RowOutcomes
+) -> pa.DictionaryArray:
+    """The source of every row: the force of the file's name, else the one that reported the row.
+
+    Rows that another force reported than the name says are rejected: they would take the place of its own.
+    """
+    slugs = {force: _force_slug(force) for force in forces.values}
+    if publication.force is None:
+        if not any(slugs.values()):
+            force_source(file, publication)
+        row_outcomes.reject(
+            ~forces.passes(lambda force: bool(slugs[force])),
+            "Reported by",
+            "names no force",
+            "name the force",
+        )
+        return forces.rename_words(lambda force: f"police_uk/{slugs[force]}" if slugs[force] else None)
+    if publication.force in slugs.values():  # else the name is a short one, such as "btp"
+        row_outcomes.reject(
+            forces.passes(lambda force: slugs[force] != publication.force),
+            "Reported by",
+            f"the row was reported by another force than the file's name says ({publication.force})",
+            "take the force out of the file's name: its rows are then kept apart by who reported them",
+            value=forces.text,
+        )
+    return constant_column(f"police_uk/{publication.force}", len(forces.codes))
 
 
 def _force_slug(force_name: str) -> str:
@@ -119,10 +147,11 @@ def word_column(sheet: Sheet, name: str) -> DictionaryColumn:
     return dictionary_encode(sheet.data[name], trim=False)
 
 
-def file_columns(file: InputFile, source: str, row_count: int) -> dict[str, pa.Array]:
-    """What every row of a file shares."""
+def file_columns(file: InputFile, sources: pa.DictionaryArray) -> dict[str, pa.Array]:
+    """The source of each row, and what every row of a file shares."""
+    row_count = len(sources)
     return {
-        "source": constant_column(source, row_count),
+        "source": sources,
         "file": constant_column(file.name, row_count),
         "as_of": pa.repeat(pa.scalar(file.as_of, pa.date32()), row_count),
     }
@@ -136,10 +165,16 @@ def is_month(text: str) -> bool:
     return _MONTH.fullmatch(text) is not None
 
 
-def reject_non_months(months: DictionaryColumn, row_outcomes: RowOutcomes) -> None:
-    """Reject rows without a month."""
+def reject_non_months(months: DictionaryColumn, row_outcomes: RowOutcomes, as_of: date) -> None:
+    """Reject rows without a month, and those of a month after the one in which the file was published."""
     row_outcomes.reject(
         ~months.passes(is_month), "Month", "the month is not a month", "write it as YYYY-MM, e.g. 2020-04"
+    )
+    row_outcomes.reject(
+        months.passes(lambda month: is_month(month) and month > f"{as_of:%Y-%m}"),
+        "Month",
+        f"is later than the as-of date {as_of}",
+        LATER_REMEDY,
     )
 
 
@@ -192,8 +227,12 @@ class RowPlaces:
         return {"easting_m": easting_m, "northing_m": northing_m, "location_quality": quality_of_row}
 
 
-def locate_rows(sheet: Sheet, row_outcomes: RowOutcomes, locator: Locator) -> RowPlaces:
-    """Where are these rows in the city's metres? Coordinates that cannot be meant are written down."""
+def locate_rows(sheet: Sheet, row_outcomes: RowOutcomes, context: ReadContext) -> RowPlaces:
+    """Where are these rows in the city's metres? Coordinates that cannot be meant are written down.
+
+    Raises InputError where most of the rows lie outside the city, unless that is allowed.
+    """
+    locator = context.locator
     longitude, latitude = word_column(sheet, "Longitude"), word_column(sheet, "Latitude")
     xs, ys, point_of_row = _distinct_points(longitude, latitude)
     located_points = locator.locate(xs, ys)
@@ -223,6 +262,10 @@ def locate_rows(sheet: Sheet, row_outcomes: RowOutcomes, locator: Locator) -> Ro
             value=lambda row: f"{longitude.text(row) or ''}, {latitude.text(row) or ''}",
             also_rejected=True,
         )
+    is_inside = located_points.is_known & ~locator.is_outside_extent(located_points)
+    has_point = ~(located_points.is_absent | is_zero_point | is_broken_point)[point_of_row]
+    is_row_inside = is_inside[point_of_row][has_point]
+    check_city(sheet.name, is_row_inside, locator, allow_outside=context.allow_outside)
     return RowPlaces(located_points, point_of_row)
 
 
@@ -291,10 +334,12 @@ def _write_parts(
     if not kept_rows.num_rows:
         return
     dictionary_columns = [field.name for field in kept_rows.schema if pa.types.is_dictionary(field.type)]
-    months = sorted(pc.unique(kept_rows["month"].combine_chunks().dictionary_decode()).to_pylist())
-    for month in months:
-        month_rows = kept_rows if len(months) == 1 else kept_rows.filter(pc.equal(kept_rows["month"], month))
-        part_path = f"{path_stem}-{rows.table}-{month}.parquet"
+    slots = kept_rows.select(["source", "month"]).group_by(["source", "month"]).aggregate([]).to_pylist()
+    slot_pairs = sorted((slot["source"], slot["month"]) for slot in slots)
+    for slot_index, (source_name, month) in enumerate(slot_pairs):
+        is_in_slot = pc.and_(pc.equal(kept_rows["source"], source_name), pc.equal(kept_rows["month"], month))
+        month_rows = kept_rows if len(slot_pairs) == 1 else kept_rows.filter(is_in_slot)
+        part_path = f"{path_stem}-{rows.table}-{slot_index}-{month}.parquet"
         pq.write_table(
             month_rows,
             part_path,
@@ -303,4 +348,4 @@ def _write_parts(
             store_schema=False,
             row_group_size=1 << 18,
         )
-        yield TablePart(rows.table, rows.source, month, part_path, whole=month == stated_month)
+        yield TablePart(rows.table, source_name, month, part_path, whole=month == stated_month)

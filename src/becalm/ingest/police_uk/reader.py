@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from becalm.formats.cells import DictionaryColumn, constant_column
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
-from becalm.formats.table_reader import TEXT, WORDS, read_header
+from becalm.formats.text_file import TEXT, WORDS, read_header
+from becalm.ingest.extract.times import LATER_REMEDY
 from becalm.ingest.locate import Locator
 from becalm.ingest.police_uk.publication import (
     Publication,
@@ -35,6 +36,7 @@ from becalm.ingest.police_uk.publication import (
     reject_non_months,
     reject_other_months,
     reject_repeats,
+    row_sources,
     synthetic_ids,
     word_column,
 )
@@ -87,17 +89,17 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
     offence_table, locator = context.offences[OFFENCES], context.locator
     month_column, type_column = word_column(sheet, "Month"), word_column(sheet, "Crime type")
-    source_name = force_source(file, publication, word_column(sheet, "Reported by"))
-    reject_non_months(month_column, row_outcomes)
+    sources = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
+    reject_non_months(month_column, row_outcomes, file.as_of)
     reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
     _reject_unknown_types(type_column, offence_table, row_outcomes)
-    row_places = locate_rows(sheet, row_outcomes, locator)
+    row_places = locate_rows(sheet, row_outcomes, context)
     crime_ids = sheet.data["Crime ID"].combine_chunks()
     same_id_rows = reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
     incident_columns = {
         **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
-        **file_columns(file, source_name, row_count),
-        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source_name, file)),
+        **file_columns(file, sources),
+        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(sources, file)),
         "precision": constant_column("month", row_count),
         "weapon": constant_column("unknown", row_count),
         "month": month_column.rename_words(),
@@ -114,7 +116,7 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
         *_outside_note(row_places, locator),
     )
     incident_table = pa.table({name: incident_columns[name] for name in INCIDENTS})
-    published_rows = PublishedRows("incidents", source_name, incident_table, row_outcomes, street_notes)
+    published_rows = PublishedRows("incidents", incident_table, row_outcomes, street_notes)
     return build_reading(file, publication, published_rows, context.staging)
 
 
@@ -214,11 +216,10 @@ def _outside_note(row_places: RowPlaces, locator: Locator) -> tuple[str, ...]:
 def read_outcomes(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
     """Read the outcomes that one force recorded in one month. A crime may have several."""
     sheet = read_published_file(file, OUTCOME_COLUMNS, kind="data.police.uk outcomes")
-    row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
-    crime_ids = sheet.data["Crime ID"].combine_chunks()
+    row_outcomes, crime_ids = RowOutcomes(sheet), sheet.data["Crime ID"].combine_chunks()
     month_column, outcome_column = word_column(sheet, "Month"), word_column(sheet, "Outcome type")
-    source_name = force_source(file, publication, word_column(sheet, "Reported by"))
-    reject_non_months(month_column, row_outcomes)
+    sources = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
+    reject_non_months(month_column, row_outcomes, file.as_of)
     reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
     for column_name, is_blank_row, blank_remedy in (
         ("Crime ID", np.asarray(crime_ids.is_null()), "the outcome belongs to no crime that could be found"),
@@ -227,14 +228,14 @@ def read_outcomes(file: InputFile, context: ReadContext, publication: Publicatio
         row_outcomes.reject(is_blank_row, column_name, f"the {column_name} is empty", blank_remedy)
     reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
     outcome_columns = {
-        **file_columns(file, source_name, row_count),
+        **file_columns(file, sources),
         "incident_id": crime_ids,
         "month": month_column.rename_words(),
         "outcome": outcome_column.rename_words(),
     }
     outcome_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
     outcome_table = pa.table({field_name: outcome_columns[field_name] for field_name in OUTCOMES})
-    published_rows = PublishedRows("outcomes", source_name, outcome_table, row_outcomes, outcome_notes)
+    published_rows = PublishedRows("outcomes", outcome_table, row_outcomes, outcome_notes)
     return build_reading(file, publication, published_rows, context.staging)
 
 
@@ -243,15 +244,18 @@ def read_stops(file: InputFile, context: ReadContext, publication: Publication) 
     sheet = read_published_file(file, STOP_COLUMNS, kind="data.police.uk stop-and-search")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
     stop_instants, month_column = _instants_and_months(word_column(sheet, "Date"))
-    source_name = force_source(file, publication, None)
+    sources = constant_column(force_source(file, publication), row_count)
     row_outcomes.reject(
         month_column.is_blank, "Date", "the date is not an instant", "write it as 2020-04-01T23:05:00+00:00"
     )
     reject_other_months(month_column, row_outcomes, column="Date", stated_month=publication.month)
-    row_places = locate_rows(sheet, row_outcomes, context.locator)
-    id_prefix = f"{publication.record_prefix(source_name, file)}:stop"
+    is_later = month_column.passes(lambda month: month > f"{file.as_of:%Y-%m}")
+    row_outcomes.reject(is_later, "Date", f"is later than the as-of date {file.as_of}", LATER_REMEDY)
+    row_outcomes.reject_copies("Date")
+    row_places = locate_rows(sheet, row_outcomes, context)
+    id_prefix = f"{publication.record_prefix(sources, file)}:stop"
     stop_columns = {
-        **file_columns(file, source_name, row_count),
+        **file_columns(file, sources),
         "stop_id": synthetic_ids(id_prefix, np.arange(1, row_count + 1)),
         "stopped_at": stop_instants,
         "month": month_column.rename_words(),
@@ -260,7 +264,7 @@ def read_stops(file: InputFile, context: ReadContext, publication: Publication) 
     }
     stop_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
     stop_table = pa.table({name: stop_columns[name] for name in STOPS})
-    published_rows = PublishedRows("stops", source_name, stop_table, row_outcomes, stop_notes)
+    published_rows = PublishedRows("stops", stop_table, row_outcomes, stop_notes)
     return build_reading(file, publication, published_rows, context.staging)
 
 

@@ -1,0 +1,169 @@
+"""Records that carry their place as a geometry, and records as JSON: both become rows of plain columns.
+
+GeoJSON, GeoPackage and zipped shapefiles, points as WKB or WKT in a column, JSON lists (as the interface of
+data.police.uk gives them) and JSON lines. A point becomes two columns, `…_x` and `…_y`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from becalm.formats.sheet import Sheet, file_refusal
+from becalm.formats.text_file import open_bytes
+
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".geojson", ".geojsonl")
+LAYER_SUFFIXES = (".gpkg", ".shp")
+GEOMETRY = "geometry"
+ROWS_TRIED = 50
+POINT_TEXT = r"^\s*(SRID=\d+;)?\s*POINT\s*(Z|M|ZM)?\s*\("
+
+
+def read_json(path: Path, file_name: str) -> Sheet:
+    """A list of objects, one object to a line, or GeoJSON features; nested objects become `outer.inner`."""
+    remedy = "give a list of objects, one object to a line, or GeoJSON"
+    try:
+        with open_bytes(path) as byte_stream:
+            text = byte_stream.read().decode("utf-8-sig")
+        try:
+            records = json.loads(text)
+        except json.JSONDecodeError:
+            records = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, OSError, EOFError) as error:
+        raise file_refusal(file_name, f"is not JSON ({error})", remedy) from error
+    if isinstance(records, dict):
+        lists = [value for value in records.values() if isinstance(value, list) and value]
+        records = records.get("features") or (lists[0] if len(lists) == 1 else [records])
+    if (
+        not isinstance(records, list)
+        or not records
+        or not all(isinstance(record, dict) for record in records)
+    ):
+        raise file_refusal(file_name, "holds no list of records", remedy)
+    is_feature = [record.get("type") == "Feature" and "geometry" in record for record in records]
+    geometries = None
+    if all(is_feature):
+        geometries = [record["geometry"] and json.dumps(record["geometry"]) for record in records]
+        records = [record.get("properties") or {} for record in records]
+    frame = pd.json_normalize(records)
+    table = pa.table({str(name): _plain_array(frame[name]) for name in frame.columns})
+    heads, lines = tuple(table.column_names), np.arange(1, len(records) + 1)
+    if geometries is None:
+        return spread_points(Sheet(file_name, table, lambda: lines))
+    shapes = shapely.from_geojson(np.array(geometries, dtype=object), on_invalid="ignore")
+    table = _append_points(table, GEOMETRY, shapes)
+    return Sheet(file_name, table, lambda: lines, crs="EPSG:4326", file_columns=(*heads, GEOMETRY))
+
+
+def read_layer(path: Path, file_name: str, layer: str | None) -> Sheet:
+    """The points of a GeoPackage or a shapefile, with their attributes."""
+    import pyogrio
+
+    try:
+        source = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
+        layers = [str(name) for name, kind in pyogrio.list_layers(source)]
+        if layer is not None and layer not in layers:
+            problem = f"has no layer {layer!r}; it has {', '.join(layers)}"
+            raise file_refusal(file_name, problem, "correct sheet in the mapping")
+        facts, table = pyogrio.read_arrow(source, layer=layer or layers[0])
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, IndexError) as error:
+        raise file_refusal(file_name, f"cannot be read ({error})", "export it again, or as csv") from error
+    geometry_name, lines = facts["geometry_name"] or "wkb_geometry", np.arange(1, table.num_rows + 1)
+    if geometry_name in table.column_names:
+        shapes = shapely.from_wkb(table[geometry_name].to_numpy())
+        table = _append_points(table.drop_columns([geometry_name]), GEOMETRY, shapes)
+    heads = (*(str(field) for field in facts["fields"]), GEOMETRY)
+    other_layers = ", ".join(name for name in layers if name != (layer or layers[0]))
+    notes = (f"other layers were not read: {other_layers}",) if other_layers else ()
+    return keep_plain_columns(Sheet(file_name, table, lambda: lines, (), notes, facts["crs"], heads))
+
+
+def keep_plain_columns(sheet: Sheet) -> Sheet:
+    """Columns of texts, numbers and times, points spread over two; any other kind is passed over and said."""
+    plain_columns, passed_over = {}, []
+    for name in sheet.columns:
+        cells = sheet.data[name]
+        if _is_binary(cells.type) and _are_points(_from_wkb(cells.slice(0, ROWS_TRIED))):
+            for axis, coordinates in zip("xy", _coordinates(_from_wkb(cells)), strict=True):
+                plain_columns[f"{name}_{axis}"] = coordinates
+        elif (plain_type := _plain_type(cells.type)) is None:
+            passed_over.append(f"{name} ({str(cells.type)[:40]})")
+        else:
+            plain_columns[name] = cells if plain_type == cells.type else cells.cast(plain_type)
+    notes = (*sheet.notes, *((f"columns passed over: {', '.join(passed_over)}",) if passed_over else ()))
+    return spread_points(replace(sheet, data=pa.table(plain_columns), notes=notes, file_columns=sheet.heads))
+
+
+def spread_points(sheet: Sheet) -> Sheet:
+    """Texts such as "POINT (-0.1 51.5)" beside their x and y."""
+    table = sheet.data
+    for name in sheet.columns:
+        first_texts = table[name].slice(0, ROWS_TRIED)
+        if not pa.types.is_string(first_texts.type) or first_texts.null_count == len(first_texts):
+            continue
+        if pc.all(pc.match_substring_regex(first_texts, POINT_TEXT, ignore_case=True)).as_py():
+            plain_texts = pc.replace_substring_regex(table[name], r"^\s*SRID=\d+;", "")
+            shapes = shapely.from_wkt(plain_texts.to_numpy(zero_copy_only=False), on_invalid="ignore")
+            table = _append_points(table, name, shapes)
+    return sheet if table is sheet.data else replace(sheet, data=table, file_columns=sheet.heads)
+
+
+def _plain_array(cells: pd.Series[Any]) -> pa.Array:
+    """A column of JSON values: numbers and truths keep their type, lists and what is mixed become text."""
+    values = [
+        None if value is None or value != value else value for value in cells.tolist()
+    ]  # NaN is not itself
+    kinds = {type(value) for value in values if value is not None}
+    if kinds in ({int}, {float}, {int, float}, {bool}):
+        return pa.array(values, pa.float64() if float in kinds else None)
+    texts = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
+    return pa.array([None if text is None or not text.strip() else text for text in texts], pa.string())
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType | None:
+    """The type in which a column is read; None where it holds no texts, numbers or times."""
+    if pa.types.is_dictionary(kind):
+        inner = _plain_type(kind.value_type)
+        return kind if inner == kind.value_type else inner
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    if is_text or pa.types.is_null(kind) or pa.types.is_time(kind):
+        return pa.string()
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return pa.float64()
+    is_kept = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return kind if is_kept or pa.types.is_timestamp(kind) or pa.types.is_date(kind) else None
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+
+
+def _from_wkb(cells: pa.ChunkedArray) -> Any:
+    return shapely.from_wkb(cells.to_numpy(), on_invalid="ignore")
+
+
+def _are_points(shapes: Any) -> bool:
+    kinds = {int(kind) for kind in shapely.get_type_id(shapes)} - {-1}
+    return kinds == {0}  # points alone
+
+
+def _append_points(table: pa.Table, name: str, shapes: Any) -> pa.Table:
+    for axis_name, axis in zip((f"{name}_x", f"{name}_y"), _coordinates(shapes), strict=True):
+        table = table.append_column(axis_name, axis)
+    return table
+
+
+def _coordinates(shapes: Any) -> tuple[pa.Array, pa.Array]:
+    """The x and y of points; any other shape gives none."""
+    is_point = shapely.get_type_id(shapes) == 0
+    shapes = np.where(is_point, shapes, None)
+    x, y = shapely.get_x(shapes), shapely.get_y(shapes)
+    return pa.array(x, from_pandas=True), pa.array(y, from_pandas=True)
