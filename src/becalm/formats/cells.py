@@ -160,14 +160,14 @@ def second_copies(data: pa.Table) -> Bools:
         if data.num_rows < LEAST_DOUBLED or not _are_doubled(codes_by_column[position]):
             return copies  # one column shows it, and mostly the first
     groups = pd.DataFrame(codes_by_column).groupby(list(codes_by_column))
-    group_of_row = groups.ngroup().to_numpy()
+    group_of_row = groups.ngroup().to_numpy(dtype=np.int64)
     if not _are_doubled(group_of_row):
         return copies
     count_of_row = np.bincount(group_of_row)[group_of_row]
     return np.asarray(groups.cumcount().to_numpy() >= (count_of_row + 1) // 2)
 
 
-def _are_doubled(codes: Ints) -> bool:
+def _are_doubled(codes: NDArray[np.integer]) -> bool:
     return float((np.unique(codes, return_counts=True)[1] % 2 == 0).mean()) >= DOUBLED_SHARE
 
 
@@ -273,7 +273,9 @@ def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = 
             break
         if time_format in NUMBER_FORMATS:
             epoch, unit_seconds = NUMBER_FORMATS[time_format]
-            seconds = pd.to_numeric(text_series[is_unread], errors="coerce").to_numpy(np.float64) * unit_seconds
+            seconds = (
+                pd.to_numeric(text_series[is_unread], errors="coerce").to_numpy(np.float64) * unit_seconds
+            )
             is_far = ~(np.abs(seconds) < FARTHEST_SECONDS)
             parsed_times = np.datetime64(epoch, "s") + np.where(is_far, 0, seconds).round().astype("m8[s]")
             times[is_unread] = np.where(is_far, np.datetime64("NaT", "s"), parsed_times)

@@ -151,8 +151,8 @@ def _from_wkb(cells: pa.ChunkedArray) -> Any:
 
 
 def _are_points(shapes: Any) -> bool:
-    kinds = {int(kind) for kind in shapely.get_type_id(shapes)} - {-1}
-    return kinds == {0}  # points alone
+    kinds: set[int] = {int(kind) for kind in shapely.get_type_id(shapes)}
+    return kinds - {-1} == {0}  # points, and places that are absent
 
 
 def _append_points(table: pa.Table, name: str, shapes: Any) -> pa.Table:

@@ -113,8 +113,8 @@ def _split_start(start_text: str, *, is_cut: bool) -> tuple[str, list[list[str]]
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked if it is compressed."""
-    opener = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}.get(path.suffix.lower())
-    return cast("IO[bytes]", opener(path)) if opener else path.open("rb")
+    openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+    return cast("IO[bytes]", openers.get(path.suffix.lower(), Path.open)(path, "rb"))
 
 
 # --- rows that may run over several lines -------------------------------------------------------------
@@ -152,7 +152,7 @@ def footer_notes(footers: Sequence[str]) -> tuple[str, ...]:
 
 def _read_commas(row_table: pa.Table, delimiter: str) -> tuple[pa.Table, tuple[str, ...]]:
     """Numbers with decimal commas ("51,5") or commas between thousands ("1,234"), as numbers are read."""
-    decimal_columns, thousands_columns = [], []
+    decimal_columns, thousands_columns = list[str](), list[str]()
     for position, column_name in enumerate(row_table.column_names):
         cells = row_table[column_name]
         if not pc.any(pc.match_substring(cells.slice(0, CELLS_TRIED), ",")).as_py():
@@ -271,7 +271,7 @@ def _text_refusal(file_name: str, error: Exception) -> InputError:
     if "straddling" in error_text or "block" in error_text:
         row_problem = f"has a row longer than {BLOCK_BYTES:,} bytes"
         return file_refusal(file_name, row_problem, "no crime record is; look for a lone quotation mark")
-    text_remedy = "fetch it again, or open and save it anew"
+    text_remedy = "fetch it again, or open and save it again"
     return file_refusal(file_name, f"cannot be read as rows ({error_text[:200]})", text_remedy)
 
 
@@ -281,8 +281,9 @@ def _text_refusal(file_name: str, error: Exception) -> InputError:
 def read_lines(file: InputFile, column_types: Mapping[str, pa.DataType]) -> Sheet:
     """A published file: these columns of it, which its header must have (see `read_header`)."""
     text_header = read_header(file.path, file.name)
-    encoding_notes = ("written in UTF-16: read as such",) if text_header.encoding == "utf-16" else ()
-    encoding_notes += text_header.notes
+    encoding_notes = text_header.notes
+    if text_header.encoding == "utf-16":
+        encoding_notes = ("written in UTF-16: read as such", *encoding_notes)
     try:
         sheet = _split_file(file, text_header, column_types)
     except UnicodeError as error:

@@ -156,8 +156,8 @@ def check_city(
 ) -> None:
     """Refuse records of another city with one clear word, instead of row by row.
 
-    `is_inside` says of every row with coordinates whether it lies in the city; `stated_city` is the shipped city
-    that the records are said to be of.
+    `is_inside` says of every row with coordinates whether it lies in the city; `stated_city` is the shipped
+    city that the records are said to be of.
     """
     outside_count, city = int((~is_inside).sum()), locator.city
     is_other_city = stated_city not in (None, city.key)
@@ -166,10 +166,7 @@ def check_city(
         return
     other_city = f"make a workspace for their city: `becalm init DIR --city {stated_city}`"
     if not is_other_city:
-        other_city = (
-            "make a workspace for their city: `becalm ingest map FILE` proposes a city file for `becalm init DIR "
-            "--city FILE`"
-        )
+        other_city = "make a workspace for their city (`becalm ingest map FILE` proposes its city file)"
     raise file_refusal(
         file_name,
         f"has {outside_count:,} of {len(is_inside):,} points outside {city.name} ({city.crs})",

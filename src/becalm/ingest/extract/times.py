@@ -174,7 +174,7 @@ def _check_swapped_days(cells: pa.ChunkedArray, part: TimePart, file_name: str) 
 def day_of_month(times: Times) -> Ints:
     """The day of the month of those that are times."""
     times = times[~np.isnat(times)]
-    return (times.astype("M8[D]") - times.astype("M8[M]")).astype(np.int64) + 1
+    return np.asarray((times.astype("M8[D]") - times.astype("M8[M]")).astype(np.int64) + 1)
 
 
 def has_swapped_days(typed_days: Ints, text_days: Ints) -> bool:
