@@ -151,8 +151,8 @@ def _from_wkb(cells: pa.ChunkedArray) -> Any:
 
 
 def _are_points(shapes: Any) -> bool:
-    kinds: set[int] = {int(kind) for kind in shapely.get_type_id(shapes)}
-    return kinds - {-1} == {0}  # points, and places that are absent
+    is_point, is_absent = shapely.get_type_id(shapes) == 0, shapely.is_missing(shapes)
+    return bool(np.any(is_point) and np.all(is_point | is_absent))
 
 
 def _append_points(table: pa.Table, name: str, shapes: Any) -> pa.Table:
