@@ -151,6 +151,7 @@ def _from_wkb(cells: pa.ChunkedArray) -> Any:
 
 
 def _are_points(shapes: Any) -> bool:
+    """Are these points, apart from places that are absent?"""
     is_point, is_absent = shapely.get_type_id(shapes) == 0, shapely.is_missing(shapes)
     return bool(np.any(is_point) and np.all(is_point | is_absent))
 
