@@ -143,7 +143,7 @@ def _plain_type(kind: pa.DataType) -> pa.DataType | None:
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
 def _from_wkb(cells: pa.ChunkedArray) -> Any:
