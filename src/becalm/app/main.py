@@ -68,7 +68,7 @@ def root(
 
 def _register_commands() -> None:
     """Hang every command on the app. Modules named here import nothing heavy until a command runs."""
-    from becalm.app import init, schema
+    from becalm.app import init, schema, status
     from becalm.brief import cli as run
     from becalm.find.cli import app as find
     from becalm.ingest import cli as ingest
@@ -78,6 +78,7 @@ def _register_commands() -> None:
     from becalm.simulate import cli as simulate
 
     init.register(app)
+    status.register(app)
     app.add_typer(ingest.app, name="ingest")
     app.add_typer(measure.app, name="measure")
     app.add_typer(find, name="find")

@@ -24,7 +24,7 @@ from becalm.archive.manifest import (
     settle_versions,
     write_manifest,
 )
-from becalm.formats.durable_files import sha256_of, sync_path
+from becalm.formats.durable_files import OWNER_FILE, make_private_folder, sha256_of, sync_path
 from becalm.tables import ArchiveFile, PartOrigin, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 
@@ -138,8 +138,9 @@ class ParquetIntake:
             )
         relative_path = relative_folder / f"{self.id}-{file_number:05d}-{file_sha256[:16]}.parquet"
         with staged_file.path.open("rb") as byte_stream:
+            os.fchmod(byte_stream.fileno(), OWNER_FILE)
             os.fsync(byte_stream.fileno())
-        (self._root / relative_folder).mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._root / relative_folder)
         staged_file.path.replace(self._root / relative_path)
         return replace(file_entry, path=relative_path.as_posix(), sha256=file_sha256)
 
@@ -151,10 +152,10 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
     Raises ArchiveError at once where another load is under way.
     """
     with _name_disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
-        (root / LOCK).touch()
+        make_private_folder(root)
+        lock_descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, OWNER_FILE)
     staging_folder = root / STAGING
-    with _hold_lock(root / LOCK):
+    with _hold_lock(lock_descriptor, root):
         manifest = read_manifest(root)
         if staging_folder.exists():  # of a load that was killed, with files that no manifest lists
             listed_paths = {file.path for file in manifest.files}
@@ -162,7 +163,7 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
                 if path.relative_to(root).as_posix() not in listed_paths:
                     path.unlink()
             shutil.rmtree(staging_folder)
-        staging_folder.mkdir()
+        make_private_folder(staging_folder)
         try:
             yield ParquetIntake(root, manifest)
         finally:
@@ -182,15 +183,14 @@ def _name_disk_errors(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _hold_lock(path: Path) -> Iterator[None]:
-    lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def _hold_lock(lock_descriptor: int, root: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder_text = os.pread(lock_descriptor, 500, 0).decode("utf-8", "replace").strip()
             raise ArchiveError(
-                f"Another load into {path.parent} is under way: {holder_text or 'an unknown process'}. "
+                f"Another load into {root} is under way: {holder_text or 'an unknown process'}. "
                 "Wait until it has ended, then run this again. Nothing was loaded."
             ) from None
         os.ftruncate(lock_descriptor, 0)

@@ -6,8 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import get_ident
 
+OWNER_FILE, OWNER_FOLDER = 0o600, 0o700  # for what may hold details, whatever the umask
+SHARED_FILE = 0o644
 
-def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder, and those above it, for its owner alone; what is there already stays as it is."""
+    for folder in reversed((path, *path.parents)):
+        if not folder.exists():
+            folder.mkdir(OWNER_FOLDER, exist_ok=True)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file (as the opener of `open`); one that is new is for its owner alone."""
+    return os.open(path, flags, OWNER_FILE)
+
+
+def write_durably(path: Path, content: str | bytes, *, mode: int = OWNER_FILE) -> None:
     """Write a file whole or not at all, and not return before it is on the disk."""
     # Beside it and moved over it: whoever reads, and whoever starts after a power cut, finds the old file or
     # the new one. It is made with its rights, not given them afterwards: in between, others could open it.

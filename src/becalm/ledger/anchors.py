@@ -24,7 +24,7 @@ from urllib.request import Request, urlopen
 
 import segno
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import SHARED_FILE, write_durably
 from becalm.ledger import Checkpoint, format_anchor, parse_anchor
 from becalm.terms import InputError
 
@@ -99,6 +99,12 @@ def list_anchor_files(places: Sequence[str], settings: AnchorSettings) -> Iterat
             yield from (path for path in anchor_paths if name_pattern.fullmatch(path.name))
 
 
+def list_anchor_folders(places: Sequence[str], base: Path) -> tuple[Path, ...]:
+    """The folders among these places; `base` is what a relative one starts from."""
+    folder_places = (place for place in places if not place.startswith(("mailto:", *WEB_SCHEMES)))
+    return tuple(_folder_at(place, base) for place in folder_places)
+
+
 def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tuple[Checkpoint, ...]:
     """The longest head of each ledger in each folder among these places: what it must still hold.
 
@@ -166,10 +172,10 @@ def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: Anch
     anchor_folder.mkdir(parents=True, exist_ok=True)
     file_stem = _file_stem(checkpoint, settings)
     file_path = anchor_folder / f"{file_stem}{SUFFIX}"
-    write_durably(file_path, anchor)
+    write_durably(file_path, anchor, mode=SHARED_FILE)
     if place.startswith("qr:"):
         file_path = anchor_folder / f"{file_stem}.html"
-        write_durably(file_path, render_sheet(checkpoint, anchor))
+        write_durably(file_path, render_sheet(checkpoint, anchor), mode=SHARED_FILE)
     return str(file_path)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from becalm.formats.durable_files import make_private_folder, open_private
 from becalm.render import number_format as words
 from becalm.terms import UsageError
 
@@ -62,18 +63,17 @@ def _environment() -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class FolderKind:
-    """What is written: its name, the file by which an earlier one is known, who may read it."""
+    """What is written: its name, and the file by which an earlier one is known."""
 
     name: str = "an earlier briefing"
     record: str = RECORD
-    mode: int = 0o755
 
 
 BRIEFING = FolderKind()
 
 
 def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKind = BRIEFING) -> None:
-    """Write these files into a new folder beside `path`, then put it in its place.
+    """Write these files into a new folder beside `path`, then put it in its place, for its owner alone.
 
     A folder that is already there is replaced only if it is empty or an earlier one of its kind (it holds
     that kind's record and nothing that is not ours), and only once the new one is complete. A name may
@@ -84,7 +84,7 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
     path = path.absolute()
     check_folder_free(path, texts, kind=kind)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         fresh_folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
     except OSError as error:
         raise UsageError(
@@ -93,12 +93,11 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
     try:
         for file_name, file_content in texts.items():
             file_path = fresh_folder / file_name
-            file_path.parent.mkdir(parents=True, exist_ok=True)
-            with file_path.open("wb") as byte_stream:
+            make_private_folder(file_path.parent)
+            with open(file_path, "wb", opener=open_private) as byte_stream:
                 byte_stream.write(file_content.encode() if isinstance(file_content, str) else file_content)
                 byte_stream.flush()
                 os.fsync(byte_stream.fileno())
-        fresh_folder.chmod(kind.mode)
         _swap(fresh_folder, path)
     finally:
         shutil.rmtree(fresh_folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from holidays import list_supported_countries
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import make_private_folder, write_durably
 from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import (
     CONFIG,
@@ -95,7 +95,7 @@ def make_folder(
                 f"{path} is not a workspace, but contains {part.name}. Move it away, or name another folder."
             )
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path)
         if boundaries is not None:
             write_durably(workspace.boundaries_path, boundaries)
         for name, source_path in copied_files.items():

@@ -18,7 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from becalm.formats.durable_files import sha256_of, sync_path, write_durably
+from becalm.formats.durable_files import (
+    make_private_folder,
+    open_private,
+    sha256_of,
+    sync_path,
+    write_durably,
+)
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.store.new_entries import parse_peaks
@@ -51,7 +57,7 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
     new_path = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
         with _open_register(ledger) as backup_register:
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(copy.parent)
             _copy_database(ledger, new_path)
             made_at, digest = format_instant(now), sha256_of(new_path)
             backup = Backup(str(copy.resolve()), *_read_head(new_path), made_at, digest)
@@ -222,7 +228,7 @@ def _erased_commitments(ledger: Path) -> list[str]:
 @contextmanager
 def _open_register(ledger: Path) -> Iterator[dict[str, Any]]:
     """The register, alone among all processes; it is written when this ends without an error."""
-    with ledger.with_suffix(".backups.lock").open("a") as lock_file:
+    with open(ledger.with_suffix(".backups.lock"), "a", opener=open_private) as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)
         backup_register = _read_register(ledger)
         yield backup_register

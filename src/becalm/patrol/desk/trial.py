@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from becalm.desk import Desk, record_event, recorded_action
-from becalm.formats.durable_files import sha256_of
+from becalm.formats.durable_files import make_private_folder, sha256_of, write_durably
 from becalm.ledger import Entry, Fact
 from becalm.patrol.core import trial as trial_core
 from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
@@ -97,9 +97,9 @@ def _write_trial(desk: Desk, folder: Path, files: Mapping[str, str]) -> Entry:
     file_hashes = tuple((file_name, sha256_of_text(file_text)) for file_name, file_text in files.items())
     event_facts: dict[str, Fact] = {"question": TRIAL_QUESTION, "files": file_hashes}
     with recorded_action(desk, "report_published", purpose=PURPOSE, facts=event_facts) as entry:
-        folder.mkdir(parents=True)
+        make_private_folder(folder)
         for file_name, file_text in files.items():
-            (folder / file_name).write_text(file_text, "utf-8", newline="")
+            write_durably(folder / file_name, file_text)
     return entry
 
 

@@ -61,8 +61,8 @@ def _repeat_names(words: tuple[str, ...], index: np.ndarray[tuple[int], np.dtype
     return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(words)).dictionary_decode()
 
 
-PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json", mode=0o700)
-SHEETS_FOLDER: Final = FolderKind("an earlier folder of sheets", record="sheets.html", mode=0o700)
+PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json")
+SHEETS_FOLDER: Final = FolderKind("an earlier folder of sheets", record="sheets.html")
 PROPENSITIES_NAME: Final = "auditor/propensities.csv.gz"
 PUBLISHING_WARNING: Final = (
     "Dosage of whole periods, without times. Do not publish it before the period is over, and never publish "

@@ -10,11 +10,9 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import OWNER_FOLDER, make_private_folder, write_durably
 from becalm.terms import LedgerError, PlanError
 
-OWNER_FILE: Final = 0o600
-OWNER_FOLDER: Final = 0o700
 KEY: Final = "key.json"
 INPUTS: Final = "inputs.json"
 
@@ -61,10 +59,10 @@ class SealedBox:
         """Keep a file of this commitment for its owner alone, wholly or not at all."""
         folder = self.folder(commitment)
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=OWNER_FOLDER)
+            make_private_folder(folder)
             for private_folder in (self._root, folder):
                 private_folder.chmod(OWNER_FOLDER)
-            write_durably(folder / name, text, mode=OWNER_FILE)
+            write_durably(folder / name, text)
         except OSError as error:
             raise LedgerError(
                 f"{folder / name} cannot be written ({error.strerror}); nothing was planned. "

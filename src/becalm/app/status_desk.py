@@ -1,0 +1,138 @@
+"""What a workspace holds, and what needs to be looked after: records, ledger, and who may read them."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+from becalm.desk import Desk
+from becalm.ledger import Head
+from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newest_anchors
+from becalm.tables import ArchiveFile
+from becalm.terms import BecalmError, City
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+PATHS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """The current records of one source in one table: of which months, how many, from how many loads."""
+
+    table: str
+    source: str
+    first_month: str
+    last_month: str
+    month_count: int
+    row_count: int
+    load_count: int
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """Where the ledger is, its head, how much of it is proved by heads kept outside, and its signing key."""
+
+    place: str
+    identity: str
+    head: Head
+    outside_size: int  # entries up to the newest signed head outside the workspace; 0 where there is none
+    key: Path
+    has_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceStatus:
+    """All of that, and warnings that say what to do."""
+
+    path: Path
+    city: City
+    sources: tuple[SourceStatus, ...]
+    ledger: LedgerStatus | None
+    warnings: tuple[str, ...]
+
+
+def describe_workspace(desk: Desk) -> WorkspaceStatus:
+    """What does this workspace hold, and what needs to be looked after? Nothing is written."""
+    workspace, ledger_status, warnings = desk.workspace, None, list[str]()
+    try:
+        ledger_status = _describe_ledger(desk)
+    except BecalmError as error:
+        warnings.append(str(error))
+    if ledger_status is not None and not ledger_status.has_key:
+        warnings.append(
+            f"There is no signing key in {ledger_status.key}: no head of the ledger is signed. "
+            "Run `becalm record checkpoint`, which makes one, or put it back there."
+        )
+    if ledger_status is not None and not ledger_status.outside_size:
+        warnings.append(
+            "No signed head of the ledger is kept outside the workspace: whoever can write here can rewrite "
+            "it unseen. Name a place elsewhere under [ledger] anchors, and run `becalm record checkpoint`."
+        )
+    warnings += _warn_of_wide_rights(desk)
+    sources = tuple(_describe_sources(desk.archive.files()))
+    return WorkspaceStatus(workspace.path, workspace.city, sources, ledger_status, tuple(warnings))
+
+
+def _describe_sources(files: Sequence[ArchiveFile]) -> Iterator[SourceStatus]:
+    record_files = sorted((f for f in files if f.source), key=lambda f: (f.table, f.source, f.month))
+    for (table, source), group in groupby(record_files, key=lambda f: (f.table, f.source)):
+        source_files = list(group)
+        months = sorted({f.month for f in source_files if f.month}) or [""]
+        yield SourceStatus(
+            table,
+            source,
+            first_month=months[0],
+            last_month=months[-1],
+            month_count=len(months),
+            row_count=sum(f.rows for f in source_files),
+            load_count=len({f.intake_id for f in source_files}),
+            as_of=max(f.as_of for f in source_files),
+        )
+
+
+def _describe_ledger(desk: Desk) -> LedgerStatus | None:
+    """The ledger as it is; None where none was begun, for asking must not begin one."""
+    if desk.ledger_file is not None and not desk.ledger_file.exists():
+        return None
+    workspace, ledger = desk.workspace, desk.open_ledger()
+    settings = AnchorSettings(workspace.path, ledger.label)
+    folders = list_anchor_folders(workspace.config.ledger.anchors, workspace.path)
+    outside_places = [str(f) for f in folders if not f.resolve().is_relative_to(workspace.path.resolve())]
+    outside_sizes = [
+        anchor.head.size
+        for anchor in read_newest_anchors(outside_places, settings)
+        if anchor.ledger_id == ledger.identity
+    ]
+    key = workspace.path / workspace.config.ledger.key
+    return LedgerStatus(
+        place=str(desk.ledger_file or "a PostgreSQL server"),
+        identity=ledger.identity,
+        head=ledger.head(),
+        outside_size=max(outside_sizes, default=0),
+        key=key,
+        has_key=key.is_file(),
+    )
+
+
+def _warn_of_wide_rights(desk: Desk) -> Iterator[str]:
+    """Files and folders that others than the owner may read, write or enter; signed heads may be shared."""
+    workspace = desk.workspace.path
+    anchor_folders = list_anchor_folders(desk.workspace.config.ledger.anchors, workspace)
+    shared_paths = {folder.resolve() for folder in anchor_folders}
+    wide_paths = []
+    for folder, folder_names, file_names in os.walk(workspace):
+        folder_names[:] = [name for name in folder_names if Path(folder, name).resolve() not in shared_paths]
+        for path in (Path(folder, name) for name in (".", *file_names)):
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & OTHERS and not path.is_symlink():
+                wide_paths.append(f"{path.relative_to(workspace)} ({mode:o})")
+    if wide_paths:
+        more_text = f" and {len(wide_paths) - PATHS_SHOWN} more" if len(wide_paths) > PATHS_SHOWN else ""
+        yield (
+            f"Others can read or enter {len(wide_paths)} files and folders: "
+            f"{', '.join(wide_paths[:PATHS_SHOWN])}{more_text}. Run `chmod -R go= {workspace}`."
+        )
