@@ -7,5 +7,5 @@ compile() {
   "${BECALM_VENV:-.venv}/bin/uv" pip compile pyproject.toml --universal --quiet --generate-hashes --no-emit-index-url \
     --no-header --no-annotate "$@"
 }
-compile --extra spark --group test --group check --output-file constraints.txt
+compile --extra all --group test --group check --output-file constraints.txt
 compile --constraint constraints.txt --output-file requirements.txt

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,8 @@ def pins(text: str) -> dict[str, str]:
 
 def declared(settings: dict[str, Any]) -> list[Requirement]:
     groups, project = settings["dependency-groups"], settings["project"]
-    texts = [
-        *project["dependencies"],
-        *project["optional-dependencies"]["spark"],
-        *groups["test"],
-        *groups["check"],
-    ]
+    extras = (texts for name, texts in project["optional-dependencies"].items() if name != "all")
+    texts = [*project["dependencies"], *chain(*extras), *groups["test"], *groups["check"]]
     return [Requirement(text) for text in texts]
 
 

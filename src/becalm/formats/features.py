@@ -19,6 +19,7 @@ import shapely
 
 from becalm.formats.sheet import Sheet, file_refusal
 from becalm.formats.text_file import open_bytes
+from becalm.terms import load_extra
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".geojson", ".geojsonl")
 LAYER_SUFFIXES = (".gpkg", ".shp")
@@ -65,8 +66,7 @@ def read_json(path: Path, file_name: str) -> Sheet:
 
 def read_layer(path: Path, file_name: str, layer: str | None) -> Sheet:
     """The points of a GeoPackage or a shapefile, with their attributes."""
-    import pyogrio
-
+    pyogrio = load_extra("pyogrio", "geo", f"Reading {file_name}", "give it as GeoJSON or csv")
     try:
         source = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
         layers = [str(name) for name, kind in pyogrio.list_layers(source)]

@@ -22,11 +22,9 @@ from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
-import segno
-
 from becalm.formats.durable_files import SHARED_FILE, write_durably
 from becalm.ledger import Checkpoint, format_anchor, parse_anchor
-from becalm.terms import InputError
+from becalm.terms import DependencyError, InputError, load_extra
 
 SUFFIX: Final = ".anchor.json"
 TIMEOUT_SECONDS: Final = 10
@@ -120,8 +118,15 @@ def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tupl
 
 
 def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
-    """A page to print for this signed head, whose QR code gives its anchor back when it is scanned."""
+    """A page to print for this signed head, whose QR code gives its anchor back when it is scanned.
+
+    Without the extra `qr` the page says in the code's place what to install.
+    """
     head = checkpoint.head
+    try:
+        code = draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries")
+    except DependencyError as error:
+        code = f"<p>{escape(str(error))}</p>"
     return SHEET_HTML.format(
         title=escape(f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries"),
         ledger=escape(checkpoint.ledger_id),
@@ -129,12 +134,13 @@ def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
         root=escape(head.root),
         made_at=escape(checkpoint.made_at.replace(tzinfo=None).isoformat(" ", "seconds")),
         key=escape(checkpoint.key_id),
-        code=draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries"),
+        code=code,
     )
 
 
 def draw_qr_code(text: str, *, label: str) -> str:
     """A QR code as an SVG drawing without a size of its own."""
+    segno = load_extra("segno", "qr", "A QR code")
     svg_buffer = io.BytesIO()
     qr_code = segno.make(text, error="m", micro=False)
     qr_code.save(svg_buffer, kind="svg", xmldecl=False, svgns=False, omitsize=True, title=label, nl=False)

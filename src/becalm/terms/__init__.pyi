@@ -14,6 +14,7 @@ from .errors import ReplayError as ReplayError
 from .errors import TamperError as TamperError
 from .errors import UsageError as UsageError
 from .errors import WorkspaceError as WorkspaceError
+from .errors import load_extra as load_extra
 from .estimate import Estimate as Estimate
 from .harm import FEW_EVENTS as FEW_EVENTS
 from .harm import GroupHarm as GroupHarm

@@ -16,6 +16,8 @@ BecalmError
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import ClassVar, Self
 
 
@@ -132,3 +134,17 @@ ERROR_KINDS: tuple[type[BecalmError], ...] = (
     TamperError,
     PlanError,
 )
+
+
+def load_extra(module_name: str, extra: str, question: str, otherwise: str = "") -> ModuleType:
+    """The module that answers `question`; it is installed with an extra of becalm, not with becalm itself.
+
+    Raises DependencyError with the line to type where it is not there; `otherwise` is another way out.
+    """
+    try:
+        return import_module(module_name)
+    except ImportError as error:
+        raise DependencyError(
+            f"{question} needs {module_name.split('.')[0]}, which is not installed. "
+            f'Run: pip install "becalm[{extra}]"{f", or {otherwise}" if otherwise else ""}'
+        ) from error

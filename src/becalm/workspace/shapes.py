@@ -1,27 +1,29 @@
 """The user's own areas and streets, read from files of any format and coordinate system, as shapes."""
 
+import json
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
+import pandas as pd
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException, ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Floats, Shapes
-from becalm.terms import Fault, InputError
+from becalm.terms import Fault, InputError, load_extra
 from becalm.workspace.streets import RawStreets, check_faults, read_raw_streets
 
-FORMATS = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".gml", ".kml")
+GEOJSON_ENDINGS = (".geojson", ".json")
+FORMATS = (*GEOJSON_ENDINGS, ".gpkg", ".shp", ".fgb", ".gml", ".kml")
 AREA_TYPES = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 MOST_SHARED = 0.01  # of the smaller area: above this two areas overlap
 LARGEST_DEGREE = 360.0
@@ -59,12 +61,10 @@ def read_layers(
     file_layers = []
     for name, source_path in _sources(path):
         try:
-            for layer, kind in pyogrio.list_layers(source_path):
-                if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
-                    frame = pyogrio.read_dataframe(source_path, layer=layer)
-                    if isinstance(frame, gpd.GeoDataFrame) and len(frame):
-                        file_layers.append(Layer(name or str(layer), _state_crs(frame, path, crs, crs_field)))
-        except (DataSourceError, DataLayerError) as error:
+            for layer, frame in _read_frames(source_path, path, "Polygon"):
+                if isinstance(frame, gpd.GeoDataFrame) and len(frame):
+                    file_layers.append(Layer(name or layer, _state_crs(frame, path, crs, crs_field)))
+        except RuntimeError as error:  # GDAL's own word for a file that it cannot read
             raise InputError(
                 f"{path.name} cannot be read as boundaries: {error}. Give a GeoJSON, a GeoPackage, or a "
                 "shapefile with its .shx, .dbf and .prj beside it (or all of them in one zip)."
@@ -93,6 +93,26 @@ def _sources(path: Path) -> list[tuple[str, str]]:
             ".shx, .dbf and .prj into the zip."
         )
     return [(Path(member).stem, f"/vsizip/{path.resolve()}/{member}") for member in member_names]
+
+
+def _read_frames(source_path: str, path: Path, shape: str = "") -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each layer that may hold such shapes, by its name; GeoJSON is read without GDAL too."""
+    if find_spec("pyogrio") is None and path.suffix.lower() in GEOJSON_ENDINGS:
+        yield path.stem, _read_geojson(path)
+        return
+    pyogrio = load_extra("pyogrio", "geo", f"Reading {path.name}", "give it as GeoJSON")
+    for layer, kind in pyogrio.list_layers(source_path):
+        if kind is None or shape in kind or kind in ("Unknown", "GeometryCollection"):
+            yield str(layer), pyogrio.read_dataframe(source_path, layer=layer)
+
+
+def _read_geojson(path: Path) -> gpd.GeoDataFrame:
+    try:
+        collection = json.loads(path.read_bytes())
+        crs_name = (collection.get("crs") or {}).get("properties", {}).get("name", "EPSG:4326")
+        return gpd.GeoDataFrame.from_features(collection["features"], crs=crs_name)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RuntimeError(f"it is not a GeoJSON feature collection ({error})") from error
 
 
 def _state_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, crs_field: str) -> gpd.GeoDataFrame:
@@ -352,8 +372,8 @@ def _read_graph_lines(raw_streets: RawStreets, path: Path) -> tuple[Shapes, str]
 
 def _read_line_layer(path: Path) -> tuple[Shapes, str]:
     try:
-        street_frame = pyogrio.read_dataframe(path)
-    except (DataSourceError, DataLayerError) as error:
+        _, street_frame = next(_read_frames(str(path), path), ("", None))
+    except RuntimeError as error:
         raise InputError(f"{path.name} cannot be read as streets: {error}. Export it again.") from error
     if not isinstance(street_frame, gpd.GeoDataFrame) or not len(street_frame):
         raise InputError(f"{path.name} has no streets. Give a network of lines.")

@@ -24,7 +24,7 @@ from becalm.methods.place_set import (
     keep_areas,
 )
 from becalm.tables import PlaceCounts, PointCounts
-from becalm.terms import DependencyError, InputError, PlaceKind, QuestionError, UsageError
+from becalm.terms import InputError, PlaceKind, QuestionError, UsageError, load_extra
 
 INSIDE = "the land inside the boundary"
 FOOTPRINT = "the records' footprint: places with at least one recorded offence of any kind"
@@ -283,15 +283,7 @@ def _load_h3(resolution: int) -> ModuleType:
         raise UsageError(
             f"The H3 resolution {resolution} is not between {COARSEST} and {FINEST}. Give e.g. 10."
         )
-    try:
-        import h3  # type: ignore[import-untyped]  # it has no types of its own
-    except ImportError as error:
-        raise DependencyError(
-            "H3 cells need the h3 package. Install it with `pip install 'becalm[h3]'`, or take "
-            "`unit hexagon`, which needs nothing more."
-        ) from error
-    h3_module: ModuleType = h3
-    return h3_module
+    return load_extra("h3", "h3", "An H3 cell", "take `unit hexagon`, which needs nothing more")
 
 
 def _outlines(h3: ModuleType, cell_names: tuple[str, ...], crs: str) -> Shapes:

@@ -8,7 +8,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.boosted_counts import forecast_counts
 from becalm.methods.faded_counts import memories
-from becalm.terms import Backtest, DependencyError
+from becalm.terms import Backtest, load_extra
 
 CHALLENGER = "challenger"
 HALF_LIVES = (1.0, 3.0, 6.0, 12.0, 24.0, 96.0, float("inf"))
@@ -37,14 +37,10 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
     row_features, row_counts, row_weights = (
         np.concatenate(arrays) for arrays in zip(*month_rows, strict=True)
     )
-    try:
-        return forecast_counts(
-            row_features, row_counts, row_weights, feature_rows[next_month], seed=int(rng.integers(2**31))
-        )
-    except ImportError as error:
-        raise DependencyError(
-            'The challenger needs LightGBM, which is not installed. Run: pip install "becalm[challenger]"'
-        ) from error
+    load_extra("lightgbm", "challenger", "The challenger")
+    return forecast_counts(
+        row_features, row_counts, row_weights, feature_rows[next_month], seed=int(rng.integers(2**31))
+    )
 
 
 def is_better_than_blend(trial: Backtest) -> bool:

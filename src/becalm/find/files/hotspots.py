@@ -9,7 +9,6 @@ from typing import Any
 
 import geopandas
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -18,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.files.rules_file import rules_object
 from becalm.methods.grid import clip_squares
 from becalm.render.spreadsheet import csv_text
-from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError
+from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError, load_extra
 
 WGS84 = "EPSG:4326"
 DEGREE_DECIMALS = 7  # about a centimetre
@@ -275,6 +274,7 @@ def hotspots_geopackage(
     hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> bytes:
     """The list as a GeoPackage with one layer, in the metres of the list."""
+    pyogrio = load_extra("pyogrio", "geo", "A GeoPackage", "write GeoJSON")
     made_at_text = run.made_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run else "2000-01-01T00:00:00Z"
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at_text})  # else the clock gets into the bytes
     try:
