@@ -159,6 +159,10 @@ def test_asking_who_saw_whom_is_itself_recorded(workspace: Path) -> None:
     assert (last["kind"], last["actor"], last["facts"]["of"]) == ("access_log_read", "inspector", "p1")
     ask(workspace, "record", "access", "--subject", "p1", "--purpose", "curiosity", code=9)
     ask(workspace, "record", "access", code=2)
+    before = answer(workspace, "record", "events")
+    named = ask(workspace, "record", "access", "--subject", "Ann Example", code=2)
+    assert "is not a pseudonym" in named.stderr
+    assert answer(workspace, "record", "events") == before, "else the name stands in an entry for good"
 
 
 def test_an_unknown_activity_is_told_by_its_name(workspace: Path, log: Path) -> None:

@@ -203,7 +203,7 @@ def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds
 
 def test_an_export_is_verified_by_a_stranger_and_never_written_over(workspace: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    told = answer(workspace, "record", "export", str(out))
+    told = answer(workspace, "record", "export", str(out), "--purpose", "audit")
     anchor = tmp_path / "head.json"
     anchor.write_text(ask(workspace, "record", "head", "--format", "json").stdout, "utf-8")
     assert sorted(path.name for path in out.iterdir()) == sorted(Path(f).name for f in told["files"])
@@ -215,7 +215,19 @@ def test_an_export_is_verified_by_a_stranger_and_never_written_over(workspace: P
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "It holds." in done.stdout
-    assert "is not empty" in ask(workspace, "record", "export", str(out), code=10).stderr
+    assert "is not empty" in ask(workspace, "record", "export", str(out), "--purpose", "audit", code=10).stderr
+
+
+def test_an_export_asks_what_for_and_leaves_an_entry_that_is_in_it(workspace: Path, tmp_path: Path) -> None:
+    before = answer(workspace, "record", "events")
+    assert "--purpose" in ask(workspace, "record", "export", str(tmp_path / "out"), code=2).stderr
+    assert not (tmp_path / "out").exists()
+    assert answer(workspace, "record", "events") == before
+    ask(workspace, "record", "export", str(tmp_path / "out"), "--purpose", "audit", actor="auditor")
+    (entry,) = answer(workspace, "record", "events", "--kind", "record_exported")
+    assert (entry["actor"], entry["purpose"], entry["facts"]["folder"]) == ("auditor", "audit", "out")
+    lines = (tmp_path / "out" / "entries.jsonl").read_text("utf-8").splitlines()
+    assert any(json.loads(line)[0] == entry["seq"] for line in lines)
 
 
 def test_what_is_no_anchor_is_refused(workspace: Path, tmp_path: Path) -> None:

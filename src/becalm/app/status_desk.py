@@ -14,7 +14,7 @@ from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newe
 from becalm.tables import ArchiveFile
 from becalm.terms import BecalmError, City
 
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+RIGHTS_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 PATHS_SHOWN = 5
 
 
@@ -79,8 +79,8 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
 
 def _describe_sources(files: Sequence[ArchiveFile]) -> Iterator[SourceStatus]:
     record_files = sorted((f for f in files if f.source), key=lambda f: (f.table, f.source, f.month))
-    for (table, source), group in groupby(record_files, key=lambda f: (f.table, f.source)):
-        source_files = list(group)
+    for (table, source), file_group in groupby(record_files, key=lambda f: (f.table, f.source)):
+        source_files = list(file_group)
         months = sorted({f.month for f in source_files if f.month}) or [""]
         yield SourceStatus(
             table,
@@ -128,7 +128,7 @@ def _warn_of_wide_rights(desk: Desk) -> Iterator[str]:
         folder_names[:] = [name for name in folder_names if Path(folder, name).resolve() not in shared_paths]
         for path in (Path(folder, name) for name in (".", *file_names)):
             mode = stat.S_IMODE(path.lstat().st_mode)
-            if mode & OTHERS and not path.is_symlink():
+            if mode & RIGHTS_OF_OTHERS and not path.is_symlink():
                 wide_paths.append(f"{path.relative_to(workspace)} ({mode:o})")
     if wide_paths:
         more_text = f" and {len(wide_paths) - PATHS_SHOWN} more" if len(wide_paths) > PATHS_SHOWN else ""

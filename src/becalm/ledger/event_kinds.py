@@ -23,6 +23,8 @@ LONGEST_TEXT = 500
 _HASH = re.compile(r"[0-9a-f]{64}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_PSEUDONYM = re.compile(r"[A-Za-z]{0,3}-?(?=[a-f-]*\d)[0-9a-f-]{1,40}")
+UNNAMED = "unnamed"  # in the place of the pseudonym, where details belong to nobody by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,18 @@ FACT_TYPES: Mapping[FactType, FactTypeRule] = MappingProxyType(
 )
 
 
+PSEUDONYM_REMEDY = "write up to three letters and a number, e.g. P-0071, and keep the list of names elsewhere"
+
+
+def is_pseudonym(word: str) -> bool:
+    """Has it the form of a pseudonym? A name has not, so that none is recorded by mistake.
+
+    >>> is_pseudonym("P-0071"), is_pseudonym("c7f3a-91"), is_pseudonym("Ann Example"), is_pseudonym("Ann")
+    (True, True, False, False)
+    """
+    return word == UNNAMED or bool(_PSEUDONYM.fullmatch(word))
+
+
 def check_events(events: Sequence[Event], kinds: EventKinds, now: datetime) -> None:
     """Raise EventError with every fault of all these events, or return.
 
@@ -205,6 +219,8 @@ def _event_problems(event: Event, kinds: EventKinds, now: datetime) -> Iterator[
         return
     if event_kind.about_person and not event.subject.strip():
         yield "subject", "is missing", "give the pseudonym of the person that it is about"
+    if event.subject.strip() and not is_pseudonym(event.subject):
+        yield "subject", f"{event.subject!r:.80} is not a pseudonym", PSEUDONYM_REMEDY
     if event_kind.purposes and event.purpose not in event_kind.purposes:
         yield "purpose", f"{event.purpose!r} is not allowed", f"one of: {', '.join(event_kind.purposes)}"
     yield from _correction_problems(event, event_kind)

@@ -86,6 +86,20 @@ def test_what_tells_of_an_access_cannot_be_corrected() -> None:
     assert told == ["record_accessed: corrects  4 is named -> this kind corrects nothing: leave it out"]
 
 
+@pytest.mark.parametrize("name", ["Ann Example", "ann", "Ann-Example", "O'Hara 7", "аnn1", "smith1980", "p-"])
+def test_a_name_in_the_place_of_a_pseudonym_is_refused(name: str) -> None:
+    (fault,) = faults_of("record_accessed", {"what": "entry"}, subject=name, purpose="audit")
+    assert "is not a pseudonym" in fault
+    assert "P-0071" in fault
+
+
+@pytest.mark.parametrize("pseudonym", ["p1", "P-0071", "c-7f3a91", "abc-00ff-12", "unnamed"])
+def test_what_has_the_form_of_a_pseudonym_is_taken(pseudonym: str) -> None:
+    check_events(
+        [event("record_accessed", {"what": "entry"}, subject=pseudonym, purpose="audit")], EVENT_KINDS, NOW
+    )
+
+
 def test_an_unknown_version_is_told_with_the_known_ones() -> None:
     from dataclasses import replace
 

@@ -122,7 +122,16 @@ IMPORT = EventKind(
     ),
 )
 
-KINDS = (*OUTCOMES, *HELP, IMPORT)
+EXPORT = EventKind(
+    "record_exported",
+    "The entries were written into a folder, for somebody to read or check.",
+    (
+        required_fact("folder", "text", "its name"),
+        required_fact("entries", "whole", "how many there were before this one"),
+    ),
+)
+
+KINDS = (*OUTCOMES, *HELP, IMPORT, EXPORT)
 
 
 def _import_keys(entry: Entry) -> Iterable[str]:

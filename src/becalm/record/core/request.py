@@ -215,6 +215,7 @@ class ExportRequest(Request):
     """Into which folder are the entries written, for an auditor?"""
 
     out: Annotated[FileName, Parameter("A new or empty folder.", is_argument=True)]
+    purpose: Annotated[str, Parameter("What for, e.g. audit; it is recorded with your name.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from becalm.desk import Desk, make_event, record_event
 from becalm.ledger import Entry
+from becalm.ledger.event_kinds import PSEUDONYM_REMEDY, is_pseudonym
 from becalm.record.core.request import AccessRequest, EraseRequest
 from becalm.record.desk.read import LedgerSource, describe_source, read_entry
 from becalm.terms import QuestionError, UsageError
@@ -36,9 +37,12 @@ def find_accesses(desk: Desk, request: AccessRequest) -> AccessLog:
     subject, actor = request.subject, request.actor
     if not subject and not actor:
         raise UsageError("Say whose accesses: `subject PSEUDONYM`, `actor NAME`, or both.")
+    ledger = desk.open_ledger()
+    if subject and not is_pseudonym(subject) and next(ledger.entries(subject=subject), None) is None:
+        # The question is recorded: a name in it could never be erased again.
+        raise UsageError(f"`subject {subject}` is not a pseudonym: {PSEUDONYM_REMEDY}. Nothing was recorded.")
     access_facts = {"question": "subject" if subject else "actor", "of": str(subject or actor)}
     record_event(desk, "access_log_read", purpose=request.purpose, facts=access_facts)
-    ledger = desk.open_ledger()
     entries = ledger.entries(kinds=ACCESS_KINDS, subject=subject or "", actor=actor or "")
     return AccessLog(subject, actor, tuple(entries), describe_source(desk, ledger))
 

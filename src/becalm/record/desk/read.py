@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk, make_event
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Head, Ledger
 from becalm.ledger.chain import COLUMNS
+from becalm.ledger.event_kinds import UNNAMED
 from becalm.ledger.merkle import inclusion_proof
 from becalm.record.core.arrests import COUNTED_KINDS, ArrestFigure, count_arrests
 from becalm.record.core.request import ArrestsRequest, EntryRequest, EventsRequest
@@ -163,7 +164,7 @@ def _record_access(desk: Desk, ledger: Ledger, entry: Entry, request: EntryReque
         "record_accessed",
         purpose=request.purpose,
         facts={"what": "payload" if request.details else "entry", "entries": (entry.seq,)},
-        subject=subject or "unnamed",
+        subject=subject or UNNAMED,
     )
     if request.details:
         return ledger.payload(entry.seq, access=access_event)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from becalm.desk import Desk, record_event
+from becalm.desk import Desk, one_line, record_event, recorded_action
 from becalm.ledger import (
     Checkpoint,
     ExportWritten,
+    Fact,
     Finding,
     Ledger,
     StoredRow,
@@ -19,6 +20,7 @@ from becalm.ledger import (
 )
 from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
+from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
@@ -142,13 +144,19 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
 def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
     """Write the entries, the signed heads, the public keys and the verifier into a folder, for anybody.
 
-    Pseudonyms of people stand in the entries; personal details do not.
+    Pseudonyms of people stand in the entries; personal details do not. Who exported them, and what for, is
+    recorded first.
+
+    Raises UsageError where no purpose is given.
     """
-    ledger, checkpoint = desk.open_ledger(), _sign_or_reuse(desk).checkpoint
-    checkpoints = (*ledger.checkpoints(), checkpoint)
-    return write_export(
-        Path(request.out), ledger.identity, ledger.rows(), checkpoints, size=checkpoint.head.size
-    )
+    if not request.purpose.strip():
+        raise UsageError("Say what for with `purpose`, e.g. audit; it is recorded with your name.")
+    ledger, folder = desk.open_ledger(), Path(request.out)
+    export_facts: dict[str, Fact] = {"folder": one_line(folder.name), "entries": ledger.head().size}
+    with recorded_action(desk, EXPORT.name, purpose=request.purpose, facts=export_facts):
+        checkpoint = _sign_or_reuse(desk).checkpoint
+        checkpoints = (*ledger.checkpoints(), checkpoint)
+        return write_export(folder, ledger.identity, ledger.rows(), checkpoints, size=checkpoint.head.size)
 
 
 def _sign_or_reuse(desk: Desk) -> SignedHead:
