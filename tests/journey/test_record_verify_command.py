@@ -215,7 +215,9 @@ def test_an_export_is_verified_by_a_stranger_and_never_written_over(workspace: P
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "It holds." in done.stdout
-    assert "is not empty" in ask(workspace, "record", "export", str(out), "--purpose", "audit", code=10).stderr
+    assert (
+        "is not empty" in ask(workspace, "record", "export", str(out), "--purpose", "audit", code=10).stderr
+    )
 
 
 def test_an_export_asks_what_for_and_leaves_an_entry_that_is_in_it(workspace: Path, tmp_path: Path) -> None:
