@@ -59,7 +59,7 @@ def _print_version(is_wanted: bool) -> None:
 def root(
     context: typer.Context,
     _version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        False, "--version", "-v", callback=_print_version, is_eager=True, help="Print the version and stop."
     ),
 ) -> None:
     """Run a city-wide violence-reduction programme."""

@@ -156,6 +156,7 @@ def option_names(request_fields: tuple[RequestField, ...]) -> Mapping[str, str]:
     return {field.name: _option_name(field) for field in request_fields} | {
         "workspace": "--workspace",
         "format": "--format",
+        "by": "--by",  # of `becalm measure compare`, to which other commands point
     }
 
 

@@ -1,7 +1,6 @@
 """How does a period compare with its baselines? Reads the counts and asks `measure`."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from ibis import Table
 
@@ -18,9 +17,10 @@ from becalm.tables import (
     choose_source,
     count_incidents,
     count_published,
+    find_newest_whole_month,
     list_public_holidays,
 )
-from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, parse_period
+from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, parse_period, suggest_group
 from becalm.workspace.recipes import load_offences
 
 
@@ -35,7 +35,9 @@ def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | No
     time_unit = _unit(source, request)
     monthly_totals = totals_in(records, source)
     covered_period = days_covered(monthly_totals, time_unit)
-    written_period = parse_period(request.period, last_day=covered_period.last_day)
+    gaps = gaps_of(desk, source, as_of=request.as_of, totals=monthly_totals)
+    period_text = request.period or find_newest_whole_month(monthly_totals, gaps)
+    written_period = parse_period(period_text, last_day=covered_period.last_day)
     baselines = choose_baselines(request.baseline, written_period=written_period, covered=covered_period)
     group_counts = _count(desk, records, source, request, group_by_key, by="offence_group")
     group_records = _filter_groups(records, request.offence_group, group_counts)
@@ -49,7 +51,7 @@ def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | No
             groups=group_by_key,
             holidays=list_public_holidays(desk.workspace.city.holidays, _years(covered_period)),
             left_out=pick_groups(group_counts, outside_keys),
-            gaps=gaps_of(desk, source, as_of=request.as_of, totals=monthly_totals),
+            gaps=gaps,
             covered=covered_period,
             only=request.offence_group,
         ),
@@ -69,10 +71,9 @@ def _filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> T
     """The records of the requested offence groups, or all."""
     for group_key in keys:
         if group_key not in counts.groups:
-            near = get_close_matches(group_key, counts.groups, n=1)
-            key_hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(counts.groups)}."
             raise UsageError(
-                f"{counts.source} has no offence group {group_key!r}. {key_hint} "
+                f"{counts.source} has no offence group {group_key!r}. "
+                f"{suggest_group(group_key, counts.groups)} "
                 "(Publishers may count others under `counted victims`.)"
             )
     return records.filter(records.offence_group.isin(list(keys))) if keys else records

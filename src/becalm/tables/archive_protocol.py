@@ -12,7 +12,7 @@ from typing import Protocol, TypedDict, Unpack
 import pyarrow as pa
 from ibis import Table
 
-from becalm.terms import QuestionError, RowFault, UsageError
+from becalm.terms import QuestionError, RowFault, UsageError, suggest_word
 
 Pins = Mapping[str, str]  # files that a question is held to: path to SHA-256
 COUNT_TABLES = ("incidents", "published_counts")
@@ -148,4 +148,5 @@ def choose_source(
             f"{len(sources)} sources could answer, and counts of different sources are not mixed. "
             f"Name one:\n{choice_lines}"
         )
-    raise UsageError(f"There is no source {source_key!r} that could answer. There are:\n{choice_lines}")
+    hint = suggest_word(source_key, [source.key for source in sources], otherwise="Choose one of these:")
+    raise UsageError(f"There is no source {source_key!r} that could answer. {hint}\n{choice_lines}")

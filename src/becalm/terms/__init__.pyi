@@ -15,6 +15,7 @@ from .errors import TamperError as TamperError
 from .errors import UsageError as UsageError
 from .errors import WorkspaceError as WorkspaceError
 from .errors import load_extra as load_extra
+from .errors import suggest_word as suggest_word
 from .estimate import Estimate as Estimate
 from .harm import FEW_EVENTS as FEW_EVENTS
 from .harm import GroupHarm as GroupHarm
@@ -53,6 +54,7 @@ from .offence import OffenceGroup as OffenceGroup
 from .offence import OffenceTable as OffenceTable
 from .offence import groups_by_key as groups_by_key
 from .offence import plain_word as plain_word
+from .offence import suggest_group as suggest_group
 from .period import Period as Period
 from .period import PeriodUnit as PeriodUnit
 from .period import WrittenPeriod as WrittenPeriod

@@ -14,9 +14,11 @@ BecalmError
 └── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
+from itertools import groupby
 from types import ModuleType
 from typing import ClassVar, Self
 
@@ -31,6 +33,21 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.where}  {self.what} -> {self.remedy}"
+
+
+def suggest_word(word: str, known_words: Iterable[str], *, otherwise: str = "") -> str:
+    """What to write instead of a word that is not known: the most similar one, else which there are.
+
+    >>> suggest_word("Robery", ["burglary", "robbery"])
+    "Did you mean 'robbery'?"
+    >>> suggest_word("x", ["burglary", "robbery"])
+    'Choose among burglary, robbery.'
+    """
+    word_by_folded = {known.casefold(): known for known in known_words}
+    if similar := get_close_matches(word.casefold(), word_by_folded, n=1):
+        return f"Did you mean {word_by_folded[similar[0]]!r}?"
+    shown_words = ", ".join(list(word_by_folded.values())[:12]) + (", …" if len(word_by_folded) > 12 else "")
+    return otherwise or f"Choose among {shown_words}."
 
 
 class BecalmError(Exception):
@@ -52,7 +69,14 @@ class BecalmError(Exception):
         return type(self)(reword(self.message), tuple(reworded_faults))
 
     def __str__(self) -> str:
-        return "\n".join([self.message, *(f"  {fault}" for fault in self.faults)])
+        lines = [self.message]
+        for remedy, group in groupby(self.faults, key=lambda fault: fault.remedy):
+            same_remedy = list(group)
+            if len(same_remedy) == 1:
+                lines.append(f"  {same_remedy[0]}")
+            else:  # what is to be done about several faults is said once, below them
+                lines += [*(f"  {fault.where}  {fault.what}" for fault in same_remedy), f"    -> {remedy}"]
+        return "\n".join(lines)
 
 
 class UsageError(BecalmError):

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from becalm.terms.errors import suggest_word
+
 FoundBy = Literal["victim", "police", "unknown"]
+WEAPON_WORDS = frozenset(
+    {"blade", "firearm", "firearms", "gun", "guns", "knife", "knives", "weapon", "weapons"}
+)
 
 
 def plain_word(word: str) -> str:
@@ -68,3 +73,19 @@ def groups_by_key(tables: Iterable[OffenceTable], *, source: str) -> dict[str, O
         return source.startswith(table.key), len(table.key), table.key
 
     return {group.key: group for table in sorted(tables, key=nearness) for group in table.groups}
+
+
+def suggest_group(group_key: str, known_keys: Iterable[str]) -> str:
+    """What to ask instead of an offence group that the records do not have.
+
+    >>> suggest_group("robery", ["burglary", "robbery"])
+    "Did you mean 'robbery'?"
+    >>> suggest_group("knife", ["burglary", "robbery"])
+    "'knife' is a weapon, not an offence group. `becalm measure compare` compares weapons with `by weapon`."
+    """
+    if group_key.casefold() in WEAPON_WORDS:
+        return (
+            f"{group_key!r} is a weapon, not an offence group. "
+            "`becalm measure compare` compares weapons with `by weapon`."
+        )
+    return suggest_word(group_key, known_keys)

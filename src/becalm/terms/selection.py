@@ -7,19 +7,24 @@ from typing import Literal
 RuleKind = Literal["count", "separation", "floor", "cap", "include", "leave_out"]
 
 HOURS_OF_DAY = 24
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True, slots=True)
 class DayHours:
-    """Hours of every day in the city's clock time; `end` is excluded, and 22 to 4 runs past midnight."""
+    """Hours of every day, or of some weekdays, in the city's clock time; `end` is excluded.
+
+    22 to 4 runs past midnight into the next day. `weekdays` counts from 0 for Monday; none means every day.
+    """
 
     start: int
     end: int
+    weekdays: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not (0 <= self.start < HOURS_OF_DAY and 0 <= self.end <= HOURS_OF_DAY):
             raise ValueError(f"{self.start} to {self.end} are no hours of a day. Give 0 to 24.")
-        if self.start == self.end % HOURS_OF_DAY:
+        if self.start == self.end % HOURS_OF_DAY and not self.weekdays:
             raise ValueError(
                 f"{self.start} to {self.end} is no part of a day. Leave the hours out for all of it."
             )
@@ -27,11 +32,19 @@ class DayHours:
     @property
     def of_day(self) -> tuple[int, ...]:
         """The hours, 0 for midnight to 1."""
-        hour_count = (self.end - self.start) % HOURS_OF_DAY
+        hour_count = (self.end - self.start) % HOURS_OF_DAY or HOURS_OF_DAY
         return tuple((self.start + hour) % HOURS_OF_DAY for hour in range(hour_count))
 
+    @property
+    def of_week(self) -> tuple[int, ...]:
+        """The hours of the week, 0 for Monday 00:00 to 1:00."""
+        first_hours = [day * HOURS_OF_DAY + self.start for day in self.weekdays or range(len(WEEKDAYS))]
+        week_hours = {first + hour for first in first_hours for hour in range(len(self.of_day))}
+        return tuple(sorted(hour % (HOURS_OF_DAY * len(WEEKDAYS)) for hour in week_hours))
+
     def __str__(self) -> str:
-        return f"{self.start:02d}-{self.end:02d}"
+        day_names = ",".join(WEEKDAYS[day][:3] for day in self.weekdays)
+        return f"{day_names} {self.start:02d}-{self.end:02d}".strip()
 
 
 @dataclass(frozen=True, slots=True)

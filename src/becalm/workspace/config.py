@@ -24,6 +24,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -180,10 +181,7 @@ def open_workspace(path: Path) -> Workspace:
     """Open the workspace in this folder."""
     config_path = path / CONFIG
     if not config_path.is_file():
-        raise WorkspaceError(
-            f"{path} is not a workspace: it has no {CONFIG}. "
-            f"Make one with `becalm init {path}`, or name another with `workspace`."
-        )
+        raise WorkspaceError(f"{path} is not a workspace: {_advise(path)}")
     workspace = Workspace(path, read_config(config_path))
     zone_name = workspace.city.time_zone
     try:
@@ -193,6 +191,23 @@ def open_workspace(path: Path) -> Workspace:
         fault = Fault("city.time_zone", zone_problem, 'write it as e.g. "Europe/London"')
         raise WorkspaceError(f"{config_path} has 1 fault", (fault,)) from error
     return workspace
+
+
+def _advise(path: Path) -> str:
+    """Why this is no workspace and what works instead: one close by, or a folder in which one can be made."""
+    if path.exists() and not path.is_dir():
+        return f"it is a file. Name the folder that holds its {CONFIG} with `workspace`."
+    nearby = [parent for parent in path.absolute().parents if (parent / CONFIG).is_file()][:1]
+    nearby += (
+        [config_path.parent for config_path in sorted(path.glob(f"*/{CONFIG}"))] if path.is_dir() else []
+    )
+    if nearby:
+        names = ", ".join(str(folder) for folder in nearby[:3])
+        return f"it has no {CONFIG}. Did you mean {names}? Name it with `workspace`."
+    is_free = not any((path / part).exists() for part in ("archive", "boundaries.geojson"))
+    new_folder = path if is_free and path != Path() else path / "city"
+    why = f"it has no {CONFIG}" if path.exists() else "there is no such folder"
+    return f"{why}. Make one with `becalm init {quote(str(new_folder))}`, or name another with `workspace`."
 
 
 def read_config(path: Path) -> Config:

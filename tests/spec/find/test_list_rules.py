@@ -158,7 +158,45 @@ def test_hours_are_read_past_midnight(text, hours):
     assert read_hours(text).of_day == tuple(hours)
 
 
-@pytest.mark.parametrize("text", ["dusk", "22", "7-7", "25-3", "0-24", "-3-4"])
+@pytest.mark.parametrize(
+    ("text", "first", "count", "written"),
+    [
+        ("Fri 18-24", 4 * 24 + 18, 6, "Fri 18-24"),
+        ("friday", 4 * 24, 24, "Fri 00-24"),
+        ("Sat-Mon 00-06", 0, 18, "Sat,Sun,Mon 00-06"),
+        ("Fri, Sat night", 4 * 24 + 19, 24, "Fri,Sat 19-07"),
+    ],
+)
+def test_hours_may_be_of_some_days(text, first, count, written):
+    hours = read_hours(text)
+    assert (hours.of_week[0], len(hours.of_week), str(hours)) == (first, count, written)
+
+
+def test_a_sunday_night_runs_into_monday():
+    assert read_hours("Sun 23-01").of_week == (0, 167)
+
+
+def test_hours_without_days_are_those_of_every_day():
+    assert read_hours("22-04").of_week == tuple(h for h in range(168) if h % 24 in (22, 23, 0, 1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fr 18-24",
+        "Fryday",
+        "Fri-Xyz 1-2",
+        "Fri 18-25",
+        "18-24 Fri",
+        "",
+        "dusk",
+        "22",
+        "7-7",
+        "25-3",
+        "0-24",
+        "-3-4",
+    ],
+)
 def test_hours_that_are_none_are_refused(text):
     with pytest.raises(UsageError, match="names no hours"):
         read_hours(text)

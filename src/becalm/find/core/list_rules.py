@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,10 +14,14 @@ from becalm.find.core.place_facts import PlaceFacts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.best_subset import SubsetProblem, best_subset
 from becalm.terms import DayHours, Fault, PlaceDecision, RuleKind, RulePrice, UsageError
+from becalm.terms.selection import WEEKDAYS
 
 NO_BOUNDS: Mapping[str, int] = MappingProxyType({})
 DAY, NIGHT = DayHours(7, 19), DayHours(19, 7)
 """Two lists of twelve hours each."""
+NAMED_HOURS = {"day": DAY, "night": NIGHT}
+HOURS = re.compile(r"\d{1,2}-\d{1,2}")
+HOURS_HELP = "Write day (07-19), night (19-07), 22-04, or with weekdays: Fri 18-24, or Fri,Sat night."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +95,38 @@ def check_one_answer(
 
 
 def read_hours(text: str) -> DayHours:
-    """The hours that `day`, `night` or e.g. `22-04` stand for.
+    """The hours that `day`, `night`, `22-04`, `Fri 18-24` or `Mon-Thu night` stand for.
 
-    >>> read_hours("night").of_day[:3], str(read_hours("22-04"))
-    ((19, 20, 21), '22-04')
+    >>> read_hours("night").of_day[:3], str(read_hours("22-04")), str(read_hours("fri, Saturday 22-04"))
+    ((19, 20, 21), '22-04', 'Fri,Sat 22-04')
+    >>> read_hours("Sun 23-01").of_week
+    (0, 167)
     """
-    named_hours = {"day": DAY, "night": NIGHT}.get(text.strip().casefold())
-    if named_hours:
-        return named_hours
-    start_text, dash, end_text = text.strip().partition("-")
-    if not (dash and start_text.isdecimal() and end_text.isdecimal()):
-        raise UsageError(f"{text!r} names no hours. Write day (07-19), night (19-07), or e.g. 22-04.")
+    words = text.replace(",", " ").split()
+    is_hours_last = bool(words) and (words[-1].casefold() in NAMED_HOURS or HOURS.fullmatch(words[-1]))
+    hours_text = words.pop().casefold() if is_hours_last else ""
+    if not (words or hours_text):
+        raise UsageError(f"{text!r} names no hours. {HOURS_HELP}")
+    weekdays = tuple(dict.fromkeys(day for word in words for day in _read_days(word, text)))
+    if hours_text in NAMED_HOURS:
+        return replace(NAMED_HOURS[hours_text], weekdays=weekdays)
+    start_text, _, end_text = (hours_text or "0-24").partition("-")
     try:
-        return DayHours(int(start_text), int(end_text))
+        return DayHours(int(start_text), int(end_text), weekdays)
     except ValueError as error:
         raise UsageError(f"{text!r} names no hours: {error}") from error
+
+
+def _read_days(days_text: str, text: str) -> Iterator[int]:
+    """The weekdays of `Fri` or of `Mon-Thu`, which may run over the end of the week."""
+    ends = []
+    for name in days_text.split("-"):
+        similar = [i for i, day in enumerate(WEEKDAYS) if day.casefold().startswith(name.casefold())]
+        if len(name) < 3 or not similar:
+            raise UsageError(f"{text!r} names no hours: {name!r} is not a weekday. {HOURS_HELP}")
+        ends += similar
+    for days_after in range((ends[-1] - ends[0]) % len(WEEKDAYS) + 1):
+        yield (ends[0] + days_after) % len(WEEKDAYS)
 
 
 def _set_bound(bounds: Mapping[str, int], area: str, new_bound: int | None) -> Mapping[str, int]:

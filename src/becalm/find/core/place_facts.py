@@ -124,7 +124,7 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
             f"too few for a list of the hours {hours}. Ingest records with times, or leave `when` out for a "
             "list of the whole day."
         )
-    is_asked = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
+    is_asked = np.isin(np.arange(HOURS_OF_WEEK), hours.of_week)
     area_index, _ = index_areas(facts, places)
     counts = np.zeros((places.size, HOURS_OF_WEEK))
     number = _find_numbers(places, np.stack([tally.columns, tally.rows]))

@@ -1,6 +1,5 @@
 """Places split by hand: one square in two halves, or in the areas that somebody drew."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,7 +13,7 @@ from shapely.ops import split as split_along
 
 from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.methods.place_set import LEAST_M, LEAST_M2, PlaceSet, keep_areas
-from becalm.terms import Fault, InputError, QuestionError, UsageError
+from becalm.terms import Fault, InputError, QuestionError, UsageError, suggest_word
 
 AnyArray = NDArray[Any]
 REST_PART = "rest"
@@ -158,10 +157,8 @@ def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
 def _find_number(places: PlaceSet, place_id: str) -> int:
     if place_id in places.ids:
         return places.ids.index(place_id)
-    similar = difflib.get_close_matches(place_id, places.ids[:20_000], n=1)
-    hint_text = (
-        f"Did you mean {similar[0]!r}?" if similar else "Name it as the list does, with the same `unit`."
-    )
+    same_unit = "Name it as the list does, with the same `unit`."
+    hint_text = suggest_word(place_id, places.ids[:20_000], otherwise=same_unit)
     raise UsageError(f"No place that competes is called {place_id!r}. {hint_text}")
 
 

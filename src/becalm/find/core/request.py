@@ -117,7 +117,8 @@ class RuleOptions(Request):
     when: Annotated[
         str | None,
         Parameter(
-            "A list for these hours of every day: day (07-19), night (19-07), or e.g. 22-04.", metavar="HOURS"
+            'A list for these hours: day (07-19), night (19-07), 22-04, or with weekdays, "Fri 18-24".',
+            metavar="HOURS",
         ),
     ] = None
 

@@ -1,11 +1,10 @@
 """The settings of the search for hotspots, every default among them, and its offences."""
 
-import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from becalm.terms import OffenceGroup, OffenceTable, QuestionError, UsageError
+from becalm.terms import OffenceGroup, OffenceTable, QuestionError, UsageError, suggest_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,7 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
 def _check_known(group_key: str, known_keys: tuple[str, ...]) -> None:
     if group_key in known_keys:
         return
-    similar = difflib.get_close_matches(group_key, known_keys, n=1)
-    hint = f"Did you mean {similar[0]!r}?" if similar else f"Choose among {', '.join(sorted(known_keys))}."
+    hint = suggest_group(group_key, sorted(known_keys))
     raise UsageError(f"These records have no offence group {group_key!r}. {hint}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -26,7 +25,7 @@ from becalm.find.desk.list_rules import harm_parameters, load_harm_weighting, lo
 from becalm.formats.durable_files import sha256_of
 from becalm.methods.arrays import seed_generator
 from becalm.tables import HourPolicy
-from becalm.terms import Backtest, DependencyError, HotspotList, RunRecord, UsageError
+from becalm.terms import Backtest, DependencyError, HotspotList, RunRecord, UsageError, suggest_word
 from becalm.terms.request import request_values
 
 __all__ = [
@@ -179,9 +178,7 @@ def load_finder(name: str) -> NamedFinder | None:
         return None
     entry_by_name = {finder_entry.name: finder_entry for finder_entry in entry_points(group=FINDERS)}
     if name not in entry_by_name:
-        near = difflib.get_close_matches(name, entry_by_name, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Installed are {', '.join(sorted(entry_by_name))}."
-        raise UsageError(f"No finder {name!r} is installed. {hint}")
+        raise UsageError(f"No finder {name!r} is installed. {suggest_word(name, sorted(entry_by_name))}")
     finder_entry = entry_by_name[name]
     try:
         loaded_finder: Finder = finder_entry.load()

@@ -34,12 +34,13 @@ class CompareRequest(Request):
     """How does a period compare with the same period of other years?"""
 
     period: Annotated[
-        str,
+        str | None,
         Parameter(
             '"2020-04", "2020-04..2020-05", "2020-W14..2020-W19", "2020-04-01..2020-05-12" '
-            '(all ends included) or "last 6 weeks": the days up to the last that the records cover.'
+            '(all ends included) or "last 6 weeks": the days up to the last that the records cover.',
+            default_text="newest whole month",
         ),
-    ]
+    ] = None
     baseline: Annotated[
         tuple[str, ...],
         Parameter(
@@ -62,5 +63,5 @@ class CompareRequest(Request):
     def is_about_days(self) -> bool:
         """Whether days must be counted; else months will do."""
         return self.settings.align != "windows" or any(
-            needs_days(text) for text in (self.period, *self.baseline)
+            needs_days(text) for text in (self.period or "", *self.baseline)
         )

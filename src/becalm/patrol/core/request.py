@@ -59,6 +59,7 @@ class InputsRequest(Request):
     target: Annotated[
         tuple[str, ...], Parameter("An offence group to list hotspots for. Can be repeated.", short="t")
     ] = ()
+    source: Annotated[str | None, Parameter("The source of the hotspots, if there are several.")] = None
     count: Annotated[int, Parameter("How many hotspots to list.", unit="places", low=1)] = 250
     borough: Annotated[tuple[str, ...], Parameter("Plan for this borough only. Can be repeated.")] = ()
     area: Annotated[str, Parameter("Plan for this patrol area only.")] = ""

@@ -20,7 +20,7 @@ from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sheets import Stop, Tour, local_time_text, stops_of, tours_of
 from becalm.render.pages import check_folder_free, write_folder
-from becalm.terms import Fault, InputError, PlanError, UsageError
+from becalm.terms import Fault, InputError, PlanError, UsageError, suggest_word
 
 PUBLIC_KEY = b"becalm price list: public, never used for a plan"
 
@@ -128,7 +128,8 @@ def price_rules(request: PriceRequest) -> PriceList:
     tour_counts = Counter(shift.area for shift in inputs.shifts)
     if request.area and request.area not in tour_counts:
         raise UsageError(
-            f"There is no area {request.area!r} in this plan. It has: {', '.join(sorted(tour_counts))}."
+            f"There is no area {request.area!r} in this plan. "
+            f"{suggest_word(request.area, sorted(tour_counts))}"
         )
     area = request.area or max(sorted(tour_counts), key=lambda name: tour_counts[name])
     return PriceList(area, build_price_list(inputs, key=PUBLIC_KEY, area=area))
@@ -159,6 +160,7 @@ def check_plan(plan: str) -> PlanVerdict:
 def _tours_of_unit(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
     tours_of_unit = tours_of(plan)
     if unit not in tours_of_unit:
-        unit_list_text = ", ".join(sorted(tours_of_unit)[:12]) + (", …" if len(tours_of_unit) > 12 else "")
-        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {unit_list_text}.")
+        raise UsageError(
+            f"There is no unit {unit!r} in this plan. {suggest_word(unit, sorted(tours_of_unit))}"
+        )
     return tours_of_unit[unit]

@@ -60,7 +60,7 @@ def list_hotspots(
     """The list that a plan or a trial is made for: it keeps the overrides in the ledger."""
     override_entries = override.active_entries(desk) if overrides is None else overrides
     find_request = HotspotRequest(
-        records=RecordOptions(target=request.target), count=request.count, seed=seed
+        records=RecordOptions(target=request.target, source=request.source), count=request.count, seed=seed
     )
     return find_hotspots(desk, find_request, override_entries=override_entries)
 

@@ -40,7 +40,7 @@ from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.patrol.files.read_travel import read_travel
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
-from becalm.terms import Fault, PlanError, UsageError
+from becalm.terms import Fault, PlanError, UsageError, suggest_word
 from becalm.workspace.config import POLICY_FILE, STREET_FILES, UNITS_FILE, Workspace
 from becalm.workspace.recipes import Source
 from becalm.workspace.streets import read_streets
@@ -239,7 +239,7 @@ def _read_units(workspace: Workspace, request: InputsRequest) -> tuple[Source, R
     area_names = [area.area for area in roster.areas]
     if request.area and request.area not in area_names:
         raise UsageError(
-            f"There is no area {request.area!r} in {roster.source}. It has: {', '.join(area_names)}."
+            f"There is no area {request.area!r} in {roster.source}. {suggest_word(request.area, area_names)}"
         )
     return path, roster
 

@@ -22,7 +22,7 @@ from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
 from becalm.patrol.files.sheets import local_time_text
 from becalm.render.pages import write_folder
-from becalm.terms import PlanError, UsageError
+from becalm.terms import PlanError, UsageError, suggest_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,8 @@ def _unit_states(
         return states
     stop_names = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
     if request.stop and request.stop not in stop_names:
-        raise UsageError(f"There is no hotspot and no base {request.stop!r} in this plan. Correct `stop`.")
+        hint = suggest_word(request.stop, sorted(stop_names))
+        raise UsageError(f"There is no hotspot and no base {request.stop!r} in this plan (`stop`). {hint}")
     state = states[0]
     return (
         replace(
