@@ -16,7 +16,8 @@ def test_a_remedy_of_several_faults_is_said_once():
         Fault("row 3", "is empty", "fill it"),
     )
     assert str(InputError("a.csv: 3 problems", faults)) == (
-        "a.csv: 3 problems\n  row 1  has no day\n  row 2  has no day\n    -> give it\n  row 3  is empty -> fill it"
+        "a.csv: 3 problems\n  row 1  has no day\n  row 2  has no day\n    -> give it\n"
+        "  row 3  is empty -> fill it"
     )
 
 
