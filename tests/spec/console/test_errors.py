@@ -1,4 +1,4 @@
-"""An error says what is wrong, where, and what to do; what is to be done about several faults is said once."""
+"""An error says what is wrong, where, and what to do; the remedy of several faults is said once."""
 
 from becalm.terms import Fault, InputError, suggest_word
 
