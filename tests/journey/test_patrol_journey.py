@@ -6,7 +6,8 @@ import hashlib
 import json
 import shutil
 import stat
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 
@@ -243,17 +244,24 @@ def test_a_plan_kept_out_of_the_ledger_is_seen(workspace: Path) -> None:
     """Somebody commits twice and shows the plan that suits: the other commitment stands there alone."""
     becalm("patrol", "commit", "-w", workspace, "--from", "2020-06-01", "--days", 2, "--count", 12)
     told = findings(workspace)
-    assert ["no plan was made of it" in str(f["what"]) for f in told] == [True]
+    assert ["no plan was made from it" in str(f["what"]) for f in told] == [True]
 
 
 def test_an_overseer_brings_a_share_after_the_commitment(loaded: Path, tmp_path: Path) -> None:
-    workspace = town.copy(loaded, tmp_path / "w")
-    becalm("patrol", "commit", "-w", workspace, *patrol_town.PLAN)
-    share = "5a" * 32
+    workspace, share = town.copy(loaded, tmp_path / "w"), "5a" * 32
     (tmp_path / "share.hex").write_text(share + "\n")
+    share_file = tmp_path / "share.hex"
+    patrol_town.plan(workspace, workspace / "plan", "--overseer-share", share_file, code=12)
+    share_sha256 = hashlib.sha256(bytes.fromhex(share)).hexdigest()
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("BECALM_ACTOR", "overseer")
+        becalm(
+            "patrol", "share", "sha256:" + hashlib.sha256(bytes.fromhex(share)).hexdigest(), "-w", workspace
+        )
+    becalm("patrol", "commit", "-w", workspace, *patrol_town.PLAN)
     patrol_town.plan(workspace, workspace / "plan", "--overseer-share", tmp_path / "share.hex")
     noted = held(workspace / "plan")["commitment"]
-    assert noted["share_sha256"] == hashlib.sha256(bytes.fromhex(share)).hexdigest()  # type: ignore[index]  # ours
+    assert noted["share_sha256"] == share_sha256  # type: ignore[index]  # ours
     patrol_town.plan(workspace, workspace / "plan", "--overseer-share", "77" * 32, code=12)
     becalm("patrol", "reveal", workspace / "plan", "-w", workspace)
     becalm("patrol", "replay", workspace / "plan", "-w", workspace)
@@ -263,11 +271,70 @@ def test_an_overseer_brings_a_share_after_the_commitment(loaded: Path, tmp_path:
         )
 
 
+def test_each_way_to_draw_again_is_refused_or_seen(workspace: Path, tmp_path: Path) -> None:
+    plan, options = workspace / "plan", ("-w", workspace)
+    area = held(plan)["shifts"][0]["area"]  # type: ignore[index]  # ours
+    one_area = ("patrol", "plan", *options, "--from", "2020-06-01", "--days", 1, "--count", 12)
+    becalm(*one_area, "--area", area, "--out", tmp_path / "a")
+    units = workspace / "units.toml"
+    text = units.read_text("utf-8")
+    units.write_text(text.replace(f'"{area}"', f'"{area} (new)"'), "utf-8")
+    renamed = (*one_area, "--area", f"{area} (new)", "--out", tmp_path / "b")
+    assert "is a re-roll" in becalm(*renamed, code=12).output
+    units.write_text(text, "utf-8")
+    refused = ("patrol", "plan", *options, "--from", "2020-07-06", "--days", 1, "--reveal-days", 91)
+    assert "allows at most 90" in becalm(*refused, "--count", 12, code=12).output
+    unit = busiest(plan)[0]["unit"]
+    tour = next(s for s in held(plan)["shifts"] if s["unit"] == unit and s["day"] == FROM)  # type: ignore[index,union-attr]  # ours
+    again = (
+        "patrol",
+        "replan",
+        plan,
+        *options,
+        "--unit",
+        unit,
+        "--from",
+        tour["start"],
+        "--reason",
+        "an arrest",
+    )
+    becalm(*again)
+    becalm(*again)
+    assert "second person" in becalm(*again, code=12).output
+    becalm(*again, "--second", "inspector")
+    assert not [f for f in findings(workspace) if f["grave"]]
+    trial = ("patrol", "trial", *options, "--from", "2020-09-07", "--days", 84, "--count", 12)
+    becalm(*trial, "--out", tmp_path / "t1")
+    assert "drawing until the arms suit" in becalm(*trial, "--out", tmp_path / "t2", code=12).output
+    assert not (tmp_path / "t2").exists()
+    becalm(*trial, "--out", tmp_path / "t2", "--again", "a place was closed")
+    becalm(*one_area, "--area", area, "--again", "", "--out", tmp_path / "a2")  # the same plan, written again
+    page = tmp_path / "audit.html"
+    said = becalm("patrol", "audit", *options, "--out", page).stdout
+    assert "re-plan 3 of" in said
+    assert "agreed by inspector" in page.read_text("utf-8")
+    assert "a place was closed" in page.read_text("utf-8")
+    (workspace / "patrol_policy.toml").write_bytes(
+        shipped_policy().replace(b"per_shift = 2", b"per_shift = 0")
+    )
+    assert becalm("patrol", "audit", *options, code=16).output.count("BROKEN RULE") == 1
+    assert "1 thing to explain" in html_of(options, page)
+
+
+def html_of(options: tuple[object, ...], page: Path) -> str:
+    becalm("patrol", "audit", *options, "--out", page, code=16)
+    return page.read_text("utf-8")
+
+
+def shipped_policy() -> bytes:
+    return (files("becalm.patrol.files") / "policies" / "policy_2020.toml").read_bytes()
+
+
 def test_before_its_time_a_seed_is_opened_by_two(
     loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = town.copy(loaded, tmp_path / "w")
-    patrol_town.plan(workspace, workspace / "plan", "--reveal-days", 10_000)
+    patrol_town.plan(workspace, workspace / "plan", "--from", datetime.now(UTC).date().isoformat())
     asked = ("patrol", "reveal", workspace / "plan", "-w", workspace)
     assert "may be opened after" in becalm(*asked, code=12).output
     both = ("--early", "a complaint", "--second", "ombudsman")
@@ -384,7 +451,7 @@ def test_the_rest_of_a_tour_is_drawn_anew_and_replayed(workspace: Path) -> None:
     assert findings(workspace) == []
     becalm("patrol", "reveal", plan, "-w", workspace)
     assert "Identical files" in becalm("patrol", "replay", plan, "-w", workspace).stdout
-    assert "lies open" in becalm(*asked, "--reason", "again", code=12).output
+    assert "is open: anyone" in becalm(*asked, "--reason", "again", code=12).output
 
 
 def test_a_re_plan_that_was_thrown_away_is_seen(workspace: Path, tmp_path: Path) -> None:

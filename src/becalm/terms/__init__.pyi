@@ -2,6 +2,7 @@ from .city import Borough as Borough
 from .city import City as City
 from .errors import ERROR_KINDS as ERROR_KINDS
 from .errors import ArchiveError as ArchiveError
+from .errors import AuditError as AuditError
 from .errors import BecalmError as BecalmError
 from .errors import DependencyError as DependencyError
 from .errors import EventError as EventError

@@ -11,7 +11,8 @@ BecalmError
 ├── EventError        9  an event is not fit to be recorded; nothing was written
 ├── LedgerError      10  the ledger cannot be read or written, or refuses to be
 ├── TamperError      11  the ledger does not hold: an entry was altered, lost or replaced
-└── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
+├── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
+└── AuditError       16  an audit found something that needs explaining
 """
 
 from collections.abc import Callable, Iterable
@@ -145,6 +146,12 @@ class PlanError(BecalmError):
     exit_code = 12
 
 
+class AuditError(BecalmError):
+    """An audit found something that needs explaining."""
+
+    exit_code = 16
+
+
 ERROR_KINDS: tuple[type[BecalmError], ...] = (
     UsageError,
     WorkspaceError,
@@ -157,6 +164,7 @@ ERROR_KINDS: tuple[type[BecalmError], ...] = (
     LedgerError,
     TamperError,
     PlanError,
+    AuditError,
 )
 
 

@@ -11,16 +11,10 @@ import pytest
 
 from becalm.app.events import EVENT_KINDS
 from becalm.ledger import Entry, Event, Fact, check_events
-from becalm.patrol.core.seal import (
-    SEED_EVENT_KINDS,
-    Secret,
-    SeedAudit,
-    audit_seeds,
-    check_share,
-    compute_commitment,
-    derive_sampling_key,
-    hash_seed,
-)
+from becalm.patrol.core.policy import SealRule
+from becalm.patrol.core.seal import Secret, check_share, compute_commitment, derive_sampling_key, hash_seed
+from becalm.patrol.core.seed_audit import SeedAudit, audit_seeds
+from becalm.patrol.core.seed_history import SEED_EVENT_KINDS, Ground
 from becalm.terms import PlanError
 
 INPUTS = "aa" * 32
@@ -77,7 +71,8 @@ _numbers = itertools.count(1)
 def entry(kind: str, **facts: Fact) -> Entry:
     number = next(_numbers)
     at = datetime(2020, 5, 1, tzinfo=UTC) + timedelta(minutes=number)
-    event = Event(kind, 1, at, "sergeant", "tasking", "patrol", facts={"commitment": commitment(), **facts})
+    facts = facts if kind == "patrol_share_committed" else {"commitment": commitment(), **facts}
+    event = Event(kind, 1, at, "sergeant", "tasking", "patrol", facts=facts)
     check_events([event], EVENT_KINDS, NOW)
     return Entry(number, at, event, "", "", "")
 
@@ -203,4 +198,117 @@ def test_a_re_plan_that_was_begun_and_thrown_away_is_seen() -> None:
 
 def test_the_audit_reads_the_kinds_that_the_desk_writes() -> None:
     entries = (committed(), entry("patrol_replan_begun", replan=1, reason="x"), planned(), revealed())
+    entries += (share_committed(), trial())
     assert {e.event.kind for e in entries} == set(SEED_EVENT_KINDS)
+
+
+SHARE = "ee" * 32
+PLACES = ("530000,180000", "530400,180000", "531000,181000")
+
+
+def share_committed(actor: str = "overseer", share_sha256: str = SHARE) -> Entry:
+    made = entry("patrol_share_committed", share_sha256=share_sha256)
+    return replace(made, event=replace(made.event, actor=actor))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ({"units": ("U1", "U2"), "places": PLACES}, {"units": ("V1",), "places": PLACES}, True),
+        ({"units": ("U1", "U2"), "places": PLACES[:1]}, {"units": ("U2",), "places": PLACES[2:]}, True),
+        ({"units": ("U1",), "places": PLACES[:1]}, {"units": ("U2",), "places": ("530030,180020",)}, True),
+        ({"units": ("U1",), "places": PLACES[:1]}, {"units": ("U2",), "places": ("530060,180000",)}, False),
+        ({}, {}, False),
+    ],
+)
+def test_an_area_by_another_name_is_the_same_area(
+    first: dict[str, Fact], second: dict[str, Fact], is_one: bool
+) -> None:
+    audited = audit(committed(area="North", **first), again(area="Nord", **second))
+    assert bool(grave(audited)) is is_one
+
+
+def test_one_place_in_twenty_on_a_border_does_not_make_two_areas_one() -> None:
+    own = tuple(f"{530_000 + 300 * k},180000" for k in range(20))
+    other = ("530020,180000", *(f"{540_000 + 300 * k},180000" for k in range(19)))
+    assert grave(audit(committed(area="a", places=own), again(area="b", places=other))) == []
+
+
+def test_a_share_counts_if_its_maker_committed_to_it_first() -> None:
+    assert grave(audit(share_committed(), committed(), planned(share_sha256=SHARE))) == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        (lambda: (committed(), planned(share_sha256=SHARE)), "nobody committed to it"),
+        (lambda: (committed(), share_committed(), planned(share_sha256=SHARE)), "after the seed was sealed"),
+        (lambda: (share_committed("sergeant"), committed(), planned(share_sha256=SHARE)), "sealed the seed"),
+    ],
+)
+def test_a_share_that_was_shopped_for_does_not_count(entries, why: str) -> None:
+    assert why in grave(audit(*entries()))[0]
+
+
+def test_shares_that_were_committed_to_and_left_out_are_seen() -> None:
+    entries = (share_committed(share_sha256="ab" * 32), share_committed(), committed())
+    assert "used another share" in grave(audit(*entries, planned(share_sha256=SHARE)))[0]
+
+
+def test_a_share_is_used_once() -> None:
+    entries = [share_committed(), committed(), planned(share_sha256=SHARE), again(first_day="2020-08-03")]
+    entries.append(planned(commitment=commitment(OTHER), share_sha256=SHARE))
+    assert "was used before" in grave(audit(*entries))[0]
+
+
+def trial(**more: Fact) -> Entry:
+    facts: dict[str, Fact] = {
+        "first_day": "2020-05-04",
+        "days": 28,
+        "places": PLACES,
+        "inputs_sha256": INPUTS,
+    }
+    return entry("trial_committed", **{**facts, **more})
+
+
+def test_a_trial_that_is_drawn_three_times_is_seen_each_time() -> None:
+    assert len(grave(audit(trial(), trial(), trial()))) == 3  # each pair
+    assert "arms were drawn again" in grave(audit(trial(), trial()))[0]
+    assert grave(audit(trial(), trial(first_day="2020-06-01"))) == []
+    assert grave(audit(trial(), trial(places=("100,100",)))) == []
+    explained = audit(trial(), trial(reason="a place was closed"))
+    assert grave(explained) == []
+    assert "a place was closed" in explained.findings[0].what
+
+
+def replans(count: int, **more: Fact) -> tuple[Entry, ...]:
+    made: list[Entry] = [committed(), planned(bursts=100)]
+    for index in range(1, count + 1):
+        facts: dict[str, Fact] = {"reason": "an arrest", "units": ("U1",), **more}
+        made.append(entry("patrol_replan_begun", replan=index, begins_at="2020-05-04T18:00:00Z", **facts))
+        made.append(planned(replan=index, reason="an arrest", plan_sha256="ab" * 32, bursts=100, dropped=7))
+    return tuple(made)
+
+
+def test_a_shift_that_is_re_planned_four_times_by_one_person_is_seen() -> None:
+    assert grave(audit(*replans(2))) == []
+    finding = grave(audit(*replans(4)))[0]
+    assert "re-planned 4 times" in finding
+    assert "nobody agreed" in finding
+    seconded = audit(*replans(4, second="inspector"))
+    assert grave(seconded) == []
+    assert "agreed by inspector" in seconded.findings[-1].what
+    assert audit(*replans(2)).histories[0].changed_share(2) == 0.07
+
+
+def test_the_policy_says_how_often_and_how_long() -> None:
+    rule = SealRule(most_replans_per_shift=4, most_reveal_days=30)
+    assert [f for f in audit_seeds(replans(4), now=NOW, rule=rule).findings if f.grave] == []
+    sealed_for_long = committed(reveal_after="2047-09-20T00:00:00Z")
+    assert "stays sealed until 2047" in grave(audit(sealed_for_long))[0]
+    assert grave(audit(committed(reveal_after="2020-08-16T00:00:00Z"))) == []
+
+
+def test_ground_is_kept_in_the_ledger_and_read_back() -> None:
+    ground = Ground(("U1", "U2"), ((530_000, 180_000),))
+    assert audit(committed(**ground.facts())).histories[0].ground == ground

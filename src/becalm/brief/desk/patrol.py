@@ -10,7 +10,7 @@ from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import pinned_entries
 from becalm.patrol.core.request import InputsRequest, PlanRequest
-from becalm.patrol.core.seal import SeedHistory
+from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.open import redraw_sealed
 from becalm.patrol.desk.plan import plan_patrol

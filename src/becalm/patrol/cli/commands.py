@@ -5,7 +5,7 @@ import typer
 from becalm.console.command import command
 from becalm.patrol.cli.capacity import capacity
 from becalm.patrol.cli.finished_plan import check, forecast, next_, price, sheet
-from becalm.patrol.cli.open import audit, replan, replay, reveal
+from becalm.patrol.cli.open import audit, replan, replay, reveal, share
 from becalm.patrol.cli.plan import commit, plan
 from becalm.patrol.cli.trial import override, trial
 from becalm.patrol.cli.visits import certificate, delivered
@@ -18,6 +18,7 @@ command(app, "capacity", requests.CapacityRequest)(capacity)
 command(app, "certificate", requests.CertificateRequest)(certificate)
 command(app, "check", requests.CheckRequest)(check)
 command(app, "commit", requests.CommitRequest)(commit)
+command(app, "share", requests.ShareRequest)(share)
 command(app, "plan", requests.PlanRequest, has_files=False)(plan)
 command(app, "next", requests.NextRequest)(next_)
 command(app, "sheet", requests.SheetRequest, has_files=False)(sheet)
@@ -26,7 +27,7 @@ command(app, "price", requests.PriceRequest)(price)
 command(app, "replan", requests.ReplanRequest)(replan)
 command(app, "reveal", requests.RevealRequest)(reveal)
 command(app, "replay", requests.ReplayRequest)(replay)
-command(app, "audit", requests.AuditRequest)(audit)
+command(app, "audit", requests.AuditRequest, endings=(".html", ".json", ".csv", ".xlsx"))(audit)
 command(app, "delivered", requests.DeliveredRequest, has_files=False)(delivered)
 command(app, "trial", requests.TrialRequest, has_files=False, days=84)(trial)
 command(app, "override", requests.OverrideRequest)(override)

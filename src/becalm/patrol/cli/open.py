@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from becalm.console.command import Session
 from becalm.patrol.cli.plan import say_first_use
-from becalm.patrol.core.request import AuditRequest, ReplanRequest, ReplayRequest, RevealRequest
-from becalm.terms import PlanError
+from becalm.patrol.core.request import AuditRequest, ReplanRequest, ReplayRequest, RevealRequest, ShareRequest
+from becalm.terms import AuditError
 
 if TYPE_CHECKING:
-    from becalm.patrol.core.seal import SeedAudit, SeedHistory
+    from becalm.patrol.core.seed_audit import SeedAudit
     from becalm.patrol.desk.open import Replay, SeedReveal
     from becalm.patrol.desk.replan import Replan
 
@@ -114,67 +114,36 @@ def _replay_lines(replay: Replay) -> Iterator[str]:
 
 
 def audit(session: Session, _request: AuditRequest) -> None:
-    """Check every seed that was ever sealed: planned once, opened in time, nothing drawn twice."""
+    """Check every seed, share, re-plan and trial: drawn once, or explained. --out PAGE.html is a page."""
     from becalm.console.emit import View
     from becalm.patrol.desk.seed import audit_patrol
+    from becalm.patrol.files.audit_page import audit_lines, audit_object, audit_page
 
     seed_audit = audit_patrol(session.open_desk())
-    session.emit(
-        seed_audit, View(_audit_data, _finding_rows, _audit_lines, columns=("grave", "where", "what"))
+    findings = audit_object(seed_audit)["findings"]
+    finding_rows = [{**finding, "grave": str(finding["grave"]).lower()} for finding in findings]
+    view: View[SeedAudit] = View(
+        audit_object,
+        lambda _: finding_rows,
+        audit_lines,
+        columns=("grave", "where", "what"),
+        files={".html": audit_page},
     )
-    grave_count = sum(finding.grave for finding in seed_audit.findings)
+    session.emit(seed_audit, view)
+    grave_count = sum(finding["grave"] for finding in findings)
     if grave_count:
-        raise PlanError(f"{grave_count} broken rule{'s' * (grave_count > 1)}: see above.")
+        raise AuditError(f"{grave_count} broken rule{'s' * (grave_count > 1)} to explain: see above.")
 
 
-def _audit_data(seed_audit: SeedAudit) -> dict[str, object]:
-    return {
-        "seeds": [_seed_data(history) for history in seed_audit.histories],
-        "findings": [{"grave": f.grave, "where": f.where, "what": f.what} for f in seed_audit.findings],
-    }
+def share(session: Session, request: ShareRequest) -> None:
+    """Record the hash of an overseer's random bytes, before the seed that they are for is sealed."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.seed import commit_share
 
-
-def _seed_data(history: SeedHistory) -> dict[str, object]:
-    return {
-        "commitment": history.commitment,
-        "entry": history.seq,
-        "committed_at": history.committed_at.isoformat(),
-        "by": history.actor,
-        "from": history.first_day.isoformat(),
-        "days": history.days,
-        "area": history.area,
-        "again": history.reason,
-        "replaces": history.replaces,
-        "plans": [
-            {"entry": p.seq, "replan": p.replan, "plan_sha256": p.plan_sha256, "reason": p.reason}
-            for p in history.plans
-        ],
-        "revealed": history.revealed_seq,
-        "reveal_after": history.reveal_after.isoformat() if history.reveal_after else None,
-    }
-
-
-def _finding_rows(seed_audit: SeedAudit) -> Iterator[Mapping[str, object]]:
-    for finding in seed_audit.findings:
-        yield {"grave": str(finding.grave).lower(), "where": finding.where, "what": finding.what}
-
-
-def _audit_lines(seed_audit: SeedAudit) -> Iterator[str]:
-    if not seed_audit.histories and not seed_audit.unsealed_plans:
-        yield "No seed has been sealed here yet. `becalm patrol plan` seals the first."
-    for history in seed_audit.histories:
-        area_text = f", {history.area}" if history.area else ""
-        replan_count = sum(plan.replan > 0 for plan in history.plans)
-        plans_text = (
-            f"planned, {replan_count} re-plan{'s' * (replan_count != 1)}" if history.plans else "not planned"
-        )
-        opening = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
-        period = f"{history.first_day} to {history.last_day}{area_text}"
-        seed_text = f"{history.commitment[:12]} by {history.actor}"
-        yield f"entry {history.seq}: {period}: {seed_text}; {plans_text}; {opening}"
-        if history.reason:
-            yield f"  re-roll of {history.replaces[:12]}: {history.reason}"
-    for finding in seed_audit.findings:
-        yield f"{'BROKEN RULE' if finding.grave else 'note'}: {finding.where}: {finding.what}"
-    if seed_audit.histories and not seed_audit.findings:
-        yield "Each seed was sealed before its plan was drawn, and planned once."
+    entry = commit_share(session.open_desk(), request)
+    answer = {"entry": entry.seq, "by": entry.event.actor, "share_sha256": entry.event.facts["share_sha256"]}
+    lines = (
+        f"Recorded in entry {entry.seq} by {entry.event.actor}: SHA-256 {answer['share_sha256']}.",
+        "Keep the bytes to yourself until the seed is sealed. The planner then adds them to it.",
+    )
+    session.emit(answer, View(lambda _: answer, lambda _: [answer], lambda _: lines))

@@ -26,6 +26,11 @@ def _burst_facts(*further: FactField) -> tuple[FactField, ...]:
 
 KINDS = (
     EventKind(
+        "patrol_share_committed",
+        "An overseer committed to random bytes of its own, before the seed that they are for was sealed.",
+        (required_fact("share_sha256", "hash", "of the overseer's share"),),
+    ),
+    EventKind(
         "patrol_seed_committed",
         "A seed was drawn and sealed, before any plan was made from it.",
         (
@@ -42,6 +47,8 @@ KINDS = (
             optional_fact("replaces", "hash", "the commitment for the same days that it stands in for"),
             optional_fact("reason", "text", "why a seed was sealed again for the same days"),
             optional_fact("seed_mark", "hash", "of the seed, so that one that comes twice is known"),
+            optional_fact("units", "texts", "the units that are planned"),
+            optional_fact("places", "texts", "easting and northing of each place that is planned, in metres"),
         ),
     ),
     EventKind(
@@ -54,6 +61,9 @@ KINDS = (
             optional_fact("units", "texts", "the units that are planned anew"),
             optional_fact("area", "text", "the area that is planned anew"),
             optional_fact("begins_at", "instant", "from when on"),
+            optional_fact(
+                "second", "text", "the second person who agreed to one more than the policy allows"
+            ),
         ),
     ),
     EventKind(
@@ -85,6 +95,7 @@ KINDS = (
             optional_fact("area", "text", "the area that it is for; all where it is left out"),
             optional_fact("unit", "text", "the one unit that was planned anew"),
             optional_fact("reason", "text", "why it was planned anew"),
+            optional_fact("dropped", "whole", "how many bursts of the plan before are no longer planned"),
         ),
         corrects="may",
     ),
@@ -97,6 +108,9 @@ KINDS = (
             ),
             required_fact("inputs_sha256", "hash", "of the places, the rule and the days that are drawn for"),
             required_fact("first_day", "day", "the first day of the trial"),
+            optional_fact("days", "whole", "how many days"),
+            optional_fact("places", "texts", "easting and northing of each place, in metres"),
+            optional_fact("reason", "text", "why arms were drawn again for the same days and places"),
         ),
     ),
     EventKind(

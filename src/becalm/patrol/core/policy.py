@@ -90,6 +90,14 @@ class ArmRule:
 
 
 @dataclass(frozen=True, slots=True)
+class SealRule:
+    """How long may a seed stay sealed, and how often may one person re-plan a shift?"""
+
+    most_reveal_days: Annotated[int, Field(ge=0, le=366)] = 90  # after the last planned day
+    most_replans_per_shift: Annotated[int, Field(ge=0, le=20)] = 2  # more need a second person
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One study in our own words: what was given, and what came of it."""
 
@@ -119,6 +127,7 @@ class PolicyBook:
     delivered: DeliveryRule
     arms: ArmRule
     evidence: tuple[Evidence, ...]
+    seals: SealRule = SealRule()
 
 
 def meal_minutes(meals: tuple[Meal, ...], hours: float) -> int:

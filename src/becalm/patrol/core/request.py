@@ -102,6 +102,20 @@ class CommitRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShareRequest(Request):
+    """Which random bytes will an overseer add to the next seed? Only their hash is recorded."""
+
+    share: Annotated[
+        str,
+        Parameter(
+            "The overseer's random bytes (a file, or hex), or only their hash, as sha256:HEX.",
+            is_argument=True,
+            metavar="FILE|HEX|sha256:HEX",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest(Request):
     """Which unit is where when?"""
 
@@ -114,7 +128,7 @@ class PlanRequest(Request):
     overseer_share: Annotated[
         str | None,
         Parameter(
-            "An overseer's random bytes to mix into the seed: a file, or hex. Commit first, then ask.",
+            "An overseer's random bytes to mix into the seed: a file, or hex. See `becalm patrol share`.",
             metavar="FILE|HEX",
         ),
     ] = None
@@ -182,6 +196,10 @@ class ReplanRequest(Request):
     stop: Annotated[
         str,
         Parameter("The hotspot or base that it continues from.", default_text="where its tour ends up"),
+    ] = ""
+    second: Annotated[
+        str,
+        Parameter("The second person who agrees, where the policy asks for one.", metavar="NAME"),
     ] = ""
 
 
@@ -252,6 +270,13 @@ class TrialRequest(Request):
             "only the power is stated."
         ),
     ] = None
+    again: Annotated[
+        str,
+        Parameter(
+            "Draw arms again for days and places that have some. The audit shows the reason.",
+            metavar="REASON",
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import InputsRequest, TravelRequest
 from becalm.patrol.core.roster import Roster, expand_shifts, find_changed_nights, select_working_shifts
-from becalm.patrol.core.seal import SeedHistory
+from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.core.trial import select_arms
 from becalm.patrol.desk.hotspots import PatrolHotspots, describe_arm_conflicts, load_hotspots
 from becalm.patrol.desk.seed import audit_patrol, sealed_box

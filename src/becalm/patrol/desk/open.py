@@ -13,7 +13,8 @@ from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution
 from becalm.patrol.core.plan_result import check_same_distribution
 from becalm.patrol.core.request import ReplayRequest, RevealRequest
-from becalm.patrol.core.seal import SeedHistory, compute_commitment, derive_sampling_key
+from becalm.patrol.core.seal import compute_commitment, derive_sampling_key
+from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.replan import redraw_plan
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs

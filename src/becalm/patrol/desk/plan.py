@@ -14,7 +14,7 @@ from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_result import Propensities, RouteDistribution
 from becalm.patrol.core.request import CommitRequest, InputsRequest, PlanRequest
-from becalm.patrol.core.seal import SeedHistory
+from becalm.patrol.core.seed_history import Ground, SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.inputs import PatrolInputs, PinnedChoices, load_inputs
@@ -59,7 +59,8 @@ def commit_patrol(desk: Desk, request: CommitRequest) -> SeedCommitment:
     inputs = load_inputs(desk, request.inputs, arms=request.arms)
     with desk.progress("commit", total=_area_count(inputs), unit="areas") as advance:
         inputs_sha256 = _hash_inputs(inputs, fit_distribution(inputs.plan_inputs, advance=advance))
-    history = seed.seal_seed(desk, _seed_period(request.inputs), request.seal, inputs_sha256=inputs_sha256)
+    period, rule = _seed_period(request.inputs, inputs), inputs.book.seals
+    history = seed.seal_seed(desk, period, request.seal, rule, inputs_sha256=inputs_sha256)
     _keep_choices(desk, history, request, inputs)
     return SeedCommitment(history, inputs, inputs_sha256)
 
@@ -84,6 +85,7 @@ def plan_patrol(
     check_folder_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)
     share, period = seed.read_share(request.overseer_share), _seed_period(request.inputs)
     active_seed = None if request.seal.again.strip() else seed.find_active_seed(desk, period)
+    seed.check_share_counts(desk, share, active_seed)
     pins = _pinned_choices(desk, active_seed)
     inputs = load_inputs(desk, request.inputs, arms=request.arms, hotspot_list=hotspot_list, pins=pins)
     on_capacity(inputs)
@@ -123,8 +125,11 @@ def _area_count(inputs: PatrolInputs) -> int:
     return len({place.area for place in inputs.plan_inputs.places})
 
 
-def _seed_period(request: InputsRequest) -> seed.SeedPeriod:
-    return seed.SeedPeriod(request.first_day, request.days, request.area)
+def _seed_period(request: InputsRequest, inputs: PatrolInputs | None = None) -> seed.SeedPeriod:
+    plan_inputs = inputs.plan_inputs if inputs else None
+    units = (shift.unit for shift in plan_inputs.shifts) if plan_inputs else ()
+    ground = Ground.of(plan_inputs.places, units) if plan_inputs else Ground()
+    return seed.SeedPeriod(request.first_day, request.days, request.area, ground)
 
 
 def _commit(
@@ -136,9 +141,11 @@ def _commit(
     share: bytes,
 ) -> SeedHistory:
     """The seed that was sealed for these inputs already, else one that is sealed now."""
-    inputs_sha256, period = _hash_inputs(inputs, distribution), _seed_period(request.inputs)
+    inputs_sha256, period = _hash_inputs(inputs, distribution), _seed_period(request.inputs, inputs)
     if active_seed is None:
-        history = seed.seal_seed(desk, period, request.seal, inputs_sha256=inputs_sha256, share=share)
+        history = seed.seal_seed(
+            desk, period, request.seal, inputs.book.seals, inputs_sha256=inputs_sha256, share=share
+        )
         _keep_choices(desk, history, request, inputs)
         return history
     if active_seed.inputs_sha256 != inputs_sha256:

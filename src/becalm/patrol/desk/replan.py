@@ -13,9 +13,17 @@ from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.plan_result import Propensities, UnitRoute, tally_bursts
 from becalm.patrol.core.request import ReplanRequest
-from becalm.patrol.core.seal import SeedHistory
+from becalm.patrol.core.seed_audit import count_replans
+from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk.finished_plan import read_instant
-from becalm.patrol.desk.seed import PURPOSE, SealedSeed, find_seed_history, open_sealed, sealed_box
+from becalm.patrol.desk.seed import (
+    PURPOSE,
+    SealedSeed,
+    find_seed_history,
+    load_seal_rule,
+    open_sealed,
+    sealed_box,
+)
 from becalm.patrol.files.plan import PlanDocument, instant
 from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
@@ -51,6 +59,8 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     index = len(plan.commitment["replans"]) + 1
     _check_newest(index, history)
     states = _unit_states(plan, request, at, free_from)
+    units = tuple(state.unit for state in states)
+    second = _check_second(desk, request, history, units, at)
     sealed_seed = open_sealed(desk, history)
     replan_note = {
         "index": index,
@@ -62,20 +72,21 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
         "commitment": history.commitment,
         "replan": index,
         "reason": reason,
-        "units": tuple(state.unit for state in states),
+        "units": units,
         "begins_at": instant(at),
         **({"area": request.area} if request.area else {}),
+        **({"second": second} if second else {}),
     }
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
     record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=event_facts)
     new_plan = apply_replan(plan, replan_note, sealed_seed.key)
     plan_texts = plan_files(new_plan, redraw_plan(new_plan, sealed_seed.key)[1])
-    _record_replan(desk, sealed_seed, new_plan, plan_texts, request)
+    old, new = set(plan.bursts), set(new_plan.bursts)
+    _record_replan(desk, sealed_seed, new_plan, plan_texts, request, dropped_count=len(old - new))
     folder = path if path.is_dir() else path.parent
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
-    old, new = set(plan.bursts), set(new_plan.bursts)
     new_bursts = tuple(sorted(new - old, key=lambda burst: (burst.span.start, burst.unit)))
-    return Replan(folder, new_plan, index, tuple(s.unit for s in states), len(old - new), new_bursts)
+    return Replan(folder, new_plan, index, units, len(old - new), new_bursts)
 
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
@@ -181,6 +192,8 @@ def _record_replan(
     plan: PlanDocument,
     files: Mapping[str, str | bytes],
     request: ReplanRequest,
+    *,
+    dropped_count: int,
 ) -> None:
     box, replan_index = sealed_box(desk), len(plan.commitment["replans"])
     commitment = sealed_seed.history.commitment
@@ -191,12 +204,30 @@ def _record_replan(
         "visits_sha256": sha256_of_text(files["visits.csv"]),
         "commitment": commitment,
         "bursts": len(plan.bursts),
+        "dropped": dropped_count,
         "replan": replan_index,
         "reason": _check_reason(request.reason),
     }
     optional_facts = {"unit": request.unit, "area": request.area}
     event_facts |= {name: value for name, value in optional_facts.items() if value}
     record_event(desk, "bursts_planned", purpose=PURPOSE, facts=event_facts)
+
+
+def _check_second(
+    desk: Desk, request: ReplanRequest, history: SeedHistory, units: tuple[str, ...], at: datetime
+) -> str:
+    """Who agrees, where the policy asks for a second person: each re-plan is one more draw to choose from."""
+    second, limit = request.second.strip(), load_seal_rule(desk).most_replans_per_shift
+    if second.casefold() == desk.actor.casefold():
+        raise UsageError(f"`second` {request.second!r} is you. The second person is somebody else.")
+    replan_counts = {unit: count_replans(history.announced_replans, unit, at) for unit in units}
+    unit = max(replan_counts, key=lambda name: replan_counts[name])
+    if replan_counts[unit] >= limit and not second:
+        raise PlanError(
+            f"{unit} was re-planned {replan_counts[unit]} times on this shift; the policy allows {limit}. "
+            "One more needs a second person who agrees: give `second NAME`."
+        )
+    return second
 
 
 def _check_reason(reason: str) -> str:

@@ -1,19 +1,25 @@
 """The sealed seed of a plan: drawn by the operating system, committed to in the ledger before it is used."""
 
 import hashlib
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from becalm import __version__
 from becalm.desk import Desk, note_configuration, record_event
-from becalm.ledger import Fact
+from becalm.ledger import Entry, Fact
 from becalm.patrol.core import seal
-from becalm.patrol.core.request import SealRequest
+from becalm.patrol.core.policy import SealRule
+from becalm.patrol.core.request import SealRequest, ShareRequest
+from becalm.patrol.core.seed_audit import SeedAudit, audit_seeds, explain_share
+from becalm.patrol.core.seed_history import SEED_EVENT_KINDS, Ground, SeedHistory
+from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
 from becalm.terms import PlanError, UsageError
+from becalm.workspace.config import POLICY_FILE
 
 PROGRAM: Final = f"becalm {__version__}"
 PURPOSE: Final = "patrol"
@@ -22,11 +28,12 @@ LONGEST_NAME: Final = 256  # a longer text names no file
 
 @dataclass(frozen=True, slots=True)
 class SeedPeriod:
-    """The days that a seed is for, and the one area (all where it is empty)."""
+    """The days that a seed is for, the one area (all where it is empty), and its units and places."""
 
     first_day: date
     days: int
     area: str = ""
+    ground: Ground = field(default=Ground(), compare=False)
 
     def __str__(self) -> str:
         last_day = self.first_day + timedelta(days=self.days - 1)
@@ -37,7 +44,7 @@ class SeedPeriod:
 class SealedSeed:
     """A commitment in the ledger, and the key that bursts are drawn with."""
 
-    history: seal.SeedHistory
+    history: SeedHistory
     key: bytes
     share_sha256: str
 
@@ -47,12 +54,19 @@ def sealed_box(desk: Desk) -> SealedBox:
     return SealedBox(desk.workspace.path)
 
 
-def audit_patrol(desk: Desk) -> seal.SeedAudit:
-    """What became of every sealed seed, and was a rule broken?"""
-    return seal.audit_seeds(desk.open_ledger().entries(kinds=seal.SEED_EVENT_KINDS), now=desk.now())
+def audit_patrol(desk: Desk) -> SeedAudit:
+    """What became of every sealed seed, and was a rule broken? By the limits of the workspace's policy."""
+    entries = desk.open_ledger().entries(kinds=SEED_EVENT_KINDS)
+    return audit_seeds(entries, now=desk.now(), rule=load_seal_rule(desk))
 
 
-def find_seed_history(desk: Desk, commitment: str) -> seal.SeedHistory:
+def load_seal_rule(desk: Desk) -> SealRule:
+    """The limits of the workspace's own policy, else of the one that ships."""
+    policy_path = desk.workspace.path / POLICY_FILE
+    return load_policy(policy_path if policy_path.is_file() else None).seals
+
+
+def find_seed_history(desk: Desk, commitment: str) -> SeedHistory:
     """What the ledger tells of this commitment; raises PlanError where it tells nothing."""
     histories = audit_patrol(desk).histories
     history = next((history for history in histories if history.commitment == commitment), None)
@@ -64,7 +78,7 @@ def find_seed_history(desk: Desk, commitment: str) -> seal.SeedHistory:
     return history
 
 
-def find_active_seed(desk: Desk, period: SeedPeriod) -> seal.SeedHistory | None:
+def find_active_seed(desk: Desk, period: SeedPeriod) -> SeedHistory | None:
     """The newest seed for exactly this period, if there is one."""
     histories = (
         history
@@ -91,16 +105,69 @@ def read_share(text: str | None) -> bytes:
     )
 
 
+def commit_share(desk: Desk, request: ShareRequest) -> Entry:
+    """Record the hash of an overseer's share, so that it counts for a seed that is sealed later.
+
+    Raises PlanError where the share is too short or too long, or was committed to before.
+    """
+    hash_text = request.share.removeprefix("sha256:").strip().lower()
+    if request.share.startswith("sha256:"):
+        if not re.fullmatch(r"[0-9a-f]{64}", hash_text):
+            raise UsageError(
+                f"`share` {request.share!r:.80} is not a SHA-256. Give sha256: and 64 hex digits."
+            )
+        share_sha256 = hash_text
+    else:
+        share_sha256 = _share_sha256(read_share(request.share))
+    records = audit_patrol(desk).records
+    earlier = next((share for share in records.shares if share.share_sha256 == share_sha256), None)
+    if earlier is not None:
+        raise PlanError(
+            f"This share was committed to before, in entry {earlier.seq}. A share is used once: make a new "
+            "one, e.g. with `openssl rand -hex 32`."
+        )
+    facts: dict[str, Fact] = {"share_sha256": share_sha256}
+    return record_event(desk, "patrol_share_committed", purpose=PURPOSE, facts=facts)
+
+
+def check_share_counts(desk: Desk, share: bytes, active_seed: SeedHistory | None) -> None:
+    """Refuse a share that its maker, somebody else than who seals the seed, had not committed to before."""
+    if not share:
+        return
+    sealed_seq, actor = (active_seed.seq, active_seed.actor) if active_seed else (None, desk.actor)
+    refusal = explain_share(
+        _share_sha256(share), audit_patrol(desk).records, sealed_seq=sealed_seq, actor=actor
+    )
+    if refusal:
+        raise PlanError(
+            f"The overseer's share does not count: {refusal}. The overseer records its hash with `becalm "
+            "patrol share` first, then the seed is sealed, then the share is added."
+        )
+
+
 def seal_seed(
-    desk: Desk, period: SeedPeriod, request: SealRequest, *, inputs_sha256: str, share: bytes = b""
-) -> seal.SeedHistory:
+    desk: Desk,
+    period: SeedPeriod,
+    request: SealRequest,
+    rule: SealRule,
+    *,
+    inputs_sha256: str,
+    share: bytes = b"",
+) -> SeedHistory:
     """Draw a seed, keep it sealed, and commit to it in the ledger.
 
     Raises PlanError where a day of the period was committed to before and no reason is given: that is a
-    re-roll; or where the operating system gave a seed that was used before.
+    re-roll, whatever the area is called now; where it would stay sealed for longer than the policy allows;
+    or where the operating system gave a seed that was used before.
     """
+    if request.reveal_days > rule.most_reveal_days:
+        raise PlanError(
+            f"`reveal_days` is {request.reveal_days}, and the policy allows at most {rule.most_reveal_days}. "
+            "Open the seed earlier, or have the policy changed ([seals] most_reveal_days)."
+        )
     histories = audit_patrol(desk).histories
-    earlier_seeds = [h for h in histories if h.overlaps(period.first_day, period.days, period.area)]
+    days, ground = (period.first_day, period.days), period.ground
+    earlier_seeds = [history for history in histories if history.overlaps(*days, period.area, ground)]
     if earlier_seeds and not request.again.strip():
         raise PlanError(_reroll_refusal(period, earlier_seeds[-1]))
     secret = seal.Secret(desk.draw_key(), desk.draw_key())
@@ -118,6 +185,7 @@ def seal_seed(
         "reveal_after": f"{reveal_day.isoformat()}T00:00:00Z",
     }
     optional_facts: dict[str, Fact] = {
+        **ground.facts(),
         "area": period.area,
         "share_sha256": _share_sha256(share),
         "reason": request.again.strip() if earlier_seeds else "",
@@ -129,7 +197,7 @@ def seal_seed(
     return find_seed_history(desk, commitment)
 
 
-def open_sealed(desk: Desk, history: seal.SeedHistory, *, share: bytes = b"") -> SealedSeed:
+def open_sealed(desk: Desk, history: SeedHistory, *, share: bytes = b"") -> SealedSeed:
     """The key of this commitment, from the workspace's own sealed box.
 
     An overseer's share that is brought now is kept beside the seed; one that is there already must be
@@ -156,7 +224,7 @@ def _share_sha256(share: bytes) -> str:
     return hashlib.sha256(share).hexdigest() if share else ""
 
 
-def _check_share_is_welcome(history: seal.SeedHistory, sealed_key: SealedKey) -> None:
+def _check_share_is_welcome(history: SeedHistory, sealed_key: SealedKey) -> None:
     if sealed_key.share:
         raise PlanError(
             f"Another overseer's share was added to {history.commitment[:12]} before. One share is for good."
@@ -165,7 +233,7 @@ def _check_share_is_welcome(history: seal.SeedHistory, sealed_key: SealedKey) ->
         raise PlanError("The plan was drawn already; a share can be added only before that.")
 
 
-def _check_new(secret: seal.Secret, histories: Sequence[seal.SeedHistory]) -> None:
+def _check_new(secret: seal.Secret, histories: Sequence[SeedHistory]) -> None:
     seed_mark = seal.hash_seed(secret.seed)
     first_use = next((history for history in histories if history.seed_mark == seed_mark), None)
     if first_use is not None:
@@ -175,7 +243,7 @@ def _check_new(secret: seal.Secret, histories: Sequence[seal.SeedHistory]) -> No
         )
 
 
-def _reroll_refusal(period: SeedPeriod, earlier: seal.SeedHistory) -> str:
+def _reroll_refusal(period: SeedPeriod, earlier: SeedHistory) -> str:
     state_text = "and a plan was drawn from it" if earlier.plans else "and no plan was drawn from it yet"
     return (
         f"A seed was sealed for {earlier.first_day} to {earlier.last_day} before (entry {earlier.seq}, "

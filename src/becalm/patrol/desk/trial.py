@@ -14,9 +14,10 @@ from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.request import OverrideRequest, TrialRequest
 from becalm.patrol.core.seal import Secret, compute_commitment
+from becalm.patrol.core.seed_history import Ground
 from becalm.patrol.desk.hotspots import list_hotspots
 from becalm.patrol.desk.inputs import load_inputs
-from becalm.patrol.desk.seed import PROGRAM, PURPOSE
+from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol
 from becalm.patrol.files.arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
 from becalm.patrol.files.plan_files import sha256_of_text
 from becalm.terms import PlanError, UsageError
@@ -67,7 +68,7 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     if trial_folder is None:
         return Trial(trial_power, None, None, None, inputs.notes)
     first_day = request.inputs.first_day
-    sealed_arms = _commit_arms(desk, places, rule, first_day, day_count)
+    sealed_arms = _commit_arms(desk, places, rule, first_day, day_count, again=request.again.strip())
     arm_draw = trial_core.draw_arms(
         places, rule, first=first_day, days=day_count, key=sealed_arms.secret.seed
     )
@@ -78,9 +79,21 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
 
 
 def _commit_arms(
-    desk: Desk, places: tuple[PatrolPlace, ...], rule: ArmRule, first_day: date, days: int
+    desk: Desk, places: tuple[PatrolPlace, ...], rule: ArmRule, first_day: date, days: int, *, again: str
 ) -> SealedArms:
-    """Draw a key for the arms, and commit to it in the ledger before an arm is drawn."""
+    """Draw a key for the arms, and commit to it in the ledger before an arm is drawn.
+
+    Raises PlanError where arms were drawn for some of these days and places before, and no reason is given.
+    """
+    ground = Ground.of(places)
+    trials = audit_patrol(desk).records.trials
+    earlier = next((trial for trial in trials if trial.overlaps(first_day, days, ground)), None)
+    if earlier is not None and not again:
+        raise PlanError(
+            f"Arms were drawn for some of these days and places before (entry {earlier.seq}, "
+            f"{earlier.recorded_at:%Y-%m-%d %H:%M} UTC). Use them: drawing until the arms suit is no trial. "
+            "If they must be drawn again, give the reason with `again`; the audit shows it."
+        )
     secret = Secret(desk.draw_key(), desk.draw_key())
     inputs_sha256 = arms_inputs_sha256(places, rule, first=first_day, days=days)
     commitment = compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
@@ -88,6 +101,9 @@ def _commit_arms(
         "commitment": commitment,
         "inputs_sha256": inputs_sha256,
         "first_day": first_day.isoformat(),
+        "days": days,
+        **ground.facts(),
+        **({"reason": again} if earlier is not None else {}),
     }
     record_event(desk, "trial_committed", purpose=PURPOSE, facts=event_facts)
     return SealedArms(secret, inputs_sha256, PROGRAM, commitment)

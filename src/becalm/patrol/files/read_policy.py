@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from becalm.patrol.core.plan_inputs import PatrolPolicy
-from becalm.patrol.core.policy import ArmRule, DeliveryRule, DoseRule, Evidence, Meal, Pace, PolicyBook
+from becalm.patrol.core.policy import (
+    ArmRule,
+    DeliveryRule,
+    DoseRule,
+    Evidence,
+    Meal,
+    Pace,
+    PolicyBook,
+    SealRule,
+)
 from becalm.patrol.files.csv_rows import check_faultless
 from becalm.workspace.recipes import Source, Strict, check_recipe
 
@@ -102,6 +111,7 @@ class PolicyFile(Strict):
     travel: TravelEntry
     profile: ProfileEntry = ProfileEntry()
     delivered: DeliveryRule = DeliveryRule()
+    seals: SealRule = SealRule()
     arms: ArmsEntry = ArmsEntry()
     evidence: tuple[Evidence, ...] = Field(min_length=1)
 
@@ -123,6 +133,7 @@ class PolicyFile(Strict):
             delivered=self.delivered,
             arms=ArmRule(**self.arms.model_dump(exclude=FACTORS)),
             evidence=self.evidence,
+            seals=self.seals,
         )
 
 
