@@ -293,7 +293,7 @@ def test_an_older_copy_is_refused_until_two_people_confirm_it(city: Path, log: P
     done = told(city, "record", "restore", "--reason", "saw the disk", actor="bob")
     assert (done["status"], done["lost_size"]) == ("restored", 8)
     apart(city, "record", "import", str(log), "--kind", "arrest")
-    restored = told(city, "record", "events", "--kind", "ledger_restored")[0]["facts"]
+    restored = told(city, "record", "events", "--kind", "log_begun")[0]["facts"]
     assert (restored["first_actor"], restored["second_reason"]) == ("ann", "saw the disk")
     apart(city, "record", "verify")
 
@@ -308,7 +308,7 @@ def test_a_copy_is_put_back_by_two_people(city: Path, log: Path, tmp_path: Path)
     assert told(city, *asked, actor="bob")["status"] == "restored"
     assert [entry["kind"] for entry in told(city, "record", "events")] == [
         "configuration_changed",
-        "ledger_restored",
+        "log_begun",
     ]
     apart(city, "record", "restore", "--reason", "drill", code=2)
 

@@ -87,7 +87,7 @@ def test_the_head_printed_as_json_is_an_anchor(workspace: Path, tmp_path: Path) 
     assert told["notes"] == []
     tamper(workspace, f"DELETE FROM event WHERE seq = {size}")
     cut = json.loads(
-        ask(workspace, "record", "verify", "--anchor", str(anchor), "--format", "json", code=11).stdout
+        ask(workspace, "record", "verify", "--anchor", str(anchor), "--format", "json", code=15).stdout
     )
     assert (cut["first_bad"], {f["fate"] for f in cut["findings"]}) == (size, {"shorter"})
 
@@ -167,7 +167,7 @@ def test_an_older_copy_put_back_is_noticed_and_holds_once_two_have_confirmed(
     for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.head"):
         (workspace / name).unlink(missing_ok=True)
     shutil.copy2(copy, workspace / "ledger.sqlite")
-    noticed = json.loads(ask(workspace, "record", "verify", "--format", "json", code=11).stdout)
+    noticed = json.loads(ask(workspace, "record", "verify", "--format", "json", code=15).stdout)
     assert {f["fate"] for f in noticed["findings"]} == {"shorter"}
     assert noticed["first_bad"] <= size
     assert "older copy" in ask(workspace, "record", "checkpoint", code=10).stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,27 @@ from ledgers import (
     NOON,
     SetClock,
     access,
+    begun_log,
     draw_salt,
     erasure,
+    go_on,
+    key_named,
     open_sqlite,
     plain,
     require_chained,
-    restoring,
     visit,
 )
 
-from becalm.ledger import Checkpoint, EventToAppend, Head
+from becalm.ledger import (
+    Checkpoint,
+    EventToAppend,
+    Head,
+    KnownOutside,
+    draw_key,
+    ending_of,
+    sign_ending,
+    signed_bytes,
+)
 from becalm.ledger.store.backup import Backup, back_up, read_backup, restore
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms import LedgerError
@@ -140,28 +152,66 @@ def test_an_older_copy_is_read_but_not_written(opened: Open, older: tuple[Backup
     assert opened().head().size == 8
 
 
-def test_two_people_confirm_an_older_copy_and_it_is_written_again(
+def test_two_people_begin_a_new_log_on_an_older_copy_and_it_is_written_again(
     opened: Open, older: tuple[Backup, Head]
 ) -> None:
     ledger = opened()
-    assert ledger.append(plain(restoring(ledger)))[0].seq == 9
+    old_log = ledger.identity
+    ending = go_on(ledger)
+    assert (ending.old_ledger, ending.old_head.size, ending.new_head.size) == (old_log, 8, 9)
+    assert (ledger.identity, ledger.identities) == (ending.new_ledger, (old_log, ending.new_ledger))
     filled(ledger, 1)
     assert (opened().lost_heads(), opened().head().size) == ((), 10)
     assert opened().head() == require_chained(opened())
 
 
-@pytest.mark.parametrize("second", ["sergeant", "Sergeant ", " "])
+def test_a_new_log_is_not_written_before_a_statement_ends_the_old_one(
+    opened: Open, older: tuple[Backup, Head]
+) -> None:
+    ledger = opened()
+    (begun,) = ledger.append(plain(begun_log(ledger)))
+    for again in (ledger, opened()):
+        assert again.unended_log() == begun
+        with pytest.raises(LedgerError, match="no signed statement"):
+            again.append(plain(visit()))
+    unsigned = ending_of(begun, new_head=again.head(), lost_size=12, made_at=NOON)
+    for wrong in (unsigned, replace(sign_ending(unsigned, draw_key()), lost_size=8)):
+        with pytest.raises(LedgerError, match="does not end the log"):
+            again.keep_ending(wrong)
+    again.keep_ending(sign_ending(unsigned, draw_key()))
+    assert opened().append(plain(visit()))[0].seq == 10
+
+
+def test_a_new_log_begins_behind_the_head_that_stands_and_nowhere_else(
+    opened: Open, older: tuple[Backup, Head]
+) -> None:
+    ledger = opened()
+    right = begun_log(ledger)
+    other_facts = (
+        {"old_size": 7},
+        {"old_root": "0" * 64},
+        {"old_ledger": "0" * 32},
+        {"new_ledger": ledger.identity},
+        {"lost_size": 8},
+    )
+    for facts in other_facts:
+        with pytest.raises(LedgerError, match="nothing was written"):
+            ledger.append(plain(replace(right, facts={**right.facts, **facts})))
+    assert ledger.head().size == 8
+
+
+@pytest.mark.parametrize("second", ["sergeant", "Sergeant ", " ", "sergeant.", "\u0455erg\u0435ant"])
 def test_one_person_cannot_confirm_alone(opened: Open, older: tuple[Backup, Head], second: str) -> None:
     ledger = opened()
     with pytest.raises(LedgerError, match="older copy"):
-        ledger.append(plain(restoring(ledger, second=second)))
+        ledger.append(plain(begun_log(ledger, second=second)))
 
 
 def test_a_confirmation_serves_for_one_loss_only(
     opened: Open, path: Path, older: tuple[Backup, Head]
 ) -> None:
     ledger = opened()
-    ledger.append(plain(restoring(ledger)))
+    go_on(ledger)
     filled(ledger, 2)
     ledger.close()
     restore(Path(older[0].path), path, now=NOON.replace(hour=13))
@@ -192,19 +242,26 @@ def test_a_file_that_was_copied_back_by_hand_is_noticed(opened: Open, path: Path
 
 
 def test_where_the_memo_was_put_back_too_a_head_kept_elsewhere_tells(opened: Open, path: Path) -> None:
-    ledger = opened()
-    filled(ledger, 3)
+    key, ledger = draw_key(), opened()
+    filled(ledger, 2)
+    ledger.append(plain(key_named(key)))
     ledger.close()
     before = {file: file.read_bytes() for file in path.parent.glob("ledger.*")}
     ledger = opened()
     filled(ledger, 2)
-    anchor = Checkpoint(ledger.identity, ledger.head(), NOON, "key", "signature")
+    unsigned = Checkpoint(ledger.identity, ledger.head(), NOON, key.id, "", key.public_key)
+    anchor = replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
     ledger.close()
     for file, content in before.items():
         file.write_bytes(content)
     assert opened().lost_heads() == ()
     with pytest.raises(LedgerError, match="older copy"):
-        opened(anchors=[anchor]).append(plain(visit()))
+        opened(outside=KnownOutside((anchor,))).append(plain(visit()))
+    unsigned_head = replace(anchor, signature="00" * 64)  # as anybody may put into a shared folder
+    stranger = draw_key()
+    foreign = replace(anchor, key_id=stranger.id, public_key=stranger.public_key)
+    foreign = replace(foreign, signature=stranger.sign(signed_bytes(foreign)))
+    assert opened(outside=KnownOutside((unsigned_head, foreign))).append(plain(visit()))[0].seq == 4
 
 
 def test_a_ledger_whose_memo_is_gone_needs_two_people(opened: Open, path: Path) -> None:
@@ -213,7 +270,7 @@ def test_a_ledger_whose_memo_is_gone_needs_two_people(opened: Open, path: Path) 
     ledger = opened()
     with pytest.raises(LedgerError, match="older copy"):
         ledger.append(plain(visit()))
-    ledger.append(plain(restoring(ledger)))
+    go_on(ledger)
     assert opened().append(plain(visit()))[0].seq == 5
 
 
@@ -268,6 +325,6 @@ def test_an_old_copy_that_was_out_of_reach_forgets_when_it_is_put_back(
     restore(away / "one.sqlite", path, now=NOON)
     again = opened()
     assert traces(tmp_path, [b"Quillfeather 1", b"Quillfeather 2"]) == []
-    again.append(plain(restoring(again)))
+    go_on(again)
     assert again.payload(2, access=access("Quillfeather1")) is None
     assert again.payload(1, access=access("Quillfeather0")) == b"Quillfeather 0"

@@ -8,14 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledgers import SetClock, access, arrest, draw_salt, open_sqlite, plain, require_chained, visit
+from ledgers import NOON, SetClock, access, arrest, draw_salt, open_sqlite, plain, require_chained, visit
 
 from becalm.ledger import Entry, EventToAppend, hash_row
 from becalm.ledger.store.sqlite import LedgerFile, SqliteLedger
@@ -115,7 +115,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {support!r})
-from ledgers import SetClock, draw_salt, open_sqlite, visit
+from ledgers import NOON, SetClock, draw_salt, open_sqlite, visit
 from becalm.ledger.protocol import EventToAppend
 from becalm.terms import LedgerError
 
@@ -141,7 +141,7 @@ def test_a_write_that_the_system_cuts_short_leaves_nothing_half_done(path: Path,
     *sizes, said = done.stdout.splitlines()
     assert "failed: the disk" in said
     assert "nothing was written" in said
-    again = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    again = open_sqlite(path, now=SetClock(NOON + timedelta(hours=1)), draw_salt=draw_salt)
     assert again.head().size == int(sizes[-1])
     assert again.head() == require_chained(again)
     assert again.rebuild() == ()

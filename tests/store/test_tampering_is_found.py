@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 from sqlalchemy import Connection
-from tampering import WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
+from tampering import NEXT_DAY, WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
 
 from becalm.ledger.export import verifier_text
 from becalm.record.core.request import ExportRequest, VerifyRequest
@@ -58,7 +58,7 @@ class Ground:
         return expected
 
     def verify(self, folder: Path, anchors: tuple[Path, ...] | None = None) -> VerifiedLedger:
-        desk = sqlite_desk(Workspace(folder, self.config))
+        desk = sqlite_desk(Workspace(folder, self.config), start=NEXT_DAY)
         try:
             files = self.anchors if anchors is None else anchors
             return verify_record(desk, VerifyRequest(anchor=tuple(FileName(str(file)) for file in files)))

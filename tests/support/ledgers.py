@@ -9,7 +9,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from becalm.app.events import EVENT_KINDS, FOLDS
-from becalm.ledger import Event, EventToAppend, Head, Ledger, entry_row, hash_row, head_name, opening_hash
+from becalm.ledger import (
+    Event,
+    EventToAppend,
+    Head,
+    Ledger,
+    LogEnding,
+    SigningKey,
+    draw_key,
+    ending_of,
+    entry_row,
+    hash_row,
+    log_begun_facts,
+    opening_hash,
+    sign_ending,
+)
 from becalm.ledger.merkle import merkle_root
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.ledger.store.sqlite import SqliteLedger
@@ -59,20 +73,36 @@ def erasure(seqs: Sequence[int], at: datetime = NOON) -> Event:
     return Event("payload_erased", 1, at, "records", "records manager", "retention", facts)
 
 
-def restoring(ledger: Ledger, second: str = "inspector", at: datetime = NOON) -> Event:
-    """Two people confirm the copy that stands."""
+def begun_log(ledger: Ledger, second: str = "inspector", at: datetime = NOON) -> Event:
+    """Two people begin a new log on the copy that stands."""
     head, lost = ledger.head(), ledger.lost_heads()
-    facts = {
-        "size": head.size,
-        "root": head.root,
-        "lost_size": max(each.size for each in lost),
-        "first_actor": "sergeant",
-        "first_reason": "the disk failed",
-        "second_actor": second,
-        "second_reason": "seen, and agreed",
-        "anchors": tuple(map(head_name, lost)),
-    }
-    return Event("ledger_restored", 1, at, "sergeant", "records manager", "audit", facts)
+    facts = log_begun_facts(
+        ledger.identity,
+        head,
+        secrets.token_hex(16),
+        reason="the disk failed",
+        lost_size=max((each.size for each in lost), default=head.size),
+        first_actor="sergeant",
+        second_actor=second,
+        second_reason="seen, and agreed",
+    )
+    return Event("log_begun", 1, at, "sergeant", "records manager", "restore", facts)
+
+
+def go_on(ledger: Ledger, key: SigningKey | None = None) -> LogEnding:
+    """Begin a new log, sign that the old one ended, and keep that: the ledger can be written again."""
+    (entry,) = ledger.append(plain(begun_log(ledger)))
+    lost_size = int(str(entry.event.facts["lost_size"]))
+    unsigned = ending_of(entry, new_head=ledger.head(), lost_size=lost_size, made_at=NOON)
+    ending = sign_ending(unsigned, key or draw_key())
+    ledger.keep_ending(ending)
+    return ending
+
+
+def key_named(key: SigningKey, at: datetime = NOON) -> Event:
+    """The ledger names the key that signs for it."""
+    facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
+    return Event("key_rotated", 1, at, "records", "records manager", "proof", facts)
 
 
 def plain(*events: Event) -> list[EventToAppend]:
@@ -82,7 +112,7 @@ def plain(*events: Event) -> list[EventToAppend]:
 
 def require_chained(ledger: Ledger) -> Head:
     """Recompute every link from the entries alone, and the tree; the head that comes out."""
-    last, seq, leaves = opening_hash(ledger.identity), 0, []
+    last, seq, leaves = opening_hash(ledger.identities[0]), 0, []
     for entry in ledger.entries():
         seq += 1
         assert (entry.seq, entry.previous) == (seq, last)

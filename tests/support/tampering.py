@@ -26,6 +26,7 @@ from becalm.record.desk.verify import make_checkpoint
 from becalm.workspace.config import Workspace
 
 START = datetime(2020, 4, 1, 8, tzinfo=UTC)
+NEXT_DAY = START + timedelta(days=1)
 ENTRIES = 48
 POINTS = (15, 30)  # after so many events a signed head is sent
 TEXT_COLUMNS = ("kind", "actor", "role", "purpose", "programme", "subject", "commitment", "previous", "hash")
@@ -64,12 +65,12 @@ class Scene:
 Way = Callable[[Connection, Random, Scene], Expected]
 
 
-def sqlite_desk(workspace: Workspace, *, seed: int = 0) -> Desk:
+def sqlite_desk(workspace: Workspace, *, seed: int = 0, start: datetime = START) -> Desk:
     """A desk with a clock that ticks and salts that are drawn from a seed."""
     rng, ticks = Random(seed), iter(range(10**9))
 
     def now() -> datetime:
-        return START + timedelta(seconds=next(ticks))
+        return start + timedelta(seconds=next(ticks))
 
     ledger: Ledger = open_sqlite(
         workspace.path / "ledger.sqlite", now=now, draw_salt=lambda: rng.randbytes(32)

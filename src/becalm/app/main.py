@@ -15,7 +15,7 @@ from becalm.terms import BecalmError
 
 if TYPE_CHECKING:
     from becalm.desk import Desk
-    from becalm.ledger import Checkpoint, Ledger
+    from becalm.ledger import Ledger
     from becalm.ledger.store.postgres_setup import PreparedServer
     from becalm.workspace.config import Workspace
 
@@ -123,10 +123,12 @@ def open_ledger(workspace: Workspace) -> Ledger:
     from datetime import UTC, datetime
 
     from becalm.app.events import EVENT_KINDS, FOLDS
-    from becalm.ledger.anchors import AnchorSettings, read_newest_anchors
+    from becalm.ledger import KnownOutside
+    from becalm.ledger.anchors import AnchorSettings, read_endings, read_newest_anchors
 
-    def anchors(label: str) -> tuple[Checkpoint, ...]:
-        return read_newest_anchors(workspace.config.ledger.anchors, AnchorSettings(workspace.path, label))
+    def outside(label: str) -> KnownOutside:
+        places, settings = workspace.config.ledger.anchors, AnchorSettings(workspace.path, label)
+        return KnownOutside(read_newest_anchors(places, settings), read_endings(places, settings))
 
     if url := ledger_url(workspace):
         from becalm.ledger.store.postgres import PostgresLedger, memo_name
@@ -138,7 +140,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
             kinds=EVENT_KINDS,
             folds=FOLDS,
             memo=memo_path,
-            anchors=anchors(memo_path.stem),
+            outside=outside(memo_path.stem),
         )
     from becalm.ledger.store.sqlite import SqliteLedger
 
@@ -148,7 +150,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
         draw_salt=lambda: secrets.token_bytes(32),
         kinds=EVENT_KINDS,
         folds=FOLDS,
-        anchors=anchors(workspace.ledger_path.stem),
+        outside=outside(workspace.ledger_path.stem),
     )
 
 

@@ -24,6 +24,10 @@ from .events import IMPORT_FACTS as IMPORT_FACTS
 from .events import PLACE_FACTS as PLACE_FACTS
 from .export import ExportWritten as ExportWritten
 from .export import write_export as write_export
+from .log_ending import LogEnding as LogEnding
+from .log_ending import ending_of as ending_of
+from .log_ending import log_begun_facts as log_begun_facts
+from .log_ending import sign_ending as sign_ending
 from .projection import WITHDRAWN as WITHDRAWN
 from .projection import CorrectedEntry as CorrectedEntry
 from .projection import Fold as Fold
@@ -37,8 +41,8 @@ from .projection import group_by_kind as group_by_kind
 from .projection import name_folds as name_folds
 from .projection import occurrence as occurrence
 from .protocol import EventToAppend as EventToAppend
+from .protocol import KnownOutside as KnownOutside
 from .protocol import Ledger as Ledger
-from .protocol import head_name as head_name
 from .signing import SigningKey as SigningKey
 from .signing import draw_key as draw_key
 from .signing import format_anchor as format_anchor

@@ -23,7 +23,9 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from becalm.formats.durable_files import SHARED_FILE, write_durably
-from becalm.ledger import Checkpoint, format_anchor, parse_anchor
+from becalm.ledger import Checkpoint, LogEnding, format_anchor, parse_anchor
+from becalm.ledger.log_ending import ENDING_SUFFIX, ending_name, format_ending, parse_ending
+from becalm.ledger.signing import is_self_signed
 from becalm.terms import DependencyError, InputError, load_extra
 
 SUFFIX: Final = ".anchor.json"
@@ -87,34 +89,67 @@ def send_anchor(
     return tuple(_send(checkpoint, anchor_text, place, settings) for place in places)
 
 
+def send_ending(
+    ending: LogEnding, *, places: Sequence[str], settings: AnchorSettings
+) -> tuple[AnchorDelivery, ...]:
+    """Put the statement that ends a log beside its old heads, in every folder among these places."""
+    deliveries = []
+    file_name = f"{settings.label}-{ending_name(ending)}"
+    for place in filter(_is_folder, places):
+        ending_path = _folder_at(place, settings.folder) / file_name
+        try:
+            ending_path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(ending_path, format_ending(ending))
+            deliveries.append(AnchorDelivery(place, at=str(ending_path)))
+        except OSError as error:
+            deliveries.append(AnchorDelivery(place, failure=str(error)))
+    return tuple(deliveries)
+
+
+def read_endings(places: Sequence[str], settings: AnchorSettings) -> tuple[LogEnding, ...]:
+    """The signed statements on the end of a log that lie in the folders among these places."""
+    endings = []
+    for place in filter(_is_folder, places):
+        for path in sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{ENDING_SUFFIX}")):
+            with suppress(InputError, OSError, UnicodeDecodeError):
+                endings.append(parse_ending(path.read_text("utf-8"), str(path)))
+    return tuple(ending for ending in endings if ending is not None and ending.is_signed)
+
+
+def _is_folder(place: str) -> bool:
+    return not place.startswith(("mailto:", *WEB_SCHEMES))
+
+
 def list_anchor_files(places: Sequence[str], settings: AnchorSettings) -> Iterator[Path]:
     """The anchors that lie in the folders among these places, of the ledger with this label, by name."""
     # By the whole pattern: a label may be the beginning of another one ("ledger" and "ledger-north").
     name_pattern = re.compile(re.escape(settings.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
-    for place in places:
-        if not place.startswith(("mailto:", *WEB_SCHEMES)):
-            anchor_paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
-            yield from (path for path in anchor_paths if name_pattern.fullmatch(path.name))
+    for place in filter(_is_folder, places):
+        anchor_paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
+        yield from (path for path in anchor_paths if name_pattern.fullmatch(path.name))
 
 
 def list_anchor_folders(places: Sequence[str], base: Path) -> tuple[Path, ...]:
     """The folders among these places; `base` is what a relative one starts from."""
-    folder_places = (place for place in places if not place.startswith(("mailto:", *WEB_SCHEMES)))
-    return tuple(_folder_at(place, base) for place in folder_places)
+    return tuple(_folder_at(place, base) for place in filter(_is_folder, places))
 
 
 def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tuple[Checkpoint, ...]:
     """The longest head of each ledger in each folder among these places: what it must still hold.
 
-    A file that is no anchor is passed over here; `becalm record verify` names it.
+    A file that is no anchor, or is not signed by the key in it, is passed over: whoever may write into a
+    shared folder could stop a ledger with it. `becalm record verify` names it.
     """
     anchor_paths = list_anchor_files(places, settings)
-    longest_path_by_ledger = {(path.parent, path.name.split("-")[-3]): path for path in anchor_paths}
-    checkpoints = []
-    for path in longest_path_by_ledger.values():
-        with suppress(InputError, OSError):
-            checkpoints.append(parse_anchor(path.read_text("utf-8"), str(path)))
-    return tuple(checkpoints)
+    longest_by_ledger: dict[tuple[Path, str, str], Checkpoint] = {}
+    for (
+        path
+    ) in anchor_paths:  # by name, and so by size; for each key: which one is the ledger's it knows alone
+        with suppress(InputError, OSError, UnicodeDecodeError):
+            checkpoint = parse_anchor(path.read_text("utf-8"), str(path))
+            if is_self_signed(checkpoint):
+                longest_by_ledger[path.parent, checkpoint.ledger_id, checkpoint.key_id] = checkpoint
+    return tuple(longest_by_ledger.values())
 
 
 def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:

@@ -6,8 +6,10 @@ The pass hashes what is stored, as it is stored, and never reads an event: 100,0
 from __future__ import annotations
 
 import json
+import operator
+import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, islice
@@ -16,14 +18,31 @@ from typing import Any, Final, Literal
 
 from becalm.ledger import Head, StoredRow, hash_row, opening_hash
 from becalm.ledger.canonical import canonical_json
-from becalm.ledger.chain import COMMITMENT, ENTRY_TAG, FACTS, HASH, KIND, PREVIOUS, SEQ
+from becalm.ledger.chain import (
+    ACTOR,
+    COMMITMENT,
+    ENTRY_TAG,
+    FACTS,
+    HASH,
+    KIND,
+    OCCURRED_AT,
+    PREVIOUS,
+    PURPOSE,
+    RECORDED_AT,
+    SEQ,
+)
+from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import NO_PEAKS, append_leaves, root_of_peaks
 from becalm.terms import EventError
 
 CHUNK_ROWS: Final = 500
 SEARCH_REACH: Final = 1_000  # numbers beyond the end that a moved entry may have been written under
 ARRAY_START: Final = f'["{ENTRY_TAG}",'.encode()  # of what a row is hashed over
-PROOF_KINDS: Final = frozenset({"checkpoint_made", "key_rotated", "ledger_restored", "payload_erased"})
+PROOF_KINDS: Final = frozenset(
+    {"checkpoint_made", "clock_corrected", "key_rotated", "ledger_restored", "log_begun", "payload_erased"}
+)
+INSTANTS: Final = re.compile(r"(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z)*")
+MOST_SENSELESS: Final = 20  # entries that are named; more say nothing new
 
 _encode: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode_sorted: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -39,16 +58,31 @@ FindingKind = Literal[
     "checkpoint",  # a signed head was altered, or signed by somebody else
     "key",  # the keys that signed are not those of this ledger
     "payload",  # a personal detail is not what was committed to, or went without an erasure
+    "sense",  # an entry that no ledger would have taken: an unknown kind, no purpose, a time out of order
+    "schema",  # the tables, or what guards them, are not as becalm makes them
+    "state",  # a state table is not what the entries say
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One way in which a ledger does not hold. `first_seq`: the first entry that it touches, if any."""
+    """One way in which a ledger does not hold. `first_seq`: the first entry that it touches, if any.
+
+    `is_contradiction`: a head that was kept outside says so, whatever the ledger says of itself.
+    """
 
     kind: FindingKind
     first_seq: int | None
     description: str
+    is_contradiction: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SenseRules:
+    """What an entry must be for a ledger to have taken it."""
+
+    kinds: Set[tuple[object, ...]]  # every known kind and version
+    latest_instant: str  # nothing was recorded after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +98,7 @@ class Walk:
     hash_by_size: Mapping[int, str]  # of the last row there
     proof_rows: tuple[StoredRow, ...]  # the sound rows of PROOF_KINDS
     commitments: Mapping[int, str]  # of the sound rows that have a payload, by their number
+    senseless: tuple[tuple[int, str], ...]  # sound rows that no ledger would have taken, and why
 
     @property
     def head(self) -> Head:
@@ -75,36 +110,101 @@ class Walk:
         return (row for row in self.proof_rows if row[KIND] == kind)
 
 
-def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) -> Walk:
-    """How far do these rows hold, and which roots do they have at these sizes?"""
+def walk_rows(
+    rows: Iterable[StoredRow], identity: str, sizes: Collection[int], sense_rules: SenseRules | None = None
+) -> Walk:
+    """How far do these rows hold, and which roots do they have at these sizes?
+
+    `identity` is that of the first log, which entry 1 follows. Without `sense_rules` no entry is asked
+    whether a ledger would have taken it.
+    """
     last_hash, sound_size, loose_seq = opening_hash(identity), 0, None
     peaks, root_by_size, hash_by_size = NO_PEAKS, {0: root_of_peaks(NO_PEAKS).hex()}, {0: last_hash}
     proof_rows: list[StoredRow] = []
+    senseless: list[tuple[int, str]] = []
     commitments: dict[int, str] = {}
     last_row_seq: int | None = None
-    broken_row: StoredRow | None = None
+    last_recorded_at, broken_row = "", None
     row_stream = iter(rows)
-    for chunk in _cut_chunks(
-        row_stream, sorted({last_row_seq for last_row_seq in sizes if last_row_seq > 0}, reverse=True)
-    ):
+    for chunk in _cut_chunks(row_stream, sorted({size for size in sizes if size > 0}, reverse=True)):
         sound_rows = chunk[: _count_sound(chunk, sound_size, last_hash)]
+        proofs = [row for row in sound_rows if row[KIND] in PROOF_KINDS]
+        # The root before each first entry of a new log is needed too: it must be the head that it names.
+        cut_sizes = [row[SEQ] - 1 for row in proofs if row[KIND] == LOG_BEGUN and row[SEQ] > sound_size + 1]
+        for end_size in (*cut_sizes, sound_size + len(sound_rows)) if sound_rows else ():
+            first_size = max(root_by_size)
+            new_rows = sound_rows[first_size - sound_size : end_size - sound_size]
+            peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in new_rows])
+            root_by_size[end_size], hash_by_size[end_size] = root_of_peaks(peaks).hex(), new_rows[-1][HASH]
         if sound_rows:
-            peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in sound_rows])
             loose_seq = loose_seq or _first_loose(sound_rows)
-            proof_rows.extend(row for row in sound_rows if row[KIND] in PROOF_KINDS)
+            if sense_rules is not None and len(senseless) < MOST_SENSELESS:
+                senseless.extend(_find_senseless(sound_rows, sense_rules, last_recorded_at))
+            proof_rows.extend(proofs)
             commitments.update((row[SEQ], row[COMMITMENT]) for row in sound_rows if row[COMMITMENT])
             sound_size, last_hash = sound_size + len(sound_rows), sound_rows[-1][HASH]
-            root_by_size[sound_size], hash_by_size[sound_size] = root_of_peaks(peaks).hex(), last_hash
+            last_recorded_at = sound_rows[-1][RECORDED_AT]
         if len(sound_rows) < len(chunk):
             broken_row = chunk[len(sound_rows)]
             (last_row,) = deque(chain(chunk[len(sound_rows) :], row_stream), maxlen=1)
             last_row_seq = last_row[SEQ]
             break
-    last_row_seq = sound_size if last_row_seq is None else last_row_seq
-    hashes = (root_by_size, hash_by_size)
     return Walk(
-        last_row_seq, sound_size, last_hash, broken_row, loose_seq, *hashes, tuple(proof_rows), commitments
+        sound_size if last_row_seq is None else last_row_seq,
+        sound_size,
+        last_hash,
+        broken_row,
+        loose_seq,
+        root_by_size,
+        hash_by_size,
+        tuple(proof_rows),
+        commitments,
+        tuple(senseless[:MOST_SENSELESS]),
     )
+
+
+def _find_senseless(
+    rows: Sequence[StoredRow], rules: SenseRules, last_recorded_at: str
+) -> Iterator[tuple[int, str]]:
+    """The rows that no ledger would have taken, and why; whole chunks are tried first."""
+    try:
+        recorded, occurred = [row[RECORDED_AT] for row in rows], [row[OCCURRED_AT] for row in rows]
+        times = [last_recorded_at, *recorded]
+        if (
+            times == sorted(times)
+            and times[-1] <= rules.latest_instant
+            and all(map(operator.le, occurred, recorded))
+            and INSTANTS.fullmatch("".join(recorded + occurred))
+            and {row[KIND : KIND + 2] for row in rows} <= rules.kinds
+            and all(row[ACTOR].strip() and row[PURPOSE].strip() for row in rows)
+        ):
+            return
+    except (TypeError, AttributeError):
+        pass  # a value of another type: the single rows show which
+    for row in rows:
+        try:
+            reasons = _senseless_reasons(row, rules, last_recorded_at)
+        except (TypeError, AttributeError):
+            reasons = ["it holds a value of another type"]
+        yield from ((row[SEQ], reason) for reason in reasons)
+        last_recorded_at = row[RECORDED_AT]
+
+
+def _senseless_reasons(row: StoredRow, rules: SenseRules, last_recorded_at: str) -> list[str]:
+    recorded_at, occurred_at = row[RECORDED_AT], row[OCCURRED_AT]
+    is_in_order = recorded_at >= last_recorded_at or row[KIND] == "clock_corrected"
+    reason_by_check = {
+        f"no ledger knows version {row[KIND + 1]} of kind {row[KIND]!r}": row[KIND : KIND + 2] in rules.kinds,
+        "it says not who did it": bool(row[ACTOR].strip()),
+        "it says not what for": bool(row[PURPOSE].strip()),
+        f"its times ({recorded_at!r}, {occurred_at!r}) are written as no ledger writes them": bool(
+            INSTANTS.fullmatch(recorded_at + occurred_at) and len(recorded_at) == len(occurred_at) == 27
+        ),
+        f"it was recorded at {recorded_at}, which is in the future": recorded_at <= rules.latest_instant,
+        f"it was recorded at {recorded_at}, before the entry that it follows": is_in_order,
+        f"it occurred at {occurred_at}, after it was recorded": occurred_at <= recorded_at,
+    }
+    return [reason for reason, holds in reason_by_check.items() if not holds]
 
 
 def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Sequence[StoredRow]]:

@@ -79,4 +79,5 @@ class Checkpoint:
     head: Head
     made_at: datetime
     key_id: str  # SHA-256 of the public key, in hex
-    signature: str  # Ed25519 over the canonical bytes of all the rest, in hex
+    signature: str  # Ed25519 over the canonical bytes of all before it, in hex
+    public_key: str = field(default="", compare=False)  # in hex, where it came with the head

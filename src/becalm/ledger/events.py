@@ -129,8 +129,35 @@ KINDS = (
         ),
     ),
     EventKind(
+        "log_begun",
+        "A new log goes on where an older one ended: after a copy was put back, or in a newer format.",
+        (
+            required_fact("old_ledger", "text", "the identity of the log that ended"),
+            required_fact("old_size", "whole", "entries of it that stand before this one"),
+            required_fact("old_root", "hash", "of the tree over them"),
+            required_fact("old_last", "hash", "of the last of them"),
+            required_fact("new_ledger", "text", "the identity of the log that begins"),
+            required_fact("reason", "text", "why the first person asked for it"),
+            optional_fact("lost_size", "whole", "entries that the old log is known to have had"),
+            optional_fact("first_actor", "text", "who asked for it, where entries are lost"),
+            optional_fact("second_actor", "text", "who confirmed it"),
+            optional_fact("second_reason", "text", "why"),
+        ),
+    ),
+    EventKind(
+        "clock_corrected",
+        "The clock was wrong when the entry before was recorded; time goes on from here.",
+        (
+            required_fact("old_time", "instant", "at which the entry before was recorded"),
+            required_fact("new_time", "instant", "the right time now"),
+            optional_fact("signature", "text", "of the ledger's key over both, in hex"),
+            REASON,
+        ),
+    ),
+    EventKind(
         "ledger_restored",
-        "Two people put an older copy in the place of the ledger, each with a reason.",
+        "Two people put an older copy in the place of the ledger, each with a reason. No longer written: "
+        "`log_begun` took its place.",
         (
             required_fact("size", "whole", "entries in the copy"),
             required_fact("root", "hash", "of the tree over them"),

@@ -32,17 +32,18 @@ def append_leaves(peaks: Peaks, leaves: Iterable[bytes]) -> Peaks:
     >>> [size for size, _ in append_leaves(NO_PEAKS, [b"a", b"b", b"c"])]
     [2, 1]
     """
-    leaf_counts, peak_hashes = [leaf_count for leaf_count, _ in peaks], [peak_hash for _, peak_hash in peaks]
-    for leaf in leaves:
-        # Written out instead of calling hash_leaf and hash_branch: a verification runs this for every entry.
-        leaf_count, peak_hash = 1, sha256(b"\x00" + leaf).digest()
-        while leaf_counts and leaf_counts[-1] == leaf_count:
-            leaf_counts.pop()
-            peak_hash = sha256(b"\x01" + peak_hashes.pop() + peak_hash).digest()
-            leaf_count += leaf_count
-        leaf_counts.append(leaf_count)
-        peak_hashes.append(peak_hash)
-    return tuple(zip(leaf_counts, peak_hashes, strict=True))
+    # Level by level instead of leaf by leaf: a verification runs this for every entry.
+    node_hashes = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    old_peaks, new_peaks, leaf_count = list(peaks), [], 1
+    while node_hashes or old_peaks:
+        if old_peaks and old_peaks[-1][0] == leaf_count:
+            node_hashes.insert(0, old_peaks.pop()[1])
+        if len(node_hashes) % 2:
+            new_peaks.append((leaf_count, node_hashes.pop()))
+        pairs = zip(node_hashes[::2], node_hashes[1::2], strict=True)
+        node_hashes = [sha256(b"\x01" + left_hash + right_hash).digest() for left_hash, right_hash in pairs]
+        leaf_count *= 2
+    return tuple(reversed(new_peaks))
 
 
 def root_of_peaks(peaks: Peaks) -> bytes:

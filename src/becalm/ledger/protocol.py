@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, StoredRow
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, LogEnding, StoredRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,19 @@ class EventToAppend:
     payload: bytes | None = None
 
 
-def head_name(head: Head) -> str:
-    """A head as the event `ledger_restored` names it among its anchors.
+@dataclass(frozen=True, slots=True)
+class KnownOutside:
+    """What is known of a ledger elsewhere than in it: it must fit that to be written.
 
-    >>> head_name(Head(12, "", "ab12"))
-    '12 ab12'
+    `origin` and `head` are what the workspace remembers: the identity of the newest log, and its newest head.
+    `erased` are registers of erasures (files) besides the one that the ledger keeps beside itself.
     """
-    return f"{head.size} {head.last_hash}"
+
+    anchors: tuple[Checkpoint, ...] = ()
+    endings: tuple[LogEnding, ...] = ()
+    origin: str = ""
+    head: Head | None = None
+    erased: tuple[Path, ...] = ()
 
 
 class Ledger(Protocol):
@@ -31,7 +38,11 @@ class Ledger(Protocol):
 
     @property
     def identity(self) -> str:
-        """The id that this ledger was given when it was made."""
+        """The id of the log that is written now: its heads are signed under it."""
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The ids of all logs that its entries went through, oldest first: entry 1 follows the first."""
 
     @property
     def label(self) -> str:
@@ -82,9 +93,21 @@ class Ledger(Protocol):
     def lost_heads(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place.
 
-        While there are any, nothing can be appended but the event `ledger_restored` in which two people
-        confirm the copy. It names each of them among its `anchors` as `head_name` writes it.
+        While there are any, nothing can be appended but the event `log_begun`, with which two people begin a
+        new log; after it nothing but through `keep_ending`.
         """
+
+    def unended_log(self) -> Entry | None:
+        """The entry with which a new log begins, where no statement yet ends the log before it."""
+
+    def keep_ending(self, ending: LogEnding) -> None:
+        """Keep the signed statement that ends the log before this one; from then on it can be written.
+
+        Raises LedgerError where it speaks of other heads, or nobody signed it.
+        """
+
+    def revived_seqs(self) -> tuple[int, ...]:
+        """Entries whose details are there, though a register says that they were erased: never shown."""
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased. The access is recorded first."""

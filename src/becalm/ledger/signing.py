@@ -11,6 +11,7 @@ import json
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -20,12 +21,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from becalm.formats.durable_files import write_durably
-from becalm.ledger import Checkpoint, Head, format_instant, parse_instant
+from becalm.ledger import Checkpoint, Entry, Fact, Head, format_instant, parse_instant
 from becalm.ledger.canonical import canonical_json
 from becalm.terms import InputError, LedgerError
 
 CHECKPOINT_TAG: Final = "becalm.checkpoint.1"
 KEY_TAG: Final = "becalm.key.1"
+CLOCK_TAG: Final = "becalm.clock.1"
 ANCHOR_FIELDS: Final = {"format", "ledger", "size", "root", "last", "made_at", "key", "signature"}
 OWNER_ONLY: Final = 0o600
 
@@ -56,6 +58,41 @@ def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:
     return True
 
 
+def is_self_signed(checkpoint: Checkpoint) -> bool:
+    """Does the key that came with this head fit its id and its signature? Whose key it is, is not asked."""
+    key, signature = checkpoint.public_key, checkpoint.signature
+    return is_key(key, checkpoint.key_id) and is_signed(
+        signed_bytes(checkpoint), signature=signature, public_key=key
+    )
+
+
+def is_key(public_key: str, id: str) -> bool:
+    """Is this (in hex) the public key that is known by this id?"""
+    try:
+        return key_id(public_key) == id
+    except ValueError:
+        return False
+
+
+def clock_bytes(ledger: str, last_hash: str, old_time: str, new_time: str) -> bytes:
+    """The bytes that the key signs when the clock of a ledger was wrong: behind which entry, from and to."""
+    return canonical_json((CLOCK_TAG, ledger, last_hash, old_time, new_time)).encode()
+
+
+def clock_facts(
+    entry: Entry, ledger: str, new_time: datetime, *, reason: str, signing_key: SigningKey | None
+) -> dict[str, Fact]:
+    """The facts of the event `clock_corrected` behind this entry, whose time was wrong.
+
+    Without a key, where the ledger names none yet, it goes unsigned.
+    """
+    times = (format_instant(entry.recorded_at), format_instant(new_time))
+    facts: dict[str, Fact] = {"old_time": times[0], "new_time": times[1], "reason": reason}
+    if signing_key is not None:
+        facts["signature"] = signing_key.sign(clock_bytes(ledger, entry.hash, *times))
+    return facts
+
+
 def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
     """A checkpoint as it leaves the building: one line of canonical JSON, with the public key."""
     signature = {"signature": checkpoint.signature, "public_key": public_key}
@@ -75,9 +112,9 @@ def parse_anchor(text: str, place: str) -> Checkpoint:
             raise ValueError("its size is no whole number")  # noqa: TRY301 # one report for all
         signed_head = Head(fields["size"], str(fields["root"]), str(fields["last"]))
         made_at = parse_instant(str(fields["made_at"]))
-        return Checkpoint(
-            str(fields["ledger"]), signed_head, made_at, str(fields["key"]), str(fields["signature"])
-        )
+        key, signature = str(fields["key"]), str(fields["signature"])
+        public_key = str(fields.get("public_key", ""))
+        return Checkpoint(str(fields["ledger"]), signed_head, made_at, key, signature, public_key)
     except (ValueError, AttributeError) as error:
         raise InputError(
             f"{place} is no anchor of a ledger ({error}). Give a file that `becalm record checkpoint` wrote."
@@ -138,6 +175,16 @@ def read_key(path: Path) -> SigningKey | None:
     if not isinstance(private_key, Ed25519PrivateKey):
         raise LedgerError(f"{path} holds a key of another kind than Ed25519. Put the key of the ledger back.")
     return _make_signing_key(private_key)
+
+
+def read_or_draw_keys(path: Path) -> tuple[SigningKey, ...]:
+    """The key in this file and those that it replaced, beside it; one is drawn where there is none."""
+    old_paths = sorted(path.parent.glob(f"{path.name}.*"))
+    keys = [key for key in map(read_key, (path, *old_paths)) if key is not None]
+    if not keys:
+        keys.append(draw_key())
+        write_key(path, keys[0])
+    return tuple(keys)
 
 
 def write_key(path: Path, key: SigningKey) -> None:

@@ -1,15 +1,28 @@
-"""Does the ledger hold, as far as its chain and signed heads show, and which entry is the first bad one?"""
+"""Does the ledger hold, as far as its chain and signed heads show, and which entry is the first bad one?
+
+Where a head that was kept outside contradicts the ledger, it does not hold, whatever the ledger says of
+itself. A log ends, and a new one takes its place, only by a statement that is kept outside (`log_ending`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from becalm.ledger import Checkpoint, Head, head_name
-from becalm.ledger.chain import RECORDED_AT, SEQ, StoredRow, format_instant
-from becalm.ledger.chain_check import Finding, RowSource, Walk, diagnose, facts_in, walk_rows
-from becalm.ledger.signing import handover_bytes, is_signed, key_id, signed_bytes
+from becalm.ledger import Checkpoint, Head
+from becalm.ledger.chain import HASH, KIND, PREVIOUS, SEQ
+from becalm.ledger.chain_check import Finding, RowSource, SenseRules, Walk, diagnose, facts_in, walk_rows
+from becalm.ledger.log_ending import LOG_BEGUN, LogEnding
+from becalm.ledger.signing import (
+    clock_bytes,
+    handover_bytes,
+    is_key,
+    is_self_signed,
+    is_signed,
+    key_id,
+    signed_bytes,
+)
 
 IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
 
@@ -21,6 +34,7 @@ class Anchor:
     checkpoint: Checkpoint
     place: str
     is_outside: bool
+    is_shared: bool = False  # in a folder into which others write: what is not signed there is set aside
 
     @property
     def size(self) -> int:
@@ -30,13 +44,15 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCopy:
-    """A ledger as it lies there: what a verification reads."""
+    """A ledger as it lies there: what a verification reads. `identity` is that of its first log."""
 
     identity: str
     rows: RowSource
     anchors: Sequence[Anchor]  # those kept in the ledger and those kept outside of it
     payload_commitments: Iterable[tuple[int, str]] | None = None  # as the payloads give them; None: not read
     noted_heads: Sequence[Head] = ()  # those that the ledger notes of itself, unsigned
+    endings: Sequence[LogEnding] = ()  # statements on the end of a log that were kept outside
+    sense_rules: SenseRules | None = None  # None: entries are not asked whether a ledger would take them
     findings: Sequence[Finding] = ()  # what was wrong already on reading it
     remarks: Sequence[str] = ()  # what the reader should know
 
@@ -59,6 +75,11 @@ class Verdict:
         return not self.findings
 
     @property
+    def is_contradicted(self) -> bool:
+        """Whether a head that was kept outside says that it is not what it was."""
+        return any(finding.is_contradiction for finding in self.findings)
+
+    @property
     def first_bad(self) -> int | None:
         """The first entry that does not hold, where one can be named."""
         return _first_bad(self.findings)
@@ -72,18 +93,21 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     """
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.size, anchor.place))
     compared_sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
-    walk = walk_rows(copy.rows(), copy.identity, compared_sizes)
-    key_by_id, key_findings = _read_keys(walk, copy.identity)
-    flaw_by_anchor = {
-        a: flaw_finding
-        for a in anchors
-        if (flaw_finding := _find_flaw(a, copy.identity, key_by_id)) is not None
-    }
+    walk = walk_rows(copy.rows(), copy.identity, compared_sizes, copy.sense_rules)
+    logs, log_findings = _read_logs(walk, copy.identity)
+    key_by_id, time_findings = _read_keys(walk, logs)
+    flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, logs, key_by_id)) is not None}
     sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
-    unsigned_anchors = [anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in key_by_id]
-    evidence = weigh_heads(walk, sound_anchors, unsigned_anchors=unsigned_anchors)
-    findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, evidence)]
-    findings += _broken_rows(walk, copy, evidence)
+    evidence = weigh_heads(walk, sound_anchors, logs=logs, key_by_id=key_by_id, endings=copy.endings)
+    set_aside = {a: flaw for a, flaw in flaw_by_anchor.items() if a.is_shared and not flaw.is_contradiction}
+    findings = [*copy.findings, *log_findings, *time_findings]
+    findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in set_aside]
+    findings += [Finding("sense", seq, f"Entry {seq}: {reason}.") for seq, reason in walk.senseless]
+    findings += [
+        *_unknown_keys(walk, evidence),
+        *_unended_logs(evidence),
+        *_broken_rows(walk, copy, evidence),
+    ]
     first_bad = _first_bad(findings)
     findings += _disagreements(walk, evidence, first_bad)
     findings += _lost_checkpoints(walk, anchors)
@@ -96,8 +120,12 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
         findings=tuple(findings),
         proven_size=evidence.proven_size,
         proven_outside_size=evidence.proven_outside_size,
-        anchors=tuple(anchors),
-        notes=(*copy.remarks, *_notes(walk, anchors, evidence)),
+        anchors=tuple(anchor for anchor in anchors if anchor not in set_aside),
+        notes=(
+            *copy.remarks,
+            *(f"{flaw.description} It was set aside." for flaw in set_aside.values()),
+            *_notes(walk, anchors, evidence),
+        ),
     )
 
 
@@ -114,22 +142,71 @@ def _broken_rows(walk: Walk, copy: LedgerCopy, evidence: HeadEvidence) -> Iterat
         yield Finding("altered", walk.loose_seq, description)
 
 
-def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]]:
-    """The public keys that the ledger names, by their id; the one before vouches for each but the first."""
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One of the logs that the entries went through: its heads have `first_size` to `last_size` entries."""
+
+    identity: str
+    first_size: int
+    last_size: int | None = None  # None: it goes on
+    begun_at_seq: int | None = None  # the entry with which it begins; None for the first
+    begun_hash: str = ""  # of that entry
+    people: str = ""  # who asked for it and confirmed it, where entries were lost
+
+    def is_size_of(self, size: int) -> bool:
+        """May a head of this log have so many entries?"""
+        return self.first_size <= size and (self.last_size is None or size <= self.last_size)
+
+
+def _read_logs(walk: Walk, identity: str) -> tuple[dict[str, Log], list[Finding]]:
+    """The logs by their identity, oldest first; each but the first names the head of the one before."""
+    logs, findings = [Log(identity, 0)], []
+    for row in walk.rows_of_kind(LOG_BEGUN):
+        facts, old_size = facts_in(row), row[SEQ] - 1
+        named_head = tuple(facts.get(name) for name in ("old_ledger", "old_size", "old_root", "old_last"))
+        own_head = (logs[-1].identity, old_size, walk.root_by_size[old_size], row[PREVIOUS])
+        new_identity = str(facts.get("new_ledger", ""))
+        if named_head == own_head and new_identity not in {"", *(log.identity for log in logs)}:
+            people = " and ".join(
+                str(facts[who]) for who in ("first_actor", "second_actor") if facts.get(who)
+            )
+            logs[-1] = replace(logs[-1], last_size=old_size)
+            logs.append(Log(new_identity, row[SEQ], None, row[SEQ], row[HASH], people))
+        else:
+            description = (
+                f"Entry {row[SEQ]} begins a new log, and does not name the head of the entries before it."
+            )
+            findings.append(Finding("rewritten", row[SEQ], description))
+    return {log.identity: log for log in logs}, findings
+
+
+def _read_keys(walk: Walk, logs: Mapping[str, Log]) -> tuple[dict[str, str], list[Finding]]:
+    """The public keys that the ledger names, by their id; the one before vouches for each but the first.
+
+    The corrections of the clock are looked at on the way: the key of their time signed them.
+    """
     key_by_id: dict[str, str] = {}
     findings = []
     current_id = ""
-    for row in walk.rows_of_kind("key_rotated"):
+    for row in walk.proof_rows:
         facts = facts_in(row)
+        identity = next(log.identity for log in logs.values() if log.is_size_of(row[SEQ]))
+        if row[KIND] == "clock_corrected" and current_id:
+            times = (str(facts.get("old_time")), str(facts.get("new_time")))
+            message, signature = clock_bytes(identity, row[PREVIOUS], *times), str(facts.get("signature"))
+            if not is_signed(message, signature=signature, public_key=key_by_id[current_id]):
+                description = (
+                    f"Entry {row[SEQ]} sets the clock right, and the key of the ledger did not sign it."
+                )
+                findings.append(Finding("sense", row[SEQ], description))
+        if row[KIND] != "key_rotated":
+            continue
         public_key, signature = str(facts.get("new_public_key", "")), str(facts.get("old_signature", ""))
         handover_message = handover_bytes(identity, current_id, public_key)
         is_signed_by_old_key = not current_id or is_signed(
             handover_message, signature=signature, public_key=key_by_id[current_id]
         )
-        try:
-            is_named = key_id(public_key) == facts.get("new_key") and facts.get("old_key") == current_id
-        except ValueError:
-            is_named = False
+        is_named = facts.get("old_key") == current_id and is_key(public_key, str(facts.get("new_key")))
         if is_named and is_signed_by_old_key:
             current_id = key_id(public_key)
             key_by_id[current_id] = public_key
@@ -139,46 +216,32 @@ def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]
     return key_by_id, findings
 
 
-def _find_flaw(anchor: Anchor, identity: str, key_by_id: dict[str, str]) -> Finding | None:
-    """Why a checkpoint says nothing about this ledger, if so."""
+def _find_flaw(anchor: Anchor, logs: Mapping[str, Log], key_by_id: Mapping[str, str]) -> Finding | None:
+    """Why a checkpoint says nothing about this ledger, if so.
+
+    Whoever may write into the ledger or into a shared folder can put an unsigned head there: it proves
+    nothing and contradicts nothing.
+    """
     checkpoint = anchor.checkpoint
     anchor_label = f"The signed head of {anchor.size} entries in {anchor.place}"
-    if checkpoint.ledger_id != identity:
-        difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
-        return Finding("rewritten", 1, f"{anchor_label} {difference}: another took its place.")
     public_key, signature = key_by_id.get(checkpoint.key_id), checkpoint.signature
     if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
         return Finding("checkpoint", None, f"{anchor_label} was altered: its signature does not fit it.")
+    if not public_key and anchor.place == IN_LEDGER:
+        description = (
+            f"{anchor_label} is signed with key {checkpoint.key_id[:16]}, which the ledger does not name."
+        )
+        return Finding("key", None, description)
+    if not public_key and not is_self_signed(checkpoint):
+        return Finding("checkpoint", None, f"{anchor_label} is not signed by the key that it names.")
+    if checkpoint.ledger_id not in logs:
+        identity = [*logs][-1]
+        difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
+        is_contradiction = anchor.place != IN_LEDGER
+        return Finding(
+            "rewritten", 1, f"{anchor_label} {difference}: another took its place.", is_contradiction
+        )
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """An older copy that two people put in the ledger's place: `size` entries stayed of `lost_size`."""
-
-    seq: int
-    recorded_at: str
-    size: int
-    lost_size: int
-    people: tuple[str, str]
-    head_names: tuple[str, ...]  # of the heads that were given up
-
-    @classmethod
-    def from_row(cls, row: StoredRow) -> Restore:
-        """What an entry of kind `ledger_restored` says, as far as it can be read."""
-        facts = facts_in(row)
-        actor_names = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
-        size, lost_size = (v if isinstance(v := facts.get(n), int) else 0 for n in ("size", "lost_size"))
-        lost_head_names = facts.get("anchors")
-        head_names = tuple(lost_head_names) if isinstance(lost_head_names, list) else ()
-        return cls(row[SEQ], row[RECORDED_AT], size, lost_size, actor_names, head_names)
-
-    def gives_up(self, checkpoint: Checkpoint) -> bool:
-        """Was this head given up, by name or among the entries that were?"""
-        has_two_people = len({person.strip().casefold() for person in self.people} - {""}) == 2
-        head_size, made_at = checkpoint.head.size, format_instant(checkpoint.made_at)
-        is_size_between = self.size < head_size <= self.lost_size and made_at <= self.recorded_at
-        return has_two_people and (is_size_between or head_name(checkpoint.head) in self.head_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,24 +250,43 @@ class HeadEvidence:
 
     proven_size: int
     proven_outside_size: int
-    unequal_anchors: tuple[Anchor, ...]  # and not given up in a restore
-    unsigned_anchors: tuple[Anchor, ...]  # likewise; they only contradict, for nobody known vouches for them
-    restores: tuple[Restore, ...]
+    unequal_anchors: tuple[Anchor, ...]
+    unsigned_anchors: tuple[Anchor, ...]  # they only contradict, for nobody known vouches for them
+    unended_anchors: tuple[Anchor, ...]  # kept outside, of a log that another followed without a statement
+    endings: tuple[LogEnding, ...]  # the statements that end the logs of such heads
+    new_logs: tuple[Log, ...]  # every one but the first
 
 
-def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequence[Anchor]) -> HeadEvidence:
-    """Which entries do these heads prove? The ledger does not name the keys of `unsigned_anchors`.
+def weigh_heads(
+    walk: Walk,
+    anchors: Sequence[Anchor],
+    *,
+    logs: Mapping[str, Log],
+    key_by_id: Mapping[str, str],
+    endings: Sequence[LogEnding],
+) -> HeadEvidence:
+    """Which entries do these heads prove? Those whose key the ledger does not name prove nothing.
 
     Who rewrites a ledger may sign its heads anew where he holds the key. So a head that contradicts ends what
     the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
-    restores = tuple(map(Restore.from_row, walk.rows_of_kind("ledger_restored")))
-    agreeing_anchors = [a for a in anchors if walk.root_by_size.get(a.size) == a.checkpoint.head.root]
-    valid_anchors = [a for a in anchors if not any(restore.gives_up(a.checkpoint) for restore in restores)]
-    unequal_anchors = tuple(anchor for anchor in valid_anchors if anchor not in agreeing_anchors)
+    fitting_endings = [ending for ending in endings if _is_ending_of(ending, walk, logs)]
+    agreeing_anchors, unequal_anchors, unended_anchors = [], [], []
+    used_endings: dict[LogEnding, None] = {}
+    for anchor in anchors:
+        log = logs[anchor.checkpoint.ledger_id]
+        ending = next((e for e in fitting_endings if e.ends_head(anchor.checkpoint)), None)
+        if log.last_size is not None and anchor.place != IN_LEDGER:
+            used_endings.update({ending: None} if ending else {})
+            unended_anchors.extend([] if ending else [anchor])
+        if log.is_size_of(anchor.size) and walk.root_by_size.get(anchor.size) == anchor.checkpoint.head.root:
+            agreeing_anchors.append(anchor)
+        elif log.last_size is None or anchor.size <= log.last_size or not ending:
+            unequal_anchors.append(anchor)
     contradicting_anchors = [anchor for anchor in unequal_anchors if anchor.size in walk.root_by_size]
     first_bad_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)
     is_contradicted_elsewhere = any(anchor.place != IN_LEDGER for anchor in contradicting_anchors)
+    unsigned_anchors = tuple(anchor for anchor in anchors if anchor.checkpoint.key_id not in key_by_id)
     proving_anchors = [
         anchor
         for anchor in agreeing_anchors
@@ -212,10 +294,40 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequ
         and anchor.size < first_bad_size
         and (not is_contradicted_elsewhere or anchor.place != IN_LEDGER)
     ]
-    proven_size = max((anchor.size for anchor in proving_anchors), default=0)
-    proven_outside_size = max((anchor.size for anchor in proving_anchors if anchor.is_outside), default=0)
-    valid_unsigned = tuple(anchor for anchor in valid_anchors if anchor in unsigned_anchors)
-    return HeadEvidence(proven_size, proven_outside_size, unequal_anchors, valid_unsigned, restores)
+    return HeadEvidence(
+        max((anchor.size for anchor in proving_anchors), default=0),
+        max((anchor.size for anchor in proving_anchors if anchor.is_outside), default=0),
+        tuple(unequal_anchors),
+        unsigned_anchors,
+        tuple(unended_anchors),
+        tuple(used_endings),
+        tuple(logs.values())[1:],
+    )
+
+
+def _is_ending_of(ending: LogEnding, walk: Walk, logs: Mapping[str, Log]) -> bool:
+    """Does this statement name two logs of this ledger as they follow one another, with their heads?"""
+    old_log, new_log = logs.get(ending.old_ledger), logs.get(ending.new_ledger)
+    return (
+        old_log is not None
+        and new_log is not None
+        and (old_log.last_size, new_log.first_size) == (ending.old_head.size, ending.new_head.size)
+        and walk.root_by_size[ending.old_head.size] == ending.old_head.root
+        and new_log.begun_hash == ending.new_head.last_hash
+    )
+
+
+def _unended_logs(evidence: HeadEvidence) -> Iterator[Finding]:
+    """Heads kept outside of a log that another one followed, where no statement beside them says so."""
+    if evidence.unended_anchors:
+        anchor, log = evidence.unended_anchors[-1], evidence.new_logs[-1]
+        people = f", as {log.people} would have it" if log.people else ""
+        description = (
+            f"A new log begins at entry {log.begun_at_seq}{people}, and no statement of the key that signed "
+            f"the head of {anchor.size} entries in {anchor.place} says that the old one ended there. Put the "
+            "statement beside the head, or name it with `anchor`."
+        )
+        yield Finding("shorter", log.begun_at_seq, description, is_contradiction=True)
 
 
 def _unknown_keys(walk: Walk, evidence: HeadEvidence) -> Iterator[Finding]:
@@ -226,14 +338,16 @@ def _unknown_keys(walk: Walk, evidence: HeadEvidence) -> Iterator[Finding]:
                 f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
                 f"{anchor.checkpoint.key_id[:16]}, which this ledger does not name."
             )
-            yield Finding("key", None, description)
+            yield Finding("key", None, description, is_contradiction=anchor.place != IN_LEDGER)
 
 
 def _disagreements(walk: Walk, evidence: HeadEvidence, first_bad: int | None) -> Iterator[Finding]:
     """What the signed heads say that do not agree with the rows; once for each kind of disagreement."""
     longer_anchors = [anchor for anchor in evidence.unequal_anchors if anchor.size > walk.size]
     if longer_anchors:
-        yield _cut_off(walk, longer_anchors[-1], evidence.proven_size)
+        # The longest; of two, the one outside, which nobody can have altered with the ledger.
+        longest_anchor = max(longer_anchors, key=lambda anchor: (anchor.place != IN_LEDGER, anchor.size))
+        yield _cut_off(walk, longest_anchor, evidence.proven_size)
     anchor = next((anchor for anchor in evidence.unequal_anchors if anchor.size in walk.root_by_size), None)
     if anchor is not None:
         proof_text = (
@@ -247,6 +361,7 @@ def _disagreements(walk: Walk, evidence: HeadEvidence, first_bad: int | None) ->
             _first_rewritten(anchor.size, evidence.proven_size, first_bad),
             f"The ledger was written anew: its first {anchor.size} entries are not those that were signed "
             f"for (kept in {anchor.place}). {proof_text}",
+            any(a.place != IN_LEDGER for a in evidence.unequal_anchors if a.size in walk.root_by_size),
         )
 
 
@@ -272,6 +387,7 @@ def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
         walk.size + 1,
         f"The ledger has {walk.size} entries, but had {signed_size} (signed head kept in {anchor.place}): "
         f"{missing} missing. {proof_text}: it is an older copy, or its end was cut off.",
+        anchor.place != IN_LEDGER,
     )
 
 
@@ -292,8 +408,6 @@ def _unlike_notes(
 ) -> Iterator[Finding]:
     """What the ledger notes of itself, and does not hold."""
     for noted_head in noted_heads:
-        if any(head_name(noted_head) in restore.head_names for restore in evidence.restores):
-            continue
         if noted_head.size > walk.size:
             note = f"The ledger notes of itself that it had {noted_head.size} entries"
             yield Finding("shorter", walk.size + 1, f"{note}, and it has {walk.size}.")
@@ -330,10 +444,28 @@ def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) ->
 
 def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Iterator[str]:
     """What this verification cannot show, in plain words."""
-    for restore in evidence.restores:
+    for ending in evidence.endings:
+        people = next(log.people for log in evidence.new_logs if log.identity == ending.new_ledger)
+        people_text = f", confirmed by {people}" if people else ""
+        lost_text = (
+            f"; its entries {ending.old_head.size + 1} to {ending.lost_size} are lost"
+            if ending.lost_size > ending.old_head.size
+            else ""
+        )
         yield (
-            f"An older copy was restored at entry {restore.seq}, confirmed by {restore.people[0]} and "
-            f"{restore.people[1]}: entries {restore.size + 1} to {restore.lost_size} of before are lost."
+            f"Log {ending.old_ledger[:8]} ended after {ending.old_head.size} entries, and log "
+            f"{ending.new_ledger[:8]} took its place on {ending.made_at.date()}{people_text} (signed with "
+            f"key {ending.key_id[:16]}){lost_text}."
+        )
+    ended_ledgers = {ending.new_ledger for ending in evidence.endings}
+    for log in evidence.new_logs:
+        if log.identity not in ended_ledgers:
+            yield f"A new log begins at entry {log.begun_at_seq}. No head of the one before was compared."
+    for row in walk.rows_of_kind("ledger_restored"):
+        facts = facts_in(row)
+        yield (
+            f"Entry {row[SEQ]} says that {facts.get('first_actor')} and {facts.get('second_actor')} put an "
+            "older copy in the ledger's place. It cannot give up any head that was kept outside."
         )
     if not any(anchor.is_outside for anchor in anchors):
         yield (

@@ -7,6 +7,7 @@ from .errors import BecalmError as BecalmError
 from .errors import DependencyError as DependencyError
 from .errors import EventError as EventError
 from .errors import Fault as Fault
+from .errors import HeadError as HeadError
 from .errors import InputError as InputError
 from .errors import LedgerError as LedgerError
 from .errors import PlanError as PlanError

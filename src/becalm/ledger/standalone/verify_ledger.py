@@ -5,21 +5,27 @@
 
 An anchor is a signed head that was kept away from the ledger: a file, the attachment of an e-mail, the text
 of a printed QR code. Without one, nobody can tell whether the end was cut off or all of it was written anew.
-Exit code 0: the ledger holds. 11: it does not. 2: it cannot be read. `--json` prints it for programs.
+Where a new log took the place of an old one, give the statement that ended the old one as an --anchor too.
+Exit code 0: the ledger holds. 11: it does not. 15: a head that was kept outside contradicts it. 2: it cannot
+be read. `--json` prints it for programs. Nothing is written beside the ledger: it is read from a copy.
 
 What is checked. Entry n is a row of 15 columns. Its hash is SHA-256 over the JSON array
 ["becalm.entry.1", seq, recorded_at, ..., commitment, previous], without spaces, in UTF-8; `previous` is the
 hash of entry n - 1, for the first SHA-256 of ["becalm.ledger.1", identity]. The hashes are the leaves of a
 Merkle tree as in RFC 6962. A signed head holds its size and root, with an Ed25519 signature (RFC 8032). The
-public keys stand in the entries of kind key_rotated, each signed by the one before.
+public keys stand in the entries of kind key_rotated, each signed by the one before. An entry of kind
+log_begun begins a log with another identity and names the head of the old one; the statement beside the old
+head says the same, signed by the key that signed the old head.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from hashlib import sha256, sha512
 from pathlib import Path
@@ -28,10 +34,15 @@ from typing import Any
 COLUMNS = ["seq", "recorded_at", "occurred_at", "kind", "version", "actor", "role", "purpose", "programme"]
 COLUMNS += ["subject", "facts", "corrects", "commitment", "previous", "hash"]
 SIGNED_FIELDS = ("format", "key", "last", "ledger", "made_at", "root", "size")
+SIDE_FIELDS = ("ledger", "size", "root", "last")
+ENDING_FIELDS = ("format", "key", "lost_size", "made_at", *(f"new_{name}" for name in SIDE_FIELDS))
+ENDING_FIELDS += tuple(f"old_{name}" for name in SIDE_FIELDS)
 FORMAT = "becalm.checkpoint.1"
+ENDING_FORMAT = "becalm.ending.1"
+SALT_BYTES, NONCE_BYTES = 32, 12  # a payload with a nonce in the place of its salt is enciphered
 IN_LEDGER = "the ledger"
 UNREADABLE = "unreadable"
-HOLDS, CANNOT_READ, BROKEN_CODE = 0, 2, 11
+HOLDS, CANNOT_READ, BROKEN_CODE, CONTRADICTED_CODE = 0, 2, 11, 15
 SEARCH_REACH = 1_000  # how far beyond the end a moved entry is looked for
 P = 2**255 - 19  # Ed25519: the field, the order of the group, the curve
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -128,6 +139,7 @@ class Ledger:
     heads: list[Head]
     payloads: dict[int, str] | None = None
     noted_heads: Sequence[tuple[int, str, str]] = ()  # what it notes of itself: size, root, last hash
+    notes: Sequence[str] = ()  # what could not be looked at
 
     def __init__(self, place: Path) -> None:
         if place.is_dir():
@@ -145,10 +157,18 @@ class Ledger:
         self.heads = [json.loads(line) for line in read_lines(folder / "checkpoints.jsonl")]
 
     def read_database(self, path: Path) -> None:
-        """Read a ledger on SQLite, without writing to it."""
+        """Read a ledger on SQLite from a copy: SQLite would write beside it, and may not be able to."""
         if not path.is_file():
             raise ValueError("there is no such file or folder")
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for suffix in ("", "-wal"):  # the newest entries may stand in the log beside it
+                if (part := path.with_name(path.name + suffix)).is_file():
+                    shutil.copyfile(part, Path(folder, "ledger.sqlite" + suffix))
+            self.read_copy(Path(folder, "ledger.sqlite"), path.with_suffix(".head"))
+
+    def read_copy(self, path: Path, memo_path: Path) -> None:
+        """Read the database in this file; the note of its last head lies elsewhere."""
+        connection = sqlite3.connect(path)
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         self.identity = connection.execute("SELECT identity FROM ledger").fetchone()[0]
         self.rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq").fetchall()
@@ -162,14 +182,29 @@ class Ledger:
             tree_leaf_count is not None and tree_leaf_count != size
         ):  # the two speak of different heads: check both
             noted_heads = [(size, "", ""), (tree_leaf_count, tree_root_hash, "")]
-        memo_path = path.with_suffix(".head")
         if memo_path.is_file():
-            size, last_hash = memo_path.read_text("ascii").split()
+            size, last_hash = memo_path.read_text("ascii").split()[:2]
             noted_heads.append((int(size), "", last_hash))
+        else:
+            self.notes = [
+                f"{memo_path.name} is not beside the ledger: only an anchor can show that its end is there"
+            ]
         self.noted_heads = noted_heads
-        payload_rows = connection.execute("SELECT seq, salt, body FROM payload")
-        self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in payload_rows}
+        payload_rows = connection.execute("SELECT seq, salt, body FROM payload").fetchall()
+        self.payloads = {seq: commit_payload(salt, body) for seq, salt, body in payload_rows}
+        if "" in self.payloads.values():
+            self.notes = [
+                *self.notes,
+                "details are enciphered: that they are there was checked, not what they say",
+            ]
         connection.close()
+
+
+def commit_payload(salt: bytes, body: bytes) -> str:
+    """The commitment that details give; empty where they are enciphered."""
+    if len(salt) == NONCE_BYTES:
+        return ""
+    return sha256(salt + body).hexdigest() if len(salt) == SALT_BYTES else "a salt of another length"
 
 
 def read_lines(path: Path) -> list[str]:
@@ -261,29 +296,37 @@ class Verdict:
     def __init__(self, ledger: Ledger, anchors: Iterable[tuple[Head, str]]) -> None:
         self.ledger, self.rows = ledger, ledger.rows
         self.findings: list[tuple[str, int | None, str]] = []
+        self.is_contradicted = False  # by a head that was kept outside
         self.opening_hash = digest(["becalm.ledger.1", ledger.identity])
         self.sound_size = self.count_sound()
         self.size = self.rows[-1][0] if self.rows else 0
-        self.heads = [*((head, IN_LEDGER) for head in ledger.heads), *anchors]
+        placed_files = list(anchors)
+        self.endings = [file for file, _ in placed_files if file["format"] == ENDING_FORMAT]
+        self.heads = [*((head, IN_LEDGER) for head in ledger.heads)]
+        self.heads += [(file, place) for file, place in placed_files if file["format"] == FORMAT]
         self.heads.sort(key=lambda placed_head: (placed_head[0]["size"], placed_head[1]))
         entry_hashes = [row[14] for row in self.rows[: self.sound_size]]
         self.roots = compute_roots(entry_hashes, self.anchored_sizes() | {self.sound_size})
+        self.logs = self.read_logs()
         self.keys = self.read_keys()
-        agreeing_heads, other_heads = self.check_heads()
-        unequal_heads = [placed_head for placed_head in other_heads if not self.is_given_up(placed_head[0])]
+        agreeing_heads, unequal_heads = self.check_heads()
         self.proven_size, self.outside_size = self.weigh_heads(
             agreeing_heads,
             [placed_head for placed_head in unequal_heads if placed_head[0]["size"] in self.roots],
         )
         self.check_rows()
+        self.check_times()
         self.first_bad_seq = self.first_bad()
         self.check_unequal(unequal_heads)
         self.check_taken_out()
         self.check_noted_heads()
         self.check_payloads()
 
-    def add_finding(self, fate: str, first_seq: int | None, description: str) -> None:
-        """Note what is wrong."""
+    def add_finding(
+        self, fate: str, first_seq: int | None, description: str, *, is_contradiction: bool = False
+    ) -> None:
+        """Note what is wrong; a contradiction is what a head that was kept outside says."""
+        self.is_contradicted = self.is_contradicted or is_contradiction
         if (fate, first_seq, description) not in self.findings:
             self.findings.append((fate, first_seq, description))
 
@@ -304,17 +347,40 @@ class Verdict:
             last_hash = row[14]
         return len(self.rows)
 
+    def read_logs(self) -> dict[str, tuple[int, int]]:
+        """The logs that the entries went through, each with the least and the greatest size of its heads."""
+        first_size_by_log = {self.ledger.identity: 0}
+        for seq, facts, row in self.entries_of_kind("log_begun"):
+            named_head = [facts.get(name) for name in ("old_ledger", "old_size", "old_root", "old_last")]
+            own_head = [[*first_size_by_log][-1], seq - 1, self.roots[seq - 1], row[13]]
+            new_identity = str(facts.get("new_ledger", ""))
+            if named_head == own_head and new_identity not in {"", *first_size_by_log}:
+                first_size_by_log[new_identity] = seq
+            else:
+                self.add_finding("rewritten", seq, "it begins a new log, and names another head before it")
+        last_sizes = [*(size - 1 for size in [*first_size_by_log.values()][1:]), 2**62]
+        return {
+            identity: (first_size, last_size)
+            for (identity, first_size), last_size in zip(first_size_by_log.items(), last_sizes, strict=True)
+        }
+
+    def log_at(self, seq: int) -> str:
+        """The identity of the log that this entry was written into."""
+        return next(identity for identity, (first, last) in self.logs.items() if first <= seq <= last)
+
     def read_keys(self) -> dict[str, str]:
         """The public keys that the entries name, by their id."""
         key_by_id: dict[str, str] = {}
+        self.key_changes: list[tuple[int, str]] = []
         old_id = ""
         for seq, facts, _ in self.entries_of_kind("key_rotated"):
             new_key = str(facts.get("new_public_key", ""))
-            message = to_json(["becalm.key.1", self.ledger.identity, old_id, new_key]).encode()
+            message = to_json(["becalm.key.1", self.log_at(seq), old_id, new_key]).encode()
             is_named = facts.get("old_key") == old_id and facts.get("new_key") == key_id(new_key)
             if is_named and (not old_id or is_signed(message, facts.get("old_signature"), key_by_id[old_id])):
                 old_id = str(key_id(new_key))
                 key_by_id[old_id] = new_key
+                self.key_changes.append((seq, new_key))
             else:
                 self.add_finding("key", seq, "a new signing key that the one before did not sign")
         return key_by_id
@@ -340,40 +406,79 @@ class Verdict:
         """Whose are the signed heads? Returns those that agree with the entries, and those that do not."""
         agreeing_heads, unequal_heads = [], []
         for head, place in self.heads:
-            label = f"the signed head of {head['size']} entries in {place}"
-            signed_message = to_json({field: head.get(field) for field in SIGNED_FIELDS}).encode()
             has_known_key = head.get("key") in self.keys
-            if head.get("ledger") != self.ledger.identity:
-                self.add_finding(
-                    "rewritten", 1, f"{label} is of ledger {head.get('ledger')}: another took its place"
-                )
+            if not self.is_usable(head, place, f"the signed head of {head['size']} entries in {place}"):
                 continue
-            if has_known_key and not is_signed(signed_message, head.get("signature"), self.keys[head["key"]]):
-                self.add_finding("checkpoint", None, f"{label} was altered: its signature does not fit it")
-                continue
-            if not has_known_key and head["size"] <= self.sound_size and not self.is_given_up(head):
-                self.add_finding("key", None, f"{label} is signed with a key that this ledger does not name")
-            head_size = head["size"]
-            if self.roots.get(head_size) != head["root"]:
+            is_ended = self.check_ending(head, place)
+            first_size, last_size = self.logs[head["ledger"]]
+            if first_size <= head["size"] <= last_size and self.roots.get(head["size"]) == head["root"]:
+                if has_known_key:
+                    agreeing_heads.append((head, place))
+            elif not (is_ended and head["size"] > last_size):
                 unequal_heads.append((head, place))
-            elif has_known_key:
-                agreeing_heads.append((head, place))
         return agreeing_heads, unequal_heads
 
-    def is_given_up(self, head: Head) -> bool:
-        """Did two people restore an older copy, and so give up the entries of this head?"""
-        for _, facts, row in self.entries_of_kind("ledger_restored"):
-            actors = {str(facts.get(who, "")).strip().casefold() for who in ("first_actor", "second_actor")}
-            kept_size, lost_size = facts.get("size"), facts.get("lost_size")
-            are_whole = isinstance(kept_size, int) and isinstance(lost_size, int)
-            is_size_between = (
-                are_whole and kept_size < head["size"] <= lost_size and str(head.get("made_at")) <= row[1]
-            )
-            if len(actors - {""}) == 2 and (
-                is_size_between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
+    def is_usable(self, head: Head, place: str, label: str) -> bool:
+        """Is this head signed, and of a log of this ledger? What is wrong with it is noted."""
+        has_known_key = head.get("key") in self.keys
+        if has_known_key and not has_signature(head, SIGNED_FIELDS, self.keys[head["key"]]):
+            self.add_finding("checkpoint", None, f"{label} was altered: its signature does not fit it")
+        elif not has_known_key and place == IN_LEDGER:
+            self.add_finding("key", None, f"{label} is signed with a key that this ledger does not name")
+        elif not has_known_key and not has_own_signature(head, SIGNED_FIELDS):
+            self.add_finding("checkpoint", None, f"{label} is not signed by the key that it names")
+        elif head.get("ledger") not in self.logs:
+            problem = f"{label} is of ledger {head.get('ledger')}: another took its place"
+            self.add_finding("rewritten", 1, problem, is_contradiction=place != IN_LEDGER)
+        else:
+            if not has_known_key and head["size"] <= self.sound_size:
+                problem = f"{label} is signed with a key that this ledger does not name"
+                self.add_finding("key", None, problem, is_contradiction=True)
+            return True
+        return False
+
+    def check_ending(self, head: Head, place: str) -> bool:
+        """Does a statement end the log of this head, where another one followed it? Else that is wrong."""
+        identities = [*self.logs]
+        if place == IN_LEDGER or head["ledger"] == identities[-1]:
+            return False
+        new_identity = identities[identities.index(head["ledger"]) + 1]
+        old_size, new_size = self.logs[head["ledger"]][1], self.logs[new_identity][0]
+        old_head = [head["ledger"], old_size, self.roots[old_size]]
+        new_head = [new_identity, new_size, self.rows[new_size - 1][14]]
+        for ending in self.endings:
+            if (
+                [ending.get(name) for name in ("old_ledger", "old_size", "old_root")] == old_head
+                and [ending.get(name) for name in ("new_ledger", "new_size", "new_last")] == new_head
+                and ending.get("key") == head.get("key")
+                and str(head.get("made_at")) <= str(ending.get("made_at"))
+                and has_own_signature(ending, ENDING_FIELDS)
             ):
                 return True
+        problem = f"a new log begins here, and no statement ends the log of the head in {place}"
+        self.add_finding("shorter", new_size, problem, is_contradiction=True)
         return False
+
+    def check_times(self) -> None:
+        """Do the entries follow one another in time, but where the clock was set right under a signature?"""
+        last_time = ""
+        for row in self.rows[: self.sound_size]:
+            recorded_at, occurred_at = str(row[1]), str(row[2])
+            if row[3] == "clock_corrected":
+                facts, public_key = read_facts(row), self.key_before(row[0])
+                times = [facts.get("old_time"), facts.get("new_time")]
+                message = to_json(["becalm.clock.1", self.log_at(row[0]), row[13], *times]).encode()
+                if public_key and not is_signed(message, facts.get("signature"), public_key):
+                    self.add_finding("sense", row[0], "it sets the clock right, and the key did not sign it")
+            elif recorded_at < last_time:
+                self.add_finding("sense", row[0], "it was recorded before the entry that it follows")
+            if occurred_at > recorded_at:
+                self.add_finding("sense", row[0], "it occurred after it was recorded")
+            last_time = recorded_at
+
+    def key_before(self, seq: int) -> str:
+        """The public key that signed for the ledger when this entry was written; empty if none did yet."""
+        return next((key for first_seq, key in reversed(self.key_changes) if first_seq < seq), "")
 
     def check_unequal(self, unequal_heads: list[tuple[Head, str]]) -> None:
         """Was the ledger cut off, or written anew?"""
@@ -381,15 +486,16 @@ class Verdict:
         if longer_heads:
             head, place = longer_heads[-1]
             problem = f"the ledger has {self.size} entries, but had {head['size']} (signed head in {place}): "
-            self.add_finding("shorter", self.size + 1, problem + "an older copy, or its end was cut off")
-        for head, place in unequal_heads:
-            if head["size"] in self.roots:
-                first_seq = self.first_rewritten(head["size"])
-                problem = f"the first {head['size']} entries are not those of the signed head in {place}; "
-                self.add_finding(
-                    "rewritten", first_seq, f"{problem}entries 1 to {self.proven_size} are proven"
-                )
-                return
+            problem += "an older copy, or its end was cut off"
+            is_outside = any(place != IN_LEDGER for _, place in longer_heads)
+            self.add_finding("shorter", self.size + 1, problem, is_contradiction=is_outside)
+        contradicting_heads = [(head, place) for head, place in unequal_heads if head["size"] in self.roots]
+        for head, place in contradicting_heads[:1]:
+            first_seq = self.first_rewritten(head["size"])
+            problem = f"the first {head['size']} entries are not those of the signed head in {place}; "
+            problem += f"entries 1 to {self.proven_size} are proven" if self.proven_size else "none is proven"
+            is_outside = any(place != IN_LEDGER for _, place in contradicting_heads)
+            self.add_finding("rewritten", first_seq, problem, is_contradiction=is_outside)
 
     def first_rewritten(self, size: int) -> int:
         """Which is the first bad entry, where the first `size` are not those that they were?"""
@@ -401,18 +507,13 @@ class Verdict:
 
     def anchored_sizes(self) -> set[int]:
         """The sizes of which a root is known from somewhere."""
-        return {head["size"] for head, _ in self.heads} | {size for size, _, _ in self.ledger.noted_heads}
+        log_sizes = {row[0] - 1 for row in self.rows[: self.sound_size] if row[3] == "log_begun"}
+        noted_sizes = {size for size, _, _ in self.ledger.noted_heads}
+        return {head["size"] for head, _ in self.heads} | noted_sizes | log_sizes
 
     def check_noted_heads(self) -> None:
         """Does it hold what it notes of itself?"""
-        given_up_names = [
-            str(name)
-            for _, facts, _ in self.entries_of_kind("ledger_restored")
-            for name in facts.get("anchors") or []
-        ]
         for noted_size, noted_root, last_hash in self.ledger.noted_heads:
-            if f"{noted_size} {last_hash}" in given_up_names:
-                continue
             if noted_size > self.size:
                 self.add_finding(
                     "shorter", self.size + 1, f"it notes of itself that it had {noted_size} entries"
@@ -474,7 +575,7 @@ class Verdict:
         payloads, erased_seqs = self.ledger.payloads, self.erased_seqs()
         commitments = {row[0]: row[12] for row in self.rows[: self.sound_size] if row[12]}
         for seq, commitment in commitments.items():
-            if seq in payloads and payloads[seq] != commitment:
+            if payloads.get(seq) and payloads[seq] != commitment:
                 self.add_finding("payload", seq, "its details are not those that were recorded")
             elif (seq in payloads) == (seq in erased_seqs):
                 state_text = "there, though erased" if seq in payloads else "gone, and no erasure is recorded"
@@ -489,6 +590,18 @@ class Verdict:
         return {seq for seqs in seq_lists if isinstance(seqs, list) for seq in seqs}
 
 
+def has_signature(file: Head, fields: Sequence[str], public_key: object) -> bool:
+    """Did the holder of this key sign these fields of a head or a statement?"""
+    message = to_json({field: file.get(field) for field in sorted(fields)}).encode()
+    return is_signed(message, file.get("signature"), public_key)
+
+
+def has_own_signature(file: Head, fields: Sequence[str]) -> bool:
+    """Did the key that came with it sign it? Whose key it is, is not asked."""
+    public_key = str(file.get("public_key", ""))
+    return key_id(public_key) == file.get("key") and has_signature(file, fields, public_key)
+
+
 def key_id(public: str) -> str | None:
     """What a public key is known by."""
     try:
@@ -501,11 +614,12 @@ def key_id(public: str) -> str | None:
 
 
 def read_anchor(path: str) -> tuple[Head, str]:
-    """A signed head that was kept outside, with its place."""
-    signed_head = json.loads(Path(path).read_text("utf-8"))
-    if signed_head.get("format") != FORMAT or not isinstance(signed_head.get("size"), int):
+    """A signed head that was kept outside, or the statement that ends a log, with its place."""
+    file = json.loads(Path(path).read_text("utf-8"))
+    is_head = isinstance(file, dict) and file.get("format") == FORMAT and isinstance(file.get("size"), int)
+    if not is_head and not (isinstance(file, dict) and file.get("format") == ENDING_FORMAT):
         raise ValueError(f"{path} is no anchor")
-    return signed_head, path
+    return file, path
 
 
 def report(verdict: Verdict) -> list[str]:
@@ -514,15 +628,17 @@ def report(verdict: Verdict) -> list[str]:
     lines = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root_hash}"]
     for fate, seq, description in verdict.findings:
         lines.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}")
+    reach = f"Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
     if not verdict.findings:
-        lines.append(
-            f"It holds. Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
-        )
+        lines.append(f"It holds. {reach if verdict.outside_size else ''}".strip())
+    if not verdict.outside_size and verdict.size:
+        lines.append("No head that was kept outside was compared: give one with --anchor.")
     if verdict.outside_size < verdict.sound_size:
         lines.append(
             f"Not shown: whether entries after {verdict.outside_size} were cut off or written anew. "
             "For that, give a newer --anchor."
         )
+    lines += [f"Note: {note}." for note in verdict.ledger.notes]
     return lines
 
 
@@ -540,11 +656,14 @@ def main(arguments: Sequence[str]) -> int:
         return CANNOT_READ
     summary = {
         "holds": not verdict.findings,
+        "contradicted": verdict.is_contradicted,
         "first_bad": verdict.first_bad(),
         "fates": sorted({fate for fate, _, _ in verdict.findings}),
         "root": verdict.roots[verdict.sound_size],
     }
     sys.stdout.write((json.dumps(summary) if options.json else "\n".join(report(verdict))) + "\n")
+    if verdict.is_contradicted:
+        return CONTRADICTED_CODE
     return BROKEN_CODE if verdict.findings else HOLDS
 
 

@@ -1,28 +1,42 @@
 """Is this the newest copy of the ledger? Its last head is kept in a small file beside it, and asked here.
 
-Whoever puts a whole folder back puts back that file too: only checkpoints kept elsewhere tell then. They are
-asked as well, where the ledger is opened with them.
+Whoever puts a whole folder back puts back that file too: only what is known outside tells then. It is asked
+as well, where the ledger is opened with it. A ledger that lacks a known head can be read and not written,
+until a new log begins on it and a signed statement beside the old head ends the old one.
 """
 
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from becalm.formats.durable_files import sync_path
-from becalm.ledger import Event, Head, head_name
+from becalm.formats.durable_files import sync_path, write_durably
+from becalm.ledger import Checkpoint, Entry, Event, Head, KnownOutside, LogEnding
 from becalm.ledger.chain import COLUMNS, read_entry
+from becalm.ledger.log_ending import ENDING_SUFFIX, LOG_BEGUN, ending_name, format_ending, parse_ending
 from becalm.ledger.store.new_entries import Tail
 from becalm.ledger.store.tables import event_table
 from becalm.terms import LedgerError, TamperError
 
-RESTORED = "ledger_restored"
 UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone
 SQLITE_MAGIC = b"SQLite format 3\0"
 MEMO_LENGTH = 120  # always: it is written over in one piece
+OWNER_ONLY = 0o600
+LATIN_LOOKALIKES = str.maketrans("авеіјкмнорԛѕстухүԝαβεικνορτυχ", "abeijkmhopqsctyxywabeiknoptyx")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """A head that a log is known to have had; with the signature, where it came with one."""
+
+    ledger: str  # the identity of the log; empty where it was not noted
+    head: Head
+    checkpoint: Checkpoint | None = None
 
 
 class HeadMemo:
@@ -37,15 +51,20 @@ class HeadMemo:
 
     def read_head(self) -> Head | None:
         """The head that was kept last; None where the file is gone."""
+        known_head = self.read()
+        return known_head.head if known_head else None
+
+    def read(self) -> KnownHead | None:
+        """The head that was kept last, with its log; None where the file is gone."""
         try:
             memo_words = self.path.read_text("ascii").split()
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise self._unreadable() from error
-        if len(memo_words) != 2 or not memo_words[0].isdigit():
+        if len(memo_words) not in (2, 3) or not memo_words[0].isdigit():
             raise self._unreadable()
-        return Head(int(memo_words[0]), "", memo_words[1])
+        return KnownHead("".join(memo_words[2:]), Head(int(memo_words[0]), "", memo_words[1]))
 
     def _unreadable(self) -> LedgerError:
         return LedgerError(
@@ -53,14 +72,25 @@ class HeadMemo:
             "Put the file back; nothing was written."
         )
 
-    def write_head(self, head: Head) -> None:
-        """Keep this head."""
+    def read_endings(self) -> tuple[LogEnding, ...]:
+        """The statements on the end of a log that are kept beside it."""
+        ending_paths = sorted(self.path.parent.glob(f"{self.path.stem}-*{ENDING_SUFFIX}"))
+        endings = (parse_ending(path.read_text("utf-8"), str(path)) for path in ending_paths)
+        return tuple(ending for ending in endings if ending is not None)
+
+    def keep_ending(self, ending: LogEnding) -> None:
+        """Keep a statement beside the head."""
+        file_name = f"{self.path.stem}-{ending_name(ending)}"
+        write_durably(self.path.with_name(file_name), format_ending(ending))
+
+    def write_head(self, head: Head, ledger: str) -> None:
+        """Keep this head of the log with this identity."""
         is_new = self._descriptor < 0 and not self.path.exists()
         if self._descriptor < 0:
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, OWNER_ONLY)
         # Written over in place and not synced: a rename and a sync for each commit would cost as much as the
         # commit itself. Less than one sector is written whole or not at all, and a memo that lags is sound.
-        memo_line = f"{head.size} {head.last_hash}".ljust(MEMO_LENGTH - 1)
+        memo_line = f"{head.size} {head.last_hash} {ledger}".ljust(MEMO_LENGTH - 1)
         os.pwrite(self._descriptor, memo_line.encode() + b"\n", 0)
         if is_new:
             # So that the file survives a power cut; from then on one sector of it is written over.
@@ -74,16 +104,21 @@ class HeadMemo:
             self._descriptor = -1
 
 
-def check_ledger_exists(ledger: Path, memo: HeadMemo) -> None:
+def check_ledger_exists(ledger: Path, memo: HeadMemo, outside: KnownOutside) -> None:
     """Refuse to begin a ledger anew, or to read something else, where one is known to have stood.
 
     Raises TamperError where it is gone, or what stands in its place is no database.
     """
-    if is_database(ledger) or (head := memo.read_head()) is None or not head.size:
+    if is_database(ledger):
         return
+    memo_head, outside_head = memo.read_head(), outside.head
+    known_sizes = [head.size for head in (memo_head, outside_head) if head is not None and head.size]
+    if not known_sizes and not outside.origin:
+        return
+    source = f"{memo.path.name} beside it" if memo_head and memo_head.size else "the workspace"
     reason = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
     raise TamperError(
-        f"The ledger {ledger} {reason}: {memo.path.name} beside it says that it had {head.size} entries. "
+        f"The ledger {ledger} {reason}: {source} says that it had {max(known_sizes, default=0)} entries. "
         "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
     )
 
@@ -99,20 +134,35 @@ def is_database(path: Path) -> bool:
         return True
 
 
-def expected_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> tuple[Head, ...]:
+def expected_heads(memo: HeadMemo | None, tail: Tail, outside: KnownOutside) -> tuple[KnownHead, ...]:
     """Which heads must the ledger hold? Where the memo is gone, one that nobody can name."""
-    if memo is None:
-        return tuple(anchors)
-    memo_head = memo.read_head() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
-    return (*anchors, *([memo_head] if memo_head else []))
+    known_heads = [KnownHead(point.ledger_id, point.head, point) for point in outside.anchors]
+    if outside.head is not None:
+        known_heads.append(KnownHead(outside.origin, outside.head))
+    memo_head = memo.read() if memo is not None else None
+    if memo_head is None and memo is not None and memo.is_needed and tail.size:
+        memo_head = KnownHead("", Head(tail.size, "", UNKNOWN))
+    return (*known_heads, *([memo_head] if memo_head else []))
 
 
-def find_lost_heads(connection: Connection, tail: Tail, heads: Iterable[Head]) -> tuple[Head, ...]:
-    """Which of these heads does the ledger not hold, and did not two people say why?"""
-    lost_by_name = {head_name(head): head for head in heads if not _has_head(connection, tail, head)}
-    for confirmed_name in _confirmed_names(connection) if lost_by_name else ():
-        lost_by_name.pop(confirmed_name, None)
-    return tuple(sorted(lost_by_name.values(), key=lambda head: head.size))
+def read_new_logs(connection: Connection) -> tuple[Entry, ...]:
+    """The entries with which a new log begins, in their order."""
+    query = select(*(event_table.c[name] for name in COLUMNS)).where(event_table.c.kind == LOG_BEGUN)
+    rows = connection.execute(query.order_by(event_table.c.seq)).all()
+    return tuple(read_entry(tuple(row)) for row in rows)
+
+
+def find_lost_heads(
+    connection: Connection, tail: Tail, known_heads: Iterable[KnownHead], endings: Sequence[LogEnding]
+) -> tuple[Head, ...]:
+    """Which of these heads does the ledger not hold, though no statement ends the log that had them?"""
+    lost_heads = {
+        known_head.head
+        for known_head in known_heads
+        if not _has_head(connection, tail, known_head.head)
+        and not any(_is_ended(connection, known_head, ending) for ending in endings)
+    }
+    return tuple(sorted(lost_heads, key=lambda head: head.size))
 
 
 def _has_head(connection: Connection, tail: Tail, head: Head) -> bool:
@@ -120,46 +170,92 @@ def _has_head(connection: Connection, tail: Tail, head: Head) -> bool:
         return True
     if head.size == tail.size:
         return head.last_hash == tail.last_hash
-    query = select(event_table.c.hash).where(event_table.c.seq == head.size)
-    return bool(connection.execute(query).scalar() == head.last_hash)
+    return read_hash(connection, head.size) == head.last_hash
 
 
-def _confirmed_names(connection: Connection) -> Iterable[str]:
-    """The names of the heads that two people gave up for lost."""
-    query = select(*(event_table.c[name] for name in COLUMNS)).where(event_table.c.kind == RESTORED)
-    for row in connection.execute(query).all():
-        yield from _names_given_up(read_entry(tuple(row)).event)
+def read_hash(connection: Connection, seq: int) -> str | None:
+    """The hash of this entry; None where there is none."""
+    hash_text: str | None = connection.execute(
+        select(event_table.c.hash).where(event_table.c.seq == seq)
+    ).scalar()
+    return hash_text
 
 
-def _names_given_up(restoration: Event) -> tuple[str, ...]:
-    """The heads that an event gives up, if two people stand behind it."""
-    actors = (restoration.facts.get("first_actor"), restoration.facts.get("second_actor"))
-    actor_names = {str(actor or "").strip().casefold() for actor in actors}
-    head_names = restoration.facts.get("anchors")
-    return (
-        tuple(map(str, head_names)) if len(actor_names - {""}) == 2 and isinstance(head_names, tuple) else ()
+def _is_ended(connection: Connection, known_head: KnownHead, ending: LogEnding) -> bool:
+    if read_hash(connection, ending.new_head.size) != ending.new_head.last_hash:
+        return False
+    if known_head.checkpoint is not None:
+        return ending.ends_head(known_head.checkpoint)
+    return known_head.ledger in ("", ending.old_ledger) and ending.is_signed
+
+
+def find_unended_log(new_logs: Sequence[Entry], endings: Sequence[LogEnding]) -> Entry | None:
+    """The entry with which the last log began, where no statement ends the log before it."""
+    if not new_logs:
+        return None
+    facts, last_entry = new_logs[-1].event.facts, new_logs[-1]
+    names = (facts["old_ledger"], facts["old_last"], facts["new_ledger"], last_entry.seq, last_entry.hash)
+    is_ended = any(
+        names == (e.old_ledger, e.old_head.last_hash, e.new_ledger, e.new_head.size, e.new_head.last_hash)
+        for e in endings
+        if e.is_signed
     )
+    return None if is_ended else last_entry
 
 
-def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], events: Sequence[Event]) -> None:
-    """Refuse to write into an older copy, unless two people confirm it with this very event.
+def check_new_log(event: Event, tail: Tail, identities: Sequence[str], lost_heads: Sequence[Head]) -> None:
+    """Refuse a new log that begins elsewhere than behind the head that stands, or by one person on a loss.
 
-    Raises LedgerError where it is an older copy.
+    Raises LedgerError.
     """
-    if not lost_heads or (len(events) == 1 and _is_confirmation(events[0], tail, lost_heads)):
-        return
-    raise LedgerError(
-        f"This ledger ends at entry {tail.size} and does not hold entry {lost_heads[-1].size} as it is "
-        "known to have stood: an older copy was put in its place, or it was altered. Put the newer one back, "
-        "or let two people confirm the loss (becalm record restore); nothing was written."
-    )
+    facts = event.facts
+    named_head = tuple(facts.get(name) for name in ("old_ledger", "old_size", "old_root", "old_last"))
+    if named_head != (identities[-1], tail.size, tail.head.root, tail.last_hash):
+        raise LedgerError(
+            f"The new log names another head than entry {tail.size}, behind which it would begin: somebody "
+            "wrote in between. Ask anew; nothing was written."
+        )
+    if facts.get("new_ledger") in {None, "", *identities}:
+        raise LedgerError("The new log has no identity of its own. Draw one; nothing was written.")
+    people = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
+    if lost_heads and (not are_two_people(*people) or facts.get("lost_size") != lost_heads[-1].size):
+        raise LedgerError(
+            f"This is an older copy: entry {lost_heads[-1].size} is known to have stood. Two people must "
+            "confirm what is lost, under names that cannot be taken for one; nothing was written."
+        )
 
 
-def _is_confirmation(restoration: Event, tail: Tail, lost_heads: Sequence[Head]) -> bool:
-    """Does this event name the copy as it stands, all that is lost, and two people?"""
-    facts = restoration.facts
-    return (
-        restoration.kind == RESTORED
-        and (facts.get("size"), facts.get("root")) == (tail.size, tail.head.root)
-        and {head_name(head) for head in lost_heads} <= set(_names_given_up(restoration))
-    )
+def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], unended_log: Entry | None) -> None:
+    """Refuse to write into an older copy, or into a new log whose beginning no statement confirms yet.
+
+    Raises LedgerError.
+    """
+    if lost_heads:
+        raise LedgerError(
+            f"This ledger ends at entry {tail.size} and does not hold entry {lost_heads[-1].size} as it is "
+            "known to have stood: an older copy was put in its place, or it was altered. Put the newer one "
+            "back, or let two people begin a new log on it (becalm record restore); nothing was written."
+        )
+    if unended_log is not None:
+        raise LedgerError(
+            f"A new log begins at entry {unended_log.seq}, and no signed statement says that the old one "
+            "ended there. Bring the statement that is kept beside the old head, or finish "
+            "`becalm record restore`; nothing was written."
+        )
+
+
+def are_two_people(first_name: str, second_name: str) -> bool:
+    """Can these two names not be taken for one another, or for nobody?
+
+    Case, accents, signs and letters of other alphabets that look like Latin ones make no second person.
+
+    >>> are_two_people("ann.", "\u0410nn"), are_two_people("ann", "bob")
+    (False, True)
+    """
+    skeletons = {_name_skeleton(first_name), _name_skeleton(second_name)}
+    return len(skeletons - {""}) == 2
+
+
+def _name_skeleton(name: str) -> str:
+    folded_name = unicodedata.normalize("NFKD", name).casefold().translate(LATIN_LOOKALIKES)
+    return "".join(filter(str.isalnum, folded_name))

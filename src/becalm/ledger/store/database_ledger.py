@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from typing import Final, Protocol, cast
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, group_by_kind, name_folds
-from becalm.ledger.chain import COLUMNS, SEQ, StoredRow, parse_instant, read_entry
+from becalm.ledger import (
+    Checkpoint,
+    Entry,
+    Event,
+    EventKinds,
+    Fold,
+    Head,
+    KnownOutside,
+    LogEnding,
+    group_by_kind,
+    name_folds,
+)
+from becalm.ledger.chain import COLUMNS, COMMITMENT, SEQ, StoredRow, parse_instant, read_entry
+from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
-from becalm.ledger.signing import unsigned_fields
+from becalm.ledger.signing import is_self_signed, unsigned_fields
 from becalm.ledger.store import state_rows
-from becalm.ledger.store.copy_guard import HeadMemo, check_newest_copy, expected_heads, find_lost_heads
+from becalm.ledger.store.copy_guard import (
+    HeadMemo,
+    check_new_log,
+    check_newest_copy,
+    expected_heads,
+    find_lost_heads,
+    find_unended_log,
+    read_new_logs,
+)
+from becalm.ledger.store.erasure_register import ErasureRegister
 from becalm.ledger.store.new_entries import Tail, parse_peaks, read_tail
 from becalm.ledger.store.tables import checkpoint_table, event_table, ledger_table
-from becalm.terms import TamperError
+from becalm.terms import BecalmError, HeadError, LedgerError, TamperError
 
 Query = Select[tuple[object, ...]]
 PAGE_ROW_COUNT: Final = (
     5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
 )
+NOTHING_OUTSIDE: Final = KnownOutside()
 SEQ_BEYOND_ALL: Final = 2**62  # the number of no entry
 
 _SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
@@ -54,8 +77,8 @@ class Database(Protocol):
 class DatabaseLedger:
     """The part of a ledger that is the same on every database.
 
-    `memo` keeps the last head beside the ledger, and `anchors` are heads that are known from elsewhere:
-    both must stand in the ledger before it is written.
+    `memo` keeps the last head beside the ledger, and `outside` is what is known of it elsewhere: the ledger
+    must fit both to be written.
     """
 
     def __init__(
@@ -65,7 +88,7 @@ class DatabaseLedger:
         folds: Sequence[Fold],
         *,
         memo: HeadMemo | None = None,
-        anchors: Sequence[Checkpoint] = (),
+        outside: KnownOutside = NOTHING_OUTSIDE,
     ) -> None:
         self._database, self.kinds, self.folds = database, kinds, tuple(folds)
         self._memo, self._own_last_hash = memo, ""
@@ -77,16 +100,49 @@ class DatabaseLedger:
                 f"The ledger {database.name} has lost the row that says which ledger it is. Keep it as "
                 "evidence, and put a copy in its place."
             )
-        self._identity = str(ledger_row.identity)
-        self._anchors = tuple(point.head for point in anchors if point.ledger_id == self._identity)
+        self.identities: tuple[str, ...] = (str(ledger_row.identity),)
+        with suppress(BecalmError), database.reading() as connection:  # what is damaged is still opened
+            self._read_identities(connection)
+        if outside.origin and outside.origin not in self.identities:
+            raise HeadError(
+                f"{database.name} is ledger {self.identity[:16]}, and this workspace goes on ledger "
+                f"{outside.origin[:16]}: another ledger was put in its place. Put the right one back; "
+                "nothing was written."
+            )
+        self._outside = replace(outside, anchors=tuple(self._trusted_anchors(outside.anchors)))
+        self._has_to_check = True
+        self._register = ErasureRegister(memo.path if memo else None, outside.erased)
+        with suppress(BecalmError):
+            self._note_erasures()
         self._fold_names, self._folds_by_kind = name_folds(self.folds), group_by_kind(self.folds)
         if ledger_row.folds != self._fold_names:
             self.rebuild()
 
     @property
     def identity(self) -> str:
-        """The id that this ledger was given when it was made."""
-        return self._identity
+        """The id of the log that is written now."""
+        return self.identities[-1]
+
+    def _read_identities(self, connection: Connection) -> tuple[Entry, ...]:
+        """Note which logs the entries went through; the entries with which new ones began."""
+        new_logs = read_new_logs(connection)
+        new_identities = (str(entry.event.facts["new_ledger"]) for entry in new_logs)
+        self.identities = (self.identities[0], *new_identities)
+        return new_logs
+
+    def _trusted_anchors(self, anchors: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
+        """Those heads of this ledger that a key signed which it names: others could stop it for nothing."""
+        # A rewriting that names another key is for `becalm record verify` to find, which takes all heads.
+        own_anchors = [point for point in anchors if point.ledger_id in self.identities]
+        try:
+            key_facts = [e.event.facts for e in self.entries(kinds=("key_rotated",))] if own_anchors else []
+        except TamperError:  # an entry cannot be read: every head counts, until somebody has looked at it
+            yield from own_anchors
+            return
+        key_by_id = {str(facts["new_key"]): str(facts.get("new_public_key", "")) for facts in key_facts}
+        for point in own_anchors:
+            if is_self_signed(replace(point, public_key=key_by_id.get(point.key_id, ""))):
+                yield point
 
     @property
     def label(self) -> str:
@@ -97,7 +153,7 @@ class DatabaseLedger:
         """Where the ledger ends now, whoever wrote last."""
         size, tree, seq, last_hash, recorded_at = connection.exec_driver_sql(_SELECT_END).one()
         return read_tail(
-            size, tree, seq, last_hash, recorded_at, identity=self._identity, name=self._database.name
+            size, tree, seq, last_hash, recorded_at, identity=self.identities[0], name=self._database.name
         )
 
     def noted_heads(self) -> tuple[Head, ...]:
@@ -113,18 +169,81 @@ class DatabaseLedger:
             return self._find_lost_heads(connection, self.tail(connection))
 
     def _find_lost_heads(self, connection: Connection, tail: Tail) -> tuple[Head, ...]:
-        return find_lost_heads(connection, tail, expected_heads(self._memo, tail, self._anchors))
+        known_heads = expected_heads(self._memo, tail, self._outside)
+        return find_lost_heads(connection, tail, known_heads, self._endings())
+
+    def _endings(self) -> tuple[LogEnding, ...]:
+        return (*self._outside.endings, *(self._memo.read_endings() if self._memo is not None else ()))
+
+    def unended_log(self) -> Entry | None:
+        """The entry with which a new log begins, where no statement yet ends the log before it."""
+        with self._database.reading() as connection:
+            return find_unended_log(self._read_identities(connection), self._endings())
+
+    def keep_ending(self, ending: LogEnding) -> None:
+        """Keep the signed statement that ends the log before this one."""
+        unended_log = self.unended_log()
+        if unended_log is not None and find_unended_log([unended_log], [ending]) is not None:
+            raise LedgerError(
+                f"The statement does not end the log before entry {unended_log.seq}: it names other heads, "
+                "or its signature does not fit. Sign it anew; nothing was kept."
+            )
+        self._outside = replace(self._outside, endings=(*self._outside.endings, ending))
+        if self._memo is not None:
+            self._memo.keep_ending(ending)
+        with self._database.reading() as connection:
+            self.remember_tail(self.tail(connection))
 
     def check_newest(self, connection: Connection, tail: Tail, events: Sequence[Event]) -> None:
         """Refuse to write these into an older copy; asked anew whenever somebody else wrote last."""
-        if tail.last_hash != self._own_last_hash:
-            check_newest_copy(tail, self._find_lost_heads(connection, tail), events)
+        begins_log = any(event.kind == LOG_BEGUN for event in events)
+        if not (self._has_to_check or begins_log) and tail.last_hash == self._own_last_hash:
+            return
+        new_logs = self._read_identities(connection)
+        lost_heads = self._find_lost_heads(connection, tail)
+        self._has_to_check = bool(lost_heads) or begins_log
+        if begins_log and len(events) == 1:
+            check_new_log(events[0], tail, self.identities, lost_heads)
+        else:
+            unended_log = find_unended_log(new_logs, self._endings())
+            self._has_to_check = self._has_to_check or unended_log is not None
+            check_newest_copy(tail, lost_heads, unended_log)
+            if begins_log:
+                raise LedgerError(
+                    "Others write at this moment. Begin the new log again; nothing was written."
+                )
 
     def remember_tail(self, tail: Tail) -> None:
         """Keep in mind where the ledger ends, once this is on the disk."""
         self._own_last_hash = tail.last_hash
         if self._memo is not None:
-            self._memo.write_head(Head(tail.size, "", tail.last_hash))
+            self._memo.write_head(Head(tail.size, "", tail.last_hash), self.identity)
+
+    def revived_seqs(self) -> tuple[int, ...]:
+        """Entries whose details are there, though a register says that they were erased."""
+        erased_commitments = self._register.read()
+        if not erased_commitments:
+            return ()
+        erased_seqs = {row[SEQ] for row in self.rows() if row[COMMITMENT] in erased_commitments}
+        with self._database.reading() as connection:
+            return tuple(sorted(erased_seqs.intersection(self.read_payload_seqs(connection))))
+
+    def _note_erasures(self) -> None:
+        """Note in the register what was erased by a program that was killed then, or is older than it."""
+        facts_of_erasures = (
+            entry.event.facts["entries"] for entry in self.entries(kinds=("payload_erased",))
+        )
+        erased_seqs = [seq for seqs in facts_of_erasures if isinstance(seqs, tuple) for seq in seqs]
+        query = select(event_table.c.commitment).where(event_table.c.seq.in_(erased_seqs))
+        if erased_seqs:
+            with self._database.reading() as connection:
+                commitments = set(connection.execute(query).scalars()) - {""}
+            if not commitments <= self._register.read():
+                self._register.add(commitments)
+
+    def read_payload_seqs(self, connection: Connection) -> Iterable[int]:
+        """The entries beside which details stand."""
+        raise NotImplementedError
 
     def entries(
         self,

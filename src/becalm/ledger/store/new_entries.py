@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from becalm.ledger import Entry, EventToAppend, Head, StoredRow, draft_event, format_instant, opening_hash
+from becalm.ledger import (
+    Entry,
+    Event,
+    EventToAppend,
+    Head,
+    StoredRow,
+    draft_event,
+    format_instant,
+    opening_hash,
+)
 from becalm.ledger.chain import HASH, EventDraft, link_row, parse_instant, payload_commitment
 from becalm.ledger.merkle import Peaks, append_leaves, root_of_peaks
 from becalm.terms import LedgerError, TamperError
 
 CLOCK_TOLERANCE = timedelta(seconds=5)  # a clock that is set by the network may step back by as much
+LONGEST_SILENCE = timedelta(days=400)  # between two entries: a clock that says more is asked about
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # of any entry
+CLOCK_CORRECTED = "clock_corrected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +111,38 @@ def extend_tail(tail: Tail, sealed_entries: Sequence[SealedEntry]) -> Tail:
     return Tail(last_entry.seq, last_entry.hash, last_entry.recorded_at, append_leaves(tail.peaks, leaves))
 
 
-def recording_time(last_recorded_at: datetime | None, now: datetime) -> datetime:
+def recording_time(
+    last_recorded_at: datetime | None, now: datetime, *, correction: Event | None = None
+) -> datetime:
     """The time that an entry bears which is recorded now, after one that was recorded before.
 
     It never runs backwards: a clock that is behind by up to CLOCK_TOLERANCE is taken to stand at the time
-    of the last entry.
+    of the last entry. Only a `correction` (the event `clock_corrected`) may set it back, or far ahead. The
+    order of entries is that of their numbers, whatever their times.
 
-    Raises LedgerError where the clock is further behind: it was set back.
+    Raises LedgerError where the clock cannot be right: set back, or further ahead than anybody would wait.
     """
-    if last_recorded_at is None or now >= last_recorded_at:
+    if not EARLIEST <= now < LATEST:
+        raise LedgerError(f"The clock says {now.isoformat()}. Correct it; nothing was written.")
+    if correction is not None:
+        named_time = correction.facts.get("old_time")
+        if last_recorded_at is None or named_time != format_instant(last_recorded_at):
+            raise LedgerError("The correction names another time than that of the last entry. Ask anew.")
         return now
-    if last_recorded_at - now <= CLOCK_TOLERANCE:
-        return last_recorded_at
-    raise LedgerError(
-        f"The clock says {now.isoformat()}, but the last entry was recorded at "
-        f"{last_recorded_at.isoformat()}. It was set back, and an entry cannot come before the one it "
-        "follows. Correct the clock; nothing was written."
+    if last_recorded_at is None:
+        return now
+    remedy = (
+        "Correct the clock. If it is right and the one before was wrong, record that (becalm record clock); "
+        "nothing was written."
     )
+    last_text = (
+        f"The clock says {now.isoformat()}, but the last entry was recorded at {last_recorded_at.isoformat()}"
+    )
+    if now > last_recorded_at + LONGEST_SILENCE:
+        raise LedgerError(f"{last_text}: more than {LONGEST_SILENCE.days} days before. {remedy}")
+    if last_recorded_at - now > CLOCK_TOLERANCE:
+        raise LedgerError(f"{last_text}. It was set back, and an entry cannot come before the last. {remedy}")
+    return max(now, last_recorded_at)
 
 
 def format_peaks(peaks: Peaks) -> str:

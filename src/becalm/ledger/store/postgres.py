@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from becalm.ledger import Checkpoint, Entry, Event, EventKinds, EventToAppend, Fold, check_events
+from becalm.ledger import Entry, Event, EventKinds, EventToAppend, Fold, KnownOutside, check_events
 from becalm.ledger.store.copy_guard import HeadMemo
-from becalm.ledger.store.database_ledger import DatabaseLedger
+from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
 from becalm.ledger.store.payloads import decipher, encipher, read_commitments, recompute_commitment
 from becalm.ledger.store.postgres_append import AppendTask, Outcome, Sealer
@@ -32,6 +32,9 @@ _SELECT_PAYLOADS = text(
     "SELECT seq, commitment, sealed, key FROM event JOIN payload USING (commitment) "
     "JOIN payload_key USING (commitment) ORDER BY seq"
 )
+_SELECT_PAYLOAD_SEQS = text(
+    "SELECT seq FROM event JOIN payload USING (commitment) JOIN payload_key USING (commitment)"
+)
 AppendRequest = Request[AppendTask, tuple[Entry, ...]]
 
 
@@ -41,8 +44,8 @@ class PostgresLedger(DatabaseLedger):
     When `append` returns, its events are sealed and on the server's disk; threads that wait share a
     transaction, processes share the sealing. `draw_salt` gives 32 unguessable bytes for each payload. Entries
     are recorded by the server's clock, so that hosts need not agree; `now` puts another in its place.
-    `memo` is a file that keeps the last head on this host, and `anchors` are heads known from elsewhere: the
-    ledger must hold them to be written.
+    `memo` is a file that keeps the last head on this host, and `outside` is what is known of the ledger
+    elsewhere: it must fit both to be written.
     """
 
     def __init__(
@@ -54,15 +57,15 @@ class PostgresLedger(DatabaseLedger):
         kinds: EventKinds,
         folds: Sequence[Fold],
         memo: Path | None = None,
-        anchors: Sequence[Checkpoint] = (),
+        outside: KnownOutside = NOTHING_OUTSIDE,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._now, self._draw_salt, self._patience_s = now, draw_salt, patience_s
         self._server = LedgerServer(url)
         # A memo on one host knows nothing of what other hosts wrote: where it is gone, nothing is lost.
         head_memo = HeadMemo(memo, is_needed=False) if memo else None
-        super().__init__(self._server, kinds, folds, memo=head_memo, anchors=anchors)
-        self._sealer = Sealer(self.identity, self.folds, now, self.check_newest)
+        super().__init__(self._server, kinds, folds, memo=head_memo, outside=outside)
+        self._sealer = Sealer(self.identities[0], self.folds, now, self.check_newest)
         # What others handed in and did not live to see sealed is sealed, where nothing speaks against it.
         with suppress(BecalmError), self._server.sealing() as connection:
             if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
@@ -81,6 +84,8 @@ class PostgresLedger(DatabaseLedger):
         with self._server.reading() as connection:
             commitment = read_commitments(connection, (seq,))[seq]
         self._submit((EventToAppend(access),))
+        if commitment in self._register.read():  # a copy that was put back has revived it
+            return None
         with self._server.reading() as connection:
             payload_row = connection.execute(_SELECT_PAYLOAD, {"commitment": commitment}).first()
         return (
@@ -100,9 +105,16 @@ class PostgresLedger(DatabaseLedger):
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
+        with self._server.reading() as connection:
+            commitment_by_seq = read_commitments(connection, tuple(seqs))
         entry = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))[0]
+        self._register.add(commitment_by_seq.values())
         self.wipe()
         return entry
+
+    def read_payload_seqs(self, connection: Connection) -> Iterable[int]:
+        """The entries beside which details stand."""
+        return connection.execute(_SELECT_PAYLOAD_SEQS).scalars()
 
     def wipe(self) -> bool:
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""

@@ -359,7 +359,10 @@ def _link_tasks(
 def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetime) -> datetime:
     """When a task is recorded: at the time at which its last event occurred, where that is after `now`."""
     # The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE.
-    latest_occurred_at = max(event.event.occurred_at for event in task.events)
+    events = [event.event for event in task.events]
+    if len(events) == 1 and events[0].kind == new_entries.CLOCK_CORRECTED:
+        return new_entries.recording_time(last_recorded_at, now, correction=events[0])
+    latest_occurred_at = max(event.occurred_at for event in events)
     if latest_occurred_at > now + new_entries.CLOCK_TOLERANCE:
         raise EventError(
             f"An event occurred at {latest_occurred_at.isoformat()}, and it is only {now.isoformat()} by the "

@@ -5,8 +5,10 @@ It is opened durably, written by one transaction at a time, and its failures are
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,16 +18,16 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger import Checkpoint, Entry, Event, EventKinds, EventToAppend, Fold, check_events
+from becalm.ledger import Entry, Event, EventKinds, EventToAppend, Fold, KnownOutside, check_events
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.store import new_entries, payloads
 from becalm.ledger.store.backup import forget_in_backups
-from becalm.ledger.store.copy_guard import HeadMemo, check_ledger_exists
-from becalm.ledger.store.database_ledger import DatabaseLedger
+from becalm.ledger.store.copy_guard import OWNER_ONLY, HeadMemo, check_ledger_exists
+from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
-from becalm.ledger.store.new_entries import PreparedEvent, SealedEntry, Tail
+from becalm.ledger.store.new_entries import CLOCK_CORRECTED, PreparedEvent, SealedEntry, Tail
 from becalm.ledger.store.state_rows import StateRows
-from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table, read_revision
+from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table, payload_table, read_revision
 from becalm.terms import BecalmError, EventError, LedgerError, TamperError
 
 _INSERT_EVENT: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -76,7 +78,8 @@ class SqliteLedger(DatabaseLedger):
 
     `now` is the clock of the recording, `draw_salt` gives 32 unguessable bytes for each payload. When
     `append` returns, its events are on the disk (WAL, synchronous=FULL); threads that wait share a commit.
-    `anchors` are heads that are known from elsewhere, and that the ledger must still hold to be written.
+    `outside` is what is known of the ledger elsewhere, and it must fit that to be written. `payload_key`
+    gives the key under which details are enciphered (see `FileCipher`).
     """
 
     def __init__(
@@ -87,16 +90,20 @@ class SqliteLedger(DatabaseLedger):
         draw_salt: Callable[[], bytes],
         kinds: EventKinds,
         folds: Sequence[Fold],
-        anchors: Sequence[Checkpoint] = (),
+        outside: KnownOutside = NOTHING_OUTSIDE,
+        payload_key: Callable[[bool], bytes] | None = None,
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
         memo = HeadMemo(Path(path).with_suffix(".head"))
-        check_ledger_exists(Path(path), memo)
+        check_ledger_exists(Path(path), memo, outside)
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
-        super().__init__(self._file, kinds, folds, memo=memo, anchors=anchors)
+        self._cipher = payloads.FileCipher(payload_key, draw_salt)
+        super().__init__(self._file, kinds, folds, memo=memo, outside=outside)
         with suppress(LedgerError, TamperError):  # what does not hold is still opened, to be verified
             if (head := self.head()).size == 0 and memo.read_head() is None:
-                memo.write_head(head)  # before the first entry: without it nobody could tell that one is lost
+                # Before the first entry: without it nobody could tell that one is lost.
+                memo.write_head(head, self.identity)
+            self._forget_revived()
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             scrub(self._file)
         self._queue: GroupCommit[WriteTask, WriteResult] = GroupCommit(self._write)
@@ -112,14 +119,32 @@ class SqliteLedger(DatabaseLedger):
     def payload_commitments(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
         with self._file.reading() as connection:
-            return iter(tuple(payloads.recompute_commitments(connection)))
+            return iter(tuple(payloads.recompute_commitments(connection, self._cipher)))
+
+    def read_payload_seqs(self, connection: Connection) -> Iterable[int]:
+        """The entries beside which details stand."""
+        return connection.execute(select(payload_table.c.seq)).scalars()
+
+    def encipher_payloads(self) -> int:
+        """Encipher the details of a file of the older format, in which they stand as they are; how many."""
+        with self._file.writing() as connection:
+            payload_count = payloads.encipher_plain(connection, self._cipher)
+        scrub(self._file)
+        return payload_count
+
+    def _forget_revived(self) -> None:
+        """Destroy what a copy brought back though it was erased, before anybody is shown anything of it."""
+        if revived_seqs := self.revived_seqs():
+            with self._file.writing() as connection:
+                payloads.destroy_payloads(connection, revived_seqs)
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        write_result = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))
-        scrub(self._file)
         with self._file.reading() as connection:
             commitment_by_seq = payloads.read_commitments(connection, tuple(seqs))
+        write_result = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))
+        self._register.add(commitment_by_seq.values())
+        scrub(self._file)
         forget_in_backups(self._file.path, commitment_by_seq.values())
         return write_result.entries[0]
 
@@ -159,8 +184,8 @@ class SqliteLedger(DatabaseLedger):
     ) -> tuple[list[tuple[WriteRequest, WriteResult]], Tail]:
         """Do all tasks but those that are refused; after a refusal, begin again without that one."""
         # Nothing is written before every task is through: entries behind a refused one would be linked to it.
-        remaining_requests = list(requests)
-        recorded_at = new_entries.recording_time(tail.recorded_at, self._now())
+        remaining_requests, correction = _take_correction(requests)
+        recorded_at = new_entries.recording_time(tail.recorded_at, self._now(), correction=correction)
         while True:
             linked_requests = _link_requests(tail, remaining_requests, recorded_at)
             sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
@@ -169,7 +194,9 @@ class SqliteLedger(DatabaseLedger):
             request_results = []
             for request, entries in linked_requests:
                 try:
-                    request_results.append((request, _do_task(connection, request.task, entries, state_rows)))
+                    request_results.append(
+                        (request, self._do_task(connection, request.task, entries, state_rows))
+                    )
                 except BecalmError as error:
                     request.error = error
                     break
@@ -178,9 +205,30 @@ class SqliteLedger(DatabaseLedger):
                 if sealed_entries:
                     prepared_events = _prepared_events([request for request, _ in linked_requests])
                     self._store(connection, sealed_entries, new_tail, state_rows)
-                    payloads.insert_payloads(connection, sealed_entries, prepared_events)
+                    payloads.insert_payloads(connection, sealed_entries, prepared_events, self._cipher)
                 return request_results, new_tail
             remaining_requests = [request for request in remaining_requests if request.error is None]
+
+    def _do_task(
+        self,
+        connection: Connection,
+        task: WriteTask,
+        sealed_entries: Sequence[SealedEntry],
+        states: StateRows,
+    ) -> WriteResult:
+        """Fold, read and destroy what one task asks."""
+        entries = tuple([sealed_entry.entry for sealed_entry in sealed_entries])
+        payload = None
+        if task.payload_seq is not None:
+            commitment = payloads.read_commitments(connection, (task.payload_seq,))[task.payload_seq]
+            if commitment not in self._register.read():  # else a copy that was put back has revived it
+                payload = payloads.read_payload(connection, task.payload_seq, self._cipher)
+        if task.erased_seqs:
+            payloads.check_named(entries[0].event, task.erased_seqs)
+        states.fold(entries)
+        if task.erased_seqs:
+            payloads.destroy_payloads(connection, task.erased_seqs)
+        return WriteResult(entries, payload)
 
     def _store(
         self, connection: Connection, sealed_entries: Sequence[SealedEntry], tail: Tail, states: StateRows
@@ -194,6 +242,19 @@ class SqliteLedger(DatabaseLedger):
 
 def _prepared_events(requests: Sequence[WriteRequest]) -> list[PreparedEvent]:
     return [event for request in requests for event in request.task.prepared_events]
+
+
+def _take_correction(requests: Sequence[WriteRequest]) -> tuple[list[WriteRequest], Event | None]:
+    """The tasks that are written together; where one corrects the clock, that one alone."""
+    for request in requests:
+        first_event = next(iter(request.task.prepared_events)).draft.event
+        if first_event.kind == CLOCK_CORRECTED and len(request.task.prepared_events) == 1:
+            for other_request in (other for other in requests if other is not request):
+                other_request.error = LedgerError(
+                    "The clock is being set right. Try again; nothing was written."
+                )
+            return [request], first_event
+    return list(requests), None
 
 
 def _link_requests(
@@ -222,20 +283,6 @@ def _check_occurrence(event: Event, recorded_at: datetime) -> None:
             f"The event {event.kind!r} occurred at {event.occurred_at.isoformat()}, and it "
             f"is only {recorded_at.isoformat()}. Record it when it has happened, or correct the clock."
         )
-
-
-def _do_task(
-    connection: Connection, task: WriteTask, sealed_entries: Sequence[SealedEntry], states: StateRows
-) -> WriteResult:
-    """Fold, read and destroy what one task asks."""
-    entries = tuple([sealed_entry.entry for sealed_entry in sealed_entries])
-    payload = payloads.read_payload(connection, task.payload_seq) if task.payload_seq is not None else None
-    if task.erased_seqs:
-        payloads.check_named(entries[0].event, task.erased_seqs)
-    states.fold(entries)
-    if task.erased_seqs:
-        payloads.destroy_payloads(connection, task.erased_seqs)
-    return WriteResult(entries, payload)
 
 
 def scrub(file: LedgerFile) -> None:
@@ -267,11 +314,17 @@ class LedgerFile:
         self.path = path
         self._engine = _make_engine(path, wait_seconds)
         self._writer: Connection | None = None
+        # Who holds it owns the connection that writes. Two threads on one connection end in a crash of the
+        # interpreter: whatever writes (appends, checkpoints, a rebuild, a scrub, the closing) takes it first.
+        self._writer_guard = threading.RLock()
         self._inode = 0
         self._make(draw_identity)
 
     def _make(self, draw_identity: Callable[[], str]) -> None:
         """Make the tables where they are missing or old; the stamp is looked at first."""
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            # Made with its rights before SQLite opens it: its log takes them over. Details stand in both.
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
         with self.reading() as connection:
             is_outdated = read_revision(connection) != REVISION
         if is_outdated:
@@ -310,7 +363,7 @@ class LedgerFile:
     @contextmanager
     def _borrowing_writer(self) -> Iterator[Connection]:
         """The connection that writes; it is let go after any error, for it may not be whole."""
-        with self._naming_failures():
+        with self._writer_guard, self._naming_failures():
             if self._writer is None:
                 self._writer = self._engine.connect().execution_options(immediate=True)
             try:
@@ -356,10 +409,11 @@ class LedgerFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self._engine.dispose()
+        with self._writer_guard:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self._engine.dispose()
 
 
 def _name_failure(path: Path, error: BaseException | None) -> BecalmError:

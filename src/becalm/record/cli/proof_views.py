@@ -8,7 +8,7 @@ from typing import Any
 from becalm.console.emit import View
 from becalm.ledger.export import VERIFIER, ExportWritten
 from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
-from becalm.terms import Fault, LedgerError, TamperError
+from becalm.terms import Fault, HeadError, LedgerError, TamperError
 
 PLACE_BY_KIND = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
 FINDING_COLUMNS = ("fate", "first", "what")
@@ -65,7 +65,7 @@ VERDICT_VIEW: View[VerifiedLedger] = View(
 
 
 def check_verdict(verified_ledger: VerifiedLedger) -> None:
-    """Raises TamperError with every finding where the ledger does not hold."""
+    """Raises TamperError with all findings where the ledger does not hold; HeadError where a head says so."""
     verdict = verified_ledger.verdict
     if verdict.holds:
         return
@@ -81,7 +81,8 @@ def check_verdict(verified_ledger: VerifiedLedger) -> None:
     first_bad_sentence = (
         f"The first bad entry is {first_bad_seq}." if first_bad_seq is not None else "No entry can be named."
     )
-    raise TamperError(f"The ledger {verified_ledger.ledger} does not hold. {first_bad_sentence}", faults)
+    error_kind = HeadError if verdict.is_contradicted else TamperError
+    raise error_kind(f"The ledger {verified_ledger.ledger} does not hold. {first_bad_sentence}", faults)
 
 
 def _head_record(signed_head: SignedHead) -> dict[str, Any]:

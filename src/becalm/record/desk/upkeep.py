@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from becalm.desk import Desk, make_event, record_event
-from becalm.ledger import EventToAppend, Fact, Head, Ledger, head_name
+from becalm.ledger import Entry, EventToAppend, Fact, Head, Ledger, ending_of, log_begun_facts, sign_ending
+from becalm.ledger.anchors import AnchorSettings, send_ending
 from becalm.ledger.chain import COLUMNS
+from becalm.ledger.signing import read_or_draw_keys
 from becalm.ledger.store.backup import back_up, read_backup, restore
+from becalm.ledger.store.copy_guard import are_two_people
 from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.core.request import BackupRequest, InitRequest, RebuildRequest, RestoreRequest
 from becalm.record.desk.read import LedgerSource, describe_source
@@ -118,7 +121,7 @@ def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestorePr
     if first_proposal is None or first_proposal.target != proposal.target:
         proposal_path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
         return proposal
-    if first_proposal.actor.strip().casefold() == desk.actor.strip().casefold():
+    if not are_two_people(first_proposal.actor, desk.actor):
         raise LedgerError(
             f"{first_proposal.actor} asked for this already. A second person must confirm it, under another "
             "name."
@@ -135,7 +138,7 @@ def _build_proposal(desk: Desk, copy_path: Path | None, reason: str) -> RestoreP
         file_sha256, size, root = backup.file_sha256, backup.size, backup.root
     else:
         ledger = desk.open_ledger()
-        if not ledger.lost_heads():
+        if not ledger.lost_heads() and ledger.unended_log() is None:
             raise UsageError(
                 "This ledger is not known to lack any entry. Name the copy that should replace it."
             )
@@ -150,24 +153,35 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
     ledger = desk.open_ledger()
     head, lost_heads = ledger.head(), ledger.lost_heads()
     lost_size = max((lost_head.size for lost_head in lost_heads), default=head.size)
-    restore_event = make_event(
-        desk,
-        "ledger_restored",
-        purpose="restore",
-        facts={
-            "size": head.size,
-            "root": head.root,
-            "lost_size": lost_size,
-            "first_actor": first_proposal.actor,
-            "first_reason": first_proposal.reason,
-            "second_actor": desk.actor,
-            "second_reason": reason,
-            "anchors": tuple(map(head_name, lost_heads)),
-        },
-    )
-    (restore_entry,) = ledger.append([EventToAppend(restore_event)])
+    begun_entry = ledger.unended_log()
+    if begun_entry is None:
+        facts = log_begun_facts(
+            ledger.identity,
+            head,
+            desk.draw_key()[:16].hex(),
+            lost_size=lost_size,
+            first_actor=first_proposal.actor,
+            reason=first_proposal.reason,
+            second_actor=desk.actor,
+            second_reason=reason,
+        )
+        event = make_event(desk, "log_begun", purpose="restore", facts=facts)
+        (begun_entry,) = ledger.append([EventToAppend(event)])
+    end_old_log(desk, ledger, begun_entry)
     _repeat_erasures(desk, ledger)
-    return Restoration(first_proposal, restore_entry.seq, lost_size, describe_source(desk, ledger))
+    return Restoration(first_proposal, begun_entry.seq, lost_size, describe_source(desk, ledger))
+
+
+def end_old_log(desk: Desk, ledger: Ledger, begun_entry: Entry) -> None:
+    """Sign that the old log ended, with every key that is at hand, and keep that beside the old heads."""
+    lost_size = int(str(begun_entry.event.facts.get("lost_size") or begun_entry.event.facts["old_size"]))
+    unsigned_ending = ending_of(begun_entry, new_head=ledger.head(), lost_size=lost_size, made_at=desk.now())
+    config = desk.workspace.config.ledger
+    settings = AnchorSettings(desk.workspace.path, ledger.label, config.smtp)
+    for signing_key in read_or_draw_keys(desk.workspace.path / config.key):
+        ending = sign_ending(unsigned_ending, signing_key)
+        send_ending(ending, places=config.anchors, settings=settings)
+        ledger.keep_ending(ending)
 
 
 def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:

@@ -13,12 +13,17 @@ from becalm.ledger import (
     Fact,
     Finding,
     Ledger,
+    LogEnding,
     StoredRow,
     anchors,
+    format_instant,
     signing,
     write_export,
 )
+from becalm.ledger.chain_check import SenseRules
+from becalm.ledger.log_ending import parse_ending
 from becalm.ledger.store.copy_guard import UNKNOWN
+from becalm.ledger.store.new_entries import CLOCK_TOLERANCE
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
@@ -66,7 +71,11 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     """
     _check_presence(desk)
     ledger = desk.open_ledger()
-    named_anchors = tuple(Anchor(_read_anchor(Path(file)), file, is_outside=True) for file in request.anchor)
+    named_anchors = tuple(
+        Anchor(_read_anchor(Path(file)), file, is_outside=True)
+        for file in request.anchor
+        if _read_ending(Path(file)) is None
+    )
     folder_anchors, unreadable_findings, remark_texts = _read_anchor_folders(desk, ledger)
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
@@ -76,11 +85,13 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
         entry_count = ledger.head().size
     with desk.progress("verify", total=entry_count, unit="entries") as advance:
         ledger_copy = LedgerCopy(
-            identity=ledger.identity,
+            identity=ledger.identities[0],
             rows=lambda: _report_rows(ledger.rows(after=SEQ_BEFORE_ALL), advance),
             anchors=(*kept_anchors, *folder_anchors, *named_anchors),
             payload_commitments=ledger.payload_commitments(),
             noted_heads=noted_heads,
+            endings=_read_outside_endings(desk, ledger, request.anchor),
+            sense_rules=SenseRules(set(ledger.kinds.by_key), format_instant(desk.now() + CLOCK_TOLERANCE)),
             remarks=remark_texts,
             findings=(
                 *checkpoint_findings,
@@ -194,10 +205,11 @@ def _read_anchor_folders(
     ):
         try:
             is_outside = not path.resolve().is_relative_to(workspace_folder)
-            readable_anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
+            anchor = Anchor(_read_anchor(path), str(path), is_outside, is_shared=True)
+            readable_anchors.append(anchor)
         except InputError as error:
             unreadable_findings.append(Finding("checkpoint", None, str(error)))
-    own_anchors = [anchor for anchor in readable_anchors if anchor.checkpoint.ledger_id == ledger.identity]
+    own_anchors = [anchor for anchor in readable_anchors if anchor.checkpoint.ledger_id in ledger.identities]
     own_folders = {Path(anchor.place).parent for anchor in own_anchors if anchor.is_outside}
     other_anchors = [
         a for a in readable_anchors if a not in own_anchors and Path(a.place).parent in own_folders
@@ -207,6 +219,22 @@ def _read_anchor_folders(
     )
     compared_anchors = tuple(anchor for anchor in readable_anchors if anchor not in other_anchors)
     return compared_anchors, tuple(unreadable_findings), (remark_text,) if other_anchors else ()
+
+
+def _read_ending(path: Path) -> LogEnding | None:
+    try:
+        return parse_ending(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError):
+        return None  # it is read as an anchor next, which says what is wrong
+
+
+def _read_outside_endings(desk: Desk, ledger: Ledger, files: Iterable[str]) -> tuple[LogEnding, ...]:
+    """The statements on the end of a log that were kept outside: those named, and those beside the heads."""
+    named_endings = [ending for file in files if (ending := _read_ending(Path(file))) is not None]
+    folder_endings = anchors.read_endings(
+        desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
+    )
+    return (*named_endings, *folder_endings)
 
 
 def _read_or_report(
