@@ -275,7 +275,7 @@ def test_one_unfit_event_does_not_harm_those_that_others_write_meanwhile(make_le
     def write(writer: int) -> None:
         for _ in range(5):
             try:
-                ledger.append([EventToAppend(visit("p"), b"x" if writer % 2 else None)])
+                ledger.append([EventToAppend(visit("p1"), b"x" if writer % 2 else None)])
                 if writer % 3 == 0:
                     ledger.payload(10_000, access=access())
             except EventError as error:

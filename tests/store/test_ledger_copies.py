@@ -71,7 +71,7 @@ def opened(path: Path, clock: SetClock) -> Iterator[Open]:
 def filled(ledger: SqliteLedger, count: int, *, name: str = "person") -> None:
     first = ledger.head().size
     ledger.append(
-        [EventToAppend(visit(f"{name}{first + n}"), f"{name} {first + n}".encode()) for n in range(count)]
+        [EventToAppend(visit(f"p{first + n}"), f"{name} {first + n}".encode()) for n in range(count)]
     )
 
 

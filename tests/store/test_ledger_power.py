@@ -64,7 +64,7 @@ def survive(path: Path, disk: OnDisk, acknowledged: int, appends: list[int]) -> 
     assert head.size >= acknowledged
     assert head.size in appends
     assert ledger.rebuild() == ()
-    assert ledger.append(plain(visit("after"))) != ()
+    assert ledger.append(plain(visit("p0"))) != ()
     ledger.close()
     for left in path.parent.glob(path.stem + ".*"):
         left.unlink()
