@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from police_files import Station, station
 
+from becalm.terms import InputError
+
 pytestmark = pytest.mark.data
 CITY = "raw/police_uk_city_of_london_2018-04_2020-05.zip"
 
@@ -53,11 +55,13 @@ def test_the_share_without_coordinates_is_that_of_the_published_file(city_of_lon
     assert set(quality) == {"snap", "none"}
 
 
-def test_a_second_force_loads_into_a_workspace_of_london_with_a_warning(
+def test_a_second_force_loads_into_a_workspace_of_london_only_if_it_is_meant(
     shared_data: Path, tmp_path: Path
 ) -> None:
-    here = station(tmp_path)
-    report = here.ingest(shared_data / "raw/police_uk_west_yorkshire_2016-07_2017-07.zip")
+    here, archive = station(tmp_path), shared_data / "raw/police_uk_west_yorkshire_2016-07_2017-07.zip"
+    with pytest.raises(InputError, match="25,829 of 25,829 points outside Greater London"):
+        here.ingest(archive)
+    report = here.ingest(archive, allow_outside=True)
     assert [(f.source, f.rows, f.loaded) for f in report.files] == [
         ("police_uk/west-yorkshire", 27_176, 27_176),
         ("police_uk/west-yorkshire", 28_537, 28_537),

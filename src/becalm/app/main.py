@@ -84,7 +84,7 @@ def _register_commands() -> None:
     app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
     app.add_typer(record.app, name="record")
-    for joint in (run, simulate, schema):
+    for joint in (run, simulate, schema, ingest):
         joint.register(app)
 
 

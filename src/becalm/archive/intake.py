@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -18,14 +18,16 @@ import pyarrow.parquet as pq
 
 from becalm.archive.manifest import (
     Manifest,
+    Slot,
     StagedFile,
     current_files,
     read_manifest,
     settle_versions,
+    slot_of,
     write_manifest,
 )
 from becalm.formats.durable_files import OWNER_FILE, make_private_folder, sha256_of, sync_path
-from becalm.tables import ArchiveFile, PartOrigin, TablePart, arrow_schema, check_schema
+from becalm.tables import ArchiveFile, PartOrigin, Replacement, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 
 STAGING = ".staging"
@@ -45,6 +47,7 @@ class ParquetIntake:
         self._faults: list[RowFault] = []
         self._fault_files = 0
         self._committed = False
+        self._settled_files: tuple[StagedFile, ...] | None = None
 
     @property
     def id(self) -> str:
@@ -76,6 +79,34 @@ class ParquetIntake:
                 with _name_disk_errors(self._root):
                     self._write_faults()
 
+    def list_replacements(self) -> tuple[Replacement, ...]:
+        """Which months of the archive will this load take the place of, and with how many rows?"""
+        current = current_files(self._manifest)
+        new_files: dict[Slot, list[ArchiveFile]] = {}
+        for staged_file in self._settle():
+            new_files.setdefault(slot_of(staged_file.entry), []).append(staged_file.entry)
+        replacements = []
+        for slot, slot_files in new_files.items():
+            former_files = [file for file in current if slot_of(file) == slot]
+            newest = max(file.as_of for file in slot_files)
+            is_kept = any(
+                f.version in {s.version for s in slot_files} or f.as_of > newest for f in former_files
+            )
+            if former_files and not is_kept:
+                former_rows, new_rows = (sum(f.rows for f in files) for files in (former_files, slot_files))
+                replacements.append(Replacement(*slot, slot_files[0].input_file, former_rows, new_rows))
+        return tuple(replacements)
+
+    def _settle(self) -> tuple[StagedFile, ...]:
+        """The files with the versions that they belong to; settled once, as settling drops rows."""
+        if self._settled_files is None:
+            self._settled_files = settle_versions(
+                [file for file in self._staged_files if file.entry.table != "row_faults"],
+                current_files(self._manifest),
+                self._root,
+            )
+        return self._settled_files
+
     def commit(self) -> str:
         """Make all of it visible at once; returns the intake's id."""
         if self._committed:
@@ -85,13 +116,19 @@ class ParquetIntake:
             self._write_faults()
             if self._staged_files:
                 former = self._manifest
-                settled_files = settle_versions(self._staged_files, current_files(former), self._root)
+                fault_files = (
+                    replace(file, entry=replace(file.entry, version=self.id))
+                    for file in self._staged_files
+                    if file.entry.table == "row_faults"
+                )
+                settled_files = (*self._settle(), *fault_files)
                 with ThreadPoolExecutor(2) as pool:
                     published_files = list(
                         pool.map(self._publish_file, range(len(settled_files)), settled_files)
                     )
                 _sync_folders(self._root, {(self._root / entry.path).parent for entry in published_files})
-                write_manifest(self._root, Manifest(self._number, (*former.files, *published_files)))
+                all_files = (*former.files, *published_files)
+                write_manifest(self._root, Manifest(self._number, all_files, former.withdrawn))
         return self.id
 
     def _stage(self, part: TablePart) -> Path:
@@ -151,23 +188,50 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
 
     Raises ArchiveError at once where another load is under way.
     """
-    with _name_disk_errors(root):
-        make_private_folder(root)
-        lock_descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, OWNER_FILE)
     staging_folder = root / STAGING
-    with _hold_lock(lock_descriptor, root):
+    with _hold_lock(root):
         manifest = read_manifest(root)
-        if staging_folder.exists():  # of a load that was killed, with files that no manifest lists
-            listed_paths = {file.path for file in manifest.files}
+        # of a load or a purge that was killed, with files that no manifest lists
+        if staging_folder.exists() or any(file.purged_on for file in manifest.files):
+            listed_paths = {file.path for file in manifest.files if not file.purged_on}
             for path in root.glob("*/**/*.parquet"):
                 if path.relative_to(root).as_posix() not in listed_paths:
                     path.unlink()
-            shutil.rmtree(staging_folder)
+            shutil.rmtree(staging_folder, ignore_errors=True)
         make_private_folder(staging_folder)
         try:
             yield ParquetIntake(root, manifest)
         finally:
             shutil.rmtree(staging_folder, ignore_errors=True)
+
+
+def withdraw_load(root: Path, load_id: str) -> None:
+    """Take a load back: its rows count no more, what it had replaced counts again, its files stay.
+
+    Raises ArchiveError where another writer holds the archive.
+    """
+    with _hold_lock(root), _name_disk_errors(root):
+        manifest = read_manifest(root)
+        write_manifest(root, replace(manifest, withdrawn=(*manifest.withdrawn, load_id)))
+
+
+def purge_files(root: Path, paths: Collection[str], *, on: date) -> None:
+    """Destroy these files for good; the manifest keeps their hashes and says when.
+
+    Nothing reads them from the moment that the manifest is written; what a power cut leaves behind is
+    destroyed by the next purge or load.
+    """
+    with _hold_lock(root), _name_disk_errors(root):
+        manifest = read_manifest(root)
+        marked_files = (
+            replace(file, purged_on=on.isoformat()) if file.path in paths and not file.purged_on else file
+            for file in manifest.files
+        )
+        write_manifest(root, replace(manifest, files=tuple(marked_files)))
+        for file in manifest.files:
+            if file.path in paths or file.purged_on:
+                (root / file.path).unlink(missing_ok=True)
+        _sync_folders(root, {(root / path).parent for path in paths})
 
 
 @contextmanager
@@ -183,7 +247,10 @@ def _name_disk_errors(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _hold_lock(lock_descriptor: int, root: Path) -> Iterator[None]:
+def _hold_lock(root: Path) -> Iterator[None]:
+    with _name_disk_errors(root):
+        make_private_folder(root)
+        lock_descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, OWNER_FILE)
     try:
         try:
             fcntl.flock(lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

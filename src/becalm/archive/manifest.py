@@ -41,6 +41,11 @@ class Manifest:
 
     last_intake: int = 0
     files: tuple[ArchiveFile, ...] = ()
+    withdrawn: tuple[str, ...] = ()  # ids of loads that were taken back: their files are kept and not read
+
+    def is_readable(self, file: ArchiveFile) -> bool:
+        """Do this file's rows still count, or at least exist?"""
+        return not file.purged_on and file.intake_id not in self.withdrawn
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -63,7 +68,8 @@ def read_manifest(root: Path) -> Manifest:
             )
             for file_entry in manifest_json["files"]
         )
-        return Manifest(last_intake=int(manifest_json["last_intake"]), files=listed_files)
+        withdrawn = tuple(manifest_json.get("withdrawn", ()))
+        return Manifest(int(manifest_json["last_intake"]), listed_files, withdrawn)
     except FileNotFoundError:
         return Manifest()
     except (ValueError, KeyError, TypeError) as error:
@@ -77,9 +83,9 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     """Put this manifest in the place of the former in one step that survives a crash."""
     file_entries = ({**asdict(file), "as_of": file.as_of.isoformat()} for file in manifest.files)
     entry_lines = ",\n".join(json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in file_entries)
-    manifest_text = (
-        f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{entry_lines}\n]}}\n'
-    )
+    withdrawn = f'"withdrawn": {json.dumps(manifest.withdrawn)}, ' if manifest.withdrawn else ""
+    header = f'"format": {FORMAT}, "last_intake": {manifest.last_intake}, {withdrawn}'
+    manifest_text = f'{{{header}"files": [\n{entry_lines}\n]}}\n'
     write_durably(root / MANIFEST, manifest_text)
 
 
@@ -90,7 +96,9 @@ def current_files(
 
     Row faults are not replaced by month: they are current as long as anything of their intake is.
     """
-    files_as_of = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
+    files_as_of = [
+        f for f in manifest.files if manifest.is_readable(f) and (as_of is None or f.as_of <= as_of)
+    ]
     record_files = [f for f in files_as_of if f.table != "row_faults"]
     as_of_by_slot: dict[Slot, dict[str, date]] = {}
     for f in record_files:

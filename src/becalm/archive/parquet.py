@@ -97,7 +97,8 @@ class ParquetArchive:
         if file_stamp != self._manifest_stamp:
             self._manifest = read_manifest(self._root)
             self._manifest_stamp = file_stamp
-            self._inputs = frozenset((f.input_sha256, f.recipe_sha256) for f in self._manifest.files)
+            readable_files = filter(self._manifest.is_readable, self._manifest.files)
+            self._inputs = frozenset((f.input_sha256, f.recipe_sha256) for f in readable_files)
         return self._manifest
 
     def _describe_damage(self, file: ArchiveFile) -> str | None:
@@ -121,6 +122,13 @@ def _select_pinned(manifest: Manifest, pins: Pins) -> tuple[ArchiveFile, ...]:
         raise ReplayError(
             f"{len(missing_paths)} of the {len(pins)} files of that run are not in this archive: "
             f"{', '.join(missing_paths[:5])}. Repeat it in the workspace in which it was made."
+        )
+    purged_files = [listed_files[path] for path in pins if listed_files[path].purged_on]
+    if purged_files:
+        raise ReplayError(
+            f"{len(purged_files)} of the {len(pins)} files of that run were purged on "
+            f"{purged_files[0].purged_on}: their records were past retention and are destroyed for good. "
+            "The run cannot be repeated; its record still shows by hash what it read."
         )
     return tuple(listed_files[path] for path in pins)
 

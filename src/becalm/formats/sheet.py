@@ -36,6 +36,10 @@ class Layout:
     header_row: int | None = None  # counted from 1
 
 
+BY_ITSELF = Layout()
+"""Nobody said: the first sheet that holds a table, and the heads where they are found."""
+
+
 @dataclass(frozen=True)
 class Sheet:
     """The rows of a file; `broken_rows` could not be split. Lines are numbered where faults are told.

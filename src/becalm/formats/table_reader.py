@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from becalm.formats import features, text_file, workbook
-from becalm.formats.sheet import InputFile, Layout, Sheet, file_refusal
+from becalm.formats.sheet import BY_ITSELF, InputFile, Layout, Sheet, file_refusal
 from becalm.terms import InputError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".xz", ".bz2")
-BY_ITSELF = Layout()
 FORMATS = {  # what a mapping may name, and the endings that it stands for
     "csv": TEXT_SUFFIXES,
     "xlsx": workbook.BOOK_SUFFIXES,

@@ -13,19 +13,29 @@ import typer
 from typer.core import TyperGroup
 
 from becalm.console.command import Format, Session, command
-from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
+from becalm.ingest.request import (
+    LoadRequest,
+    LoadsRequest,
+    MappingRequest,
+    PurgeRequest,
+    RejectsRequest,
+    StatusRequest,
+    WithdrawRequest,
+)
 from becalm.terms import FileIntake, RowFault
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from becalm.ingest.desk import IngestReport, ProposedMapping, Rejects
+    from becalm.ingest.loads import Load
     from becalm.terms import Gap
 
 LOAD = "load"
 FLAGS = ("--help", "-h", "--quiet", "-q")  # options without a value
 ROWS_ON_SCREEN = 50
 GAPS_SHOWN = 12
+FILES_SHOWN = 3
 COUNTS = ("rows", "loaded", "repaired", "rejected")
 FOLDED_COLUMNS = ("file", "value", "reason", "remedy")  # columns that may be broken
 
@@ -64,7 +74,7 @@ app = typer.Typer(
     no_args_is_help=True,
     subcommand_metavar="PATH... | COMMAND",
     help="Load records, and see which rows were not loaded. `becalm ingest PATH...` is short for "
-    "`becalm ingest load PATH...`; write a path that is named like a command as ./load, ./map or ./rejects.",
+    "`becalm ingest load PATH...`; write a path that is named like a command as ./load or ./list.",
 )
 
 
@@ -98,6 +108,77 @@ def rejects(session: Session, request: RejectsRequest) -> None:
     session.emit(list_rejects(session.open_desk(), request), view)
 
 
+@command(app, "list", LoadsRequest)
+def show_loads(session: Session, request: LoadsRequest) -> None:
+    """Which loads are there, and do they still count?"""
+    from becalm.console.emit import View
+    from becalm.ingest.loads import Load, list_loads
+
+    view = View(lambda loads: list(map(asdict, loads)), _load_rows, _load_lines, columns=_names(Load))
+    session.emit(list_loads(session.open_desk(), request), view)
+
+
+@command(app, "withdraw", WithdrawRequest, has_files=False)
+def withdraw(session: Session, request: WithdrawRequest) -> None:
+    """Take a load back: its records count no more, and what they replaced counts again.
+
+    Nothing is deleted; the ledger keeps who took it back and why.
+    """
+    from becalm.console.emit import View
+    from becalm.ingest.loads import Load, take_back_load
+
+    def rows(load: Load) -> Iterator[dict[str, object]]:
+        return _load_rows([load])
+
+    view = View(asdict, rows, lambda load: _load_lines([load]), columns=_names(Load))
+    session.emit(take_back_load(session.open_desk(), request), view)
+
+
+@command(app, "purge", PurgeRequest, has_files=False)
+def purge(session: Session, request: PurgeRequest) -> None:
+    """Destroy records past retention for good. Their hashes stay, and the ledger says that they are gone."""
+    from becalm.console.emit import View
+    from becalm.ingest.loads import Purge, purge_records
+
+    def lines(purged: Purge) -> Iterable[str]:
+        months = f"{purged.first_month} to {purged.last_month}"
+        yield f"Destroyed {purged.rows:,} rows in {purged.files:,} files, {months}."
+        yield "Their hashes are kept. Runs that read them cannot be repeated any more."
+
+    view = View(asdict, lambda purged: [asdict(purged)], lines, columns=_names(Purge))
+    session.emit(purge_records(session.open_desk(), request), view)
+
+
+def register(root: typer.Typer) -> None:
+    """Hang `becalm status` on the app."""
+
+    @command(root, "status", StatusRequest)
+    def status(session: Session, request: StatusRequest) -> None:  # noqa: ARG001  # it asks for nothing
+        """What does this workspace hold: which sources, from when to when, as of when?"""
+        from becalm.console.emit import View
+        from becalm.ingest.loads import SourceStatus, list_sources
+
+        def lines(sources: Sequence[SourceStatus]) -> Iterator[object]:
+            if not sources:
+                yield "The workspace holds no records yet. Load some with `becalm ingest PATH`."
+                return
+            cells = [
+                (s.source, s.table, s.first_month, s.last_month, f"{s.rows:,}", str(s.as_of), f"{s.loads:,}")
+                for s in sources
+            ]
+            yield _grid(
+                ("source", "table", "from", "to", "rows", "as of", "loads"), cells, right=("rows", "loads")
+            )
+
+        view = View(
+            lambda sources: {"sources": list(map(asdict, sources))},
+            lambda sources: map(asdict, sources),
+            lines,
+            columns=_names(SourceStatus),
+        )
+        session.emit(list_sources(session.open_desk()), view)
+
+
 @command(app, "map", MappingRequest, has_files=False)
 def propose(session: Session, request: MappingRequest) -> None:
     """Look at a new file and write a proposed mapping, with every doubt marked.
@@ -115,7 +196,7 @@ def propose(session: Session, request: MappingRequest) -> None:
     session.emit(propose_mapping(session.open_desk(), request), view)
 
 
-def _names(record_class: type[FileIntake | RowFault]) -> tuple[str, ...]:
+def _names(record_class: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(record_class))
 
 
@@ -217,6 +298,43 @@ def _stack_faults(faults: Sequence[RowFault]) -> Iterator[str]:
             yield from _fold(f"{fault.fate}: {fault.reason} -> {fault.remedy}", indent=4)
 
 
+# --- loads --------------------------------------------------------------------------------------------
+
+
+def _load_rows(loads: Iterable[Load]) -> Iterator[dict[str, object]]:
+    return ({**asdict(load), "files": "; ".join(load.files)} for load in loads)
+
+
+def _load_lines(loads: Sequence[Load]) -> Iterator[object]:
+    if not loads:
+        yield "Nothing was loaded yet."
+        return
+    titles = ("load", "source", "table", "months", "rows", "current", "as of", "loaded on", "status")
+    load_cells = [
+        (
+            load.load,
+            load.source,
+            load.table,
+            load.first_month
+            if load.first_month == load.last_month
+            else f"{load.first_month} to {load.last_month}",
+            f"{load.rows:,}",
+            f"{load.current_rows:,}",
+            str(load.as_of),
+            str(load.loaded_on or "unknown"),
+            load.status + (f" ({load.reason})" if load.reason else ""),
+        )
+        for load in loads
+    ]
+    yield _grid(titles, load_cells, right=("rows", "current"))
+    for load in loads:
+        names = ", ".join(load.files[:FILES_SHOWN])
+        hidden_count = len(load.files) - FILES_SHOWN
+        yield from _fold(
+            f"{load.load}: {names}{f' and {hidden_count} more' if hidden_count > 0 else ''}", hanging=2
+        )
+
+
 # --- a proposal ---------------------------------------------------------------------------------------
 
 
@@ -234,6 +352,7 @@ def _proposal_lines(answer: ProposedMapping) -> Iterator[str]:
     yield f"Proposed a mapping of {len(answer.proposal.profiles)} columns: {answer.path}"
     if answer.fits:
         yield f"Note: {answer.fits} has exactly these columns already; `becalm ingest` would use it."
+    yield from (f"Note: {note}" for note in answer.notes)
     yield f"To settle before it is used ({len(doubts)} doubts):"
     yield from (f"  {doubt_number}. {doubt}" for doubt_number, doubt in enumerate(doubts, 1))
     yield "Next: correct the mapping, remove each doubt that is settled, then"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, gaps_of, recorded_action
-from becalm.formats.sheet import InputFile
+from becalm.formats.sheet import Layout, file_refusal
 from becalm.formats.table_reader import read_sheet
-from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs, total_bytes
+from becalm.ingest.inputs import InputEntry, SkippedFile, list_inputs, open_input, total_bytes
 from becalm.ingest.load import (
     FileReading,
     check_readings,
+    check_replacements,
     describe_file,
     find_city_key,
     load_facts,
@@ -42,6 +45,8 @@ from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import Workspace, read_city, write_config
 from becalm.workspace.recipes import load_offences
 
+CITIES = "cities"  # a folder of the workspace, for city files that were proposed
+
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
@@ -60,13 +65,19 @@ def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
 
     Raises InputError with every refusal where one of the files cannot be loaded.
     """
+    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    if request.as_of is not None and request.as_of > today:
+        raise UsageError(
+            f"`as_of` {request.as_of} is later than today, {today}. Give the day on which the records were "
+            "published."
+        )
     entries, skipped_files = list_inputs(tuple(map(Path, request.paths)), as_of=request.as_of)
     desk.open_ledger()  # what cannot be recorded is not loaded
     with desk.archive.intake() as intake:
         readings, workspace, unknown_files = _read_entries(desk, entries, intake, request)
         known_gaps = desk.archive.files()
         city_note = _adopt_city(desk, workspace)
-        intake_id = _keep_readings(desk, intake, readings)
+        intake_id = _keep_readings(desk, intake, readings, allow_smaller=request.replace)
     file_intakes = tuple(describe_file(reading, known_gaps, desk.archive.files()) for reading in readings)
     return IngestReport(
         intake_id=intake_id,
@@ -85,9 +96,11 @@ def _read_entries(
     readers, staging_folder = load_readers(), Path(intake.staging)
     mapping_path = Path(request.mapping) if request.mapping else None
     context = _read_context(desk.workspace, staging_folder, mapping_path)
+    context = replace(context, allow_outside=request.allow_outside)
     workspace = _choose_workspace(desk, entries, readers, context)
     if workspace != desk.workspace:
         context = _read_context(workspace, staging_folder, mapping_path)
+        context = replace(context, allow_outside=request.allow_outside)
     with desk.progress("reading", total=total_bytes(entries), unit="bytes") as report_progress:
         readings, unknown_files = read_files(
             entries, readers, context, was_loaded=desk.archive.has_input, advance=report_progress
@@ -134,7 +147,9 @@ def _adopt_city(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
     return (f"the workspace was empty: its city is now {entry.name} ({entry.crs}), as these records say",)
 
 
-def _keep_readings(desk: Desk, intake: Intake, file_readings: Sequence[FileReading]) -> str | None:
+def _keep_readings(
+    desk: Desk, intake: Intake, file_readings: Sequence[FileReading], *, allow_smaller: bool
+) -> str | None:
     new_readings = [reading for reading in file_readings if reading.reading is not None]
     for file_reading in new_readings:
         assert file_reading.reading is not None
@@ -150,6 +165,8 @@ def _keep_readings(desk: Desk, intake: Intake, file_readings: Sequence[FileReadi
         intake.add_faults(file_reading.reading.faults)
     if not new_readings:
         return None
+    if not allow_smaller:
+        check_replacements(intake.list_replacements())
     with recorded_action(desk, "records_loaded", purpose="load", facts=load_facts(intake.id, new_readings)):
         return intake.commit()
 
@@ -195,6 +212,7 @@ class ProposedMapping:
     path: Path
     proposal: Proposal
     fits: str | None
+    notes: tuple[str, ...] = ()
 
 
 def propose_mapping(desk: Desk, request: MappingRequest) -> ProposedMapping:
@@ -208,14 +226,31 @@ def propose_mapping(desk: Desk, request: MappingRequest) -> ProposedMapping:
     if target.exists():
         raise UsageError(f"{target} is there already. Remove it, or give another place with `out` or `name`.")
     context = _read_context(desk.workspace, desk.workspace.path)
-    file = InputFile(extract_path.name, extract_path, hash_input(extract_path, extract_path.name), date.min)
-    fitting_names = ", ".join(mapping_file.file_name for mapping_file in fitting_mappings(file, context))
+    entries, _ = list_inputs((extract_path,), as_of=date.max)
+    if len(entries) != 1:
+        problem = f"holds {len(entries)} files: {', '.join(e.member or e.name for e in entries[:8])}"
+        raise file_refusal(extract_path.name, problem, "unpack it, and name one of them")
+    layout = Layout(request.sheet, request.header_row)
+    with TemporaryDirectory() as folder, open_input(entries[0], Path(folder)) as file:
+        fitting_names = ", ".join(mapping_file.file_name for mapping_file in fitting_mappings(file, context))
+        sheet = replace(read_sheet(file, layout), name=extract_path.name)
     proposal = propose(
-        read_sheet(file), name=name, author=desk.actor, tables=context.offences, locator=context.locator
+        sheet, name=name, author=desk.actor, tables=context.offences, locator=context.locator, layout=layout
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposal.text, "utf-8")
-    return ProposedMapping(file.name, target, proposal, fitting_names or None)
+    notes = (*sheet.notes, *_write_city(desk, proposal))
+    return ProposedMapping(extract_path.name, target, proposal, fitting_names or None, notes)
+
+
+def _write_city(desk: Desk, proposal: Proposal) -> tuple[str, ...]:
+    """Keep the city file of a proposal in the workspace, and say so."""
+    if proposal.city_text is None:
+        return ()
+    city_path = desk.workspace.path / CITIES / f"{proposal.name}.toml"
+    city_path.parent.mkdir(exist_ok=True)
+    city_path.write_text(proposal.city_text, "utf-8")
+    return (f"a city file was proposed: {city_path}",)
 
 
 def mapping_name(file: Path) -> str:

@@ -21,13 +21,14 @@ from becalm.formats.table_reader import columns_of, format_of, read_sheet
 from becalm.ingest.inputs import InputEntry, SkippedFile, open_input
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.ledger import Fact
-from becalm.tables import REPEATED_ROW, ArchiveFile
+from becalm.tables import REPEATED_ROW, ArchiveFile, Replacement
 from becalm.terms import DependencyError, Fault, FileIntake, InputError, RowFault
 
 READERS = "becalm.readers"
 FILES_AT_ONCE = 2  # of which one waits for the disk while the other is parsed
 LINE_LIMIT_BYTES = 1 << 20
 MOST_REPAIRED = 0.5
+SMALLER_SHARE, LEAST_LOST = 0.9, 10  # of the rows of a month, before a smaller file has to be meant
 ROWS_SHOWN = 10
 EXPECTED = (
     "becalm reads data.police.uk street, outcomes and stop-and-search files, monthly tables of the London "
@@ -225,6 +226,31 @@ def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) 
         "rejected rows with `max_reject_share`.",
         tuple(fault for file_name, reading in faulty for fault in _list_reasons(file_name, reading)),
     )
+
+
+def check_replacements(replacements: Sequence[Replacement]) -> None:
+    """Refuse files that would take the place of larger ones of the same months, as a part or a mistake would.
+
+    A re-issue holds about as many rows as the former one.
+    """
+    smaller = [
+        replacement
+        for replacement in replacements
+        if replacement.former_rows - replacement.new_rows >= LEAST_LOST
+        and replacement.new_rows < SMALLER_SHARE * replacement.former_rows
+    ]
+    if smaller:
+        raise InputError(
+            f"{len(smaller)} months would be replaced by fewer rows than they have; nothing was loaded",
+            tuple(
+                Fault(
+                    f"{r.input_file}: {r.source} {r.month}",
+                    f"has {r.new_rows:,} rows, where {r.former_rows:,} are loaded",
+                    "load the whole month; or give `replace` if the smaller file is right",
+                )
+                for r in smaller
+            ),
+        )
 
 
 def _is_faulty(reading: Reading, max_reject_share: float) -> bool:

@@ -4,6 +4,7 @@ from .archive_protocol import ArchiveFile as ArchiveFile
 from .archive_protocol import Intake as Intake
 from .archive_protocol import PartOrigin as PartOrigin
 from .archive_protocol import Pins as Pins
+from .archive_protocol import Replacement as Replacement
 from .archive_protocol import Source as Source
 from .archive_protocol import TablePart as TablePart
 from .archive_protocol import choose_source as choose_source

@@ -40,6 +40,7 @@ class ArchiveFile:
     recipe_sha256: str
     whole: bool = False
     version: str = ""  # files of one table, source and month with the same version count together
+    purged_on: str = ""  # the day on which its rows were destroyed; the hash stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,18 @@ class PartOrigin(TypedDict):
     recipe_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A month of a source whose rows a load takes the place of."""
+
+    table: str
+    source: str
+    month: str
+    input_file: str  # that brings the new rows
+    former_rows: int
+    new_rows: int
+
+
 class Intake(Protocol):
     """A load in progress. Nothing of it is visible until `commit`; leaving without it drops everything."""
 
@@ -87,6 +100,9 @@ class Intake(Protocol):
 
     def add_faults(self, faults: Iterable[RowFault]) -> None:
         """Keep rows that were rejected or repaired, with the reason."""
+
+    def list_replacements(self) -> tuple[Replacement, ...]:
+        """Which months of the archive will this load take the place of, and with how many rows?"""
 
     def commit(self) -> str:
         """Make all of it visible at once; returns the intake's id."""

@@ -7,6 +7,7 @@ becalm.toml, all of it optional but [city]:
     chosen = false            # only the default so far: the first mapping that names a city may replace it
     [ingest]
     max_reject_share = 0.05   # a file with a greater share of rejected rows is refused whole
+    keep_months = 72          # records are kept at least so long; `becalm ingest purge` refuses younger ones
     [archive]
     engine = "duckdb"         # or "spark"
     [brief]                   # the defaults of `becalm run`
@@ -95,6 +96,7 @@ class IngestEntry(Strict):
     """The [ingest] table."""
 
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
+    keep_months: int = Field(default=72, ge=0)
 
 
 class ArchiveEntry(Strict):

@@ -212,22 +212,22 @@ def test_a_file_of_several_months_without_a_month_in_its_name_is_split(here: Sta
 
 def test_a_reissued_month_takes_the_place_of_the_former_which_stays_readable(here: Station) -> None:
     file = write_street(here.inbox, [street_row("a"), street_row("b")])
-    here.ingest(as_of=date(2020, 6, 1))
+    here.ingest(as_of=date(2020, 5, 1))
     write_street(here.inbox, [street_row("a"), street_row("b"), street_row("late")])
-    report = here.ingest(file, as_of=date(2020, 7, 1))
+    report = here.ingest(file, as_of=date(2020, 6, 1))
     assert report.files[0].status == "supersedes"
     assert len(here.rows()) == 3
-    assert len(here.rows(as_of=date(2020, 6, 30))) == 2
+    assert len(here.rows(as_of=date(2020, 5, 31))) == 2
 
 
 def test_an_older_edition_is_kept_without_taking_the_newer_ones_place(here: Station) -> None:
     file = write_street(here.inbox, [street_row("a"), street_row("b")])
-    here.ingest(as_of=date(2020, 7, 1))
+    here.ingest(as_of=date(2020, 6, 1))
     write_street(here.inbox, [street_row("a")])
-    report = here.ingest(file, as_of=date(2020, 6, 1))
+    report = here.ingest(file, as_of=date(2020, 5, 1))
     assert len(here.rows()) == 2
     assert report.files[0].status == "loaded"
-    assert report.files[0].notes == ("an edition as of 2020-07-01 stays current for 2020-04",)
+    assert report.files[0].notes == ("an edition as of 2020-06-01 stays current for 2020-04",)
 
 
 def test_the_same_bytes_are_loaded_once(here: Station) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -14,51 +15,74 @@ import pyarrow as pa
 from becalm.formats.cells import DictionaryColumn, dictionary_encode, numbers, parse_times
 from becalm.formats.sheet import Sheet
 from becalm.ingest.locate import Locator
-from becalm.methods.arrays import Times
+from becalm.ingest.mapping import plain_column
+from becalm.methods.arrays import Bools, Floats, Times
 from becalm.terms import OffenceTable, plain_word
 
 ROWS_PROFILED: Final = 200_000
 MOST_WORDS: Final = 2_000
-OFFSET_FORMATS: Final = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z", "%Y/%m/%d %H:%M:%S%z")
-MINUTE_FORMATS: Final = (
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %I:%M:%S %p",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%d-%b-%Y %H:%M",
-    "%d.%m.%Y %H:%M",
+TEXTS_TRIED: Final = 24
+BAD_SHARE: Final = 0.02  # of a column's texts may be read by no format: a slip, not another format
+DAY_FORMATS: Final = (
+    "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d %b %Y",
+    "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y",
+    "%d.%m.%y",
+)  # fmt: skip
+CLOCK_FORMATS: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S.%f", "%I %p")
+MINUTE_FORMATS: Final = tuple(f"{d}{joint}{c}" for c in CLOCK_FORMATS for d in DAY_FORMATS for joint in " T")
+OFFSET_FORMATS: Final = tuple(
+    f"{d}{joint}{c}%z" for c in CLOCK_FORMATS for d in ("%Y-%m-%d", "%Y/%m/%d") for joint in "T "
 )
-DAY_FORMATS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%b-%Y", "%d.%m.%Y", "%Y%m%d")
-MONTH_FORMATS: Final = ("%Y-%m", "%Y%m", "%m/%Y", "%b-%Y")
-DATE_LIKE: Final = re.compile(r"^\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}|^\d{8}$|^\d{4}-?\d{2}$|^\w{3}-\d{4}$")
+MONTH_FORMATS: Final = ("%Y-%m", "%Y%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y")
+PRECISIONS: Final = (
+    (OFFSET_FORMATS, "minute", True),
+    (MINUTE_FORMATS, "minute", False),
+    (DAY_FORMATS, "day", False),
+    (CLOCK_FORMATS, "clock", False),
+    (MONTH_FORMATS, "month", False),
+)
+DATE_LIKE: Final = re.compile(
+    r"\d{1,4}[-/.]\w{1,9}[-/.]\d{1,4}|\d{8}$|\d{4}-?\d{2}$|\w{3}-\d{2,4}$|\d{1,2} \w{3,9} \d{4}"
+    r"|\w{3,9} (\d{1,2}, )?\d{4}|\d{1,2}:\d\d|\d{1,2} ?[ap]m$",
+    re.IGNORECASE,
+)
+TIME_NAME: Final = re.compile(r"date|time|occur|commit|when|from|start|(^|_)(dt|tm)($|_)|hhmm")
+SERIAL_RANGES: Final = (  # numbers that may be times, and what they count
+    (30_000, 60_000, "excel serial"),
+    (900_000_000, 2_200_000_000, "unix seconds"),
+    (900_000_000_000, 2_200_000_000_000, "unix milliseconds"),
+)
+OFFENDER: Final = re.compile(r"offender|suspect|perp|accused|defendant|arrest|culprit|prisoner|(^|_)off_")
 COLUMN_NAMES: Final = {
-    "occurred_from": r"occur|commit|from|start|^dt$|date|time|when",
+    "occurred_from": r"occur|commit|from|(^|_)fr(_|$)|start|^dt$|date|time|when",
     "occurred_to": r"(occur|commit).*(to|end|until|last)|(^|_)(to|end)(_|$)",
-    "recorded_on": r"record|report|creat|enter|input",
+    "recorded_on": r"record|report|creat|enter|input|rpt",
     "hour": r"hour|(^|_)hr(_|$)",
-    "id": r"(^|[_\W])(id|ref|reference|number|no|key|urn|crn)([_\W]|$)|crime_?ref|case",
-    "borough": r"borough|district_?name|lad_?name|local_?authority",
+    "id": r"(^|[_\W])(id|ref|reference|number|num|no|key|urn|crn)([_\W]|$)|crime_?ref|case|objectid",
+    "borough": r"boro(ugh)?|district_?name|lad_?name|local_?authority",
     "ward": r"ward|neighbou?rhood|beat",
     "lsoa": r"lsoa",
     "command_unit": r"command|bcu|(^|_)unit|precinct|division|district",
     "found_by": r"found_?by|discover",
     "weapon": r"weapon",
     "injury": r"injur",
-    "victim_age": r"vic\w*_?age|age_?(band|range|group)?$",
+    "victim_age": r"vic\w*_?age|(^|_)age_?(band|range|group|grp)?$",
     "outcome": r"outcome|disposal|status",
+    "count": r"count|(^|_)(total|cnt|num|n|freq\w*|number_of_\w+|incidents|offences|crimes)($|_)",
+    "measure": r"^measure$",
+    "year": r"(^|_)(year|yr)($|_)",
+    "month": r"(^|_)(month|mon|mth)($|_)",
+    "day": r"(^|_)day($|_of_month)",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """One column as it looks. `formats` read all of its texts; `precision` is minute, day, month or none."""
+    """One column as it looks.
+
+    `formats` together read its texts but for `bad_count`; each of `rival_formats` reads as many alone.
+    `precision` is minute, day, clock (a time without a day), month or none.
+    """
 
     column: str
     kind: str  # the type in the file
@@ -66,11 +90,23 @@ class ColumnProfile:
     blank_share: float
     samples: tuple[str, ...]
     formats: tuple[str, ...] = ()
+    rival_formats: tuple[str, ...] = ()
     precision: str = ""
     has_offset: bool = False
+    bad_count: int = 0
     number_share: float = 0.0
     low: float = float("nan")
     high: float = float("nan")
+
+    @property
+    def plain_name(self) -> str:
+        """Its name as it is compared: in lower case, with underscores for spaces."""
+        return plain_column(self.column).replace(" ", "_")
+
+    @property
+    def is_of_offender(self) -> bool:
+        """Does it describe the offender, who is not the victim?"""
+        return OFFENDER.search(self.plain_name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +127,8 @@ class Draft:
     profiles: tuple[ColumnProfile, ...]
     tables: Mapping[str, OffenceTable]
     locator: Locator
+    name: str  # of the mapping, made of the file's name
+    city_text: str | None = None  # a city file, where the records are not of the workspace's city
     used_columns: set[str] = field(default_factory=set)
     doubts: list[str] = field(default_factory=list)
 
@@ -101,10 +139,13 @@ class Draft:
     def use_column(
         self, part: str, candidates: Sequence[ColumnProfile] | None = None
     ) -> ColumnProfile | None:
-        """Use the first free column (of these candidates) whose name says that it is this part."""
+        """Use the first free column (of these candidates) whose name says that it is this part.
+
+        What describes an offender is never taken for the victim or the crime.
+        """
         for profile in self.free_profiles():
-            is_candidate = candidates is None or profile in candidates
-            if is_candidate and re.search(COLUMN_NAMES[part], profile.column, re.IGNORECASE):
+            is_candidate = (candidates is None or profile in candidates) and not profile.is_of_offender
+            if is_candidate and re.search(COLUMN_NAMES[part], profile.plain_name):
                 self.used_columns.add(profile.column)
                 return profile
         return None
@@ -115,17 +156,35 @@ def profile_column(sheet: Sheet, column: str) -> ColumnProfile:
     column_cells = first_rows(sheet, column)
     column_words, arrow_type = dictionary_encode(column_cells), str(column_cells.type)
     blank_share = float(column_words.is_blank.mean()) if len(column_cells) else 1.0
-    shared_fields = (column, arrow_type, len(column_words.values), blank_share, column_words.values[:3])
+    profile = ColumnProfile(
+        column, arrow_type, len(column_words.values), blank_share, column_words.values[:3]
+    )
     if pa.types.is_timestamp(column_cells.type) or pa.types.is_date(column_cells.type):
         time_precision = "day" if pa.types.is_date(column_cells.type) else "minute"
         has_offset = getattr(column_cells.type, "tz", None) is not None
-        return ColumnProfile(*shared_fields, precision=time_precision, has_offset=has_offset)
+        return replace(profile, precision=time_precision, has_offset=has_offset)
     floats, is_bad_number = numbers(column_cells)
     is_filled_cell = ~column_words.is_blank
     number_share = float((is_filled_cell & ~is_bad_number).sum() / max(is_filled_cell.sum(), 1))
-    has_numbers = np.isfinite(floats).any()
-    lowest, high = (float(np.nanmin(floats)), float(np.nanmax(floats))) if has_numbers else (np.nan, np.nan)
-    return ColumnProfile(*shared_fields, *_time_formats(column_words), number_share, lowest, high)
+    if np.isfinite(floats).any():
+        low, high = float(np.nanmin(floats)), float(np.nanmax(floats))
+        profile = replace(profile, number_share=number_share, low=low, high=high)
+    if number_share > 1 - BAD_SHARE and (number_format := _number_format(profile, floats)):
+        time_precision = "clock" if number_format == "%H%M" else "minute"
+        return replace(profile, formats=(number_format,), precision=time_precision)
+    return _with_time_formats(profile, column_words)
+
+
+def _number_format(profile: ColumnProfile, floats: Floats) -> str | None:
+    """Which time does a column of numbers hold, if its name says that it holds one?"""
+    if not TIME_NAME.search(profile.plain_name):
+        return None
+    for low, high, time_format in SERIAL_RANGES:
+        if low <= profile.low and profile.high <= high:
+            return time_format
+    whole_numbers = floats[np.isfinite(floats)]
+    is_clock = 24 < profile.high < 2400 and profile.low >= 0 and (whole_numbers % 100 < 60).all()
+    return "%H%M" if is_clock and (whole_numbers % 1 == 0).all() else None
 
 
 def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
@@ -133,21 +192,54 @@ def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
     return sheet.data[column].slice(0, ROWS_PROFILED)
 
 
-def _time_formats(column_words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
-    """The formats that read all texts, how exact such times are, and whether they carry an offset."""
+def _with_time_formats(profile: ColumnProfile, column_words: DictionaryColumn) -> ColumnProfile:
+    """The column with the formats that read its texts, and how exact they are."""
     texts = column_words.values[:MOST_WORDS]
-    if not texts or sum(bool(DATE_LIKE.match(text)) for text in texts) < 0.9 * len(texts):
-        return (), "", False
-    for formats, time_precision, has_offset in (
-        (OFFSET_FORMATS, "minute", True),
-        (MINUTE_FORMATS, "minute", False),
-        (DAY_FORMATS, "day", False),
-        (MONTH_FORMATS, "month", False),
-    ):
-        fits = tuple(f for f in formats if not np.isnat(parse_times(texts, (f,), offset=has_offset)).any())
-        if fits:
-            return fits, time_precision, has_offset
-    return (), "", False
+    most_bad = max(BAD_SHARE * len(texts), 1 if len(texts) >= TEXTS_TRIED else 0)
+    if not texts or sum(not DATE_LIKE.match(text) for text in texts) > most_bad:
+        return profile
+    tried_texts = [texts[i] for i in np.linspace(0, len(texts) - 1, min(TEXTS_TRIED, len(texts))).astype(int)]
+    best_cover: tuple[int, ColumnProfile] = (int(most_bad) + 1, profile)
+    for formats, time_precision, has_offset in PRECISIONS:
+        bad_masks = {}
+        for time_format in formats:
+            if not any(_is_read(text, time_format) for text in tried_texts):
+                continue  # most formats: Python is faster here than parsing whole columns
+            bad_masks[time_format] = np.isnat(parse_times(texts, (time_format,), offset=has_offset))
+        used_formats, is_bad = _cover_texts(bad_masks)
+        bad_count = int(is_bad.sum()) if used_formats else len(texts)
+        if bad_count < best_cover[0]:
+            rivals = tuple(f for f in bad_masks if f not in used_formats and bad_masks[f].sum() == bad_count)
+            fitted_profile = replace(
+                profile, formats=used_formats, precision=time_precision, has_offset=has_offset
+            )
+            best_cover = (bad_count, replace(fitted_profile, rival_formats=rivals, bad_count=bad_count))
+    return best_cover[1]
+
+
+def _is_read(text: str, time_format: str) -> bool:
+    if time_format.endswith("%z"):
+        text = re.sub(r"([+-]\d\d)$", r"\1:00", text)
+    try:
+        datetime.strptime(text, time_format)  # noqa: DTZ007  # only whether it can be read
+    except ValueError:
+        return False
+    return True
+
+
+def _cover_texts(bad_masks: Mapping[str, Bools]) -> tuple[tuple[str, ...], Bools]:
+    """The fewest formats that read what can be read, the best first; and which texts none of them reads."""
+    used_formats: list[str] = []
+    is_bad = np.ones(len(next(iter(bad_masks.values()), ())), dtype=np.bool_)
+    while bad_masks:
+        best = min(bad_masks, key=lambda time_format: int((bad_masks[time_format] & is_bad).sum()))
+        still_bad = bad_masks[best] & is_bad
+        least_gain = BAD_SHARE * len(is_bad) if used_formats else 0  # a slip does not make a format
+        if is_bad.sum() - still_bad.sum() <= least_gain:
+            break
+        used_formats.append(best)
+        is_bad = still_bad
+    return tuple(used_formats), is_bad
 
 
 def local_times(sheet: Sheet, profile: ColumnProfile) -> Times:
@@ -157,7 +249,7 @@ def local_times(sheet: Sheet, profile: ColumnProfile) -> Times:
         typed_times = column_cells.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
     else:
         column_words = dictionary_encode(column_cells)
-        distinct_times = parse_times(column_words.values, profile.formats[:1], offset=profile.has_offset)
+        distinct_times = parse_times(column_words.values, profile.formats, offset=profile.has_offset)
         typed_times = np.append(distinct_times, np.datetime64("NaT", "s"))[column_words.codes]
     return np.asarray(typed_times[~np.isnat(typed_times)])
 
@@ -183,7 +275,7 @@ def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
 
 
 def _may_be_offence(profile: ColumnProfile) -> bool:
-    return 1 < profile.distinct_count <= MOST_WORDS and not profile.precision
+    return 1 <= profile.distinct_count <= MOST_WORDS and not profile.precision and not profile.is_of_offender
 
 
 def find_finer_column(draft: Draft, best: OffenceFit) -> str | None:

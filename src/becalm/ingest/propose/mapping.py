@@ -11,7 +11,7 @@ from typing import Any, Final
 import tomlkit
 
 from becalm.formats.cells import dictionary_encode, is_repeated
-from becalm.formats.sheet import Sheet
+from becalm.formats.sheet import BY_ITSELF, Layout, Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.mapping import OUR_WORDS
 from becalm.ingest.mapping import Mapping as MappingModel
@@ -24,6 +24,7 @@ from becalm.ingest.propose.column_profile import (
     profile_column,
     rank_offence_fits,
 )
+from becalm.ingest.propose.counts import may_be_count, propose_counts
 from becalm.ingest.propose.time_and_place import Entries, Entry, propose_place, propose_time
 from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import suggest
@@ -40,43 +41,82 @@ OPENING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A mapping as TOML text, what must be settled before it is used, and how each column looks."""
+    """A mapping as TOML text, what must be settled before it is used, and how each column looks.
+
+    `city_text` is a city file to begin with, where the records are not of the workspace's city.
+    """
 
     name: str
     text: str
     doubts: tuple[str, ...]
     profiles: tuple[ColumnProfile, ...]
+    city_text: str | None = None
 
 
 def propose(
-    sheet: Sheet, *, name: str, author: str, tables: Mapping[str, OffenceTable], locator: Locator
+    sheet: Sheet,
+    *,
+    name: str,
+    author: str,
+    tables: Mapping[str, OffenceTable],
+    locator: Locator,
+    layout: Layout = BY_ITSELF,
 ) -> Proposal:
     """Which mapping would read this file, as far as its names, types and values tell?
 
     The city is the workspace's. The proposal is a valid mapping, except that its doubts keep it from use.
     """
     column_profiles = tuple(profile_column(sheet, column_name) for column_name in sheet.columns)
-    draft = Draft(sheet, column_profiles, tables, locator)
+    draft = Draft(sheet, column_profiles, tables, locator, name)
     _doubt_header(draft)
-    offence_entries, time, place = _propose_offence(draft), propose_time(draft), propose_place(draft)
+    count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(p)])
+    parts = {"time": propose_time(draft), "offence": _propose_offence(draft)}
     head: Entries = {
         "name": name,
         "version": "1",
         "author": author,
         "origin": f"proposed from the columns of {sheet.name}",
         "source": name,
-        "columns_exactly": list(sheet.columns),
-        **_propose_identity(draft),
+        "columns_exactly": list(sheet.heads),
     }
-    details = _propose_details(draft)
+    head |= {"sheet": layout.sheet} if layout.sheet else {}
+    head |= {"header_row": layout.header_row} if layout.header_row else {}
+    if count_profile is not None:
+        head["table"] = "published_counts"
+        parts |= propose_counts(draft, count_profile, parts["time"])
+    else:
+        parts["place"] = propose_place(draft)
+        head |= _propose_identity(draft)
+        parts |= _propose_details(draft)
     draft.doubts.append(
         "whose file is this, and under which name should its counts be shown? (origin, source)"
     )
-    outcome_profile = draft.use_column("outcome")
+    outcome_profile = draft.use_column("outcome") if count_profile is None else None
+    _doubt_unused_columns(draft)
     head |= {"doubts": list(draft.doubts), **({"outcome": outcome_profile.column} if outcome_profile else {})}
-    text = _mapping_text(draft, head, {"time": time, "offence": offence_entries, "place": place, **details})
-    MappingModel.model_validate(tomllib.loads(text))
-    return Proposal(name, text, tuple(draft.doubts), column_profiles)
+    mapping_text = _mapping_text(draft, head, parts)
+    MappingModel.model_validate(tomllib.loads(mapping_text))
+    return Proposal(name, mapping_text, tuple(draft.doubts), column_profiles, draft.city_text)
+
+
+def _doubt_unused_columns(draft: Draft) -> None:
+    """Every column that is not read is asked about; those that are easily taken for others by themselves."""
+    unused_profiles = [p for p in draft.free_profiles() if p.distinct_count]
+    offender_columns = [p.column for p in unused_profiles if p.is_of_offender]
+    if offender_columns:
+        draft.doubts.append(
+            f"of offenders, not of victims, so not read: {', '.join(offender_columns)}. Is that right?"
+        )
+    time_columns = [p.column for p in unused_profiles if p.precision and not p.is_of_offender]
+    if time_columns:
+        draft.doubts.append(f"times that are not read: {', '.join(time_columns)}. Is that right? ([time])")
+    other_columns = [
+        f"{p.column} ({', '.join(p.samples)[:40]})"
+        for p in unused_profiles
+        if p.column not in (*offender_columns, *time_columns)
+    ]
+    if other_columns:
+        draft.doubts.append(f"columns that are not read: {'; '.join(other_columns)}. Is any of them needed?")
 
 
 def _doubt_header(draft: Draft) -> None:
@@ -93,8 +133,10 @@ def _propose_offence(draft: Draft) -> Entries:
     if not offence_fits:
         draft.doubts.append(
             "no column holds words of an offence table: name the column in [offence], and write a table of "
-            "its words into the workspace's offences folder"
+            "its words into the workspace's offences folder; or say with `always` what every row is"
         )
+        if always := _offence_by_name(draft):
+            return always
         text_columns = [p.column for p in draft.profiles if not p.precision and p.number_share < 0.5]
         return {"table": "police_uk", "columns": [(text_columns or [draft.profiles[0].column])[0]]}
     best_fit = offence_fits[0]
@@ -106,6 +148,20 @@ def _propose_offence(draft: Draft) -> Entries:
     draft.used_columns.add(finer_column)
     columns: list[Entry] = [*best_fit.columns, finer_column]
     return {"table": best_fit.table, "columns": columns, "lookup": [columns, list(best_fit.columns)]}
+
+
+def _offence_by_name(draft: Draft) -> Entries | None:
+    """The one offence of a file whose name says it: "robbery.csv", "shootings.csv"."""
+    if "shoot" in draft.name:
+        return {"table": "mps", "always": "Violence with Injury"}
+    for table in draft.tables.values():
+        for word, _ in table.words:
+            if plain_word(word) in (
+                draft.name.replace("_", " "),
+                draft.name.replace("_", " ").removesuffix("s"),
+            ):
+                return {"table": table.key, "always": word}
+    return None
 
 
 def _doubt_offences(draft: Draft, fits: tuple[OffenceFit, ...]) -> None:
@@ -161,6 +217,13 @@ def _propose_details(draft: Draft) -> dict[str, Entries]:
         part_profile = draft.use_column(part_name)
         if part_profile is not None:
             entries_by_part[part_name] = _propose_words(draft, part_name, part_profile)
+    if "shoot" in draft.name:
+        for part_name, answer in (("weapon", "gun"), ("injury", "true")):
+            if part_name not in entries_by_part:
+                entries_by_part[part_name] = {"always": answer}
+                draft.doubts.append(
+                    f"the file's name says shootings: is {part_name} {answer!r} in every row?"
+                )
     age_profile = draft.use_column("victim_age")
     if age_profile is not None:
         age_kind = "years" if age_profile.number_share > 0.95 else "band"
@@ -194,13 +257,15 @@ def _mapping_text(draft: Draft, head_entries: Entries, entries_by_part: Mapping[
         toml_table = tomlkit.table()
         _add_entries(toml_table, part_entries)
         if part_entries:
-            toml_document.add(part_name, toml_table)
+            owner_name, _, sub_name = part_name.partition(".")
+            owner: Any = toml_document[owner_name] if sub_name else toml_document
+            owner.add(sub_name or owner_name, toml_table)
     unused_columns = [f"  {p.column}: {', '.join(p.samples)[:60]}" for p in draft.free_profiles()]
     if unused_columns:
         toml_document.add(tomlkit.nl())
         toml_document.add(tomlkit.comment("Columns that are not read, and their first values:"))
-        for opening_line in unused_columns:
-            toml_document.add(tomlkit.comment(_plain_line(opening_line)))
+        for unused_column in unused_columns:
+            toml_document.add(tomlkit.comment(_plain_line(unused_column)))
     return tomlkit.dumps(toml_document)
 
 

@@ -14,9 +14,11 @@ from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
 
-from becalm.formats.cells import local_to_utc, numbers
+from becalm.formats.cells import dictionary_encode, local_to_utc, numbers, parse_times
+from becalm.ingest.extract.times import day_of_month, has_swapped_days
 from becalm.ingest.locate import Locator
-from becalm.ingest.propose.column_profile import ColumnProfile, Draft, first_rows, local_times
+from becalm.ingest.propose.city import guess_city
+from becalm.ingest.propose.column_profile import COLUMN_NAMES, ColumnProfile, Draft, first_rows, local_times
 from becalm.methods.arrays import Bools, Floats, Times
 
 Entry = str | bool | int | list["Entry"] | dict[str, str]
@@ -32,6 +34,9 @@ Y_NAMES: Final = re.compile(r"(^|[_\W])(lat|latitude|northing|north|y|y_?coord\w
 WGS84: Final = "EPSG:4326"
 POINTS_TRIED: Final = 300
 CANDIDATES_SHOWN: Final = 4
+MONTH_NAME: Final = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
+HALF: Final = 0.5
+BAD_RATE: Final = 0.98  # so many of a column's cells must be numbers
 SURE: Final = 0.9  # of the points inside the city: no other system is looked for
 
 
@@ -47,31 +52,92 @@ def propose_time(draft: Draft) -> Entries:
     start = draft.use_column("occurred_from", time_profiles)
     start = start or next((profile for profile in draft.free_profiles() if profile in time_profiles), None)
     if start is None:
-        return _propose_month(draft)
+        return _propose_day(draft) or _propose_month(draft)
     draft.used_columns.add(start.column)
     start_times = local_times(draft.sheet, start)
-    hours = _use_hour_column(draft) if start.precision == "day" or _has_one_clock_time(start_times) else None
-    start_precision = "hour" if hours else start.precision
+    has_day_only = start.precision == "day" or _has_one_clock_time(start_times)
+    start_clock = _use_clock_column(draft, start) if has_day_only else None
+    hours = _use_hour_column(draft) if has_day_only and start_clock is None else None
+    start_precision = "hour" if hours else "minute" if start_clock else start.precision
     time_entries: Entries = {"occurred_from": start.column}
+    formats = list(start.formats)
+    if start_clock is not None:
+        time_entries["occurred_from"] = [start.column, start_clock.column]
+        formats = _join_formats(draft, start, start_clock)
     if hours is not None:
         time_entries["hour"] = hours.column
     elif end_profile is not None:
-        time_entries["occurred_to"] = end_profile.column
-    time_entries |= {"formats": list(start.formats[:1]), "zone": _zone(start), "precision": start_precision}
+        end_clock = _use_clock_column(draft, end_profile) if start_clock else None
+        end_columns: list[Entry] = [end_profile.column, *([end_clock.column] if end_clock else [])]
+        time_entries["occurred_to"] = end_columns if end_clock else end_profile.column
+        formats += [f for f in end_profile.formats if f not in formats and not end_clock]
+    time_entries |= {"formats": list[Entry](formats), "zone": _zone(start), "precision": start_precision}
     if recorded_on is not None:
-        time_entries |= {"recorded_on": recorded_on.column, "recorded_formats": list(recorded_on.formats[:1])}
+        recorded_entries: Entries = {"recorded_on": recorded_on.column}
+        time_entries |= recorded_entries | {"recorded_formats": list(recorded_on.formats)}
     _doubt_formats(draft, start)
     if start_precision == "minute":
         _doubt_zone(draft, start, start_times)
-        time_entries |= _propose_heaps(draft, start_times)
+        time_entries |= {} if start_clock else _propose_heaps(draft, start_times)
     return time_entries
 
 
+def _use_clock_column(draft: Draft, day_profile: ColumnProfile) -> ColumnProfile | None:
+    """The column of clock times that belongs to this column of days: the one whose name is most like it."""
+    clock_profiles = [p for p in draft.free_profiles() if p.precision == "clock" and not p.is_of_offender]
+    if not clock_profiles:
+        return None
+    day_words = set(day_profile.plain_name.split("_"))
+    best_profile = max(clock_profiles, key=lambda p: len(day_words & set(p.plain_name.split("_"))))
+    draft.used_columns.add(best_profile.column)
+    return best_profile
+
+
+def _join_formats(draft: Draft, day_profile: ColumnProfile, clock_profile: ColumnProfile) -> list[str]:
+    """The formats of a day and a clock time that are joined by a space."""
+    day_formats = list(day_profile.formats) or ["%Y-%m-%d"]
+    if day_profile.precision == "minute" and day_profile.formats:
+        # days that are written with their midnight: the midnight stands in the format as it is
+        midnight = local_times(draft.sheet, day_profile)[0].item()
+        day_formats = [re.sub(r"%[HMSIpf].*", "", f) + midnight.strftime(_clock_part(f)) for f in day_formats]
+    return [
+        f"{day_format} {clock_format}" for day_format in day_formats for clock_format in clock_profile.formats
+    ]
+
+
+def _clock_part(time_format: str) -> str:
+    clock_match = re.search(r"%[HMSIpf].*", time_format)
+    return clock_match[0].replace("%f", "000") if clock_match else ""
+
+
 def _doubt_formats(draft: Draft, profile: ColumnProfile) -> None:
+    if profile.rival_formats:
+        all_formats = ", ".join((*profile.formats, *profile.rival_formats))
+        draft.doubts.append(
+            f"{profile.column!r} can be read in several ways: {all_formats}; "
+            f"{profile.formats[0]} was taken (samples: {', '.join(profile.samples)})"
+        )
     if len(profile.formats) > 1:
         draft.doubts.append(
-            f"{profile.column!r} can be read in several ways: {', '.join(profile.formats)}; "
-            f"{profile.formats[0]} was taken (samples: {', '.join(profile.samples)})"
+            f"{profile.column!r} is written in {len(profile.formats)} ways, which are tried in this order: "
+            f"{', '.join(profile.formats)}. Is the day always where it says?"
+        )
+        _doubt_swapped_days(draft, profile)
+    if profile.bad_count:
+        draft.doubts.append(
+            f"{profile.bad_count} of the texts of {profile.column!r} are no such time: rows to be rejected"
+        )
+
+
+def _doubt_swapped_days(draft: Draft, profile: ColumnProfile) -> None:
+    texts = dictionary_encode(first_rows(draft.sheet, profile.column)).values
+    typed_formats = [f for f in profile.formats if f.startswith("%Y-%m-%d")]
+    other_formats = [f for f in profile.formats if f not in typed_formats]
+    typed_days = day_of_month(parse_times(texts, typed_formats))
+    if has_swapped_days(typed_days, day_of_month(parse_times(texts, other_formats))):
+        draft.doubts.append(
+            f"{profile.column!r}: all typed dates have days up to the 12th, all texts days after it. A "
+            "spreadsheet swapped day and month of the typed ones: export it again, with dates as YYYY-MM-DD"
         )
 
 
@@ -81,9 +147,41 @@ def _zone(profile: ColumnProfile) -> str:
     return "UTC" if re.search(r"utc|gmt|zulu", profile.column, re.IGNORECASE) else "local"
 
 
+def _propose_day(draft: Draft) -> Entries | None:
+    """Days whose year, month and day stand in columns of their own; None where they do not."""
+    parts = [_number_column(draft, part) for part in ("year", "month", "day")]
+    if not all(parts):
+        return None
+    columns: list[Entry] = [part.column for part in parts if part]
+    draft.used_columns.update(str(column) for column in columns)
+    return {"occurred_from": columns, "formats": ["%Y %m %d"], "precision": "day"}
+
+
+def _number_column(draft: Draft, part: str) -> ColumnProfile | None:
+    """A column of years, months or days as numbers, or of the names of months."""
+    low, high = {"year": (1900, 2100), "month": (1, 12), "day": (1, 31)}[part]
+    for profile in draft.free_profiles():
+        is_number = profile.number_share > BAD_RATE and low <= profile.low and profile.high <= high
+        is_name = part == "month" and bool(profile.samples) and all(map(MONTH_NAME.match, profile.samples))
+        if (is_number or is_name) and re.search(COLUMN_NAMES[part], profile.plain_name):
+            return profile
+    return None
+
+
 def _propose_month(draft: Draft) -> Entries:
     month_profile = next((profile for profile in draft.profiles if profile.precision == "month"), None)
     if month_profile is None:
+        year_profile, number_profile = _number_column(draft, "year"), _number_column(draft, "month")
+        if year_profile and number_profile:
+            draft.used_columns |= {year_profile.column, number_profile.column}
+            month_format = "%m" if number_profile.number_share > 0 else "%b"
+            month_format = (
+                "%B"
+                if any(len(name) > 3 and month_format == "%b" for name in number_profile.samples)
+                else month_format
+            )
+            columns: list[Entry] = [year_profile.column, number_profile.column]
+            return {"month": columns, "formats": [f"%Y {month_format}"], "precision": "month"}
         month_profile = draft.profiles[0]
         draft.doubts.append(
             f"no column looks like a time: {month_profile.column!r} stands in [time] only to be replaced"
@@ -151,6 +249,8 @@ class PlaceGuess:
     systems: tuple[str, ...]
     inside_share: float
     distinct_share: float  # distinct points per row
+    is_in_degrees: bool = False
+    sample: tuple[Floats, Floats] | None = None  # some of the points
 
 
 def propose_place(draft: Draft) -> Entries:
@@ -181,6 +281,15 @@ def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, point_quality: str) 
             f"{guess.inside_share:.0%} of the points fall into {city.name} by {crs}: "
             "is the coordinate system right, and the workspace's city?"
         )
+    if guess.inside_share < HALF and (guess.is_in_degrees or draft.sheet.crs) and guess.sample is not None:
+        to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
+        longitude, latitude = to_degrees.transform(*guess.sample)
+        draft.city_text = guess_city(longitude, latitude, key=draft.name, source=draft.sheet.name)
+        middle = f"latitude {np.median(latitude):.2f}, longitude {np.median(longitude):.2f}"
+        draft.doubts.append(
+            f"the points lie near {middle}: if not in {city.name}, make a workspace for their city, with the "
+            "city file that was proposed as well"
+        )
     if len(guess.systems) > 1:
         draft.doubts.append(
             f"several systems put the points into {city.name}: {', '.join(guess.systems)}; {crs} was taken"
@@ -193,12 +302,25 @@ def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, point_quality: str) 
 
 
 def _guess_place(draft: Draft) -> PlaceGuess | None:
-    """Which columns hold coordinates, and which system puts them into the city?"""
-    number_columns = [p.column for p in draft.free_profiles() if p.number_share > 0.95 and not p.precision]
-    x = next(filter(X_NAMES.search, number_columns), None)
-    y = next(filter(Y_NAMES.search, number_columns), None)
-    if x is None or y is None:
-        return None
+    """Which columns hold coordinates, and which system puts them into the city?
+
+    Degrees before any projection (feet are easily taken for metres); of several pairs the one that puts most
+    points into the city.
+    """
+    number_columns = [p for p in draft.free_profiles() if p.number_share > 0.95 and not p.precision]
+    x_columns = [p.column for p in number_columns if X_NAMES.search(p.plain_name)]
+    y_columns = [p.column for p in number_columns if Y_NAMES.search(p.plain_name)]
+    column_pairs = list(zip(x_columns, y_columns, strict=False))
+    degree_pairs = [
+        pair
+        for pair in column_pairs
+        if all(d.low >= -180 and d.high <= 180 for d in number_columns if d.column in pair)
+    ]
+    pairs = [_guess_pair(draft, x, y) for x, y in degree_pairs or column_pairs]
+    return max(pairs, key=lambda pair: pair.inside_share, default=None)
+
+
+def _guess_pair(draft: Draft, x: str, y: str) -> PlaceGuess:
     xs, _ = numbers(first_rows(draft.sheet, x))
     ys, _ = numbers(first_rows(draft.sheet, y))
     is_usable_point = np.isfinite(xs) & np.isfinite(ys) & ~((xs == 0) & (ys == 0))
@@ -206,13 +328,25 @@ def _guess_place(draft: Draft) -> PlaceGuess | None:
         return PlaceGuess(x, y, (), 0.0, 0.0)
     xy_frame = pd.DataFrame({"x": xs[is_usable_point], "y": ys[is_usable_point]})
     sample = xy_frame.iloc[np.linspace(0, len(xy_frame) - 1, min(POINTS_TRIED, len(xy_frame))).astype(int)]
-    crs_names, inside_share = _rank_systems(sample["x"].to_numpy(), sample["y"].to_numpy(), draft.locator)
-    return PlaceGuess(x, y, crs_names, inside_share, float(len(xy_frame.drop_duplicates()) / len(xy_frame)))
+    sample_x, sample_y = sample["x"].to_numpy(), sample["y"].to_numpy()
+    stated_crs = draft.sheet.crs if x.endswith("_x") else None
+    crs_names, inside_share = _rank_systems(sample_x, sample_y, draft.locator, stated_crs)
+    distinct_share = float(len(xy_frame.drop_duplicates()) / len(xy_frame))
+    is_in_degrees = _are_degrees(sample_x, sample_y)
+    return PlaceGuess(x, y, crs_names, inside_share, distinct_share, is_in_degrees, (sample_x, sample_y))
 
 
-def _rank_systems(x: Floats, y: Floats, locator: Locator) -> tuple[tuple[str, ...], float]:
-    """The systems under which most points fall into the city, the likeliest first."""
-    is_in_degrees = bool((np.abs(x) <= 180).all() and (np.abs(y) <= 90).all())
+def _are_degrees(x: Floats, y: Floats) -> bool:
+    return bool((np.abs(x) <= 180).all() and (np.abs(y) <= 90).all())
+
+
+def _rank_systems(
+    x: Floats, y: Floats, locator: Locator, stated_crs: str | None
+) -> tuple[tuple[str, ...], float]:
+    """The system that is stated, else those under which most points fall into the city, likeliest first."""
+    if stated_crs is not None:
+        return (stated_crs,), _share_inside(x, y, stated_crs, locator)
+    is_in_degrees = _are_degrees(x, y)
     likely_crs = WGS84 if is_in_degrees else locator.city.crs
     shares = {likely_crs: _share_inside(x, y, likely_crs, locator)}
     if not is_in_degrees and shares[likely_crs] < SURE:

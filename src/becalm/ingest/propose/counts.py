@@ -1,0 +1,78 @@
+"""A file whose rows stand for many records each: how many says a column of counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+
+from becalm.formats.cells import dictionary_encode, numbers
+from becalm.ingest.propose.column_profile import COLUMN_NAMES, ColumnProfile, Draft
+from becalm.ingest.propose.time_and_place import Entries
+from becalm.terms import plain_word
+
+MOST_COUNTED: Final = 100_000  # more is no count of the crimes of a row
+TEXT_SHARE: Final = 0.5
+AREA_KINDS: Final = ("lsoa", "ward", "borough")  # the finest first
+
+
+def may_be_count(profile: ColumnProfile) -> bool:
+    """May this column say how many records a row stands for?"""
+    is_number = profile.number_share == 1 and not profile.precision
+    return is_number and profile.low >= 0 and 1 < profile.high < MOST_COUNTED
+
+
+def propose_counts(draft: Draft, count_profile: ColumnProfile, time_entries: Entries) -> dict[str, Entries]:
+    """The parts of a table of published counts; a time becomes its month."""
+    total_count = int(np.nansum(numbers(draft.sheet.data[count_profile.column])[0]))
+    draft.doubts.append(
+        f"{count_profile.column!r} counts records: {draft.sheet.data.num_rows:,} rows stand for "
+        f"{total_count:,}, taken as published counts by month. If each is one record, leave the column out"
+    )
+    if "month" not in time_entries:
+        time_entries["month"] = time_entries["occurred_from"]
+        for entry_name in set(time_entries) - {"month", "formats"}:
+            del time_entries[entry_name]
+        time_entries["precision"] = "month"
+    place, counts = _propose_areas(draft)
+    parts: dict[str, Entries] = {"place": place, "counts": {"count": count_profile.column, **counts}}
+    measure = draft.use_column("measure")
+    if measure is None:
+        parts["counts"]["measure"] = {"always": "offences"}
+        return parts
+    words = dictionary_encode(draft.sheet.data[measure.column]).values
+    draft.doubts.append(
+        f"{measure.column!r} says what is counted, and no two of these are ever added: {', '.join(words)}"
+    )
+    # a table of its own, below [counts]
+    parts["counts.measure"] = {"column": measure.column, "values": {word: plain_word(word) for word in words}}
+    return parts
+
+
+def _propose_areas(draft: Draft) -> tuple[Entries, Entries]:
+    """Which area is counted, the finest of those that the table names, and in which borough it lies."""
+    place: Entries = {}
+    counts: Entries = {}
+    for area_kind in AREA_KINDS:
+        area_columns = [p for p in draft.free_profiles() if re.search(COLUMN_NAMES[area_kind], p.plain_name)]
+        if not area_columns:
+            continue
+        draft.used_columns.update(p.column for p in area_columns[:2])
+        if area_kind == "borough":
+            place["borough"] = area_columns[0].column
+        if not counts:
+            codes = [p.column for p in area_columns if "code" in p.plain_name]
+            names = [p.column for p in area_columns if p.column not in codes] or codes
+            counts = {"area_kind": {"always": area_kind}, "area_name": names[0]}
+            counts |= {"area_code": codes[0]} if codes else {}
+    if not counts:
+        text_columns = [p.column for p in draft.free_profiles() if p.number_share < TEXT_SHARE]
+        counts = {
+            "area_kind": {"always": "city"},
+            "area_name": (text_columns or [draft.profiles[0].column])[0],
+        }
+        draft.doubts.append(
+            "which column names the area that is counted, and of which kind is it? ([counts])"
+        )
+    return place, counts
