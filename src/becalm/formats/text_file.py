@@ -164,8 +164,8 @@ def _read_commas(row_table: pa.Table, delimiter: str) -> tuple[pa.Table, tuple[s
         plain_cells = pc.replace_substring(cells, ",", "" if has_thousands else ".")
         row_table = row_table.set_column(position, column_name, plain_cells)
     notes = (
-        f"{what} in {', '.join(columns)}"
-        for what, columns in (
+        f"{repair} in {', '.join(columns)}"
+        for repair, columns in (
             ("decimal commas were read as points", decimal_columns),
             ("commas between thousands were left out", thousands_columns),
         )

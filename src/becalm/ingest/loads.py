@@ -95,11 +95,11 @@ def _describe_load(
         status = "purged"
     elif current_row_count:
         status = "current" if current_row_count == row_count else "partly superseded"
-    loaded, withdrawn = events.get("records_loaded"), events.get("records_withdrawn")
+    load_event, withdrawal = events.get("records_loaded"), events.get("records_withdrawn")
     return Load(
         load=files[0].intake_id,
-        loaded_on=loaded.occurred_at.date() if loaded else None,
-        loaded_by=loaded.actor if loaded else "",
+        loaded_on=load_event.occurred_at.date() if load_event else None,
+        loaded_by=load_event.actor if load_event else "",
         source=", ".join(sorted({file.source for file in files})),
         table=", ".join(sorted({file.table for file in files})),
         first_month=min(file.month for file in files),
@@ -109,7 +109,7 @@ def _describe_load(
         as_of=max(file.as_of for file in files),
         files=tuple(sorted({file.input_file for file in files})),
         status=status,
-        reason=str(withdrawn.facts["reason"]) if withdrawn else "",
+        reason=str(withdrawal.facts["reason"]) if withdrawal else "",
     )
 
 

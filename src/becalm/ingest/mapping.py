@@ -234,8 +234,8 @@ class Mapping(Strict):
     def fits(self, heads: tuple[str, ...]) -> bool:
         """Does a file with these heads have exactly the columns, whatever their case and spacing?"""
         plain_heads = set(map(plain_column, heads))
-        needed = set(map(plain_column, self.columns_exactly))
-        return needed <= plain_heads <= needed | set(map(plain_column, self.columns_optional))
+        needed_heads = set(map(plain_column, self.columns_exactly))
+        return needed_heads <= plain_heads <= needed_heads | set(map(plain_column, self.columns_optional))
 
     def spell(self, sheet: Sheet) -> Sheet:
         """The sheet with its columns spelt as the mapping spells them."""

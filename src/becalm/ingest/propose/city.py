@@ -58,10 +58,10 @@ def nearest_time_zone(longitude: float, latitude: float) -> str:
     table = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text("utf-8")
     fields = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
     points = np.radians([_degrees(field[1]) for field in fields])
-    here = np.radians([latitude, longitude])
+    point = np.radians([latitude, longitude])
     # of the great circle, the haversine: it orders by distance
-    steps = np.sin((points - here) / 2) ** 2
-    return fields[int(np.argmin(steps[:, 0] + np.cos(here[0]) * np.cos(points[:, 0]) * steps[:, 1]))][2]
+    steps = np.sin((points - point) / 2) ** 2
+    return fields[int(np.argmin(steps[:, 0] + np.cos(point[0]) * np.cos(points[:, 0]) * steps[:, 1]))][2]
 
 
 def _degrees(iso_6709: str) -> Sequence[float]:
