@@ -195,3 +195,19 @@ def test_units_that_a_folder_holds_already_are_not_written_over(tmp_path: Path) 
     (tmp_path / "force" / "units.toml").write_text("# mine\n", "utf-8")
     assert init(tmp_path / "force", "--city", city).exit_code != 0
     assert (tmp_path / "force" / "units.toml").read_text("utf-8") == "# mine\n"
+
+
+def test_where_the_system_does_not_know_the_user_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.delenv("BECALM_ACTOR", raising=False)
+    monkeypatch.setattr("getpass.getuser", nobody)
+    answer = init(tmp_path / "city")
+    assert answer.exit_code == 2
+    assert "Set BECALM_ACTOR" in answer.output
+    assert not (tmp_path / "city").exists()
+    monkeypatch.setenv("BECALM_ACTOR", "a.analyst")
+    assert init(tmp_path / "city").exit_code == 0

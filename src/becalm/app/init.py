@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from becalm.console.command import Session, command
-from becalm.terms import City, FileName, Parameter, Request, UsageError
+from becalm.terms import BecalmError, City, FileName, Parameter, Request, UsageError
 
 DEFAULT_CITY = "london"
 
@@ -111,8 +112,16 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
         else None
     )
     patrol_files = patrol_files_beside(request.city) if request.city else {}
+    entries_before = set(path.iterdir()) if path.is_dir() else set()
     workspace = make_folder(path, config, shape_copy.text if shape_copy else None, copies=patrol_files)
-    note_configuration(open_desk(path))
+    try:
+        note_configuration(open_desk(path))
+    except BecalmError:
+        for entry in set(path.iterdir()) - entries_before:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if not entries_before:
+            path.rmdir()
+        raise
     workspace_notes = _notes(is_city_chosen, shape_copy, [str(file) for file in patrol_files.values()], path)
     workspace_option = f"--workspace {shlex.quote(str(path))}"
     next_steps = (

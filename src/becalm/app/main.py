@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from becalm import __version__
-from becalm.terms import BecalmError
+from becalm.terms import BecalmError, UsageError
 
 if TYPE_CHECKING:
     from becalm.desk import Desk
@@ -93,7 +93,6 @@ _register_commands()
 
 def open_desk(workspace: Path | None) -> Desk:
     """Put a desk together: workspace, archive on its engine, actor, clock and seeds."""
-    import getpass
     import secrets
     from datetime import UTC, datetime
 
@@ -106,7 +105,7 @@ def open_desk(workspace: Path | None) -> Desk:
     return Desk(
         workspace=opened_workspace,
         archive=ParquetArchive(opened_workspace.archive_path, lambda: connect(engine_name)),
-        actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
+        actor=os.environ.get("BECALM_ACTOR") or name_user(),
         now=lambda: datetime.now(UTC),
         draw_seed=lambda: secrets.randbits(63),
         draw_key=lambda: secrets.token_bytes(32),
@@ -115,6 +114,19 @@ def open_desk(workspace: Path | None) -> Desk:
         ledger_file=None if ledger_url(opened_workspace) else opened_workspace.ledger_path,
         prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
     )
+
+
+def name_user() -> str:
+    """Who is logged in; raises UsageError where the system does not know (a container, a service)."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError) as error:
+        raise UsageError(
+            "The system does not say who you are. Set BECALM_ACTOR to your name or staff number, e.g. "
+            "`export BECALM_ACTOR=a.analyst`."
+        ) from error
 
 
 def open_ledger(workspace: Workspace) -> Ledger:
