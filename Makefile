@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
 
-.PHONY: help demo house test check static test-exhaustive bench docs site dist pins pictures clean install-base install-bench install-release install-test
+.PHONY: help demo cases house test check static test-exhaustive bench docs site dist pins pictures clean install-base install-bench install-release install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -32,6 +32,9 @@ test-exhaustive: install-test ## the long tests, which make test leaves out, and
 
 house: install-base ## print the figures of the code beside those of four peers
 	@$(BIN)/python tools/house.py
+
+cases: install-base ## run every awkward file of ../shared/cases, and print what came out of each
+	@$(BIN)/python tools/cases.py
 
 bench: install-bench ## run every benchmark against its peer in the same run, and print one table
 	@$(BIN)/python benchmarks/all.py

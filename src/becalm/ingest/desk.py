@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -32,11 +32,13 @@ from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
 from becalm.tables import (
     COUNT_TABLES,
+    ArchiveFile,
     FaultCount,
     Intake,
     Source,
     count_faults,
     count_matched,
+    count_moved,
     filter_faults,
     list_faults,
 )
@@ -85,7 +87,7 @@ def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
         summary=summarise(file_intakes),
         skipped=(*skipped_files, *unknown_files),
         gaps=_list_gaps(desk, file_intakes),
-        notes=(*city_note, *_outcomes_note(desk, file_intakes)),
+        notes=(*city_note, *_outcomes_note(desk, file_intakes), *_moved_notes(desk, readings, known_gaps)),
     )
 
 
@@ -109,6 +111,7 @@ def _read_entries(
     check_readings(
         readings,
         max_reject_share=workspace.config.ingest.max_reject_share if max_share is None else max_share,
+        allow_outside=request.allow_outside,
     )
     return readings, workspace, unknown_files
 
@@ -173,7 +176,8 @@ def _keep_readings(
 
 def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
     """What do the sources that were loaded not cover?"""
-    sources = {(f.table, f.source) for f in files if f.table in COUNT_TABLES and f.status != "already loaded"}
+    counted_files = [f for f in files if f.table in COUNT_TABLES and f.status != "already loaded"]
+    sources = {(file.table, source) for file in counted_files for source in file.source.split(", ")}
     return tuple(gap for table, source in sorted(sources) for gap in gaps_of(desk, Source(table, source)))
 
 
@@ -186,6 +190,22 @@ def _outcomes_note(desk: Desk, files: Sequence[FileIntake]) -> tuple[str, ...]:
     return (
         f"outcomes: {matched_count:,} of the {crime_count:,} crimes that have one are among the incidents",
     )
+
+
+def _moved_notes(
+    desk: Desk, readings: Sequence[FileReading], former_files: Sequence[ArchiveFile]
+) -> Iterator[str]:
+    """Records that stand in two months, as one does whose date was corrected after its month was loaded."""
+    former_sources = {file.source for file in former_files if file.table == "incidents"}
+    new_sources = {
+        part.source for r in readings if r.reading and r.reading.has_own_ids for part in r.reading.parts
+    }
+    for source in sorted(former_sources & new_sources):
+        if moved_count := count_moved(desk.archive.table("incidents", source=source)):
+            yield (
+                f"{source}: {moved_count:,} records stand in two months under one identifier and count twice. "
+                "Their dates were corrected: load the former month again as well"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +221,9 @@ def list_rejects(desk: Desk, request: RejectsRequest) -> Rejects:
     faults = filter_faults(
         desk.archive.table("row_faults"), file=request.file, reason=request.reason, fate=request.fate
     )
+    if request.source is not None:
+        source_files = {f.input_file for f in desk.archive.versions() if f.source == request.source}
+        faults = faults.filter(faults.file.isin(sorted(source_files)))
     return Rejects(count_faults(faults), list_faults(faults, limit=request.limit))
 
 

@@ -202,11 +202,13 @@ def _combine_refusals(refusals: Sequence[tuple[str, InputError]]) -> InputError:
     return InputError(f"{len(refusals)} files were refused; nothing was loaded", tuple(located_faults))
 
 
-def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) -> None:
+def check_readings(
+    readings: Sequence[FileReading], *, max_reject_share: float, allow_outside: bool = False
+) -> None:
     """Refuse files of which more than this share of rows was rejected, or most had to be repaired.
 
     A repaired row is loaded and loses little; but a file of which most rows need repair was read by the
-    wrong recipe, or is another city's. Raises InputError with the reasons, their counts and the first rows
+    wrong recipe, or is another city's (unless that is allowed). Raises InputError with the reasons, their counts and the first rows
     of each such file; also where none of the files holds any row.
     """
     if not any(reading.reading is None or reading.reading.rows for reading in readings):
@@ -215,7 +217,7 @@ def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) 
     faulty = [
         (reading.file.name, reading.reading)
         for reading in readings
-        if reading.reading is not None and _is_faulty(reading.reading, max_reject_share)
+        if reading.reading is not None and _is_faulty(reading.reading, max_reject_share, allow_outside)
     ]
     if not faulty:
         return
@@ -253,11 +255,12 @@ def check_replacements(replacements: Sequence[Replacement]) -> None:
         )
 
 
-def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
+def _is_faulty(reading: Reading, max_reject_share: float, allow_outside: bool) -> bool:
     """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
     lost_count = reading.rejected - sum(row_fault.reason == REPEATED_ROW for row_fault in reading.faults)
     row_count = max(reading.rows, 1)
-    return lost_count / row_count > max_reject_share or reading.repaired / row_count > MOST_REPAIRED
+    is_misread = reading.repaired / row_count > MOST_REPAIRED and not allow_outside
+    return lost_count / row_count > max_reject_share or is_misread
 
 
 def _list_reasons(name: str, reading: Reading) -> list[Fault]:

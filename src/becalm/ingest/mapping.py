@@ -182,6 +182,7 @@ class Mapping(Strict):
     header_row: Annotated[int, Field(ge=1)] | None = None
     columns_exactly: tuple[Column, ...] = Field(min_length=1)
     columns_optional: tuple[Column, ...] = ()
+    file_contains: str = ""
     id: Column | None = None
     repeats: Literal["keep", "reject"] = "keep"
     doubts: tuple[str, ...] = ()
@@ -324,10 +325,13 @@ def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[MappingFile
             mapping_file
             for mapping_file in mapping_files
             if file_format in mapping_file.mapping.formats
+            and mapping_file.mapping.file_contains.casefold() in file.name.casefold()
             and mapping_file.mapping.fits(columns_of(file, mapping_file.mapping.layout))
         ]
+        # a mapping for files of a certain name comes before one for any file of these columns
+        named_files = [f for f in fitting_files if f.mapping.file_contains]
         if fitting_files:
-            return tuple(fitting_files)
+            return tuple(named_files or fitting_files)
     return ()
 
 

@@ -41,6 +41,7 @@ class Reading:
     repaired: int
     rejected: int
     notes: tuple[str, ...] = ()
+    has_own_ids: bool = False  # the source identifies its records, and does so in every file
 
     @classmethod
     def of_rows(

@@ -43,6 +43,7 @@ class RejectsRequest(Request):
     """Which rows were rejected or repaired, and why?"""
 
     file: Annotated[str | None, Parameter("Only files whose name contains this.")] = None
+    source: Annotated[str | None, Parameter("Only files of this source.")] = None
     reason: Annotated[str | None, Parameter("Only reasons that contain this.")] = None
     fate: Annotated[RowOutcome | None, Parameter("Only rows that met this fate.")] = None
     limit: Annotated[

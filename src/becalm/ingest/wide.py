@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow as pa
 from becalm.formats.cells import dictionary_encode, numbers, to_arrow
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet, file_refusal
 from becalm.formats.table_reader import columns_of, read_sheet
+from becalm.ingest.extract.times import LATER_REMEDY
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.tables import PUBLISHED_COUNTS, TablePart
@@ -75,7 +77,9 @@ class WideTableReader:
         if table_columns is None:
             raise file_refusal(file.name, "is no wide monthly table", "give the London Datastore's own file")
         row_outcomes = RowOutcomes(sheet)
-        cell_counts = _read_counts(sheet, table_columns, context.offences[OFFENCES], row_outcomes)
+        cell_counts = _read_counts(
+            sheet, table_columns, context.offences[OFFENCES], row_outcomes, as_of=file.as_of
+        )
         recipe_name, recipe_sha256 = self.recipe(file, context)
         cell_count = row_outcomes.row_count * len(table_columns.months)
         loaded_cell_count = int(cell_counts.is_sound.sum())
@@ -116,7 +120,7 @@ class _Counts:
 
 
 def _read_counts(
-    sheet: Sheet, columns: _TableColumns, table: OffenceTable, row_outcomes: RowOutcomes
+    sheet: Sheet, columns: _TableColumns, table: OffenceTable, row_outcomes: RowOutcomes, *, as_of: date
 ) -> _Counts:
     words = _texts(sheet, columns.minor)
     by_word, known_words = table.by_word(), [word for word, _ in table.words]
@@ -137,10 +141,14 @@ def _read_counts(
     counts = np.empty((sheet.data.num_rows, len(columns.months)))
     for month_index, month_column in enumerate(columns.months):
         counts[:, month_index], _ = numbers(sheet.data[month_column])
-    is_count = np.isfinite(counts) & (counts >= 0) & (np.floor(counts) == counts)
+    is_later = np.array([month > f"{as_of:%Y%m}" for month in columns.months])
+    is_count = ~is_later & np.isfinite(counts) & (counts >= 0) & (np.floor(counts) == counts)
     is_kept_row = row_outcomes.is_kept[:, None]
+    is_late_count = is_kept_row & is_later & ~np.isnan(counts)
+    late_reason = f"is later than the as-of date {as_of}"
+    row_outcomes.reject_cells(is_late_count, columns.months, late_reason, LATER_REMEDY)
     row_outcomes.reject_cells(
-        ~is_count & is_kept_row,
+        ~is_count & is_kept_row & ~is_late_count,
         columns.months,
         "is not a count",
         "give a whole number; 0 where nothing was recorded",

@@ -16,6 +16,7 @@ from .counts import Grouping as Grouping
 from .counts import TimeUnit as TimeUnit
 from .counts import count_incidents as count_incidents
 from .counts import count_matched as count_matched
+from .counts import count_moved as count_moved
 from .counts import count_published as count_published
 from .coverage import CUT_OFF_ROW as CUT_OFF_ROW
 from .coverage import REPEATED_ROW as REPEATED_ROW

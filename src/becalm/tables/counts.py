@@ -22,7 +22,7 @@ from becalm.terms import Period, QuestionError
 
 UNKNOWN = "unknown"
 LARGEST_SHARE_WITHOUT_DAY = 0.05
-WIDEST_FIRST = ("city", "borough", "ward", "neighbourhood")
+WIDEST_FIRST = ("city", "borough", "ward", "neighbourhood", "lsoa")
 TimeUnit = Literal["day", "month"]
 Grouping = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
 
@@ -106,7 +106,7 @@ def count_published(
     """How many does this source's publisher count in each group in each month?
 
     One kind of area is counted, so that nothing is counted twice: wards for `by="ward"`, else the
-    widest that the source has (city, borough, ward, neighbourhood), unless `area_kind` names one.
+    widest that the source has (city, borough, ward, neighbourhood, lsoa), unless `area_kind` names one.
     A ward is named with its code, since names repeat. `command_units` maps a borough to its unit;
     `found_by` an offence group to who finds it.
 
@@ -133,6 +133,12 @@ def count_matched(outcomes: Table, incidents: Table) -> tuple[int, int]:
     known_keys = outcomes.filter(outcomes.outcome.notnull()).select("source", "incident_id").distinct()
     matched_keys = known_keys.semi_join(incidents, ["source", "incident_id"])
     return int(matched_keys.count().to_pyarrow().as_py()), int(known_keys.count().to_pyarrow().as_py())
+
+
+def count_moved(incidents: Table) -> int:
+    """How many identifiers stand in more than one month?"""
+    months_of_record = incidents.group_by("incident_id").agg(months=incidents.month.nunique())
+    return int(months_of_record.filter(months_of_record.months > 1).count().to_pyarrow().as_py())
 
 
 def _list_times(scope: RecordScope, unit: TimeUnit, period: Period | None) -> tuple[date, ...]:

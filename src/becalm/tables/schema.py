@@ -17,7 +17,7 @@ Precision = ("minute", "hour", "day", "month")
 FoundBy = ("victim", "police", "unknown")
 Weapon = ("knife", "gun", "other", "none", "unknown")
 LocationQuality = ("exact", "block", "snap", "none")
-AreaKind = ("borough", "ward", "neighbourhood", "city")
+AreaKind = ("borough", "ward", "neighbourhood", "city", "lsoa")
 
 INCIDENTS: Final = ibis.schema(
     {

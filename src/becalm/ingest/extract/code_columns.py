@@ -215,7 +215,7 @@ def _repair_codes(
         codes.passes(lambda text: text in code_repairs and code_repairs[text].code is None),
         column,
         reason,
-        "format the column as text in Excel, type the code anew and save",
+        "format the column as text in Excel, type the code again and save",
     )
     new_texts = [code_repairs[text].code or text if text in code_repairs else text for text in codes.values]
     return encode_again(codes.codes, pa.array(new_texts, pa.string()))

@@ -284,7 +284,8 @@ class ExtractReader:
             sheet, mapping, row_outcomes, replace(context, as_of=file.as_of)
         )
         table_parts = _split_by_month(table_columns, row_outcomes.is_kept, mapping, file)
-        return Reading.of_rows(recipe_name, table_parts, row_outcomes, (*sheet.notes, *row_notes))
+        reading = Reading.of_rows(recipe_name, table_parts, row_outcomes, (*sheet.notes, *row_notes))
+        return replace(reading, has_own_ids=mapping.table == "incidents" and mapping.id is not None)
 
 
 def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext) -> Contents:

@@ -132,6 +132,11 @@ class Draft:
     used_columns: set[str] = field(default_factory=set)
     doubts: list[str] = field(default_factory=list)
 
+    @property
+    def file_words(self) -> str:
+        """The words of the file's name."""
+        return " ".join(re.findall(r"[a-z0-9]+", self.sheet.name.split(".")[0].casefold()))
+
     def free_profiles(self) -> Iterator[ColumnProfile]:
         """Columns that nothing uses yet."""
         return (profile for profile in self.profiles if profile.column not in self.used_columns)

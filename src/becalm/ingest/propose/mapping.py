@@ -152,7 +152,7 @@ def _propose_offence(draft: Draft) -> Entries:
 
 def _offence_by_name(draft: Draft) -> Entries | None:
     """The one offence of a file whose name says it: "robbery.csv", "shootings.csv"."""
-    if "shoot" in draft.name:
+    if "shoot" in draft.file_words:
         return {"table": "mps", "always": "Violence with Injury"}
     for table in draft.tables.values():
         for word, _ in table.words:
@@ -217,7 +217,7 @@ def _propose_details(draft: Draft) -> dict[str, Entries]:
         part_profile = draft.use_column(part_name)
         if part_profile is not None:
             entries_by_part[part_name] = _propose_words(draft, part_name, part_profile)
-    if "shoot" in draft.name:
+    if "shoot" in draft.file_words:
         for part_name, answer in (("weapon", "gun"), ("injury", "true")):
             if part_name not in entries_by_part:
                 entries_by_part[part_name] = {"always": answer}
