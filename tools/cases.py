@@ -1,7 +1,7 @@
 """Runs every case of the folder of awkward files, and prints in one table what came out of each.
 
-`make cases` prints it. The folder lies beside the checkout (`../shared/cases`, or BECALM_SHARED_CASES); each of its
-cases is a small file with a question whose right answer is known.
+`make cases` prints it. The folder lies beside the checkout (`../shared/cases`, or BECALM_SHARED_CASES); each
+of its cases is a small file with a question whose right answer is known.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _figures(report: Any) -> str:
     if isinstance(report, str):
         return report
     file = report["files"][0]
-    return f"{file['loaded']} of {file['rows']} rows loaded, {file['repaired']} repaired, {file['rejected']} rejected"
+    faults = f"{file['repaired']} repaired, {file['rejected']} rejected"
+    return f"{file['loaded']} of {file['rows']} rows loaded, {faults}"
 
 
 def _loaded(report: Any) -> int:
@@ -96,20 +97,20 @@ def _is_refusal(report: Any) -> bool:
     return isinstance(report, str) and "->" in report and "Traceback" not in report
 
 
-def rows_of_another_force(case: Case) -> Outcome:
+def _judge_rows_of_another_force(case: Case) -> Outcome:
     report = case.load("2020-04-metropolitan-street.csv")
     return _is_refusal(report) and "another force" in report, report if isinstance(report, str) else _figures(
         report
     )
 
 
-def dashboard(case: Case) -> Outcome:
+def _judge_dashboard(case: Case) -> Outcome:
     reports = [case.load(path.name) for path in sorted(case.files.iterdir())]
     is_read = [not isinstance(r, str) and r["files"][0]["table"] == "published_counts" for r in reports]
     return all(is_read), "; ".join(map(_figures, reports))
 
 
-def future_typo(case: Case) -> Outcome:
+def _judge_future_typo(case: Case) -> Outcome:
     report = case.prepare("crimes.csv")
     reasons = case.reasons()
     rejected = sum(rows for reason, rows in reasons.items() if "later than the as-of date" in reason)
@@ -118,7 +119,7 @@ def future_typo(case: Case) -> Outcome:
     return rejected == 1 and "Traceback" not in output, f"{_figures(report)}; compare ends with {code}"
 
 
-def future_by_months(case: Case) -> Outcome:
+def _judge_future_by_months(case: Case) -> Outcome:
     case.prepare("crimes.csv")
     answer = case.answer("find", "hotspots", "--count", "5", "--cell-m", "250", "--seed", "1")
     if isinstance(answer, str):
@@ -127,12 +128,12 @@ def future_by_months(case: Case) -> Outcome:
     return 1.2 <= expected <= 1.62, f"{case.reasons()}; {expected:.2f} expected at rank 1"
 
 
-def placeholder(case: Case) -> Outcome:
+def _judge_placeholder(case: Case) -> Outcome:
     report = case.prepare("crimes.csv")
     return case.reasons().get("is a placeholder for an unknown day") == 5, _figures(report)
 
 
-def mapped_columns(count: int) -> Callable[[Case], Outcome]:
+def _judge_mapped_columns(count: int) -> Callable[[Case], Outcome]:
     def check(case: Case) -> Outcome:
         (name,) = [path.name for path in case.files.iterdir()]
         text, _ = case.propose(name)
@@ -145,7 +146,7 @@ def mapped_columns(count: int) -> Callable[[Case], Outcome]:
     return check
 
 
-def minutes(count: int, **changes: str) -> Callable[[Case], Outcome]:
+def _judge_minutes(count: int, **changes: str) -> Callable[[Case], Outcome]:
     def check(case: Case) -> Outcome:
         (name,) = [path.name for path in case.files.iterdir()]
         text, _ = case.propose(name)
@@ -157,12 +158,12 @@ def minutes(count: int, **changes: str) -> Callable[[Case], Outcome]:
     return check
 
 
-def single_offence(case: Case) -> Outcome:
+def _judge_single_offence(case: Case) -> Outcome:
     text, _ = case.propose("robbery.csv")
     return 'columns = ["Offence"]' in text, "Offence is proposed as the offence" if text else text
 
 
-def victims_and_offenders(case: Case) -> Outcome:
+def _judge_victims_and_offenders(case: Case) -> Outcome:
     text, doubts = case.propose("shootings.csv")
     case.settle()
     refusal = case.load("shootings.csv")
@@ -172,7 +173,7 @@ def victims_and_offenders(case: Case) -> Outcome:
     return is_right, f"another city's: refused unless said; {_figures(report)}; offender_injured is a doubt"
 
 
-def counts_in_rows(case: Case) -> Outcome:
+def _judge_counts_in_rows(case: Case) -> Outcome:
     text, doubts = case.propose("area_counts.csv")
     case.settle()
     report = case.load("area_counts.csv")
@@ -180,7 +181,7 @@ def counts_in_rows(case: Case) -> Outcome:
     return is_right and _loaded(report) == 108, f"{_figures(report)}, as published counts"
 
 
-def perpetrator(case: Case) -> Outcome:
+def _judge_perpetrator(case: Case) -> Outcome:
     text, _ = case.propose("shootings.csv")
     needed = ('column = "VIC_AGE_GROUP"', 'x = "Longitude"', 'borough = "BORO"', '["%m/%d/%y %H:%M:%S"]')
     lacking = [entry for entry in needed if entry not in text]
@@ -190,7 +191,7 @@ def perpetrator(case: Case) -> Outcome:
     )
 
 
-def merged_forces(case: Case) -> Outcome:
+def _judge_merged_forces(case: Case) -> Outcome:
     report = case.load("all_london_2020.csv")
     if isinstance(report, str):
         return False, report
@@ -206,7 +207,7 @@ def _notes(answer: Any) -> str:
 
 
 def _share_p_top(answer: Any) -> bool:
-    """Eight equal places: five of them are among the top five with a chance of about 5/8 each, and are tied."""
+    """Eight equal places: each is among the top five with a chance of about 5/8."""
     chances = [feature["properties"]["p_top"] for feature in answer["features"]]
     return all(0.45 < chance < 0.8 for chance in chances)
 
@@ -222,11 +223,11 @@ def _leaves_strays(answer: Any) -> bool:
     return "stray" in json.dumps(answer) or "left out" in json.dumps(answer)
 
 
-def hotspots(*options: str, is_right: Callable[[Any], bool]) -> Callable[[Case], Outcome]:
+def _judge_hotspots(count: int, *, is_right: Callable[[Any], bool]) -> Callable[[Case], Outcome]:
     def check(case: Case) -> Outcome:
         (name,) = [path.name for path in case.files.iterdir()]
         case.prepare(name)
-        answer = case.answer("find", "hotspots", "--seed", "1", *options)
+        answer = case.answer("find", "hotspots", "--cell-m", "100", "--count", str(count), "--seed", "1")
         if isinstance(answer, str):
             return False, answer
         places = [feature["properties"] for feature in answer["features"]]
@@ -236,28 +237,28 @@ def hotspots(*options: str, is_right: Callable[[Any], bool]) -> Callable[[Case],
     return check
 
 
-def financial_year(case: Case) -> Outcome:
+def _judge_financial_year(case: Case) -> Outcome:
     case.prepare("crimes.csv")
     code, output = case.call("measure", "compare", "--period", "2020-04-01..2021-03-31", "--baseline", "2019")
     return "Traceback" not in output and code in (0, 2, 5), output.strip()[:200]
 
 
-def moved_records(case: Case) -> Outcome:
+def _judge_moved_records(case: Case) -> Outcome:
     case.prepare("march.csv", "--as-of", "2020-04-01")
     report = case.load("april.csv", "--as-of", "2020-05-01")
     notes = " ".join(report["notes"]) if not isinstance(report, str) else report
     return "10 records stand in two months" in notes, notes
 
 
-def trailing_blank(case: Case) -> Outcome:
-    code, output = case.call("ingest", "map", str(case.files / "crimes.xlsx"))
+def _judge_trailing_blank(case: Case) -> Outcome:
+    code, _ = case.call("ingest", "map", str(case.files / "crimes.xlsx"))
     path = case.workspace / "mappings" / "crimes.toml"
     path.write_text(DOUBTS.sub("", path.read_text("utf-8")), "utf-8")
     report = case.load("crimes.xlsx")
     return code == 0 and _loaded(report) > 0, _figures(report)
 
 
-def swapped_days(case: Case) -> Outcome:
+def _judge_swapped_days(case: Case) -> Outcome:
     _, doubts = case.propose("crimes.xlsx")
     case.settle()
     report = case.load("crimes.xlsx")
@@ -276,40 +277,46 @@ class Question:
 
 
 QUESTIONS = (
-    Question("a2_rows_of_another_force", "ingest", rows_of_another_force),
-    Question("b1_dashboard", "ingest, as published now", dashboard),
-    Question("c1_future_typo", "prepare; compare", future_typo),
-    Question("c19_future_by_months", "prepare; hotspots", future_by_months),
-    Question("c2_placeholder_1900", "prepare", placeholder),
-    Question("c3_header_newline", "map", mapped_columns(7)),
-    Question("c9_12h", "prepare", minutes(200)),
-    Question("c10_2400", "prepare", minutes(200)),
-    Question("c11_date_time_columns", "prepare", minutes(200)),
-    Question("c16_pandas_index_csv", "map", mapped_columns(7)),
-    Question("c17_trailing_comma", "map", mapped_columns(7)),
-    Question("c20_single_offence", "map", single_offence),
-    Question("d1_victims_and_offenders", "prepare", victims_and_offenders),
-    Question("d2_counts_in_rows", "prepare", counts_in_rows),
-    Question("d3_perpetrator_before_victim", "map", perpetrator),
-    Question("f1_geojson", "prepare", minutes(5)),
-    Question("f8_police_uk_merged", "ingest", merged_forces),
+    Question("a2_rows_of_another_force", "ingest", _judge_rows_of_another_force),
+    Question("b1_dashboard", "ingest, as published now", _judge_dashboard),
+    Question("c1_future_typo", "prepare; compare", _judge_future_typo),
+    Question("c19_future_by_months", "prepare; hotspots", _judge_future_by_months),
+    Question("c2_placeholder_1900", "prepare", _judge_placeholder),
+    Question("c3_header_newline", "map", _judge_mapped_columns(7)),
+    Question("c9_12h", "prepare", _judge_minutes(200)),
+    Question("c10_2400", "prepare", _judge_minutes(200)),
+    Question("c11_date_time_columns", "prepare", _judge_minutes(200)),
+    Question("c16_pandas_index_csv", "map", _judge_mapped_columns(7)),
+    Question("c17_trailing_comma", "map", _judge_mapped_columns(7)),
+    Question("c20_single_offence", "map", _judge_single_offence),
+    Question("d1_victims_and_offenders", "prepare", _judge_victims_and_offenders),
+    Question("d2_counts_in_rows", "prepare", _judge_counts_in_rows),
+    Question("d3_perpetrator_before_victim", "map", _judge_perpetrator),
+    Question("f1_geojson", "prepare", _judge_minutes(5)),
+    Question("f8_police_uk_merged", "ingest", _judge_merged_forces),
     Question(
-        "g1_stray_points", "hotspots", hotspots("--cell-m", "100", "--count", "20", is_right=_leaves_strays)
+        "g1_stray_points",
+        "hotspots",
+        _judge_hotspots("--cell-m", "100", "--count", "20", is_right=_leaves_strays),
     ),
     Question(
-        "g3_precinct_points", "hotspots", hotspots("--cell-m", "100", "--count", "5", is_right=_share_p_top)
+        "g3_precinct_points",
+        "hotspots",
+        _judge_hotspots("--cell-m", "100", "--count", "5", is_right=_share_p_top),
     ),
     Question(
-        "h_equal_8pts_800_2", "hotspots", hotspots("--cell-m", "100", "--count", "8", is_right=_near_truth)
+        "h_equal_8pts_800_2",
+        "hotspots",
+        _judge_hotspots("--cell-m", "100", "--count", "8", is_right=_near_truth),
     ),
-    Question("m1_constant_daily", "compare", financial_year),
-    Question("p3_geoparquet_wkb", "prepare", minutes(120)),
-    Question("s1_corrected_into_next_month", "both files", moved_records),
-    Question("x1_title_rows", "map", mapped_columns(7)),
-    Question("x5_us_excel_swapped_days", "prepare", swapped_days),
-    Question("x11_trailing_blank_column", "map, then the next command", trailing_blank),
-    Question("x13_typed_no_midnight", "map", minutes(59)),
-    Question("x14_typed_one_midnight", "map", minutes(60)),
+    Question("m1_constant_daily", "compare", _judge_financial_year),
+    Question("p3_geoparquet_wkb", "prepare", _judge_minutes(120)),
+    Question("s1_corrected_into_next_month", "both files", _judge_moved_records),
+    Question("x1_title_rows", "map", _judge_mapped_columns(7)),
+    Question("x5_us_excel_swapped_days", "prepare", _judge_swapped_days),
+    Question("x11_trailing_blank_column", "map, then the next command", _judge_trailing_blank),
+    Question("x13_typed_no_midnight", "map", _judge_minutes(59)),
+    Question("x14_typed_one_midnight", "map", _judge_minutes(60)),
 )
 
 

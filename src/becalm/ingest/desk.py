@@ -203,7 +203,7 @@ def _moved_notes(
     for source in sorted(former_sources & new_sources):
         if moved_count := count_moved(desk.archive.table("incidents", source=source)):
             yield (
-                f"{source}: {moved_count:,} records stand in two months under one identifier and count twice. "
+                f"{source}: {moved_count:,} records stand in two months under one identifier: counted twice. "
                 "Their dates were corrected: load the former month again as well"
             )
 

@@ -208,8 +208,8 @@ def check_readings(
     """Refuse files of which more than this share of rows was rejected, or most had to be repaired.
 
     A repaired row is loaded and loses little; but a file of which most rows need repair was read by the
-    wrong recipe, or is another city's (unless that is allowed). Raises InputError with the reasons, their counts and the first rows
-    of each such file; also where none of the files holds any row.
+    wrong recipe, or is another city's (unless that is allowed). Raises InputError with the reasons, their
+    counts and the first rows of each such file; also where none of the files holds any row.
     """
     if not any(reading.reading is None or reading.reading.rows for reading in readings):
         faults = tuple(Fault(r.file.name, "has no rows", "fetch or export it again") for r in readings)
