@@ -33,7 +33,7 @@ from becalm.ledger.chain import (
 )
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import NO_PEAKS, append_leaves, root_of_peaks
-from becalm.terms import EventError
+from becalm.terms import EventError, TamperError
 
 CHUNK_ROWS: Final = 500
 SEARCH_REACH: Final = 1_000  # numbers beyond the end that a moved entry may have been written under
@@ -161,6 +161,23 @@ def walk_rows(
         commitments,
         tuple(senseless[:MOST_SENSELESS]),
     )
+
+
+def iterate_sound(rows: Iterable[StoredRow], size: int, last_hash: str) -> Iterator[StoredRow]:
+    """These rows, which follow entry `size` with its hash, as far as each hashes to what it bears.
+
+    Raises TamperError at the first that does not.
+    """
+    for chunk in _cut_chunks(iter(rows), []):
+        sound_count = _count_sound(chunk, size, last_hash)
+        yield from chunk[:sound_count]
+        size += sound_count
+        if sound_count < len(chunk):
+            raise TamperError(
+                f"Entry {size + 1} is not what was written, so nothing can be counted over it. Run "
+                "`becalm record verify`, and keep the ledger as evidence."
+            )
+        last_hash = chunk[-1][HASH]
 
 
 def _find_senseless(

@@ -33,9 +33,9 @@ class Event:
     corrects: int | None = None
 
     def __post_init__(self) -> None:
-        needed_names = ("kind", "actor", "role", "purpose")
-        empty_fields = [field_name for field_name in needed_names if not getattr(self, field_name).strip()]
-        if empty_fields:
+        if not (self.kind.strip() and self.actor.strip() and self.role.strip() and self.purpose.strip()):
+            needed_names = ("kind", "actor", "role", "purpose")
+            empty_fields = [name for name in needed_names if not getattr(self, name).strip()]
             raise EventError(
                 f"An event {self.kind!r} came without {' and '.join(empty_fields)}. "
                 "Say who did it, in which role and what for; nothing was written."

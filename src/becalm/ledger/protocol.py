@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, LogEnding, StoredRow
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Finding, Fold, Head, LogEnding, StoredRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,17 @@ class Ledger(Protocol):
 
         With `subject`, only those about this person; with `actor`, only those of whoever did it.
         """
+
+    def verified_entries(
+        self, *, kinds: Sequence[str] = (), subject: str = "", actor: str = ""
+    ) -> tuple[Entry, ...]:
+        """The same as `entries`, over the verified chain and by no index: every figure is made of these.
+
+        Raises TamperError where an entry is not what was written, or the last is not where the ledger ends.
+        """
+
+    def audit(self) -> tuple[Finding, ...]:
+        """What is wrong beside the chain: schema, integrity, details beside no entry, state tables."""
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The sealed rows by ascending seq exactly as they are stored, unchecked: what a verifier reads."""

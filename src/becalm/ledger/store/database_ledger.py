@@ -23,7 +23,20 @@ from becalm.ledger import (
     group_by_kind,
     name_folds,
 )
-from becalm.ledger.chain import COLUMNS, COMMITMENT, SEQ, StoredRow, parse_instant, read_entry
+from becalm.ledger.chain import (
+    ACTOR,
+    COLUMNS,
+    COMMITMENT,
+    HASH,
+    KIND,
+    SEQ,
+    SUBJECT,
+    StoredRow,
+    opening_hash,
+    parse_instant,
+    read_entry,
+)
+from becalm.ledger.chain_check import Finding, iterate_sound
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.signing import is_self_signed, unsigned_fields
@@ -39,6 +52,7 @@ from becalm.ledger.store.copy_guard import (
 )
 from becalm.ledger.store.erasure_register import ErasureRegister
 from becalm.ledger.store.new_entries import Tail, parse_peaks, read_tail
+from becalm.ledger.store.schema_audit import audit_integrity, audit_schema
 from becalm.ledger.store.tables import checkpoint_table, event_table, ledger_table
 from becalm.terms import BecalmError, HeadError, LedgerError, TamperError
 
@@ -92,6 +106,7 @@ class DatabaseLedger:
     ) -> None:
         self._database, self.kinds, self.folds = database, kinds, tuple(folds)
         self._memo, self._own_last_hash = memo, ""
+        self._verified: dict[tuple[tuple[str, ...], str, str], tuple[int, str, tuple[Entry, ...]]] = {}
         with database.reading() as connection:
             query = select(ledger_table.c.identity, ledger_table.c.folds)
             ledger_row = connection.execute(query).first()
@@ -267,6 +282,66 @@ class DatabaseLedger:
         if actor:
             query = query.where(event_table.c.actor == actor)
         return map(read_entry, read_event_rows(self._database.reading, query, after=after, until=until))
+
+    def verified_entries(
+        self, *, kinds: Sequence[str] = (), subject: str = "", actor: str = ""
+    ) -> tuple[Entry, ...]:
+        """The entries of these kinds, about this person and of whoever did them, over the verified chain.
+
+        Every entry is read and checked in its order, whatever the indexes say, and the last must be the one
+        that the ledger ends with. What came out is kept: the next time only newer entries are read.
+        """
+        choice = (tuple(kinds), subject, actor)
+        size, last_hash, entries = self._verified.get(choice, (0, opening_hash(self.identities[0]), ()))
+        wanted_rows = []
+        with self._database.reading() as connection:
+            tail = self.tail(connection)
+            event_rows = read_event_rows(lambda: nullcontext(connection), after=size)
+            for row in iterate_sound(event_rows, size, last_hash):
+                size, last_hash = row[SEQ], row[HASH]
+                is_wanted = (not kinds or row[KIND] in kinds) and subject in ("", row[SUBJECT])
+                if is_wanted and actor in ("", row[ACTOR]):
+                    wanted_rows.append(row)
+        if (size, last_hash) != (tail.size, tail.last_hash):
+            raise TamperError(
+                f"The entries end at {size}, and the ledger was written to entry {tail.size}. Run "
+                "`becalm record verify`, and keep the ledger as evidence."
+            )
+        entries = (*entries, *map(read_entry, wanted_rows))
+        self._verified[choice] = (size, last_hash, entries)
+        return entries
+
+    def audit(self) -> tuple[Finding, ...]:
+        """What is wrong beside the chain: schema, integrity, details beside no entry, state tables."""
+        findings: list[Finding] = []
+        for check in (audit_schema, audit_integrity, self._audit_payloads, self._audit_states):
+            try:
+                with self._database.reading() as connection:
+                    findings.extend(check(connection))
+            except (LedgerError, TamperError) as error:
+                findings.append(Finding("schema", None, error.message))
+        return tuple(dict.fromkeys(findings))
+
+    def _audit_payloads(self, connection: Connection) -> Iterator[Finding]:
+        for label in self.read_stray_payloads(connection):
+            yield Finding("payload", None, f"There are details beside no entry: {label}.")
+
+    def _audit_states(self, connection: Connection) -> Iterator[Finding]:
+        """Where a state table is not what the entries make of it: all are folded anew, as of one moment."""
+        rows = read_event_rows(lambda: nullcontext(connection))
+        folded_entries = (read_entry(row) for row in rows if row[KIND] in self._folds_by_kind)
+        try:
+            for difference in state_rows.compare_states(connection, self.folds, folded_entries):
+                yield Finding("state", None, f"A state table was altered: {difference}.")
+        except TamperError as error:
+            yield Finding("state", None, error.message)
+        fold_names = connection.execute(select(ledger_table.c.folds)).scalar_one()
+        if fold_names != self._fold_names:
+            yield Finding("state", None, f"The state tables say that they were folded by {fold_names!r:.80}.")
+
+    def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
+        """Details that stand beside no entry, by whatever they are kept under."""
+        raise NotImplementedError
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The rows as they are stored, unchecked, whatever they hold."""

@@ -35,6 +35,16 @@ _SELECT_PAYLOADS = text(
 _SELECT_PAYLOAD_SEQS = text(
     "SELECT seq FROM event JOIN payload USING (commitment) JOIN payload_key USING (commitment)"
 )
+_SELECT_STRAY = text(
+    """
+    SELECT commitment FROM payload FULL JOIN payload_key USING (commitment)
+    WHERE sealed IS NULL OR key IS NULL OR NOT EXISTS (
+        SELECT FROM event WHERE event.commitment = coalesce(payload.commitment, payload_key.commitment)
+    ) AND NOT EXISTS (
+        SELECT FROM pending WHERE strpos(events, coalesce(payload.commitment, payload_key.commitment)) > 0
+    ) LIMIT 20
+    """
+)
 AppendRequest = Request[AppendTask, tuple[Entry, ...]]
 
 
@@ -65,7 +75,7 @@ class PostgresLedger(DatabaseLedger):
         # A memo on one host knows nothing of what other hosts wrote: where it is gone, nothing is lost.
         head_memo = HeadMemo(memo, is_needed=False) if memo else None
         super().__init__(self._server, kinds, folds, memo=head_memo, outside=outside)
-        self._sealer = Sealer(self.identities[0], self.folds, now, self.check_newest)
+        self._sealer = Sealer(self.identities[0], kinds, self.folds, now, self.check_newest)
         # What others handed in and did not live to see sealed is sealed, where nothing speaks against it.
         with suppress(BecalmError), self._server.sealing() as connection:
             if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
@@ -115,6 +125,10 @@ class PostgresLedger(DatabaseLedger):
     def read_payload_seqs(self, connection: Connection) -> Iterable[int]:
         """The entries beside which details stand."""
         return connection.execute(_SELECT_PAYLOAD_SEQS).scalars()
+
+    def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
+        """Details, or keys of some, that stand beside no entry and no event that was handed in."""
+        return connection.execute(_SELECT_STRAY).scalars()
 
     def wipe(self) -> bool:
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""

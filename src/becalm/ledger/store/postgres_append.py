@@ -12,13 +12,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from becalm.ledger import Entry, Event, Fold, FoldsByKind, Row, group_by_kind, name_folds
+from becalm.ledger import (
+    Entry,
+    Event,
+    EventKinds,
+    Fold,
+    FoldsByKind,
+    Row,
+    check_events,
+    group_by_kind,
+    name_folds,
+)
 from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
 from becalm.ledger.store import new_entries
 from becalm.ledger.store.new_entries import SealedEntry, Tail
@@ -60,6 +70,9 @@ _WRITE_BATCH = text(
 _SELECT_STATES = text(
     "SELECT name, key, row FROM json_to_recordset(CAST(:row_keys AS json)) AS asked (name text, key text) "
     "JOIN state USING (name, key)"
+)
+_SELECT_KEPT = text(
+    "SELECT commitment FROM payload JOIN payload_key USING (commitment) WHERE commitment = ANY(:asked)"
 )
 _TAKE_TURN = text("SELECT * FROM take_turn(:waits)")
 _SELECT_PENDING = text(
@@ -118,11 +131,12 @@ class Sealer:
     def __init__(
         self,
         identity: str,
+        kinds: EventKinds,
         folds: Sequence[Fold],
         now: Callable[[], datetime] | None,
         check_newest: Callable[[Connection, Tail, Sequence[Event]], None],
     ) -> None:
-        self._identity, self._now = identity, now
+        self._identity, self._kinds, self._now = identity, kinds, now
         self._folds_by_kind, self._fold_names = group_by_kind(folds), name_folds(folds)
         self._check_newest = check_newest
 
@@ -157,19 +171,42 @@ class Sealer:
         """Seal what is pending and ready, then these tasks; `end` is where the ledger ends now."""
         pending_rows = connection.execute(_SELECT_PENDING).all() if end.has_pending else ()
         ready_rows = [row for row in pending_rows if row.is_ready and not row.is_done]
-        pending_tasks = [AppendTask(row.ticket, _parse_events(row.events)) for row in ready_rows]
+        now = (self._now() if self._now else end.now).astimezone(UTC)
+        pending_tasks, junk_outcomes = self._parse_pending(connection, ready_rows, now)
         settled_tickets = {*known_outcomes, *(row.ticket for row in pending_rows)}
         own_tasks = [task for task in tasks if task.ticket not in settled_tickets]
         tail = new_entries.read_tail(
             end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
         )
         self._check_newest(connection, tail, [event.event for task in own_tasks for event in task.events])
-        now = (self._now() if self._now else end.now).astimezone(UTC)
         sealed_batch = build_batch(connection, tail, [*pending_tasks, *own_tasks], self._folds_by_kind, now)
+        sealed_batch = replace(sealed_batch, outcomes={**sealed_batch.outcomes, **junk_outcomes})
         cleared_tickets = [row.ticket for row in pending_rows if row.is_ready or row.is_done]
         if sealed_batch.rows or cleared_tickets:
             sealed_batch.write(connection, cleared_tickets, self._fold_names)
         return SealTurn({**known_outcomes, **sealed_batch.outcomes}, sealed_batch.tail)
+
+    def _parse_pending(
+        self, connection: Connection, pending_rows: Sequence[Any], now: datetime
+    ) -> tuple[list[AppendTask], dict[str, Outcome]]:
+        """What was handed in; and rubbish, which whoever has the program's role can put there, refused."""
+        pending_tasks = []
+        junk_outcomes: dict[str, Outcome] = {}
+        for row in pending_rows:
+            try:
+                events = _parse_events(row.events)
+                if not events:
+                    raise EventError("there is none in it")  # one report for all
+                check_events(
+                    [event.event for event in events], self._kinds, now + new_entries.CLOCK_TOLERANCE
+                )
+                commitments = {event.commitment for event in events} - {""}
+                if commitments - set(connection.execute(_SELECT_KEPT, {"asked": [*commitments]}).scalars()):
+                    raise EventError("the details are missing")  # one report for all
+                pending_tasks.append(AppendTask(row.ticket, events))
+            except (BecalmError, ValueError, TypeError, KeyError, AttributeError) as error:
+                junk_outcomes[row.ticket] = EventError(f"What was handed in is no event: {error!s:.300}")
+        return pending_tasks, junk_outcomes
 
 
 def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any:

@@ -27,7 +27,7 @@ CONNECT_ARGUMENTS: Final = {
     "prepare_threshold": 2,
 }
 LOCK_FOR_SEALING: Final = "SELECT take_turn(true)"  # alone among all that seal, to the transaction's end
-WAIT_FOR_SEALING: Final = "SELECT pg_advisory_xact_lock_shared(25189, 2)"  # for the end of one, in company
+WAIT_FOR_SEALING: Final = "SELECT wait_for_turn()"  # for the end of one, in company
 REASONS: Final = {
     "53": ("it has no room left", "Make room on its disk"),
     "42501": (
@@ -40,7 +40,17 @@ REASONS: Final = {
     "28": ("it does not let this role in", "Look at the user and the password of the URL"),
     "3D000": ("there is no such database", "Make it: createdb, then `becalm record init`"),
 }
+LOCK_NOT_AVAILABLE: Final = "55P03"
 MISSING_PART_CODES: Final = ("42P01", "42703")  # a table or a column that was there when the ledger was made
+
+
+LONGEST_TURN_S: Final = 60  # whoever of the program's own user has held it for longer is ended
+_SELECT_TURN_HOLDER: Final = """
+    SELECT l.pid, a.usename, extract(epoch FROM clock_timestamp() - a.xact_start)::int AS seconds,
+        a.usename = current_user AND a.xact_start < clock_timestamp() - make_interval(secs => %s) AS is_stale
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.relation = 'becalm.sealing_turn'::regclass AND l.granted AND l.pid <> pg_backend_pid()
+"""
 
 
 class LostConnectionError(LedgerError):
@@ -118,7 +128,26 @@ class LedgerServer:
                 raise LostConnectionError(
                     f"The connection to {self.name} was lost; nothing was written.", in_commit=is_committing
                 ) from error
+            if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                raise LedgerError(self._describe_turn_holder()) from error
             raise name_failure(self.name, error) from error
+
+    def _describe_turn_holder(self) -> str:
+        """Who holds the turn for so long? Where it is a stuck program of our own user, it is ended."""
+        with self.reading() as connection:
+            holders = connection.exec_driver_sql(_SELECT_TURN_HOLDER, (LONGEST_TURN_S,)).all()
+            for holder in holders:
+                if holder.is_stale:
+                    connection.exec_driver_sql("SELECT pg_terminate_backend(%s)", (holder.pid,))
+        names = ", ".join(
+            f"process {holder.pid} of user {holder.usename} (for {holder.seconds} s"
+            f"{', ended now' if holder.is_stale else ''})"
+            for holder in holders
+        )
+        return (
+            f"The ledger {self.name} is held by {names or 'a process that is gone by now'}. Try again, or "
+            "end it with pg_terminate_backend; nothing was written."
+        )
 
     @contextmanager
     def _borrowing_writer(self) -> Iterator[Connection]:

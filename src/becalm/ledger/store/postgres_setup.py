@@ -185,6 +185,60 @@ ROW_SECURITY: Final = tuple(
 
 POSTGRES_STATEMENTS: Final = (*TABLES, *GUARDS, *ERASING, *TURNS, *GRANTS, *ROW_SECURITY)
 
+# Of the second revision. Whoever may connect can take an advisory lock and hold it for ever; a lock on a
+# table takes a right to it. These two have no columns: they are nothing but locks.
+SECOND_REVISION: Final = (
+    "CREATE TABLE sealing_turn ()",
+    "CREATE TABLE sealing_wait ()",
+    *(f"GRANT INSERT, UPDATE ON {table} TO {APP}" for table in ("sealing_turn", "sealing_wait")),
+    """
+    CREATE OR REPLACE FUNCTION take_turn(waits boolean) RETURNS TABLE (
+        size bigint, tree text, seq bigint, hash text, recorded_at text, now timestamptz, has_pending boolean
+    ) LANGUAGE plpgsql SET search_path = becalm, pg_temp AS $$
+    BEGIN
+        IF waits THEN LOCK TABLE sealing_turn IN EXCLUSIVE MODE;
+        ELSE
+            BEGIN LOCK TABLE sealing_turn IN EXCLUSIVE MODE NOWAIT;
+            EXCEPTION WHEN lock_not_available THEN RETURN;
+            END;
+        END IF;
+        LOCK TABLE sealing_wait IN EXCLUSIVE MODE;
+        RETURN QUERY SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at, clock_timestamp(),
+            EXISTS (SELECT FROM pending)
+            FROM ledger l LEFT JOIN LATERAL (
+                SELECT v.seq, v.hash, v.recorded_at FROM event v ORDER BY v.seq DESC LIMIT 1
+            ) e ON true;
+    END $$
+    """,
+    """
+    CREATE FUNCTION wait_for_turn() RETURNS void LANGUAGE plpgsql SET search_path = becalm, pg_temp AS $$
+    BEGIN LOCK TABLE sealing_wait IN ROW EXCLUSIVE MODE;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION erase_payloads(gone text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = becalm, pg_temp AS $$
+    DECLARE erased bigint;
+    BEGIN
+        IF EXISTS (SELECT FROM unnest(gone) AS asked (commitment) WHERE NOT EXISTS (
+            SELECT FROM event erasure
+            CROSS JOIN json_array_elements_text(erasure.facts::json -> 'entries') AS named
+            JOIN event entry ON entry.seq = named.value::bigint
+            WHERE erasure.kind = 'payload_erased' AND erasure.xmin = pg_current_xact_id()::xid
+                AND entry.commitment = asked.commitment))
+        THEN RAISE EXCEPTION 'payloads are erased together with an entry that names them'
+            USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        LOCK TABLE payload_key IN ACCESS EXCLUSIVE MODE;
+        DELETE FROM payload WHERE commitment = ANY(gone);
+        DELETE FROM payload_key WHERE commitment = ANY(gone);
+        GET DIAGNOSTICS erased = ROW_COUNT;
+        ALTER TABLE payload_key ALTER COLUMN key TYPE bytea USING key || ''::bytea;
+        RETURN erased;
+    END $$
+    """,
+)
+
 # What lets an erasure reach the write-ahead log; only a superuser may grant or set it.
 WAL_RIGHTS: Final = (
     f"GRANT pg_checkpoint TO {APP}",

@@ -125,6 +125,11 @@ class SqliteLedger(DatabaseLedger):
         """The entries beside which details stand."""
         return connection.execute(select(payload_table.c.seq)).scalars()
 
+    def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
+        """Details that stand beside no entry."""
+        query = "SELECT 'number ' || seq FROM payload WHERE seq NOT IN (SELECT seq FROM event) LIMIT 20"
+        return connection.exec_driver_sql(query).scalars()
+
     def encipher_payloads(self) -> int:
         """Encipher the details of a file of the older format, in which they stand as they are; how many."""
         with self._file.writing() as connection:
