@@ -121,7 +121,7 @@ def test_the_program_erases_only_together_with_an_entry(
 ) -> None:
     with (
         connected(postgres, postgres_ledger, PROGRAM) as connection,
-        pytest.raises(errors.IntegrityConstraintViolation, match="with an entry that says so"),
+        pytest.raises(errors.IntegrityConstraintViolation, match="with an entry that names them"),
     ):
         connection.execute("SELECT becalm.erase_payloads(array(SELECT commitment FROM becalm.payload_key))")
     assert len(list(ledger.payload_commitments())) == 1
