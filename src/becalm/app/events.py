@@ -9,11 +9,12 @@ import becalm.brief.events as brief
 import becalm.find.core.events as find
 import becalm.ingest.events as ingest
 import becalm.ledger.events as ledger
+import becalm.measure.core.events as measure
 import becalm.patrol.core.events as patrol
 import becalm.record.core.events as record
 from becalm.ledger import EventKinds
 
 EVENT_KINDS = EventKinds(
-    (*patrol.KINDS, *record.KINDS, *find.KINDS, *ingest.KINDS, *brief.KINDS, *ledger.KINDS)
+    (*patrol.KINDS, *record.KINDS, *find.KINDS, *measure.KINDS, *ingest.KINDS, *brief.KINDS, *ledger.KINDS)
 )
 FOLDS = (*record.FOLDS, *patrol.FOLDS, *ledger.FOLDS)

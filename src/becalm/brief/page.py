@@ -66,11 +66,8 @@ def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
 def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[ComparisonRow | None]]]:
     """Each line of table 2: the row it is about, and that row against every baseline."""
     contrasts = briefing.comparison.against
-    row_by_group = [{row.group: row for row in contrast.rows} for contrast in contrasts]
-    return [
-        (briefing.comparison.total, [contrast.total for contrast in contrasts]),
-        *((row, [rows.get(row.group) for rows in row_by_group]) for row in briefing.comparison.rows),
-    ]
+    row_by_group = [{row.group: row for row in contrast.all_rows} for contrast in contrasts]
+    return [(row, [rows.get(row.group) for rows in row_by_group]) for row in briefing.comparison.all_rows]
 
 
 def _inline(mark: Markup) -> Markup:
@@ -109,9 +106,8 @@ def _draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
 
 def _draw_changes(briefing: Briefing) -> Markup:
     comparison = briefing.comparison
-    change_rows = (
-        _change_row(comparison.total, comparison.level, is_total=True),
-        *(_change_row(row, comparison.level) for row in comparison.rows),
+    change_rows = tuple(
+        _change_row(row, comparison.level, is_total=row is comparison.total) for row in comparison.all_rows
     )
     chart_title = f"Change by {comparison.by.replace('_', ' ')}, {number_format.period(comparison.period)}"
     return _draw_twice(partial(change_chart, change_rows, title=chart_title), "change")

@@ -1,14 +1,19 @@
-"""How does a period compare with its baselines? Reads the counts and asks `measure`."""
+"""How does a period compare with its baselines, and where were steps of the level declared?"""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from ibis import Table
 
-from becalm.desk import Desk, gaps_of, totals_in
+from becalm.desk import Desk, gaps_of, record_event, totals_in
+from becalm.ledger import Entry, Fact
 from becalm.measure import ComparisonContext, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.measure.core.baseline import choose_baselines
+from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
-from becalm.measure.core.request import CompareRequest
+from becalm.measure.core.events import DECLARED, ENDED, READ_KINDS, check_new_step, end_step, read_steps
+from becalm.measure.core.request import CompareRequest, StepEndRequest, StepRequest
 from becalm.tables import (
     CountTable,
     Grouping,
@@ -20,14 +25,32 @@ from becalm.tables import (
     find_newest_whole_month,
     list_public_holidays,
 )
-from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, parse_period, suggest_group
+from becalm.terms import (
+    OffenceGroup,
+    Period,
+    QuestionError,
+    Step,
+    UsageError,
+    groups_by_key,
+    parse_period,
+    suggest_group,
+)
 from becalm.workspace.recipes import load_offences
 
 
-def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | None = None) -> Comparison:
+def compare(
+    desk: Desk,
+    request: CompareRequest,
+    *,
+    only: Mapping[str, str] | None = None,
+    known_at: datetime | None = None,
+) -> Comparison:
     """How does the period compare with its baselines, group by group, and how sure is that?
 
-    `only` pins the answer to exactly these archive files (path to SHA-256).
+    `only` pins the answer to exactly these archive files (path to SHA-256), `known_at` to the steps that
+    were declared by then.
+
+    Raises QuestionError where the groups overlap, so that a sum by another grouping would count people twice.
     """
     source = choose_source(desk.archive.files(as_of=request.as_of), request.source)
     records = desk.archive.table(source.table, as_of=request.as_of, source=source.key, only=only)
@@ -42,6 +65,11 @@ def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | No
     group_counts = _count(desk, records, source, request, group_by_key, by="offence_group")
     group_records = _filter_groups(records, request.offence_group, group_counts)
     outside_keys = outside_total(group_counts.groups, group_by_key, requested=request.offence_group)
+    if request.by not in ("offence_group", "offence"):
+        counted_keys = request.offence_group or [
+            key for key in group_counts.groups if key not in outside_keys
+        ]
+        check_overlap(counted_keys, group_by_key)
     return compare_baselines(
         _count(desk, group_records, source, request, group_by_key, by=request.by, exclude=outside_keys),
         period=written_period.period,
@@ -54,8 +82,46 @@ def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | No
             gaps=gaps,
             covered=covered_period,
             only=request.offence_group,
+            steps=active_steps(desk, known_at=known_at),
+            counted=request.counted if source.table == "published_counts" else "offences",
         ),
     )
+
+
+def active_steps(desk: Desk, *, known_at: datetime | None = None) -> tuple[Step, ...]:
+    """Which declared steps are in force (or were, at an instant), by their first day?"""
+    if desk.ledger_file is not None and not desk.ledger_file.exists():
+        return ()
+    step_entries = desk.open_ledger().entries(kinds=READ_KINDS)
+    return read_steps(entry for entry in step_entries if known_at is None or entry.recorded_at <= known_at)
+
+
+def declare_step(desk: Desk, request: StepRequest) -> Entry:
+    """Record that from a day on some series stand at another level.
+
+    Raises UsageError for a step without a reason, before the records, in the future or inside another one.
+    """
+    step = Step(request.start, request.kind, request.reason, groups=request.group, areas=request.area)
+    first_month = min((file.month for file in desk.archive.files() if file.month), default="")
+    if not first_month:
+        raise QuestionError(
+            "The archive holds no records, so no level can shift. Load some with `becalm ingest PATH`."
+        )
+    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    check_new_step(step, active_steps(desk), first_day=date.fromisoformat(f"{first_month}-01"), today=today)
+    facts: dict[str, Fact] = {"starts_on": str(step.start), "kind": step.kind, "reason": step.reason}
+    scope = {name: keys for name, keys in (("groups", step.groups), ("areas", step.areas)) if keys}
+    return record_event(desk, DECLARED, purpose="measurement", facts={**facts, **scope})
+
+
+def end_declared_step(desk: Desk, request: StepEndRequest) -> Entry:
+    """Record that a step is over.
+
+    Raises UsageError where there is no such step, it has ended already, or the end is not after its start.
+    """
+    step = end_step(request.step, request.on, active_steps(desk))
+    facts: dict[str, Fact] = {"step": request.step, "ends_on": str(step.end), "reason": request.reason}
+    return record_event(desk, ENDED, purpose="measurement", facts=facts)
 
 
 def _unit(source: Source, request: CompareRequest) -> TimeUnit:

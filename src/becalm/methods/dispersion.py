@@ -72,13 +72,13 @@ def seasonal_design(times: ArrayLike, *, cycle: float, harmonics: int = 2) -> Fl
 def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> SeriesFit:
     """Fit every series (a row of `counts`) on the same design by quasi-Poisson regression.
 
-    `exposure` is one number per time, e.g. the days of the month. A series of zeros fits a mean of
-    (almost) zero.
+    `exposure` is one number per time, e.g. the days of the month, or one per series and time. A series of
+    zeros fits a mean of (almost) zero.
 
     Raises ValueError where there are no more times than columns of the design.
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
-    log_exposure = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape[1:]))
+    log_exposure = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape))
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
@@ -101,19 +101,30 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
         has_events, (y / series_fit.mean).mean(axis=1), 1.0
     )  # Fletcher's 1 + mean of (y - mu) / mu
     own_phi = series_fit.pearson / series_fit.degrees / sparseness
-    mean_of_series = series_fit.mean.mean(axis=1)
-    effective_degrees = _effective_degrees(own_phi, series_fit)
+    degrees = np.full(len(y), float(series_fit.degrees))
+    phi, degrees = moderate_phi(own_phi, series_fit.mean.mean(axis=1), series_fit.mean, degrees)
+    return Dispersion(np.where(has_events, phi, 1.0), degrees)
+
+
+def moderate_phi(
+    own_phi: Floats, mean_of_series: Floats, means: Floats, degrees: Floats
+) -> tuple[Floats, Floats]:
+    """Each series' own phi drawn towards what its family would give it, and its degrees of freedom.
+
+    `means` (series x times) and `degrees` say how well each is known by itself. Never below 1.
+    """
+    effective_degrees = _effective_degrees(own_phi, means, degrees)
     family_phi = 1.0 + _median_excess(own_phi, mean_of_series, effective_degrees) * mean_of_series
     prior_weight = PRIOR_DF / (1.0 + mean_of_series)  # counts of ten and more speak for themselves
     phi = (prior_weight * family_phi + effective_degrees * own_phi) / (prior_weight + effective_degrees)
-    return Dispersion(np.where(has_events, np.maximum(phi, 1.0), 1.0), prior_weight + effective_degrees)
+    return np.maximum(phi, 1.0), prior_weight + effective_degrees
 
 
 def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
     """Newton's method on the Poisson likelihood of all series at once, with halved steps where it falls."""
     column_count = design.shape[1]
     coefficients = np.zeros((y.shape[0], column_count))
-    coefficients[:, 0] = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum())
+    coefficients[:, 0] = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum(axis=1))
     column_products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
     ridge = _RIDGE * np.eye(column_count)  # a series of zeros has no curvature, and would stop all the others
     step_sizes = np.ones((y.shape[0], 1))
@@ -141,7 +152,7 @@ def _likelihood(beta: Floats, y: Floats, design: Floats, offset: Floats) -> Floa
     return np.asarray((y * log_means - np.exp(log_means)).sum(axis=1))
 
 
-def _effective_degrees(phi: Floats, fit: SeriesFit) -> Floats:
+def _effective_degrees(phi: Floats, means: Floats, degrees: Floats) -> Floats:
     """Effective degrees of freedom: squared residuals of small counts have heavy tails.
 
     For a negative binomial count of mean mu and variance phi mu the excess kurtosis is
@@ -149,9 +160,9 @@ def _effective_degrees(phi: Floats, fit: SeriesFit) -> Floats:
     normal residuals.
     """
     raised_phi = np.maximum(phi, 1.0)
-    sparseness_of_means = (1.0 / fit.mean).mean(axis=1)
+    sparseness_of_means = (1.0 / means).mean(axis=1)
     kurtosis = (6.0 * (raised_phi - 1.0) + 1.0 / raised_phi) * sparseness_of_means
-    return np.asarray(2.0 * fit.degrees / (2.0 + kurtosis))
+    return np.asarray(2.0 * degrees / (2.0 + kurtosis))
 
 
 def _median_excess(phi: Floats, level: Floats, degrees: Floats) -> float:

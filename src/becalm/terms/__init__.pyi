@@ -83,3 +83,5 @@ from .selection import RuleKind as RuleKind
 from .selection import RulePrice as RulePrice
 from .selection import Selection as Selection
 from .selection import WeighedDecision as WeighedDecision
+from .step import Step as Step
+from .step import StepKind as StepKind

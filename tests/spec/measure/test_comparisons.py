@@ -205,7 +205,7 @@ def test_an_interval_is_wider_where_the_group_varies_more_than_chance_by_itself(
     assert rows["calm"].overdispersion < 2
     assert 5 < rows["wild"].overdispersion < 12
     assert rows["wild"].high - rows["wild"].low > 2 * (rows["calm"].high - rows["calm"].low)
-    assert rows["wild"].method.endswith("from 57 months")
+    assert rows["wild"].method.endswith("from 59 months")
 
 
 def test_a_fall_that_began_before_the_period_is_not_taken_for_noise():
@@ -228,7 +228,9 @@ def test_the_fall_itself_does_not_count_as_the_groups_own_variation():
     steady = np.full(122, 1000)
     steady[[108, 120]] = 1000, 300
     found = compare_periods(months_of({"robbery": steady}), period=APRIL_2020, baseline=APRIL_2019)
-    assert found.total.overdispersion == 1.0
+    assert found.total.overdispersion == pytest.approx(
+        1.0, abs=0.05
+    )  # ten calm years leave little room for drift
 
 
 def test_q_values_allow_for_the_number_of_rows():
@@ -295,7 +297,7 @@ def test_a_group_outside_the_total_is_counted_where_it_is_asked_for_or_alone():
     assert outside_total(["fraud"], groups) == ()
 
 
-def test_a_total_of_groups_that_are_parts_of_each_other_is_doubted():
+def test_no_total_is_made_of_groups_that_are_parts_of_each_other():
     counts = months_of({"injured": np.full(122, 60), "injured at home": np.full(122, 20)})
     groups = {
         key: OffenceGroup(key, key.capitalize(), in_total=False, why_not_in_total="counts victims")
@@ -305,9 +307,15 @@ def test_a_total_of_groups_that_are_parts_of_each_other_is_doubted():
         counts,
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""),),
-        context=ComparisonContext(groups=groups),
+        context=ComparisonContext(groups=groups, counted="victims"),
     )
-    assert "The total may count twice: Injured, Injured at home" in found.warnings[0]
+    assert found.total is None
+    assert found.as_record()["total"] is None
+    assert [row.group for row in found.all_rows] == ["injured", "injured at home"]
+    assert (
+        found.warnings[0] == "No total, which would count victims twice (Injured, Injured at home overlap)."
+    )
+    assert headline(found).startswith("Injured changed by")
 
 
 def test_badly_covered_months_are_named_where_they_are_used_and_nowhere_else():

@@ -135,6 +135,7 @@ def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
             by=briefing_plan.by,
             source=compared_source.key,
         ),
+        known_at=run.made_at,
     )
     hotspot_answer, hotspot_note = _find_hotspots(pinned_desk, briefing_plan, comparison, run.seed)
     return _JobAnswers(pinned_desk, briefing_plan, compared_source, comparison, hotspot_answer, hotspot_note)

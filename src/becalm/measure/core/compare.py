@@ -1,7 +1,7 @@
 """A period against its baselines: counts, differences, ratios with intervals, group by group."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,11 +19,11 @@ from becalm.measure.core.comparison import (
 from becalm.measure.core.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.core.match_days import add_easter, match_calendar
 from becalm.measure.core.request import CompareSettings
-from becalm.measure.core.series import Series, build_series, check_coverage, days_counted
+from becalm.measure.core.series import Series, build_series, check_coverage, days_counted, group_label
 from becalm.methods.multiplicity import adjust
 from becalm.methods.rate_ratios import rate_p_values, rate_ratios
 from becalm.tables import CountTable
-from becalm.terms import Gap, Period, QuestionError
+from becalm.terms import Gap, OffenceGroup, Period, QuestionError
 
 DEFAULT_SETTINGS: Final = CompareSettings()
 NO_CONTEXT: Final = ComparisonContext()
@@ -51,7 +51,11 @@ def compare_baselines(
     series = build_series(counts, all_windows, groups=context.groups)
     compared_windows = (period, *baselines[0].windows)
     dispersions = measure_dispersion(
-        series, apart_from=compared_windows, level=settings.level, missing=missing_months(context.gaps)
+        series,
+        apart_from=compared_windows,
+        missing=missing_months(context.gaps),
+        steps=context.steps,
+        by=counts.by,
     )
     context = replace(context, holidays=add_easter(context.holidays, all_windows))
     comparison = Comparison(
@@ -63,6 +67,9 @@ def compare_baselines(
         level=settings.level,
         align=settings.align,
         offence_groups=context.only,
+        counted=context.counted,
+        doubtful_months=_doubtful_months(compared_windows, context.gaps),
+        noise=dispersions.basis,
     )
     return replace(comparison, warnings=compare_warnings(comparison, counts, dispersions, context))
 
@@ -99,16 +106,17 @@ def _build_contrast(
     new_counts = series.on(matched_days.new)
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
     exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
+    phi = dispersion.ratio_dispersion(
+        new_counts, expected_counts.total, period=period, windows=baseline.windows, level=settings.level
+    )
     ratios = rate_ratios(
         new_counts,
         expected_counts.total,
         new_exposure=exposure_ratio,
-        dispersion=dispersion.phi,
+        dispersion=phi,
         level=settings.level,
     )
-    p_values = rate_p_values(
-        new_counts, expected_counts.total, new_exposure=exposure_ratio, dispersion=dispersion.phi
-    )
+    p_values = rate_p_values(new_counts, expected_counts.total, new_exposure=exposure_ratio, dispersion=phi)
     p_values[(new_counts == 0) & (expected_counts.total == 0)] = np.nan
     all_rows = tuple(
         _build_row(
@@ -120,13 +128,15 @@ def _build_contrast(
             else int(expected_counts.total[g]),
             interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
             p_value=float(p_values[g]),
-            dispersion=dispersion,
+            phi=float(phi[g]),
+            method=dispersion.interval_method(g, float(phi[g])),
             settings=settings,
         )
         for g in range(len(series.groups))
     )
     group_rows = map(_set_q_value, all_rows[1:], adjust(p_values[1:], "BH").tolist())
-    contrast = Contrast(baseline, all_rows[0], tuple(group_rows), matched_days.unmatched)
+    total_row = None if overlapping_groups(series.groups[1:], context.groups) else all_rows[0]
+    contrast = Contrast(baseline, total_row, tuple(group_rows), matched_days.unmatched)
     window_months = {window_month for window in (period, *baseline.windows) for window_month in window.months}
     gap_months = sorted(window_months & missing_months(context.gaps))
     return withhold_changes(contrast, gap_months) if gap_months else contrast
@@ -140,7 +150,8 @@ def _build_row(
     old: float,
     interval: tuple[float, float, float],
     p_value: float,
-    dispersion: GroupDispersion,
+    phi: float,
+    method: str,
     settings: CompareSettings,
 ) -> ComparisonRow:
     rate_ratio, ratio_low, ratio_high = interval
@@ -157,11 +168,11 @@ def _build_row(
         ratio=rate_ratio if old else None,
         low=ratio_low,
         high=ratio_high,
-        method=dispersion.interval_method(g),
+        method=method,
         found_by=series.found_by[g],
         p_value=None if np.isnan(p_value) else p_value,
         q_value=None,
-        overdispersion=float(dispersion.phi[g]),
+        overdispersion=phi,
         notes=tuple(note for note in (suppression_note, ratio_note, police_note) if note),
     )
 
@@ -214,10 +225,34 @@ def missing_months(gaps: Iterable[Gap]) -> frozenset[str]:
     return frozenset(gap.month for gap in gaps if gap.kind == "missing")
 
 
+def overlapping_groups(group_keys: Sequence[str], groups: Mapping[str, OffenceGroup]) -> tuple[str, ...]:
+    """Which of these groups may be part of another one, so that their sum would count people twice?"""
+    outside_keys = tuple(key for key in group_keys if key in groups and not groups[key].in_total)
+    return outside_keys if len(group_keys) > 1 else ()
+
+
+def check_overlap(group_keys: Sequence[str], groups: Mapping[str, OffenceGroup]) -> None:
+    """Refuse to add up groups that may be parts of each other."""
+    overlap = overlapping_groups(group_keys, groups)
+    if overlap:
+        label_text = ", ".join(group_label(key, groups) for key in overlap)
+        raise QuestionError(
+            f"{label_text} may be part of other groups, so a sum over groups would count some people twice. "
+            f"Name one group with `offence_group`, for example `offence_group {overlap[0]}`."
+        )
+
+
+def _doubtful_months(windows: Iterable[Period], gaps: Iterable[Gap]) -> tuple[str, ...]:
+    """The compared months whose records look incomplete, doubled or far too low."""
+    compared_months = {month for window in windows for month in window.months}
+    return tuple(sorted({gap.month for gap in gaps if gap.kind != "missing"} & compared_months))
+
+
 def withhold_changes(contrast: Contrast, missing: Sequence[str]) -> Contrast:
     """The contrast with its counts alone: a month that was not loaded must not pass for a fall."""
-    total_row, *group_rows = (_withhold_change(row, missing) for row in (contrast.total, *contrast.rows))
-    return replace(contrast, total=total_row, rows=tuple(group_rows), missing_months=tuple(missing))
+    total_row = contrast.total and _withhold_change(contrast.total, missing)
+    group_rows = tuple(_withhold_change(row, missing) for row in contrast.rows)
+    return replace(contrast, total=total_row, rows=group_rows, missing_months=tuple(missing))
 
 
 def _withhold_change(row: ComparisonRow, missing: Sequence[str]) -> ComparisonRow:

@@ -63,13 +63,9 @@ def _excluded_groups(comparison: Comparison, context: ComparisonContext) -> Iter
 
 def _double_counts(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
     """Groups that are in no total may be parts of each other."""
-    group_keys = [row.group for row in comparison.rows]
-    outside_labels = [
-        group_label(key, groups) for key in group_keys if key in groups and not groups[key].in_total
-    ]
-    if outside_labels and len(group_keys) > 1:
-        label_list_text = ", ".join(outside_labels)
-        yield f"The total may count twice: {label_list_text} are in no total by themselves. Read the rows."
+    if comparison.total is None:
+        outside_labels = (row.label for row in comparison.rows if not groups[row.group].in_total)
+        yield f"No total, which would count {comparison.counted} twice ({', '.join(outside_labels)} overlap)."
 
 
 def _count_within(row: Mapping[date, int], window: Period) -> int:

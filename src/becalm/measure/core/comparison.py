@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.request import Align
-from becalm.terms import Gap, OffenceGroup, Period
+from becalm.terms import Gap, OffenceGroup, Period, Step
 
 if TYPE_CHECKING:
     from becalm.tables import CountTable  # NumPy would make --help slow
@@ -34,12 +34,52 @@ Verdict = Literal["fall", "rise", "unclear"]
 
 
 @dataclass(frozen=True, slots=True)
+class LevelShift:
+    """Where a level shifted, by how much, and who says why (`reason` is empty where it was found)."""
+
+    on: date
+    change_percent: float
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.on:%Y-%m} ({self.change_percent:+.0f}%{', ' + self.reason if self.reason else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseBasis:
+    """Which years the noise of the total was learned from, which were left out and why, and its drift.
+
+    `drift_percent` is by how much the level drifts in a usual year, as a standard deviation.
+    """
+
+    learned_from: tuple[Period, ...]
+    left_out: tuple[tuple[Period, str], ...]
+    shifts: tuple[LevelShift, ...]
+    noise_phi: float
+    drift_percent: float
+
+    def as_record(self) -> Record:
+        """The basis as other programs read it; each `end` is the day after."""
+        return {
+            "learned_from": [_window_record(span) for span in self.learned_from],
+            "left_out": [{**_window_record(span), "reason": reason} for span, reason in self.left_out],
+            "level_shifts": [
+                {"on": str(s.on), "change_percent": round(s.change_percent, 1), "reason": s.reason}
+                for s in self.shifts
+            ],
+            "noise": round(self.noise_phi, 3),
+            "drift_percent_a_year": round(self.drift_percent, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonContext:
     """What a comparison should know beside the counts; each may be missing.
 
     `groups` give labels and reasons; `holidays` names by day; `left_out` the counts of offence groups
     that are in no total; `gaps` the months that the source covers badly; `covered` the days that it
-    covers at all (without it: those of the counts); `only` the offence groups that were asked for.
+    covers at all (without it: those of the counts); `only` the offence groups that were asked for; `steps`
+    the declared shifts of level; `counted` what is counted.
     """
 
     groups: Mapping[str, OffenceGroup] = field(default_factory=dict)
@@ -48,6 +88,8 @@ class ComparisonContext:
     gaps: Sequence[Gap] = ()
     covered: Period | None = None
     only: tuple[str, ...] = ()
+    steps: Sequence[Step] = ()
+    counted: str = "offences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +164,22 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A period against one baseline: the total and every group.
+    """A period against one baseline: every group, and their total where they do not overlap.
 
     `unmatched` are days of the period or of the baseline that had no partner and were left out.
     Where there are no records of `missing_months`, only counts are given.
     """
 
     baseline: Baseline
-    total: ComparisonRow
+    total: ComparisonRow | None
     rows: tuple[ComparisonRow, ...]
     unmatched: tuple[date, ...] = ()
     missing_months: tuple[str, ...] = ()
+
+    @property
+    def all_rows(self) -> tuple[ComparisonRow, ...]:
+        """The total, where there is one, and every group."""
+        return (*filter(None, (self.total,)), *self.rows)
 
     def as_record(self) -> Record:
         """The contrast as other programs read it."""
@@ -142,7 +189,7 @@ class Contrast:
             "windows": [_window_record(window) for window in self.baseline.windows],
             "unmatched_days": [str(day) for day in self.unmatched],
             "missing_months": list(self.missing_months),
-            "total": self.total.as_record(),
+            "total": self.total and self.total.as_record(),
             "rows": [row.as_record() for row in self.rows],
         }
 
@@ -151,7 +198,9 @@ class Contrast:
 class Comparison:
     """A period against its baselines, side by side; the first is the one that was asked for.
 
-    `offence_groups` are those that were asked for, where not all were.
+    `offence_groups` are those that were asked for, where not all were; `counted` says what is counted
+    ("offences", "victims"). The records of `doubtful_months` look incomplete, doubled or far too low. `noise`
+    says what the noise of the total was learned from.
     """
 
     by: str
@@ -162,6 +211,9 @@ class Comparison:
     level: float
     align: Align
     offence_groups: tuple[str, ...] = ()
+    counted: str = "offences"
+    doubtful_months: tuple[str, ...] = ()
+    noise: NoiseBasis | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -180,9 +232,14 @@ class Comparison:
         return self.against[0].missing_months
 
     @property
-    def total(self) -> ComparisonRow:
-        """All groups together, against the baseline that was asked for."""
+    def total(self) -> ComparisonRow | None:
+        """All groups together, against the baseline that was asked for; None where groups overlap."""
         return self.against[0].total
+
+    @property
+    def all_rows(self) -> tuple[ComparisonRow, ...]:
+        """The total, where there is one, and every group, against the baseline that was asked for."""
+        return self.against[0].all_rows
 
     @property
     def rows(self) -> tuple[ComparisonRow, ...]:
@@ -198,12 +255,15 @@ class Comparison:
             "as_of": str(self.as_of),
             "level": self.level,
             "warnings": list(self.warnings),
-            "total": self.total.as_record(),
+            "total": self.total and self.total.as_record(),
             "rows": [row.as_record() for row in self.rows],
             "by": self.by,
             "align": self.align,
             "offence_groups": list(self.offence_groups),
             "baselines": [contrast.as_record() for contrast in self.against],
+            "counted": self.counted,
+            "doubtful_months": list(self.doubtful_months),
+            "noise": self.noise and self.noise.as_record(),
         }
 
 

@@ -1,60 +1,119 @@
-"""How much each group varies beyond Poisson chance, by its own history."""
+"""How much each group varies by itself: noise, drift and shifts of its level, by its own history."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby, pairwise
 from typing import Final
 
 import numpy as np
 
+from becalm.measure.core.comparison import LevelShift, NoiseBasis
 from becalm.measure.core.series import Series
-from becalm.methods.arrays import Floats
-from becalm.methods.dispersion import overdispersion, seasonal_design
-from becalm.terms import Period, month_start
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.level_model import UNSETTLED, LevelModel, drift_span, fit_levels
+from becalm.tables import Grouping
+from becalm.terms import Period, Step, month_start
 
 LEAST_HISTORY: Final = {"months": 24, "weeks": 104}
-MONTHS_USED: Final = 60
+CYCLES: Final = {"months": 12.0, "weeks": 365.25 / 7.0}  # stretches in a year
+MONTHS_USED: Final = 120
 LATEST_MONTHS_IGNORED: Final = 2
 DAYS_PER_YEAR: Final = 365.25
+AREAS: Final = ("borough", "ward", "command_unit")
 
 
 @dataclass(frozen=True, slots=True)
 class GroupDispersion:
-    """Variance over mean of each series, and the stretches of history that told it (0: none did)."""
+    """The noise, drift and levels of each series by its history; no model where there is too little.
 
-    phi: Floats
-    stretches: int
+    `spans` are the stretches of history that the model was fitted to, `skipped` those that it never saw, each
+    with the reason.
+    """
+
+    spans: tuple[Period, ...]
     unit: str
+    model: LevelModel | None = None
+    skipped: tuple[tuple[Period, str], ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def stretches(self) -> int:
+        """How many stretches of history there are."""
+        return len(self.spans)
 
     @property
     def has_enough_history(self) -> bool:
         """Whether there was enough history."""
-        return self.stretches >= LEAST_HISTORY[self.unit]
+        return self.model is not None
 
-    def interval_method(self, g: int) -> str:
+    def ratio_dispersion(
+        self,
+        new: Floats | Ints,
+        old: Floats | Ints,
+        *,
+        period: Period,
+        windows: Sequence[Period],
+        level: float,
+    ) -> Floats:
+        """By which factor is each interval's variance wider than Poisson's, noise and drift together?"""
+        if self.model is None:
+            return np.ones(len(new))
+        new_year, *old_years = (
+            (w.start.toordinal() + w.days / 2.0) / DAYS_PER_YEAR for w in (period, *windows)
+        )
+        drift_years = drift_span(new_year, np.array(old_years))
+        return self.model.ratio_dispersion(new, old, drift_years=drift_years, level=level)
+
+    def interval_method(self, g: int, phi: float) -> str:
         """How the interval of series `g` was made."""
-        if not self.has_enough_history:
+        if self.model is None:
             return (
                 f"mid-p, Poisson ({self.stretches} {self.unit} of history, {LEAST_HISTORY[self.unit]} needed)"
             )
-        return f"mid-p, overdispersion {self.phi[g]:.3g} from {self.stretches} {self.unit}"
+        parts = f"noise {self.model.phi[g]:.3g}, drift {100 * self.model.drift[g]:.2g}% a year"
+        shift_days = ", ".join(
+            f"{self.spans[t].start:%Y-%m}" for t in _shift_times(self.model.level_number[g])
+        )
+        shift_text = f", level shifts {shift_days}" if shift_days else ""
+        stretch_count = int(self.model.in_noise[g].sum())
+        return f"mid-p, overdispersion {phi:.3g} ({parts}{shift_text}) from {stretch_count} {self.unit}"
+
+    @property
+    def basis(self) -> NoiseBasis | None:
+        """What the noise of the total was learned from; None where there was too little history."""
+        if self.model is None:
+            return None
+        level_number = self.model.level_number[0]
+        unsettled = _merge_spans(self.spans, level_number == UNSETTLED)
+        return NoiseBasis(
+            learned_from=_merge_spans(self.spans, self.model.in_noise[0]),
+            left_out=tuple(sorted(
+                [*self.skipped, *((span, "between shifts of the level within a year") for span in unsettled)],
+                key=lambda left_out: left_out[0].start,
+            )),
+            shifts=tuple(_describe_shifts(self.spans, self.model, self.steps)),
+            noise_phi=float(self.model.phi[0]),
+            drift_percent=100.0 * float(self.model.drift[0]),
+        )  # fmt: skip
 
 
 def measure_dispersion(
-    series: Series, *, apart_from: Sequence[Period], level: float, missing: Collection[str] = ()
+    series: Series,
+    *,
+    apart_from: Sequence[Period],
+    missing: Collection[str] = (),
+    steps: Sequence[Step] = (),
+    by: Grouping = "offence_group",
 ) -> GroupDispersion:
-    """How much more than Poisson chance does each series vary, outside the compared windows?
+    """What noise, drift and shifts does each series show outside the compared windows?
 
-    Months (or, where days are known, stretches of seven days) of the five years before the latest
-    window, without those that touch a window or a month `missing` from the records, are fitted by the
-    equation below. The last two months
-    are left out too, as far as enough history remains: a change that is about to be measured has often
-    begun by then, and its beginning is no noise.
-
-        log mu_t = log(days_t) + level + trend + two yearly harmonics,   variance = phi mu_t
-
-    24 months are needed; with fewer, phi is 1 and the method says so. The phi returned also pays for
-    being estimated (`methods.dispersion.Dispersion.interval_phi`).
+    Months (or, where days are known, stretches of seven days) of the ten years before the latest window,
+    without those that touch a window or a month `missing` from the records, are fitted by
+    `methods.level_model`: noise from neighbours in the last five years, drift from all, both only within a
+    settled level. The last two months are left out too, as far as enough history remains: a change that is
+    about to be measured has often begun by then, and its beginning is no noise. 24 months are needed; with
+    fewer there is no model, intervals are Poisson, and the method says so.
 
     Sources: Wilson, J. Quantitative Criminology (2021), for widening crime counts by phi; Noufaily et al.,
     Statistics in Medicine 32 (2013) 1206-1222, for leaving the latest weeks out (26 there; on 1,080 months
@@ -63,30 +122,47 @@ def measure_dispersion(
     latest_start = max(window.start for window in apart_from)
     unit_word = "months" if series.unit == "month" else "weeks"
     stretches = _month_stretches(series) if unit_word == "months" else _week_stretches(series, latest_start)
-    past = [(span, columns) for span, columns in stretches if _is_history(span, latest_start, apart_from)]
-    past = [(span, columns) for span, columns in past if not set(span.months) & set(missing)]
+    oldest_start = month_start(latest_start.year, latest_start.month - MONTHS_USED)
+    recent = [
+        (i, *s) for i, s in enumerate(stretches) if oldest_start <= s[0].start and s[0].end <= latest_start
+    ]
+    reasons = [_skip_reason(span, apart_from, missing) for _, span, _ in recent]
+    past = [stretch for stretch, reason in zip(recent, reasons, strict=True) if not reason]
     past = _drop_latest(past, latest_start, least_history=LEAST_HISTORY[unit_word])
+    spans = tuple(span for _, span, _ in past)
     if len(past) < LEAST_HISTORY[unit_word]:
-        return GroupDispersion(np.ones(len(series.groups)), len(past), unit_word)
-    span_days = np.array([span.days for span, _ in past], dtype=np.float64)
-    middles = np.array([span.start.toordinal() for span, _ in past]) + span_days / 2.0
-    history = np.stack([series.counts[:, columns].sum(axis=1) for _, columns in past], axis=1)
-    dispersion = overdispersion(history, seasonal_design(middles, cycle=DAYS_PER_YEAR), exposure=span_days)
-    return GroupDispersion(dispersion.interval_phi(level), len(past), unit_word)
+        return GroupDispersion(spans, unit_word)
+    return GroupDispersion(
+        spans,
+        unit_word,
+        model=fit_levels(
+            np.stack([series.counts[:, columns].sum(axis=1) for _, _, columns in past], axis=1),
+            np.array([number for number, _, _ in past]),
+            exposure=np.array([span.days for span in spans], dtype=np.float64),
+            cycle=CYCLES[unit_word],
+            begins=_mark_steps(series, spans, steps, by),
+        ),
+        skipped=_merge_skipped([
+            (span, reason or "just before the period: a change may have begun")
+            for (_, span, _), reason in zip(recent, reasons, strict=True)
+            if span not in spans
+        ]),
+        steps=tuple(steps),
+    )  # fmt: skip
 
 
-def _is_history(span: Period, latest: date, apart_from: Sequence[Period]) -> bool:
-    oldest_start = month_start(latest.year, latest.month - MONTHS_USED)
-    return oldest_start <= span.start and span.end <= latest and not any(span.overlaps(w) for w in apart_from)
+def _skip_reason(span: Period, apart_from: Sequence[Period], missing: Collection[str]) -> str:
+    if any(span.overlaps(window) for window in apart_from):
+        return "compared here"
+    return "no records" if set(span.months) & set(missing) else ""
 
 
 def _drop_latest(
-    past: list[tuple[Period, slice]], latest: date, *, least_history: int
-) -> list[tuple[Period, slice]]:
+    past: list[tuple[int, Period, slice]], latest: date, *, least_history: int
+) -> list[tuple[int, Period, slice]]:
     """History without its last two months, or without as much of that as leaves what is needed."""
-    settled_count = sum(
-        span.end <= month_start(latest.year, latest.month - LATEST_MONTHS_IGNORED) for span, _ in past
-    )
+    settled_end = month_start(latest.year, latest.month - LATEST_MONTHS_IGNORED)
+    settled_count = sum(span.end <= settled_end for _, span, _ in past)
     return past[: max(settled_count, min(least_history, len(past)))]
 
 
@@ -104,3 +180,65 @@ def _week_stretches(series: Series, latest: date) -> list[tuple[Period, slice]]:
         (Period(series.times[i], series.times[i] + timedelta(days=7)), slice(i, i + 7))
         for i in range(first_index, len(series.times) - 6, 7)
     ]
+
+
+def _mark_steps(series: Series, spans: Sequence[Period], steps: Iterable[Step], by: Grouping) -> Bools:
+    """Where does a level of each series begin, as declared? A stretch that a step cuts stands alone."""
+    begins = np.zeros((len(series.groups), len(spans)), dtype=bool)
+    starts = [span.start for span in spans]
+    for step in steps:
+        concerned = [
+            step.concerns(
+                area=key if g and by in AREAS else None, group=key if g and by == "offence_group" else None
+            )
+            for g, key in enumerate(series.groups)
+        ]
+        for day in filter(None, (step.start, step.end)):
+            t = int(np.searchsorted([start.toordinal() for start in starts], day.toordinal()))
+            is_cut = t > 0 and starts[t - 1] < day < spans[t - 1].end
+            for column in (t - 1, t) if is_cut else (t,):
+                if 0 < column < len(spans):
+                    begins[concerned, column] = True
+    return begins
+
+
+def _shift_times(level_number: Ints) -> list[int]:
+    """The first time of each level but the first, and of each unsettled stretch."""
+    return (np.flatnonzero(np.diff(level_number) != 0) + 1).tolist()
+
+
+def _describe_shifts(
+    spans: Sequence[Period], model: LevelModel, steps: Sequence[Step]
+) -> Iterable[LevelShift]:
+    """The shifts of the total: each with the change from the stretch before to the one after it."""
+    level_number, log_level = model.level_number[0], model.log_level[0]
+    edges = [0, *_shift_times(level_number), len(spans)]
+    stretch_levels = [float(log_level[a:b].mean()) for a, b in pairwise(edges)]
+    for i, t in enumerate(edges[1:-1]):
+        reasons = [
+            s.reason
+            for s in steps
+            for day in (s.start, s.end)
+            if day and spans[t].start <= day < spans[t].end
+        ]
+        change = 100.0 * (float(np.exp(stretch_levels[i + 1] - stretch_levels[i])) - 1.0)
+        yield LevelShift(spans[t].start, change, reasons[0] if reasons else "")
+
+
+def _merge_spans(spans: Sequence[Period], is_kept: Bools) -> tuple[Period, ...]:
+    """The stretches that are kept, joined where one follows the other."""
+    return tuple(
+        span for span, _ in _merge_skipped([(s, "") for s, kept in zip(spans, is_kept, strict=True) if kept])
+    )
+
+
+def _merge_skipped(skipped: Iterable[tuple[Period, str]]) -> tuple[tuple[Period, str], ...]:
+    """Neighbouring stretches with the same reason, joined."""
+    merged: list[tuple[Period, str]] = []
+    for reason, stretches in groupby(skipped, key=lambda stretch: stretch[1]):
+        for span, _ in stretches:
+            if merged and merged[-1][1] == reason and merged[-1][0].end == span.start:
+                merged[-1] = (Period(merged[-1][0].start, span.end), reason)
+            else:
+                merged.append((span, reason))
+    return tuple(merged)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
-from becalm.terms import Parameter, Request, needs_days
+from becalm.terms import Parameter, Request, StepKind, needs_days
 
 Align = Literal["windows", "weekdays", "holidays"]
 By = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
@@ -65,3 +65,23 @@ class CompareRequest(Request):
         return self.settings.align != "windows" or any(
             needs_days(text) for text in (self.period or "", *self.baseline)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRequest(Request):
+    """From this day on, these series stand at another level."""
+
+    start: Annotated[date, Parameter("The first day of the new level.", name="from")]
+    kind: Annotated[StepKind, Parameter("What kind of step it is.")]
+    reason: Annotated[str, Parameter("What changed the level, without names of people.")]
+    group: Annotated[tuple[str, ...], Parameter("Only these offence groups (repeat for more).")] = ()
+    area: Annotated[tuple[str, ...], Parameter("Only these areas (repeat for more).")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEndRequest(Request):
+    """A declared step is over."""
+
+    step: Annotated[int, Parameter("The entry of the ledger that declared it.", low=1, is_argument=True)]
+    on: Annotated[date, Parameter("The first day after it.")]
+    reason: Annotated[str, Parameter("Why it is over, without names of people.")]

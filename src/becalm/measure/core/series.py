@@ -61,10 +61,17 @@ def days_covered(totals: MonthlyTotals, unit: TimeUnit) -> Period:
 
     Whole months where months are counted. Where days are, from the first day with a record to the
     last; the day on which the extract was made is not full yet.
+
+    Raises QuestionError where records are later than the day as of which they are said to be.
     """
     first_month, last_month = (date.fromisoformat(f"{totals.months[i]}-01") for i in (0, -1))
     next_month = month_start(last_month.year, last_month.month + 1)
     last_day = totals.last_day[-1]
+    if (last_day or last_month) > totals.as_of:
+        raise QuestionError(
+            f"{totals.source} holds records of {last_day or totals.months[-1]}, later than their as-of date "
+            f"{totals.as_of}. Ingest the file again with the right `as_of`, or correct its dates."
+        )
     if unit == "month" or last_day is None:
         return Period(first_month, next_month)
     return Period(totals.first_day[0] or first_month, min(last_day + timedelta(days=1), totals.as_of))

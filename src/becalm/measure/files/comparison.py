@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow
-from becalm.measure.files.sentences import baseline_name, headline, how_sure, old_count, verdict_words
+from becalm.measure.files.sentences import (
+    baseline_name,
+    headline,
+    how_sure,
+    noise_sentence,
+    old_count,
+    verdict_words,
+)
 from becalm.render import number_format
 from becalm.render.spreadsheet import csv_text
 
@@ -16,7 +23,7 @@ POLICE_MARK: Final = "†"
 def comparison_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
     """Every group against every baseline, one row each, the total first; empty where nothing is given."""
     for contrast in comparison.against:
-        for row in (contrast.total, *contrast.rows):
+        for row in contrast.all_rows:
             yield {**row.as_record(), "notes": "; ".join(row.notes), "baseline": contrast.baseline.label}
 
 
@@ -28,7 +35,7 @@ def comparison_csv(comparison: Comparison) -> str:
 
 def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The groups as lines of a table, under TEXT_COLUMNS."""
-    for row in (comparison.total, *comparison.rows):
+    for row in comparison.all_rows:
         yield (
             _group_name(row),
             old_count(row.old),
@@ -40,8 +47,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The change of each group against each baseline, under the baselines' labels."""
-    row_by_group = [{row.group: row for row in (c.total, *c.rows)} for c in comparison.against]
-    for row in (comparison.total, *comparison.rows):
+    row_by_group = [{row.group: row for row in c.all_rows} for c in comparison.against]
+    for row in comparison.all_rows:
         yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in row_by_group))
 
 
@@ -52,13 +59,18 @@ def opening_sentences(comparison: Comparison) -> tuple[str, str]:
 
 def small_print(comparison: Comparison) -> Iterator[str]:
     """What stands under the table: where it comes from, how it was made, what to beware of."""
-    total_row, level_text = comparison.total, f"{comparison.level * 100:.3g}%"
+    main_row, level_text = comparison.all_rows[0], f"{comparison.level * 100:.3g}%"
     yield f"Source {comparison.source}, records as of {comparison.as_of}."
-    how = "" if comparison.missing_months else f" Interval: {level_text}. Total by {total_row.method}."
+    how = (
+        ""
+        if comparison.missing_months
+        else f" Interval: {level_text}. {main_row.label} by {main_row.method}."
+    )
     yield (
         f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
         f"Now: {number_format.period(comparison.period)}.{how}"
     )
+    yield from filter(None, (noise_sentence(comparison),))
     yield (
         "Unclear: chance alone could explain the change, after allowing for the number of groups compared. "
         "×: ratio, where the baseline is too small for a percentage."

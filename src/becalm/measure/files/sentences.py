@@ -31,44 +31,97 @@ def what_happened(row: ComparisonRow, level: float) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """The first sentence of the briefing."""
-    total_row = comparison.total
+    """The first sentence of the briefing: what happened, and before it what must be known to believe that."""
+    months_text = number_format.join_words(comparison.doubtful_months)
+    doubt_text = f"Check the records of {months_text} first: they look incomplete. " if months_text else ""
+    return doubt_text + (_baselines_disagree(comparison) or _main_change(comparison))
+
+
+def _baselines_disagree(comparison: Comparison) -> str:
+    """Where baselines lead to different answers, all of them in one sentence; else nothing."""
+    answers = [
+        (c.baseline, c.total) for c in comparison.against if c.total and c.total.change_percent is not None
+    ]
+    verdicts = {row.verdict(comparison.level) for _, row in answers}
+    if len(verdicts) < 2 and len({row.ratio is not None and row.ratio < 1.0 for _, row in answers}) < 2:
+        return ""
+    answer_texts = [
+        f"{abs(row.change_percent or 0.0):.1f}% {'below' if (row.ratio or 0.0) < 1.0 else 'above'} "
+        f"{baseline_name(baseline)} ({verdict_words(row, comparison.level).lower()})"
+        for baseline, row in answers
+    ]
+    return (
+        f"The answer depends on the baseline: {_counted_noun(comparison).lower()} in "
+        f"{number_format.period(comparison.period)} were {number_format.join_words(answer_texts)}."
+    )
+
+
+def _main_change(comparison: Comparison) -> str:
+    """How the total changed against the first baseline; where there is none, the first of the groups."""
+    main_row = comparison.all_rows[0]
+    noun = _counted_noun(comparison) if comparison.total else main_row.label
     new_name, old_name = number_format.period(comparison.period), baseline_name(comparison.baseline)
     counts_text = (
-        f"from {old_count(total_row.old)} in {old_name} to {number_format.whole(total_row.new)} in {new_name}"
+        f"from {old_count(main_row.old)} in {old_name} to {number_format.whole(main_row.new)} in {new_name}"
     )
     if comparison.missing_months:
         months_text = number_format.join_words(comparison.missing_months)
         return (
             f"No comparison is possible: there are no records of {months_text}. The counts go {counts_text}."
         )
-    if total_row.change_percent is None:
-        return f"Recorded offences went {counts_text}: too few for a percentage."
-    total_verdict, size_text = total_row.verdict(comparison.level), f"{abs(total_row.change_percent):.1f}%"
-    if total_verdict == "unclear":
-        change_text = number_format.percent(total_row.change_percent)
-        return f"Recorded offences changed by {change_text}, which chance alone may explain: {counts_text}."
-    return f"Recorded offences {'fell' if total_verdict == 'fall' else 'rose'} by {size_text}: {counts_text}."
+    if main_row.change_percent is None:
+        return f"{noun} went {counts_text}: too few for a percentage."
+    main_verdict, size_text = main_row.verdict(comparison.level), f"{abs(main_row.change_percent):.1f}%"
+    if main_verdict == "unclear":
+        change_text = number_format.percent(main_row.change_percent)
+        return f"{noun} changed by {change_text}, which chance alone may explain: {counts_text}."
+    return f"{noun} {'fell' if main_verdict == 'fall' else 'rose'} by {size_text}: {counts_text}."
+
+
+def _counted_noun(comparison: Comparison) -> str:
+    """What was counted, as a sentence begins with it."""
+    return "Recorded offences" if comparison.counted == "offences" else f"Counted {comparison.counted}"
 
 
 def how_sure(comparison: Comparison) -> str:
-    """The interval of the headline, in number_format."""
-    total_row = comparison.total
-    low, high = total_row.change_low_percent, total_row.change_high_percent
+    """The interval of the headline, in words."""
+    main_row = comparison.all_rows[0]
+    low, high = main_row.change_low_percent, main_row.change_high_percent
     if comparison.missing_months:
         return "Months that were not loaded look like a fall. Ingest them first."
     if low is None or high is None:
         return "With so few records no percentage is given; the counts themselves are in the table."
-    level_text = f"{comparison.level * 100:.3g}%"
+    against = (
+        f"Against {baseline_name(comparison.baseline)}, the" if _baselines_disagree(comparison) else "The"
+    )
+    interval_text = f"{against} {comparison.level * 100:.3g}% interval"
     if not math.isfinite(high):
-        return f"The {level_text} interval begins at {number_format.percent(low)} and has no upper end."
+        return f"{interval_text} begins at {number_format.percent(low)} and has no upper end."
     if high < 0:
-        return f"The {level_text} interval for the fall runs from {-high:.1f}% to {-low:.1f}%."
+        return f"{interval_text} for the fall runs from {-high:.1f}% to {-low:.1f}%."
     if low > 0:
-        return f"The {level_text} interval for the rise runs from {low:.1f}% to {high:.1f}%."
+        return f"{interval_text} for the rise runs from {low:.1f}% to {high:.1f}%."
     return (
-        f"The {level_text} interval runs from {number_format.percent(low)} to {number_format.percent(high)}: "
+        f"{interval_text} runs from {number_format.percent(low)} to {number_format.percent(high)}: "
         "it holds both a fall and a rise."
+    )
+
+
+def noise_sentence(comparison: Comparison) -> str | None:
+    """Which years the noise was learned from, which were left out, and why; None without enough history."""
+    basis = comparison.noise
+    if basis is None:
+        return None
+    learned_text = number_format.join_words([number_format.period(span) for span in basis.learned_from])
+    left_out = [f"{number_format.period(span)} ({reason})" for span, reason in basis.left_out]
+    left_out_text = f" Left out: {'; '.join(left_out)}." if left_out else ""
+    shift_list = number_format.join_words([str(shift) for shift in basis.shifts])
+    shift_text = (
+        f" The level shifted in {shift_list}; no interval counts that as noise." if shift_list else ""
+    )
+    return (
+        f"Noise of the total was learned from {learned_text}; its level drifts by about "
+        f"{basis.drift_percent:.2g}% a year.{shift_text}{left_out_text}"
     )
 
 
@@ -134,8 +187,7 @@ def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     if comparison.missing_months:
         missing_months_text = number_format.join_words(comparison.missing_months)
         return (f"No change is given: there are no records of {missing_months_text}.",)
-    all_rows = (comparison.total, *comparison.rows)
-    small_labels = [row.label for row in all_rows if row.change_percent is None]
+    small_labels = [row.label for row in comparison.all_rows if row.change_percent is None]
     note_texts = (
         [f"No percentage is given where the baseline is too small: {number_format.join_words(small_labels)}."]
         if small_labels
@@ -143,7 +195,7 @@ def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     )
     note_texts += [
         f"{row.label}: {note}."
-        for row in all_rows
+        for row in comparison.all_rows
         for note in row.notes
         if row.found_by != "police" and row.change_percent is not None
     ]
