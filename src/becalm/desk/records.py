@@ -10,12 +10,17 @@ from becalm.desk.context import Desk
 from becalm.tables import Archive, ArchiveFile, Intake, MonthlyTotals, Pins, Source
 from becalm.terms import Gap, ReplayError
 
-_TOTALLER_BY_TABLE = {"incidents": tables.total_incidents, "published_counts": tables.total_published}
+TOTALLER_BY_TABLE = {
+    "incidents": tables.total_incidents,
+    "published_counts": tables.total_published,
+    "stops": tables.total_stops,
+    "outcomes": tables.total_outcomes,
+}
 
 
 def totals_in(records: Table, source: Source) -> MonthlyTotals:
     """How many of these records of one source are there in each month?"""
-    (monthly_totals,) = _TOTALLER_BY_TABLE[source.table](records)
+    (monthly_totals,) = TOTALLER_BY_TABLE[source.table](records)
     return monthly_totals
 
 

@@ -31,7 +31,6 @@ from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
 from becalm.tables import (
-    COUNT_TABLES,
     ArchiveFile,
     FaultCount,
     Intake,
@@ -176,8 +175,8 @@ def _keep_readings(
 
 def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
     """What do the sources that were loaded not cover?"""
-    counted_files = [f for f in files if f.table in COUNT_TABLES and f.status != "already loaded"]
-    sources = {(file.table, source) for file in counted_files for source in file.source.split(", ")}
+    new_files = [f for f in files if f.status != "already loaded"]
+    sources = {(file.table, source) for file in new_files for source in file.source.split(", ")}
     return tuple(gap for table, source in sorted(sources) for gap in gaps_of(desk, Source(table, source)))
 
 

@@ -12,7 +12,14 @@ from becalm.measure import ComparisonContext, compare_baselines, days_covered, o
 from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
-from becalm.measure.core.events import DECLARED, ENDED, READ_KINDS, check_new_step, end_step, read_steps
+from becalm.measure.core.events import (
+    READ_KINDS,
+    STEP_DECLARED,
+    STEP_ENDED,
+    check_new_step,
+    end_step,
+    read_steps,
+)
 from becalm.measure.core.request import CompareRequest, StepEndRequest, StepRequest
 from becalm.tables import (
     CountTable,
@@ -83,7 +90,7 @@ def compare(
             covered=covered_period,
             only=request.offence_group,
             steps=active_steps(desk, known_at=known_at),
-            counted=request.counted if source.table == "published_counts" else "offences",
+            counted_unit=request.counted if source.table == "published_counts" else "offences",
         ),
     )
 
@@ -111,7 +118,7 @@ def declare_step(desk: Desk, request: StepRequest) -> Entry:
     check_new_step(step, active_steps(desk), first_day=date.fromisoformat(f"{first_month}-01"), today=today)
     facts: dict[str, Fact] = {"starts_on": str(step.start), "kind": step.kind, "reason": step.reason}
     scope = {name: keys for name, keys in (("groups", step.groups), ("areas", step.areas)) if keys}
-    return record_event(desk, DECLARED, purpose="measurement", facts={**facts, **scope})
+    return record_event(desk, STEP_DECLARED, purpose="measurement", facts={**facts, **scope})
 
 
 def end_declared_step(desk: Desk, request: StepEndRequest) -> Entry:
@@ -121,7 +128,7 @@ def end_declared_step(desk: Desk, request: StepEndRequest) -> Entry:
     """
     step = end_step(request.step, request.on, active_steps(desk))
     facts: dict[str, Fact] = {"step": request.step, "ends_on": str(step.end), "reason": request.reason}
-    return record_event(desk, ENDED, purpose="measurement", facts=facts)
+    return record_event(desk, STEP_ENDED, purpose="measurement", facts=facts)
 
 
 def _unit(source: Source, request: CompareRequest) -> TimeUnit:

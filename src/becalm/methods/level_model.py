@@ -255,11 +255,13 @@ def _share_drift(likelihood: Floats) -> Floats:
     log_rates = np.log(DRIFT_RATES)
     likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / FAMILY_SPREAD) ** 2)
     likeness /= likeness.sum(axis=1, keepdims=True)
-    own = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
+    own_likelihood = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
     log_family = -0.5 * ((log_rates - np.log(USUAL_DRIFT)) / DRIFT_SPREAD) ** 2
-    log_family += np.log(own @ likeness.T).sum(axis=0) * min(1.0, FAMILY_SIZE / len(own))
+    log_family += np.log(own_likelihood @ likeness.T).sum(axis=0) * min(
+        1.0, FAMILY_SIZE / len(own_likelihood)
+    )
     family = np.exp(log_family - log_family.max())
-    chances = (family @ likeness) * own
+    chances = (family @ likeness) * own_likelihood
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 

@@ -139,7 +139,7 @@ def _check_level(level: float) -> None:
 
 
 def _invert_odds(odds: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # odds of next to nothing invert to infinity
         return np.asarray(1.0 / odds)
 
 

@@ -34,7 +34,9 @@ from .months_on_record import find_last_whole_month as find_last_whole_month
 from .months_on_record import find_newest_whole_month as find_newest_whole_month
 from .months_on_record import list_months as list_months
 from .months_on_record import total_incidents as total_incidents
+from .months_on_record import total_outcomes as total_outcomes
 from .months_on_record import total_published as total_published
+from .months_on_record import total_stops as total_stops
 from .place_counts import EventPoints as EventPoints
 from .place_counts import MovedPoints as MovedPoints
 from .place_counts import PlaceCounts as PlaceCounts

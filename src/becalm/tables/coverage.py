@@ -1,8 +1,8 @@
-"""Which months do the records not cover? Missing, cut short, far below their neighbours, loaded in part.
+"""Which months do the records not cover? Missing, cut short, doubled, too low, without areas, loaded in part.
 
-A real fall lasts; a fault is mostly a single month. So a month counts as low only against the lower of
-its two sides, and the words say that it may be real. Thresholds stand here and nowhere else.
-Rows that were refused or repaired are counted here too.
+A real fall lasts; a fault is mostly a single month, or a few that go up and down. So months count as low
+only against the lower of their two sides, and the words say that it may be real. Thresholds stand here and
+nowhere else. Rows that were refused or repaired are counted here too.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ import numpy as np
 from ibis import Table
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.tables.archive_protocol import COUNT_TABLES, ArchiveFile
+from becalm.tables.archive_protocol import ArchiveFile
 from becalm.tables.months_on_record import MonthlyTotals, first_day_of, last_day_of
 from becalm.terms import Gap, RowFault
 
@@ -64,6 +64,10 @@ def list_faults(faults: Table, *, limit: int | None = None) -> tuple[RowFault, .
 SIDE = 3  # months on either side that a month is compared with
 LOW_SHARE = 0.6  # of what its neighbours make likely
 LOW_DEVIATIONS = 4.0  # and so many standard deviations below it
+LONGEST_RUN = 6  # months in a row that are looked at together
+RUN_SHARE = 0.8  # of what is usual, which no month of a run reaches
+RAGGED = 1.5  # largest over smallest month of a run: more than a level that stays goes up and down
+DOUBLE_SHARE = 1.9  # records for each that differs
 LEAST_UNSEEN = 10.0  # records that days without any would be expected to hold
 LARGEST_REJECTED_SHARE = 0.02
 DAYS_A_MONTH = 365.25 / 12
@@ -90,9 +94,12 @@ def find_gaps(
             *_missing_months(source_totals),
             *_short_months(source_totals),
             *_low_months(source_totals),
+            *_low_runs(source_totals),
+            *_absent_areas(source_totals),
+            *_doubled_months(source_totals),
         )
     ]
-    count_files = [file for file in files if file.table in COUNT_TABLES]
+    count_files = tuple(files)
     all_gaps += (
         *_partial_months(count_files, rejected_rows or {}),
         *_cut_months(count_files, cut_files, all_gaps),
@@ -148,6 +155,88 @@ def _low_months(totals: MonthlyTotals) -> list[Gap]:
             )
             low_gaps.append(Gap(totals.source, totals.months[month_index], "low", detail_text))
     return low_gaps
+
+
+def _low_runs(totals: MonthlyTotals) -> list[Gap]:
+    """Months in a row that are low together, so that each hides the other's fall."""
+    counts, detail_by_month = totals.counts, dict[str, str]()
+    dispersion = _estimate_dispersion(counts)
+    for length in range(LONGEST_RUN, 1, -1):
+        for start in range(counts.size - length + 1):
+            usual_count = _usual_around_run(counts, start, length, dispersion)
+            if usual_count is None:
+                continue
+            low_share, high_share = np.sort(counts[start : start + length] / usual_count)[[0, -1]]
+            detail = (
+                f"one of {length} months in a row with {low_share:.0%} to {high_share:.0%} of the usual "
+                f"{usual_count:,.0f} records. The fall may be real: check that their files are whole"
+            )
+            for month in totals.months[start : start + length]:
+                detail_by_month.setdefault(month, detail)
+    single_months = {gap.month for gap in _low_months(totals)}
+    low_runs = ((month, detail) for month, detail in detail_by_month.items() if month not in single_months)
+    return [Gap(totals.source, month, "low", detail) for month, detail in low_runs]
+
+
+def _usual_around_run(counts: Ints, start: int, length: int, dispersion: float) -> float | None:
+    """What a month around this run usually holds, where the run is low beside it; else None.
+
+    At an end of the records a level that stays where it fell to may be a real one; only one that goes up and
+    down is doubted. Nor is a run low that is as low in the years around it.
+    """
+    end, run = start + length, counts[start : start + length]
+    sides = (counts[max(start - SIDE, 0) : start], counts[end : end + SIDE])
+    usual_count = min((float(np.median(side[side > 0])) for side in sides if side.any()), default=0.0)
+    if not run.min() or run.max() >= RUN_SHARE * usual_count or run.mean() >= LOW_SHARE * usual_count:
+        return None
+    settled = run[1:] if end == counts.size else run  # a real fall begins in a month between two levels
+    if (start == 0 or end == counts.size) and settled.max() < RAGGED * settled.min():
+        return None
+    other_years = [
+        counts[t : t + length].sum() for t in (start - 12, start + 12) if 0 <= t <= counts.size - length
+    ]
+    if other_years and run.sum() >= LOW_SHARE * min(other_years):
+        return None
+    deviations = 2 * (np.sqrt(usual_count * length) - np.sqrt(run.sum())) / np.sqrt(dispersion)
+    return usual_count if deviations > LOW_DEVIATIONS else None
+
+
+def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
+    """Months in which an area has no record though some would be expected, once its records have begun."""
+    absent_by_month: dict[str, list[tuple[str, float]]] = {}
+    counts_of_area = () if totals.area_counts is None else totals.area_counts
+    for area, counts in zip(totals.areas, counts_of_area, strict=True):
+        expected_counts = np.nan_to_num(_expected_counts(counts))
+        has_begun = np.cumsum(counts) > 0
+        is_absent = has_begun & (counts == 0) & (totals.counts > 0) & (expected_counts >= LEAST_UNSEEN)
+        for m in np.flatnonzero(is_absent):
+            absent_by_month.setdefault(totals.months[m], []).append((area, float(expected_counts[m])))
+    return [
+        Gap(
+            totals.source,
+            month,
+            "area_missing",
+            f"no records of {', '.join(area for area, _ in absent[:3])}"
+            f"{f' and {len(absent) - 3} more areas' if len(absent) > 3 else ''}; about "
+            f"{sum(expected for _, expected in absent):,.0f} would be expected",
+        )
+        for month, absent in absent_by_month.items()
+    ]
+
+
+def _doubled_months(totals: MonthlyTotals) -> list[Gap]:
+    """Months in which nearly every record stands twice."""
+    distinct = totals.distinct if totals.distinct is not None else np.zeros(totals.counts.size, np.int64)
+    return [
+        Gap(
+            totals.source,
+            month,
+            "doubled",
+            f"{record_count:,} records, of which only {distinct_count:,} differ",
+        )
+        for month, record_count, distinct_count in zip(totals.months, totals.counts, distinct, strict=True)
+        if distinct_count >= LEAST_UNSEEN and record_count >= DOUBLE_SHARE * distinct_count
+    ]
 
 
 def _expected_counts(counts: Ints) -> Floats:

@@ -13,14 +13,18 @@ from becalm.methods.arrays import Ints
 from becalm.terms import Gap, Period, QuestionError
 
 Row = dict[str, Any]  # a row of a query's answer
+CONTENT_OF_A_STOP = (
+    "stopped_at", "kind", "legislation", "object_of_search", "outcome", "easting_m", "northing_m",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class MonthlyTotals:
     """How many records one source has in each month from its first to its last.
 
-    `first_day[m]` and `last_day[m]` are the first and last civil day with a record, None where no
-    record of the month has a day, and `without_day[m]` counts those that have none.
+    `first_day[m]` and `last_day[m]` are the first and last civil day with a record, None where no record of
+    the month has a day, and `without_day[m]` counts those that have none. `area_counts[a, m]` are the
+    records of `areas[a]`; `distinct[m]` is how many records differ (0 where that was not asked).
     """
 
     source: str
@@ -30,6 +34,9 @@ class MonthlyTotals:
     last_day: tuple[date | None, ...]
     without_day: Ints
     as_of: date
+    areas: tuple[str, ...] = ()
+    area_counts: Ints | None = None
+    distinct: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,46 +96,87 @@ def last_day_of(month: str) -> date:
 
 
 def total_incidents(incidents: Table) -> tuple[MonthlyTotals, ...]:
-    """How many records has each source in each month, and from which to which day? By source."""
-    return _total_months(incidents, n=ibis.literal(1, "int64"), day=incidents.occurred_on)
+    """How many records has each source in each month and borough, and from which to which day? By source."""
+    return _total_months(incidents, day=incidents.occurred_on, area=incidents.borough)
 
 
 def total_published(published: Table) -> tuple[MonthlyTotals, ...]:
     """What do the counts of each source add up to in each month? All measures and areas together."""
-    return _total_months(published, n=published["count"].fill_null(0), day=ibis.null("date"))
+    return _total_months(published, n=published["count"].fill_null(0), area=published.borough)
 
 
-def _total_months(rows: Table, *, n: ibis.Value, day: ibis.Value) -> tuple[MonthlyTotals, ...]:
+def total_stops(stops: Table) -> tuple[MonthlyTotals, ...]:
+    """How many stops has each source in each month, from which to which day, and how many of them differ?"""
+    return _total_months(stops, day=stops.stopped_at.date(), content=CONTENT_OF_A_STOP)
+
+
+def total_outcomes(outcomes: Table) -> tuple[MonthlyTotals, ...]:
+    """How many outcomes has each source in each month, and how many of them differ?"""
+    return _total_months(outcomes, content=("incident_id", "outcome"))
+
+
+def _total_months(
+    rows: Table,
+    *,
+    n: ibis.Value | None = None,
+    day: ibis.Value | None = None,
+    area: ibis.Value | None = None,
+    content: Sequence[str] = (),
+) -> tuple[MonthlyTotals, ...]:
+    """Add up months; `content` names the columns in which two records differ if they are not the same one."""
+    content_texts = [rows[column_name].cast("string").fill_null("") for column_name in content]
     month_rows = (
-        rows.mutate(n=n, day=day)
-        .group_by("source", "month")
+        rows.mutate(
+            n=ibis.literal(1, "int64") if n is None else n,
+            day=ibis.null("date") if day is None else day,
+            area=ibis.null("string") if area is None else area,
+            content=ibis.literal("|").join(content_texts) if content else ibis.null("string"),
+        )
+        .group_by("source", "month", "area")
         .agg(
             n=ibis._.n.sum(),
             first=ibis._.day.min(),
             last=ibis._.day.max(),
             undated=ibis._.count() - ibis._.day.count(),
             as_of=ibis._.as_of.max(),
+            distinct=ibis._.content.nunique(),
         )
         .to_pyarrow()
         .to_pylist()
     )
-    rows_by_source: dict[str, dict[str, Row]] = {}
+    rows_by_source: dict[str, list[Row]] = {}
     for row in month_rows:
-        rows_by_source.setdefault(row["source"], {})[row["month"]] = row
+        rows_by_source.setdefault(row["source"], []).append(row)
     return tuple(_source_totals(source, rows_by_source[source]) for source in sorted(rows_by_source))
 
 
-def _source_totals(source: str, by_month: dict[str, Row]) -> MonthlyTotals:
-    month_span = list_months(min(by_month), max(by_month))
-    month_rows: list[Row] = [by_month.get(month, {}) for month in month_span]
+def _source_totals(source: str, month_rows: list[Row]) -> MonthlyTotals:
+    month_span = list_months(min(row["month"] for row in month_rows), max(row["month"] for row in month_rows))
+    areas = tuple(sorted({row["area"] for row in month_rows if row["area"] is not None}))
+    area_counts, sums = (
+        np.zeros((len(areas), len(month_span)), np.int64),
+        np.zeros((3, len(month_span)), np.int64),
+    )
+    first_days: list[date | None] = [None] * len(month_span)
+    last_days = list(first_days)
+    for row in month_rows:
+        m = month_span.index(row["month"])
+        sums[:, m] += (row["n"], row["undated"], row["distinct"])
+        if row["area"] is not None:
+            area_counts[areas.index(row["area"]), m] += row["n"]
+        first_days[m] = min(filter(None, (first_days[m], row["first"])), default=None)
+        last_days[m] = max(filter(None, (last_days[m], row["last"])), default=None)
     return MonthlyTotals(
         source=source,
         months=month_span,
-        counts=np.array([month_row.get("n") or 0 for month_row in month_rows], dtype=np.int64),
-        first_day=tuple(month_row.get("first") for month_row in month_rows),
-        last_day=tuple(month_row.get("last") for month_row in month_rows),
-        without_day=np.array([month_row.get("undated") or 0 for month_row in month_rows], dtype=np.int64),
-        as_of=max(month_row["as_of"] for month_row in by_month.values()),
+        counts=sums[0],
+        first_day=tuple(first_days),
+        last_day=tuple(last_days),
+        without_day=sums[1],
+        as_of=max(row["as_of"] for row in month_rows),
+        areas=areas,
+        area_counts=area_counts,
+        distinct=sums[2],
     )
 
 

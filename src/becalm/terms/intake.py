@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal
 
 RowOutcome = Literal["rejected", "repaired"]
-GapKind = Literal["missing", "cut_short", "low", "partial_load"]
+GapKind = Literal["missing", "cut_short", "low", "partial_load", "area_missing", "doubled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FileIntake:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A month of a source that is missing, cut short or far below its neighbours.
+    """A month of a source that is missing, cut short, doubled, too low, or without some of its areas.
 
     `month` is written YYYY-MM. `detail` says what was seen and what would be expected.
     """

@@ -6,11 +6,13 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import ibis
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
@@ -20,11 +22,13 @@ from becalm.tables import (
     REPEATED_ROW,
     ArchiveFile,
     MonthlyTotals,
+    arrow_schema,
     count_rejected_rows,
     find_gaps,
     list_months,
     select_gaps,
     total_incidents,
+    total_stops,
 )
 from becalm.terms import Gap
 
@@ -61,6 +65,75 @@ def test_a_single_month_far_below_both_sides_is_low_and_the_words_leave_it_open(
 
 def test_a_fall_that_lasts_is_no_gap() -> None:
     assert told(series([851, 840, 860, 610, 236, 226, 260, 300])) == []
+
+
+def test_months_that_are_low_together_are_each_named() -> None:
+    (first, *others) = find_gaps([series([100, 310, 480, 600, 740, 1010, 990, 1005])])
+    assert [gap.month for gap in (first, *others)] == [f"2019-0{m}" for m in range(1, 6)]
+    assert first.kind == "low"
+    assert others[-1].detail.startswith("one of 5 months in a row with 10% to 74% of the usual 1,005 records")
+
+
+def test_a_low_run_between_two_usual_sides_is_named_even_where_it_is_steady() -> None:
+    assert told(series([900, 880, 910, 450, 440, 460, 905, 890, 915])) == [
+        ("2019-04", "low"),
+        ("2019-05", "low"),
+        ("2019-06", "low"),
+    ]
+
+
+def test_a_season_that_halves_by_and_by_is_no_low_run() -> None:
+    yearly = [900, 880, 840, 760, 660, 600, 580, 620, 700, 780, 850, 890]
+    assert told(series(yearly * 3)) == []
+
+
+def with_boroughs(*counts: list[int]) -> MonthlyTotals:
+    """A source with one row of counts for each borough."""
+    area_counts = np.array(counts, np.int64)
+    names = ("Barnet", "Camden", "Ealing")[: len(counts)]
+    return replace(series(area_counts.sum(axis=0).tolist()), areas=names, area_counts=area_counts)
+
+
+def test_an_area_that_is_absent_from_one_month_is_named() -> None:
+    (gap,) = find_gaps([with_boroughs([90, 95, 0, 92, 91], [900, 910, 905, 890, 920])])
+    assert (gap.month, gap.kind) == ("2019-03", "area_missing")
+    assert gap.detail == "no records of Barnet; about 92 would be expected"
+
+
+def test_an_area_whose_records_begin_later_or_are_few_is_not_absent() -> None:
+    assert find_gaps([with_boroughs([0, 0, 95, 92, 91], [2, 0, 3, 1, 2], [900, 910, 905, 890, 920])]) == ()
+
+
+def stops(*days_of_month: tuple[int, int], copies: int = 1) -> ibis.Table:
+    """Ten stops an hour apart on each day of these months to a last one, each written `copies` times."""
+    rows = [
+        {
+            "stop_id": f"{month}-{day}-{hour}-{copy}",
+            "source": "police",
+            "stopped_at": datetime(2018, month, day, hour, tzinfo=UTC),
+            "month": f"2018-{month:02}",
+            "kind": "Person search",
+            "as_of": date(2019, 1, 1),
+        }
+        for month, last in days_of_month
+        for day in range(1, last + 1)
+        for hour in range(10)
+        for copy in range(copies)
+    ]
+    return ibis.memtable(pa.Table.from_pylist(rows, schema=arrow_schema("stops")))
+
+
+def test_stops_that_end_early_in_a_month_are_cut_short() -> None:
+    gap, _ = find_gaps(total_stops(stops((5, 31), (6, 30), (7, 31), (8, 17))))
+    assert (gap.month, gap.kind) == ("2018-08", "cut_short")
+    assert gap.detail == "ends on 2018-08-17, with about 10 records a day"
+
+
+def test_stops_that_all_stand_twice_are_doubled() -> None:
+    gaps = find_gaps(total_stops(stops((5, 31), (6, 30), copies=2)))
+    assert [(gap.month, gap.kind) for gap in gaps] == [("2018-05", "doubled"), ("2018-06", "doubled")]
+    assert gaps[0].detail == "620 records, of which only 310 differ"
+    assert find_gaps(total_stops(stops((5, 31), (6, 30)))) == ()
 
 
 def test_a_fall_in_the_last_month_is_told_with_doubt_as_nothing_after_it_can_tell() -> None:

@@ -307,7 +307,7 @@ def test_no_total_is_made_of_groups_that_are_parts_of_each_other():
         counts,
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""),),
-        context=ComparisonContext(groups=groups, counted="victims"),
+        context=ComparisonContext(groups=groups, counted_unit="victims"),
     )
     assert found.total is None
     assert found.as_record()["total"] is None

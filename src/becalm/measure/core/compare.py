@@ -67,7 +67,7 @@ def compare_baselines(
         level=settings.level,
         align=settings.align,
         offence_groups=context.only,
-        counted=context.counted,
+        counted_unit=context.counted_unit,
         doubtful_months=_doubtful_months(compared_windows, context.gaps),
         noise=dispersions.basis,
     )
@@ -106,26 +106,21 @@ def _build_contrast(
     new_counts = series.on(matched_days.new)
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
     exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
+    old_counts = expected_counts.total
     phi = dispersion.ratio_dispersion(
-        new_counts, expected_counts.total, period=period, windows=baseline.windows, level=settings.level
+        new_counts, old_counts, period=period, windows=baseline.windows, level=settings.level
     )
     ratios = rate_ratios(
-        new_counts,
-        expected_counts.total,
-        new_exposure=exposure_ratio,
-        dispersion=phi,
-        level=settings.level,
+        new_counts, old_counts, new_exposure=exposure_ratio, dispersion=phi, level=settings.level
     )
-    p_values = rate_p_values(new_counts, expected_counts.total, new_exposure=exposure_ratio, dispersion=phi)
-    p_values[(new_counts == 0) & (expected_counts.total == 0)] = np.nan
+    p_values = rate_p_values(new_counts, old_counts, new_exposure=exposure_ratio, dispersion=phi)
+    p_values[(new_counts == 0) & (old_counts == 0)] = np.nan
     all_rows = tuple(
         _build_row(
             series,
             g,
             new=int(new_counts[g]),
-            old=float(expected_counts.mean[g])
-            if expected_counts.windows > 1
-            else int(expected_counts.total[g]),
+            old=float(expected_counts.mean[g]) if expected_counts.windows > 1 else int(old_counts[g]),
             interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
             p_value=float(p_values[g]),
             phi=float(phi[g]),

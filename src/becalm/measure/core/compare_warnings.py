@@ -64,8 +64,8 @@ def _excluded_groups(comparison: Comparison, context: ComparisonContext) -> Iter
 def _double_counts(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
     """Groups that are in no total may be parts of each other."""
     if comparison.total is None:
-        outside_labels = (row.label for row in comparison.rows if not groups[row.group].in_total)
-        yield f"No total, which would count {comparison.counted} twice ({', '.join(outside_labels)} overlap)."
+        outside_labels = ", ".join(row.label for row in comparison.rows if not groups[row.group].in_total)
+        yield f"No total, which would count {comparison.counted_unit} twice ({outside_labels} overlap)."
 
 
 def _count_within(row: Mapping[date, int], window: Period) -> int:

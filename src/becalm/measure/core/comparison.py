@@ -79,7 +79,7 @@ class ComparisonContext:
     `groups` give labels and reasons; `holidays` names by day; `left_out` the counts of offence groups
     that are in no total; `gaps` the months that the source covers badly; `covered` the days that it
     covers at all (without it: those of the counts); `only` the offence groups that were asked for; `steps`
-    the declared shifts of level; `counted` what is counted.
+    the declared shifts of level; `counted_unit` what is counted.
     """
 
     groups: Mapping[str, OffenceGroup] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class ComparisonContext:
     covered: Period | None = None
     only: tuple[str, ...] = ()
     steps: Sequence[Step] = ()
-    counted: str = "offences"
+    counted_unit: str = "offences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Contrast:
 class Comparison:
     """A period against its baselines, side by side; the first is the one that was asked for.
 
-    `offence_groups` are those that were asked for, where not all were; `counted` says what is counted
+    `offence_groups` are those that were asked for, where not all were; `counted_unit` says what is counted
     ("offences", "victims"). The records of `doubtful_months` look incomplete, doubled or far too low. `noise`
     says what the noise of the total was learned from.
     """
@@ -211,7 +211,7 @@ class Comparison:
     level: float
     align: Align
     offence_groups: tuple[str, ...] = ()
-    counted: str = "offences"
+    counted_unit: str = "offences"
     doubtful_months: tuple[str, ...] = ()
     noise: NoiseBasis | None = None
     warnings: tuple[str, ...] = ()
@@ -261,7 +261,7 @@ class Comparison:
             "align": self.align,
             "offence_groups": list(self.offence_groups),
             "baselines": [contrast.as_record() for contrast in self.against],
-            "counted": self.counted,
+            "counted": self.counted_unit,
             "doubtful_months": list(self.doubtful_months),
             "noise": self.noise and self.noise.as_record(),
         }

@@ -27,14 +27,14 @@ AREAS: Final = ("borough", "ward", "command_unit")
 class GroupDispersion:
     """The noise, drift and levels of each series by its history; no model where there is too little.
 
-    `spans` are the stretches of history that the model was fitted to, `skipped` those that it never saw, each
-    with the reason.
+    `spans` are the stretches of history that the model was fitted to, `skipped_spans` those it never saw,
+    each with the reason.
     """
 
     spans: tuple[Period, ...]
     unit: str
     model: LevelModel | None = None
-    skipped: tuple[tuple[Period, str], ...] = ()
+    skipped_spans: tuple[tuple[Period, str], ...] = ()
     steps: tuple[Step, ...] = ()
 
     @property
@@ -89,7 +89,7 @@ class GroupDispersion:
         return NoiseBasis(
             learned_from=_merge_spans(self.spans, self.model.in_noise[0]),
             left_out=tuple(sorted(
-                [*self.skipped, *((span, "between shifts of the level within a year") for span in unsettled)],
+                [*self.skipped_spans, *((span, "between shifts of the level within a year") for span in unsettled)],
                 key=lambda left_out: left_out[0].start,
             )),
             shifts=tuple(_describe_shifts(self.spans, self.model, self.steps)),
@@ -142,7 +142,7 @@ def measure_dispersion(
             cycle=CYCLES[unit_word],
             begins=_mark_steps(series, spans, steps, by),
         ),
-        skipped=_merge_skipped([
+        skipped_spans=_merge_skipped([
             (span, reason or "just before the period: a change may have begun")
             for (_, span, _), reason in zip(recent, reasons, strict=True)
             if span not in spans
@@ -228,17 +228,18 @@ def _describe_shifts(
 def _merge_spans(spans: Sequence[Period], is_kept: Bools) -> tuple[Period, ...]:
     """The stretches that are kept, joined where one follows the other."""
     return tuple(
-        span for span, _ in _merge_skipped([(s, "") for s, kept in zip(spans, is_kept, strict=True) if kept])
+        span
+        for span, _ in _merge_skipped([(s, "") for s, is_in in zip(spans, is_kept, strict=True) if is_in])
     )
 
 
-def _merge_skipped(skipped: Iterable[tuple[Period, str]]) -> tuple[tuple[Period, str], ...]:
+def _merge_skipped(labelled_spans: Iterable[tuple[Period, str]]) -> tuple[tuple[Period, str], ...]:
     """Neighbouring stretches with the same reason, joined."""
-    merged: list[tuple[Period, str]] = []
-    for reason, stretches in groupby(skipped, key=lambda stretch: stretch[1]):
+    joined_spans: list[tuple[Period, str]] = []
+    for reason, stretches in groupby(labelled_spans, key=lambda stretch: stretch[1]):
         for span, _ in stretches:
-            if merged and merged[-1][1] == reason and merged[-1][0].end == span.start:
-                merged[-1] = (Period(merged[-1][0].start, span.end), reason)
+            if joined_spans and joined_spans[-1][1] == reason and joined_spans[-1][0].end == span.start:
+                joined_spans[-1] = (Period(joined_spans[-1][0].start, span.end), reason)
             else:
-                merged.append((span, reason))
-    return tuple(merged)
+                joined_spans.append((span, reason))
+    return tuple(joined_spans)

@@ -9,12 +9,12 @@ from becalm.ledger import WITHDRAWN, Entry, EventKind, apply_corrections, option
 from becalm.ledger.events import REASON
 from becalm.terms import Step, StepKind, UsageError
 
-DECLARED, ENDED = "step_declared", "step_ended"
-READ_KINDS = (DECLARED, ENDED, WITHDRAWN)
+STEP_DECLARED, STEP_ENDED = "step_declared", "step_ended"
+READ_KINDS = (STEP_DECLARED, STEP_ENDED, WITHDRAWN)
 
 KINDS = (
     EventKind(
-        DECLARED,
+        STEP_DECLARED,
         "Somebody declared that from a day on some series stand at another level.",
         (
             required_fact("starts_on", "day", "the first day of the new level"),
@@ -27,7 +27,7 @@ KINDS = (
         corrects="may",
     ),
     EventKind(
-        ENDED,
+        STEP_ENDED,
         "Somebody declared that a step is over: the level shifts again.",
         (
             required_fact("step", "whole", "the entry that declared it"),
@@ -42,13 +42,13 @@ KINDS = (
 def read_steps(entries: Iterable[Entry]) -> tuple[Step, ...]:
     """Which steps are in force, by their first day? Withdrawn ones are not; the last end counts."""
     all_entries = tuple(entries)
-    corrected_ends = apply_corrections(all_entries, kind=ENDED)
+    corrected_ends = apply_corrections(all_entries, kind=STEP_ENDED)
     end_facts = [c.latest_entry.event.facts for c in corrected_ends if not c.is_withdrawn]
     end_by_step = {facts["step"]: date.fromisoformat(str(facts["ends_on"])) for facts in end_facts}
     steps = [
-        _read_step(declared.first_entry, declared.latest_entry, end_by_step.get(declared.first_entry.seq))
-        for declared in apply_corrections(all_entries, kind=DECLARED)
-        if not declared.is_withdrawn
+        _read_step(c.first_entry, c.latest_entry, end_by_step.get(c.first_entry.seq))
+        for c in apply_corrections(all_entries, kind=STEP_DECLARED)
+        if not c.is_withdrawn
     ]
     return tuple(sorted(steps, key=lambda step: (step.start, step.entry or 0)))
 
@@ -68,7 +68,7 @@ def _read_step(first_entry: Entry, latest_entry: Entry, end: date | None) -> Ste
     )
 
 
-def check_new_step(step: Step, declared: Sequence[Step], *, first_day: date, today: date) -> None:
+def check_new_step(step: Step, declared_steps: Sequence[Step], *, first_day: date, today: date) -> None:
     """Refuse a step outside the records, or one that begins inside another of the same series."""
     if step.start <= first_day:
         raise UsageError(
@@ -79,23 +79,24 @@ def check_new_step(step: Step, declared: Sequence[Step], *, first_day: date, tod
         raise UsageError(
             f"The step from {step.start} lies in the future (today is {today}). Declare it then."
         )
-    for other in declared:
+    for earlier_step in declared_steps:
         if (
-            _share_series(step, other)
-            and other.start <= step.start
-            and (other.end is None or step.start < other.end)
+            _share_series(step, earlier_step)
+            and earlier_step.start <= step.start
+            and (earlier_step.end is None or step.start < earlier_step.end)
         ):
             raise UsageError(
-                f"The step from {step.start} begins inside step {other.entry} ({other.reason}, from "
-                f"{other.start}) of the same series. End that one first, or give a day outside it."
+                f"The step from {step.start} begins inside step {earlier_step.entry} of the same series "
+                f"({earlier_step.reason}, from {earlier_step.start}). End that one first, or give a day "
+                "outside it."
             )
 
 
-def end_step(entry: int, end: date, declared: Sequence[Step]) -> Step:
+def end_step(entry: int, end: date, declared_steps: Sequence[Step]) -> Step:
     """The declared step with its end; refused where there is no such step or it has ended already."""
-    step = next((step for step in declared if step.entry == entry), None)
+    step = next((step for step in declared_steps if step.entry == entry), None)
     if step is None:
-        entry_list = ", ".join(f"{step.entry} ({step.reason})" for step in declared) or "none"
+        entry_list = ", ".join(f"{step.entry} ({step.reason})" for step in declared_steps) or "none"
         raise UsageError(f"Entry {entry} declares no step. Steps in force: {entry_list}.")
     if step.end is not None:
         raise UsageError(
@@ -104,8 +105,8 @@ def end_step(entry: int, end: date, declared: Sequence[Step]) -> Step:
     return replace(step, end=end)
 
 
-def _share_series(step: Step, other: Step) -> bool:
+def _share_series(step: Step, earlier_step: Step) -> bool:
     return all(
         not mine or not theirs or set(mine) & set(theirs)
-        for mine, theirs in ((step.groups, other.groups), (step.areas, other.areas))
+        for mine, theirs in ((step.groups, earlier_step.groups), (step.areas, earlier_step.areas))
     )

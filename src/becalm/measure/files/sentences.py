@@ -80,7 +80,9 @@ def _main_change(comparison: Comparison) -> str:
 
 def _counted_noun(comparison: Comparison) -> str:
     """What was counted, as a sentence begins with it."""
-    return "Recorded offences" if comparison.counted == "offences" else f"Counted {comparison.counted}"
+    return (
+        "Recorded offences" if comparison.counted_unit == "offences" else f"Counted {comparison.counted_unit}"
+    )
 
 
 def how_sure(comparison: Comparison) -> str:
