@@ -84,18 +84,26 @@ class GroupDispersion:
         """What the noise of the total was learned from; None where there was too little history."""
         if self.model is None:
             return None
-        level_number = self.model.level_number[0]
-        unsettled = _merge_spans(self.spans, level_number == UNSETTLED)
+        is_unsettled = self.model.level_number[0] == UNSETTLED
+        unsettled_spans = _join_spans(
+            (span, "between two shifts of the level within a year")
+            for span, is_out in zip(self.spans, is_unsettled, strict=True)
+            if is_out
+        )
+        noise_spans = _join_spans(
+            (span, "") for span, is_in in zip(self.spans, self.model.in_noise[0], strict=True) if is_in
+        )
         return NoiseBasis(
-            learned_from=_merge_spans(self.spans, self.model.in_noise[0]),
-            left_out=tuple(sorted(
-                [*self.skipped_spans, *((span, "between shifts of the level within a year") for span in unsettled)],
-                key=lambda left_out: left_out[0].start,
-            )),
+            learned_from=tuple(span for span, _ in noise_spans),
+            left_out=tuple(
+                sorted(
+                    [*self.skipped_spans, *unsettled_spans], key=lambda labelled_span: labelled_span[0].start
+                )
+            ),
             shifts=tuple(_describe_shifts(self.spans, self.model, self.steps)),
             noise_phi=float(self.model.phi[0]),
             drift_percent=100.0 * float(self.model.drift[0]),
-        )  # fmt: skip
+        )
 
 
 def measure_dispersion(
@@ -142,13 +150,13 @@ def measure_dispersion(
             cycle=CYCLES[unit_word],
             begins=_mark_steps(series, spans, steps, by),
         ),
-        skipped_spans=_merge_skipped([
+        skipped_spans=_join_spans(
             (span, reason or "just before the period: a change may have begun")
             for (_, span, _), reason in zip(recent, reasons, strict=True)
             if span not in spans
-        ]),
+        ),
         steps=tuple(steps),
-    )  # fmt: skip
+    )
 
 
 def _skip_reason(span: Period, apart_from: Sequence[Period], missing: Collection[str]) -> str:
@@ -225,15 +233,7 @@ def _describe_shifts(
         yield LevelShift(spans[t].start, change, reasons[0] if reasons else "")
 
 
-def _merge_spans(spans: Sequence[Period], is_kept: Bools) -> tuple[Period, ...]:
-    """The stretches that are kept, joined where one follows the other."""
-    return tuple(
-        span
-        for span, _ in _merge_skipped([(s, "") for s, is_in in zip(spans, is_kept, strict=True) if is_in])
-    )
-
-
-def _merge_skipped(labelled_spans: Iterable[tuple[Period, str]]) -> tuple[tuple[Period, str], ...]:
+def _join_spans(labelled_spans: Iterable[tuple[Period, str]]) -> tuple[tuple[Period, str], ...]:
     """Neighbouring stretches with the same reason, joined."""
     joined_spans: list[tuple[Period, str]] = []
     for reason, stretches in groupby(labelled_spans, key=lambda stretch: stretch[1]):
