@@ -384,3 +384,15 @@ def test_entries_that_no_ledger_would_take_are_named(make_ledger: MakeLedger, cl
     assert [f.first_seq for f in found if "no ledger knows" in f.description] == [3, 4, 5]
     with pytest.raises(EventError, match="not a pseudonym"):
         ledger.append(plain(visit("Ann Other")))
+
+
+@pytest.mark.parametrize("row", ["rubbish", '{"seq": 5}'])
+def test_a_forged_state_row_does_not_stop_an_erasure(tmp_path: Path, row: str) -> None:
+    ledger = open_sqlite(tmp_path / "ledger.sqlite", now=SetClock(), draw_salt=draw_salt)
+    begin(ledger)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("INSERT INTO state VALUES ('erased', '000000000005', ?)", (row,))
+    ledger.erase([5], erasure=erasure([5]))
+    assert ledger.payload(5, access=access("p3")) is None
+    assert verdict_of(ledger).findings == ()
+    ledger.close()

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -60,6 +60,7 @@ Query = Select[tuple[object, ...]]
 PAGE_ROW_COUNT: Final = (
     5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
 )
+Written = TypeVar("Written")
 NOTHING_OUTSIDE: Final = KnownOutside()
 SEQ_BEYOND_ALL: Final = 2**62  # the number of no entry
 
@@ -364,6 +365,17 @@ class DatabaseLedger:
             difference_texts = state_rows.fold_anew(connection, self.folds, map(read_entry, event_rows))
             connection.execute(update(ledger_table).values(folds=self._fold_names))
         return difference_texts
+
+    def retry_rebuilt(self, write: Callable[[], Written]) -> Written:
+        """Write; where an altered state table is in the way, fold it anew and write again.
+
+        An erasure is the right of a person, and a row that somebody forged may not stop it.
+        """
+        try:
+            return write()
+        except TamperError:
+            self.rebuild()
+            return write()
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed head."""

@@ -117,7 +117,10 @@ class PostgresLedger(DatabaseLedger):
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
         with self._server.reading() as connection:
             commitment_by_seq = read_commitments(connection, tuple(seqs))
-        entry = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))[0]
+        erased_seqs = tuple(sorted(set(seqs)))
+        (entry,) = self.retry_rebuilt(
+            lambda: self._submit((EventToAppend(erasure),), erased_seqs=erased_seqs)
+        )
         self._register.add(commitment_by_seq.values())
         self.wipe()
         return entry

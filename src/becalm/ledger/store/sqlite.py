@@ -147,7 +147,10 @@ class SqliteLedger(DatabaseLedger):
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
         with self._file.reading() as connection:
             commitment_by_seq = payloads.read_commitments(connection, tuple(seqs))
-        write_result = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))
+        erased_seqs = tuple(sorted(set(seqs)))
+        write_result = self.retry_rebuilt(
+            lambda: self._submit((EventToAppend(erasure),), erased_seqs=erased_seqs)
+        )
         self._register.add(commitment_by_seq.values())
         scrub(self._file)
         forget_in_backups(self._file.path, commitment_by_seq.values())

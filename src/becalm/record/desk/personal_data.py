@@ -1,6 +1,7 @@
 """People in the ledger: who saw whom, and forgetting with a proof."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from becalm.desk import Desk, make_event, record_event
 from becalm.ledger import Entry
@@ -43,8 +44,8 @@ def find_accesses(desk: Desk, request: AccessRequest) -> AccessLog:
         raise UsageError(f"`subject {subject}` is not a pseudonym: {PSEUDONYM_REMEDY}. Nothing was recorded.")
     access_facts = {"question": "subject" if subject else "actor", "of": str(subject or actor)}
     record_event(desk, "access_log_read", purpose=request.purpose, facts=access_facts)
-    entries = ledger.entries(kinds=ACCESS_KINDS, subject=subject or "", actor=actor or "")
-    return AccessLog(subject, actor, tuple(entries), describe_source(desk, ledger))
+    entries = ledger.verified_entries(kinds=ACCESS_KINDS, subject=subject or "", actor=actor or "")
+    return AccessLog(subject, actor, entries, describe_source(desk, ledger))
 
 
 def erase_details(desk: Desk, request: EraseRequest) -> Erasure:
@@ -59,11 +60,13 @@ def erase_details(desk: Desk, request: EraseRequest) -> Erasure:
         raise UsageError("Give the rule or the reason with `reason`; name no person in it.")
     ledger = desk.open_ledger()
     entries = (
-        tuple(ledger.entries(subject=request.subject))
+        ledger.verified_entries(subject=request.subject)
         if request.subject
         else tuple(read_entry(ledger, seq) for seq in dict.fromkeys(request.entry))
     )
-    erased_seqs = {int(str(row["seq"])) for row in ledger.state_rows("erased")}
+    # From the entries, not from the state table: a row forged there would keep details from being erased.
+    erasures = ledger.verified_entries(kinds=("payload_erased",))
+    erased_seqs = {seq for entry in erasures for seq in cast("tuple[int, ...]", entry.event.facts["entries"])}
     seqs_to_erase = tuple(entry.seq for entry in entries if entry.commitment and entry.seq not in erased_seqs)
     if not seqs_to_erase:
         raise QuestionError("None of these entries has personal details, or they were erased before.")

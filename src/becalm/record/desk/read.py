@@ -66,7 +66,7 @@ def count_dedicated_arrests(desk: Desk, request: ArrestsRequest) -> ArrestAnswer
     ledger_source = describe_source(desk, ledger)
     definition_file = Path(request.definition) if request.definition else None
     arrest_figure = count_arrests(
-        ledger.entries(until=ledger_source.head.size, kinds=COUNTED_KINDS),
+        ledger.verified_entries(kinds=COUNTED_KINDS),
         load_definition(desk.workspace.path / "definitions", file=definition_file),
         since=_midnight(request.since, zone),
         until=_midnight(last_day + timedelta(days=1), zone),
