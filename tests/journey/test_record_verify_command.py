@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import stat
@@ -58,15 +59,20 @@ def tamper(workspace: Path, *statements: str) -> None:
     ledger.close()
 
 
-def configure(workspace: Path, *lines: str) -> None:
-    config = workspace / "becalm.toml"
-    config.write_text(config.read_text("utf-8") + "\n[ledger]\n" + "\n".join(lines) + "\n", "utf-8")
+def configure(workspace: Path, setting: str) -> None:
+    """Say this in [ledger], in the place of what is said there."""
+    config, name = workspace / "becalm.toml", setting.partition(" = ")[0]
+    config.write_text(re.sub(rf"(?m)^{name} = .*$", lambda _: setting, config.read_text("utf-8")), "utf-8")
 
 
 def test_an_honest_ledger_holds_and_says_what_was_not_shown(workspace: Path) -> None:
     told = answer(workspace, "record", "verify")
-    assert (told["holds"], told["findings"], told["proven"]) == (True, [], 0)
-    assert any("No head kept outside was compared" in note for note in told["notes"])
+    assert (told["holds"], told["findings"], told["proven_outside"]) == (True, [], 2)
+    assert any("newer than every head kept outside" in note for note in told["notes"])
+    for head in (workspace.parent / "city-outside" / "heads").iterdir():
+        head.unlink()
+    alone = answer(workspace, "record", "verify")
+    assert any("No head kept outside was compared" in note for note in alone["notes"])
     assert "The ledger holds" in ask(workspace, "record", "verify").output
 
 
@@ -111,14 +117,14 @@ def test_the_head_names_size_root_and_signature(workspace: Path) -> None:
 
 def test_the_key_is_for_its_owner_alone_and_a_swapped_one_signs_nothing(workspace: Path) -> None:
     ask(workspace, "record", "head")
-    key = workspace / "ledger.key"
+    key = workspace.parent / "city-outside" / "ledger.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     key.chmod(0o644)
     assert "chmod 600" in ask(workspace, "record", "checkpoint", code=10).stderr
     other = workspace.parent / "other"
     ask(other, "init")
     ask(other, "record", "head")
-    shutil.copy2(other / "ledger.key", key)
+    shutil.copy2(workspace.parent / "other-outside" / "ledger.key", key)
     assert "it was swapped" in ask(workspace, "record", "checkpoint", code=11).stderr
     key.unlink()
     assert "Put it back there" in ask(workspace, "record", "checkpoint", code=10).stderr

@@ -42,6 +42,13 @@ class WorkspaceRequest(Request):
     boundaries_crs: Annotated[
         str | None, Parameter("The coordinate system of that file, if the file states none or a wrong one.")
     ] = None
+    outside: Annotated[
+        FileName | None,
+        Parameter(
+            "A folder outside the workspace for the ledger's keys and signed heads: best another computer.",
+            default_text="FOLDER-outside beside it",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class WorkspaceMade:
     boundaries: BoundaryCopy | None
     notes: tuple[str, ...]
     next_steps: tuple[str, ...]
+    outside: Path  # where the keys and signed heads of its ledger are kept
 
 
 def register(app: typer.Typer) -> None:
@@ -88,19 +96,26 @@ def register(app: typer.Typer) -> None:
 def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[Path], Desk]) -> WorkspaceMade:
     """Make a workspace in this folder, whole or not at all; its ledger begins with it.
 
-    Without `city` it is London until the first records say otherwise, or for good where boundaries
-    of London are given.
+    The ledger's keys and signed heads are kept outside of it, by default in a folder beside it: who can write
+    to the workspace alone cannot rewrite the ledger unseen then. Without `city` it is London until the first
+    records say otherwise, or for good where boundaries of London are given.
     """
-    from becalm.desk import note_configuration
     from becalm.workspace.boundaries import copy_boundaries
-    from becalm.workspace.config import Config, read_city
+    from becalm.workspace.config import Config, LedgerEntry, read_city
     from becalm.workspace.new_workspace import check_city, make_folder, patrol_files_beside
 
     city_name = request.city or DEFAULT_CITY
     city_entry = read_city(city_name)
     check_city(city_entry, city_name)
     is_city_chosen = request.city is not None or request.boundaries is not None
-    config = Config(city=city_entry.model_copy(update={"chosen": is_city_chosen}))
+    # Where they stand side by side, by its way from the workspace, so that both can be moved together.
+    outside = str(Path(request.outside).resolve()) if request.outside else f"../{path.resolve().name}-outside"
+    config = Config(
+        city=city_entry.model_copy(update={"chosen": is_city_chosen}),
+        ledger=LedgerEntry(
+            key=f"{outside}/ledger.key", details_key=f"{outside}/details.key", anchors=(f"{outside}/heads",)
+        ),
+    )
     shape_copy = (
         copy_boundaries(
             Path(request.boundaries),
@@ -114,15 +129,16 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     patrol_files = patrol_files_beside(request.city) if request.city else {}
     entries_before = set(path.iterdir()) if path.is_dir() else set()
     workspace = make_folder(path, config, shape_copy.text if shape_copy else None, copies=patrol_files)
+    copied_names = [str(file) for file in patrol_files.values()]
     try:
-        note_configuration(open_desk(path))
+        head_notes = tuple(_sign_first_head(open_desk(path)))
     except BecalmError:
         for entry in set(path.iterdir()) - entries_before:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         if not entries_before:
             path.rmdir()
         raise
-    workspace_notes = _notes(is_city_chosen, shape_copy, [str(file) for file in patrol_files.values()], path)
+    workspace_notes = (*_notes(is_city_chosen, shape_copy, copied_names, path), *head_notes)
     workspace_option = f"--workspace {shlex.quote(str(path))}"
     next_steps = (
         f"becalm ingest {workspace_option} PATH...",
@@ -130,8 +146,34 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
         f"becalm run {workspace_option}",
     )
     return WorkspaceMade(
-        workspace.path, workspace.city, is_city_chosen, shape_copy, tuple(workspace_notes), next_steps
+        workspace.path,
+        workspace.city,
+        is_city_chosen,
+        shape_copy,
+        workspace_notes,
+        next_steps,
+        outside=(path / outside).resolve(),
     )
+
+
+def _sign_first_head(desk: Desk) -> Iterable[str]:
+    """Begin the ledger, draw its key and send the first signed head outside; a note where that fails."""
+    from becalm.desk import note_configuration
+    from becalm.record.core.request import CheckpointRequest
+    from becalm.record.desk import make_checkpoint
+
+    note_configuration(desk)
+    try:
+        deliveries = make_checkpoint(desk, CheckpointRequest()).deliveries
+        failures = [f"{delivery.place}: {delivery.failure}" for delivery in deliveries if delivery.failure]
+    except BecalmError as error:
+        failures = [str(error)]
+    if failures:
+        yield (
+            f"MISSING: no signed head of the ledger is kept outside the workspace ({'; '.join(failures)}). "
+            "Whoever can write to the workspace can rewrite the ledger unseen. Name places elsewhere under "
+            "[ledger] key and anchors in becalm.toml, then run `becalm record checkpoint`."
+        )
 
 
 def _notes(
@@ -167,6 +209,7 @@ def _facts(workspace: WorkspaceMade) -> dict[str, object]:
         "boundaries": len(boundaries.names) if boundaries else 0,
         "boundaries_file": boundaries.file if boundaries else None,
         "boundaries_attribute": boundaries.attribute if boundaries else None,
+        "outside": str(workspace.outside),
     }
 
 
@@ -185,6 +228,7 @@ def _lines(workspace: WorkspaceMade) -> Iterable[str]:
         f"  city        {city.name} ({city.key}), {city.crs}, {city.time_zone}",
         f"  boroughs    {workspace_facts['boroughs']}, in {workspace_facts['command_units']} command units",
         f"  boundaries  {shapes_text}",
+        f"  outside     {workspace.outside}: the ledger's keys and signed heads; keep a copy elsewhere",
         *(f"Note: {note}" for note in workspace.notes),
         "Next:",
         *(f"  {next_step}" for next_step in workspace.next_steps),

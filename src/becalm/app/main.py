@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from becalm import __version__
-from becalm.terms import BecalmError, UsageError
+from becalm.terms import BecalmError, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from becalm.desk import Desk
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from becalm.workspace.config import Workspace
 
 
+AtEnd = Callable[[Callable[[], object]], object]
 INTERRUPTED_EXIT_CODE = 130  # what shells give a program that was interrupted
 
 
@@ -63,7 +65,7 @@ def root(
     ),
 ) -> None:
     """Run a city-wide violence-reduction programme."""
-    context.obj = open_desk
+    context.obj = partial(open_desk, at_end=context.call_on_close)
 
 
 def _register_commands() -> None:
@@ -84,15 +86,18 @@ def _register_commands() -> None:
     app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
     app.add_typer(record.app, name="record")
-    for joint in (run, simulate, schema, ingest):
+    for joint in (run, simulate, schema):
         joint.register(app)
 
 
 _register_commands()
 
 
-def open_desk(workspace: Path | None) -> Desk:
-    """Put a desk together: workspace, archive on its engine, actor, clock and seeds."""
+def open_desk(workspace: Path | None, at_end: AtEnd | None = None) -> Desk:
+    """Put a desk together: workspace, archive on its engine, actor, clock and seeds.
+
+    `at_end` takes what is to be done when the command ends.
+    """
     import secrets
     from datetime import UTC, datetime
 
@@ -110,7 +115,7 @@ def open_desk(workspace: Path | None) -> Desk:
         draw_seed=lambda: secrets.randbits(63),
         draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
-        open_ledger=cache(lambda: open_ledger(opened_workspace)),
+        open_ledger=cache(lambda: open_ledger(opened_workspace, at_end)),
         ledger_file=None if ledger_url(opened_workspace) else opened_workspace.ledger_path,
         prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
     )
@@ -129,41 +134,69 @@ def name_user() -> str:
         ) from error
 
 
-def open_ledger(workspace: Workspace) -> Ledger:
-    """Open the ledger of this workspace: on the server that is named, else in a file (made if missing)."""
+def open_ledger(workspace: Workspace, at_end: AtEnd | None = None) -> Ledger:
+    """Open the ledger of this workspace: on the server that is named, else in a file (made if missing).
+
+    When the command ends, the workspace remembers how far the ledger went.
+    """
     import secrets
     from datetime import UTC, datetime
 
     from becalm.app.events import EVENT_KINDS, FOLDS
-    from becalm.ledger import KnownOutside
-    from becalm.ledger.anchors import AnchorSettings, read_endings, read_newest_anchors
+    from becalm.ledger.known_head import know_outside, remember_head
 
-    def outside(label: str) -> KnownOutside:
-        places, settings = workspace.config.ledger.anchors, AnchorSettings(workspace.path, label)
-        return KnownOutside(read_newest_anchors(places, settings), read_endings(places, settings))
-
+    draw_salt, places = partial(secrets.token_bytes, 32), workspace.config.ledger.anchors
+    ledger: Ledger
     if url := ledger_url(workspace):
         from becalm.ledger.store.postgres import PostgresLedger, memo_name
 
         memo_path = workspace.path / memo_name(url)
-        return PostgresLedger(
-            url,
-            draw_salt=lambda: secrets.token_bytes(32),
+        outside = know_outside(workspace.path, places, label=memo_path.stem)
+        ledger = PostgresLedger(
+            url, draw_salt=draw_salt, kinds=EVENT_KINDS, folds=FOLDS, memo=memo_path, outside=outside
+        )
+    else:
+        from becalm.ledger.store.sqlite import SqliteLedger
+
+        ledger = SqliteLedger(
+            workspace.ledger_path,
+            now=lambda: datetime.now(UTC),
+            draw_salt=draw_salt,
             kinds=EVENT_KINDS,
             folds=FOLDS,
-            memo=memo_path,
-            outside=outside(memo_path.stem),
+            outside=know_outside(workspace.path, places, label=workspace.ledger_path.stem),
+            payload_key=lambda may_draw: read_details_key(workspace, draw_salt, may_draw=may_draw),
         )
-    from becalm.ledger.store.sqlite import SqliteLedger
+    if at_end is not None:
+        at_end(partial(remember_head, workspace.path, ledger))
+    return ledger
 
-    return SqliteLedger(
-        workspace.ledger_path,
-        now=lambda: datetime.now(UTC),
-        draw_salt=lambda: secrets.token_bytes(32),
-        kinds=EVENT_KINDS,
-        folds=FOLDS,
-        outside=outside(workspace.ledger_path.stem),
-    )
+
+def read_details_key(workspace: Workspace, draw_key: Callable[[], bytes], *, may_draw: bool) -> bytes:
+    """The key that enciphers personal details in a file: from the environment, a command, or its own file.
+
+    Raises LedgerError where it is lost or cannot be read.
+    """
+    import shlex
+    import subprocess
+
+    from becalm.ledger.store.payloads import read_payload_key
+
+    settings, key_text = workspace.config.ledger, os.environ.get("BECALM_DETAILS_KEY", "")
+    source = "The variable BECALM_DETAILS_KEY"
+    try:
+        if not key_text and settings.details_key_command:
+            source = f"The command {settings.details_key_command!r}, under [ledger] details_key_command,"
+            command_words = shlex.split(settings.details_key_command)
+            key_text = subprocess.run(command_words, capture_output=True, text=True, check=True).stdout
+        if not key_text:
+            return read_payload_key(workspace.path / settings.details_key, draw_key, may_draw=may_draw)
+        return bytes.fromhex(key_text.strip())
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise LedgerError(
+            f"{source} gave no key of personal details ({type(error).__name__}). It must give 64 hex digits. "
+            "Without the key nobody can read the details; the entries are not affected."
+        ) from error
 
 
 def ledger_url(workspace: Workspace) -> str:

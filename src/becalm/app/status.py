@@ -14,7 +14,7 @@ from becalm.terms import Request
 if TYPE_CHECKING:
     from becalm.app.status_desk import WorkspaceStatus
 
-SOURCE_COLUMNS = ("table", "source", "first_month", "last_month", "month_count", "row_count", "as_of")
+SOURCE_COLUMNS = ("source", "table", "first_month", "last_month", "rows", "as_of", "loads")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

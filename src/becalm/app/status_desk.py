@@ -2,34 +2,19 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from itertools import groupby
 from pathlib import Path
 
 from becalm.desk import Desk
+from becalm.ingest.loads import SourceStatus, list_sources
 from becalm.ledger import Head
 from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newest_anchors
-from becalm.tables import ArchiveFile
+from becalm.ledger.known_head import read_known_log
 from becalm.terms import BecalmError, City
 
 RIGHTS_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 PATHS_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """The current records of one source in one table: of which months, how many, from how many loads."""
-
-    table: str
-    source: str
-    first_month: str
-    last_month: str
-    month_count: int
-    row_count: int
-    load_count: int
-    as_of: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +58,24 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
             "it unseen. Name a place elsewhere under [ledger] anchors, and run `becalm record checkpoint`."
         )
     warnings += _warn_of_wide_rights(desk)
-    sources = tuple(_describe_sources(desk.archive.files()))
+    sources = list_sources(desk)
     return WorkspaceStatus(workspace.path, workspace.city, sources, ledger_status, tuple(warnings))
-
-
-def _describe_sources(files: Sequence[ArchiveFile]) -> Iterator[SourceStatus]:
-    record_files = sorted((f for f in files if f.source), key=lambda f: (f.table, f.source, f.month))
-    for (table, source), file_group in groupby(record_files, key=lambda f: (f.table, f.source)):
-        source_files = list(file_group)
-        months = sorted({f.month for f in source_files if f.month}) or [""]
-        yield SourceStatus(
-            table,
-            source,
-            first_month=months[0],
-            last_month=months[-1],
-            month_count=len(months),
-            row_count=sum(f.rows for f in source_files),
-            load_count=len({f.intake_id for f in source_files}),
-            as_of=max(f.as_of for f in source_files),
-        )
 
 
 def _describe_ledger(desk: Desk) -> LedgerStatus | None:
     """The ledger as it is; None where none was begun, for asking must not begin one."""
-    if desk.ledger_file is not None and not desk.ledger_file.exists():
+    workspace = desk.workspace
+    is_missing = desk.ledger_file is not None and not desk.ledger_file.exists()
+    if is_missing and read_known_log(workspace.path) is None:
         return None
-    workspace, ledger = desk.workspace, desk.open_ledger()
+    ledger = desk.open_ledger()
     settings = AnchorSettings(workspace.path, ledger.label)
     folders = list_anchor_folders(workspace.config.ledger.anchors, workspace.path)
-    outside_places = [str(f) for f in folders if not f.resolve().is_relative_to(workspace.path.resolve())]
+    outside_places = [
+        str(folder.resolve())
+        for folder in folders
+        if not folder.resolve().is_relative_to(workspace.path.resolve())
+    ]
     outside_sizes = [
         anchor.head.size
         for anchor in read_newest_anchors(outside_places, settings)

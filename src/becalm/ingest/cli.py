@@ -19,7 +19,6 @@ from becalm.ingest.request import (
     MappingRequest,
     PurgeRequest,
     RejectsRequest,
-    StatusRequest,
     WithdrawRequest,
 )
 from becalm.terms import FileIntake, RowFault
@@ -147,36 +146,6 @@ def purge(session: Session, request: PurgeRequest) -> None:
 
     view = View(asdict, lambda purged: [asdict(purged)], lines, columns=_names(Purge))
     session.emit(purge_records(session.open_desk(), request), view)
-
-
-def register(root: typer.Typer) -> None:
-    """Hang `becalm status` on the app."""
-
-    @command(root, "status", StatusRequest)
-    def status(session: Session, request: StatusRequest) -> None:  # noqa: ARG001  # it asks for nothing
-        """What does this workspace hold: which sources, from when to when, as of when?"""
-        from becalm.console.emit import View
-        from becalm.ingest.loads import SourceStatus, list_sources
-
-        def lines(sources: Sequence[SourceStatus]) -> Iterator[object]:
-            if not sources:
-                yield "The workspace holds no records yet. Load some with `becalm ingest PATH`."
-                return
-            cells = [
-                (s.source, s.table, s.first_month, s.last_month, f"{s.rows:,}", str(s.as_of), f"{s.loads:,}")
-                for s in sources
-            ]
-            yield _grid(
-                ("source", "table", "from", "to", "rows", "as of", "loads"), cells, right=("rows", "loads")
-            )
-
-        view = View(
-            lambda sources: {"sources": list(map(asdict, sources))},
-            lambda sources: map(asdict, sources),
-            lines,
-            columns=_names(SourceStatus),
-        )
-        session.emit(list_sources(session.open_desk()), view)
 
 
 @command(app, "map", MappingRequest, has_files=False)

@@ -101,8 +101,3 @@ class PurgeRequest(Request):
     """Which records are destroyed for good?"""
 
     before: Annotated[date, Parameter("Destroy the records of months that ended before this day.")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRequest(Request):
-    """What does this workspace hold?"""

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import make_private_folder, write_durably
 from becalm.ledger import Checkpoint, Entry, Fact, Head, format_instant, parse_instant
 from becalm.ledger.canonical import canonical_json
 from becalm.terms import InputError, LedgerError
@@ -196,7 +196,7 @@ def write_key(path: Path, key: SigningKey) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         old_key = read_key(path)
         if old_key is not None:
             old_key_path = path.with_name(f"{path.name}.{old_key.id[:16]}")

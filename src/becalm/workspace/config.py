@@ -15,6 +15,8 @@ becalm.toml, all of it optional but [city]:
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
+    details_key = "details.key"  # the key that enciphers personal details; keep a copy elsewhere
+    details_key_command = ""  # a command that prints that key (64 hex digits), in the place of the file
     anchors = ["anchors"]     # where signed heads go: folders, "mailto:…", "https://…", "qr:FOLDER"
     smtp = ""                 # "smtp://host:25"; without it, e-mails are written as .eml beside the ledger
 """
@@ -122,6 +124,8 @@ class LedgerEntry(Strict):
 
     url: str = ""
     key: str = "ledger.key"
+    details_key: str = "details.key"
+    details_key_command: str = ""
     anchors: tuple[str, ...] = ("anchors",)
     smtp: str = ""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import make_private_folder, write_durably
 from becalm.ledger import Event, EventToAppend
 from becalm.ledger.chain import SALT_BYTES, payload_commitment
 from becalm.ledger.store.new_entries import PreparedEvent, SealedEntry
@@ -102,7 +102,7 @@ def read_payload_key(path: Path, draw_key: Callable[[], bytes], *, may_draw: boo
                     f"The key of the details is not in {path}. Put it back, from where you keep it besides: "
                     "without it nobody can ever read the details of this ledger. The entries are not touched."
                 )
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             write_durably(path, draw_key()[:KEY_BYTES].hex() + "\n", mode=OWNER_ONLY)
         if (mode := stat.S_IMODE(path.stat().st_mode)) & ~OWNER_ONLY:
             raise LedgerError(f"{path} can be read by others (mode {mode:o}). Run `chmod 600 {path}`.")

@@ -80,6 +80,11 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
+    payload_commitments = None
+    try:
+        payload_commitments = ledger.payload_commitments()
+    except LedgerError as error:  # the entries hold without them: their commitments are in the chain
+        remark_texts = (*remark_texts, f"Personal details were not checked. {error.message}")
     entry_count = None
     with suppress(LedgerError, TamperError):  # it can no longer say how many it has
         entry_count = ledger.head().size
@@ -88,7 +93,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             identity=ledger.identities[0],
             rows=lambda: _report_rows(ledger.rows(after=SEQ_BEFORE_ALL), advance),
             anchors=(*kept_anchors, *folder_anchors, *named_anchors),
-            payload_commitments=ledger.payload_commitments(),
+            payload_commitments=payload_commitments,
             noted_heads=noted_heads,
             endings=_read_outside_endings(desk, ledger, request.anchor),
             sense_rules=SenseRules(set(ledger.kinds.by_key), format_instant(desk.now() + CLOCK_TOLERANCE)),
