@@ -93,6 +93,13 @@ def register(app: typer.Typer) -> None:
         )
 
 
+def _remove_new_entries(folder: Path, entries_before: set[Path]) -> None:
+    for entry in set(folder.iterdir()) - entries_before:
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    if not entries_before:
+        folder.rmdir()
+
+
 def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[Path], Desk]) -> WorkspaceMade:
     """Make a workspace in this folder, whole or not at all; its ledger begins with it.
 
@@ -133,10 +140,7 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     try:
         head_notes = tuple(_sign_first_head(open_desk(path)))
     except BecalmError:
-        for entry in set(path.iterdir()) - entries_before:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        if not entries_before:
-            path.rmdir()
+        _remove_new_entries(path, entries_before)
         raise
     workspace_notes = (*_notes(is_city_chosen, shape_copy, copied_names, path), *head_notes)
     workspace_option = f"--workspace {shlex.quote(str(path))}"
