@@ -297,17 +297,17 @@ QUESTIONS = (
     Question(
         "g1_stray_points",
         "hotspots",
-        _judge_hotspots("--cell-m", "100", "--count", "20", is_right=_leaves_strays),
+        _judge_hotspots(20, is_right=_leaves_strays),
     ),
     Question(
         "g3_precinct_points",
         "hotspots",
-        _judge_hotspots("--cell-m", "100", "--count", "5", is_right=_share_p_top),
+        _judge_hotspots(5, is_right=_share_p_top),
     ),
     Question(
         "h_equal_8pts_800_2",
         "hotspots",
-        _judge_hotspots("--cell-m", "100", "--count", "8", is_right=_near_truth),
+        _judge_hotspots(8, is_right=_near_truth),
     ),
     Question("m1_constant_daily", "compare", _judge_financial_year),
     Question("p3_geoparquet_wkb", "prepare", _judge_minutes(120)),
