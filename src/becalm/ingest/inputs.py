@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 from becalm.formats.durable_files import sha256_of
 from becalm.formats.sheet import InputFile, file_refusal
+from becalm.formats.table_reader import is_shapefile_zip
 from becalm.terms import Fault, InputError
 
 CHUNK_BYTES = 1 << 20
@@ -83,7 +84,7 @@ def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile])
         if not stat.S_ISREG(file_mode):
             path_problem = "is neither a file nor a folder"
             raise file_refusal(str(path), path_problem, "name a csv, a zip or a folder of them")
-        if path.suffix.lower() == ".zip":
+        if path.suffix.lower() == ".zip" and not is_shapefile_zip(path):
             return _list_zip(path, path.name, as_of, skipped_files)
         return [replace(_file_entry(path, path.name, as_of), is_named=True)]
     except OSError as error:
@@ -98,7 +99,7 @@ def _list_folder(folder: Path, as_of: date | None, skipped_files: list[SkippedFi
             continue
         if not member_path.is_file():
             skipped_files.append(SkippedFile(name, "not a regular file, or a link that leads nowhere"))
-        elif member_path.suffix.lower() == ".zip":
+        elif member_path.suffix.lower() == ".zip" and not is_shapefile_zip(member_path):
             input_entries += _list_zip(member_path, name, as_of, skipped_files)
         else:
             input_entries.append(_file_entry(member_path, name, as_of))

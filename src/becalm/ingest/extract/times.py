@@ -161,24 +161,20 @@ def _check_swapped_days(cells: pa.ChunkedArray, part: TimePart, file_name: str) 
     """
     if not pa.types.is_string(cells.type) or len(part.formats) < 2:
         return
-    texts = dictionary_encode(cells)
-    iso_days = day_of_month(parse_times(texts.values, [f for f in part.formats if f.startswith("%Y-%m-%d")]))
-    other_days = day_of_month(parse_times(texts.values, [f for f in part.formats if not f.startswith("%Y-")]))
-    if has_swapped_days(iso_days, other_days):
-        problem = (
-            f"{part.occurred_from!r}: typed dates all have days up to the 12th, and texts all days after it"
-        )
+    if has_swapped_days(cells, part.formats):
+        problem = f"{part.occurred_from!r}: all typed dates have days up to the 12th, all texts days after it"
         raise file_refusal(file_name, problem, SWAPPED_REMEDY)
 
 
-def day_of_month(times: Times) -> Ints:
-    """The day of the month of those that are times."""
-    times = times[~np.isnat(times)]
-    return np.asarray((times.astype("M8[D]") - times.astype("M8[M]")).astype(np.int64) + 1)
-
-
-def has_swapped_days(typed_days: Ints, text_days: Ints) -> bool:
-    """Are these the days of a column in which a spreadsheet swapped day and month where it could?"""
+def has_swapped_days(cells: pa.ChunkedArray, formats: Sequence[str]) -> bool:
+    """Are these the dates of a column in which a spreadsheet swapped day and month where it could?"""
+    texts, days = dictionary_encode(cells), []
+    for is_typed in (True, False):  # a typed date is written YYYY-MM-DD
+        its_formats = [f for f in formats if f.startswith("%Y-%m-%d") == is_typed]
+        times = np.append(parse_times(texts.values, its_formats), NAT)[texts.codes]
+        times = times[~np.isnat(times)]
+        days.append((times.astype("M8[D]") - times.astype("M8[M]")).astype(np.int64) + 1)
+    typed_days, text_days = days
     enough = len(typed_days) >= SWAPS_SHOW and len(text_days) >= SWAPS_SHOW
     return enough and bool((typed_days <= 12).all() and (text_days > 12).all())
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from becalm.formats.cells import DictionaryColumn, dictionary_encode, numbers, parse_times
+from becalm.formats.cells import DAY_END, DictionaryColumn, dictionary_encode, numbers, parse_times
 from becalm.formats.sheet import Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.mapping import plain_column
-from becalm.methods.arrays import Bools, Floats, Times
+from becalm.methods.arrays import Bools, Floats, Ints, Times
 from becalm.terms import OffenceTable, plain_word
 
 ROWS_PROFILED: Final = 200_000
@@ -200,29 +200,39 @@ def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
 def _with_time_formats(profile: ColumnProfile, column_words: DictionaryColumn) -> ColumnProfile:
     """The column with the formats that read its texts, and how exact they are."""
     texts = column_words.values[:MOST_WORDS]
-    most_bad = max(BAD_SHARE * len(texts), 1 if len(texts) >= TEXTS_TRIED else 0)
-    if not texts or sum(not DATE_LIKE.match(text) for text in texts) > most_bad:
+    row_counts = np.bincount(column_words.codes[~column_words.is_blank], minlength=len(texts))[: len(texts)]
+    most_bad = BAD_SHARE * row_counts.sum()
+    if not texts or sum(row_counts[[not DATE_LIKE.match(text) for text in texts]]) > most_bad:
         return profile
     tried_texts = [texts[i] for i in np.linspace(0, len(texts) - 1, min(TEXTS_TRIED, len(texts))).astype(int)]
-    best_cover: tuple[int, ColumnProfile] = (int(most_bad) + 1, profile)
+    best_profile, least_bad = profile, int(most_bad) + 1
     for formats, time_precision, has_offset in PRECISIONS:
         bad_masks = {}
         for time_format in formats:
             if not any(_is_read(text, time_format) for text in tried_texts):
                 continue  # most formats: Python is faster here than parsing whole columns
             bad_masks[time_format] = np.isnat(parse_times(texts, (time_format,), offset=has_offset))
-        used_formats, is_bad = _cover_texts(bad_masks)
-        bad_count = int(is_bad.sum()) if used_formats else len(texts)
-        if bad_count < best_cover[0]:
-            rivals = tuple(f for f in bad_masks if f not in used_formats and bad_masks[f].sum() == bad_count)
-            fitted_profile = replace(
-                profile, formats=used_formats, precision=time_precision, has_offset=has_offset
+        used_formats, bad_count = _cover_texts(bad_masks, row_counts)
+        if bad_count < least_bad:
+            least_bad = bad_count
+            rivals = tuple(
+                f
+                for f, is_bad in bad_masks.items()
+                if f not in used_formats and row_counts[is_bad].sum() == bad_count
             )
-            best_cover = (bad_count, replace(fitted_profile, rival_formats=rivals, bad_count=bad_count))
-    return best_cover[1]
+            best_profile = replace(
+                profile,
+                formats=used_formats,
+                rival_formats=rivals,
+                precision=time_precision,
+                has_offset=has_offset,
+                bad_count=bad_count,
+            )
+    return best_profile
 
 
 def _is_read(text: str, time_format: str) -> bool:
+    text = re.sub(DAY_END, "00:00", text)
     if time_format.endswith("%z"):
         text = re.sub(r"([+-]\d\d)$", r"\1:00", text)
     try:
@@ -232,19 +242,21 @@ def _is_read(text: str, time_format: str) -> bool:
     return True
 
 
-def _cover_texts(bad_masks: Mapping[str, Bools]) -> tuple[tuple[str, ...], Bools]:
-    """The fewest formats that read what can be read, the best first; and which texts none of them reads."""
+def _cover_texts(bad_masks: Mapping[str, Bools], row_counts: Ints) -> tuple[tuple[str, ...], int]:
+    """The fewest formats that read what can be read, the best first; and how many rows none of them reads."""
     used_formats: list[str] = []
-    is_bad = np.ones(len(next(iter(bad_masks.values()), ())), dtype=np.bool_)
+    is_bad = np.ones(len(row_counts), dtype=np.bool_)
     while bad_masks:
-        best = min(bad_masks, key=lambda time_format: int((bad_masks[time_format] & is_bad).sum()))
-        still_bad = bad_masks[best] & is_bad
-        least_gain = BAD_SHARE * len(is_bad) if used_formats else 0  # a slip does not make a format
-        if is_bad.sum() - still_bad.sum() <= least_gain:
+        best_format = min(
+            bad_masks, key=lambda time_format: int(row_counts[bad_masks[time_format] & is_bad].sum())
+        )
+        still_bad = bad_masks[best_format] & is_bad
+        least_gain = BAD_SHARE * row_counts.sum() if used_formats else 0  # a slip does not make a format
+        if row_counts[is_bad].sum() - row_counts[still_bad].sum() <= least_gain:
             break
-        used_formats.append(best)
+        used_formats.append(best_format)
         is_bad = still_bad
-    return tuple(used_formats), is_bad
+    return tuple(used_formats), int(row_counts[is_bad].sum())
 
 
 def local_times(sheet: Sheet, profile: ColumnProfile) -> Times:

@@ -14,8 +14,8 @@ from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
 
-from becalm.formats.cells import dictionary_encode, local_to_utc, numbers, parse_times
-from becalm.ingest.extract.times import day_of_month, has_swapped_days
+from becalm.formats.cells import local_to_utc, numbers
+from becalm.ingest.extract.times import has_swapped_days
 from becalm.ingest.locate import Locator
 from becalm.ingest.propose.city import guess_city
 from becalm.ingest.propose.column_profile import COLUMN_NAMES, ColumnProfile, Draft, first_rows, local_times
@@ -130,11 +130,7 @@ def _doubt_formats(draft: Draft, profile: ColumnProfile) -> None:
 
 
 def _doubt_swapped_days(draft: Draft, profile: ColumnProfile) -> None:
-    texts = dictionary_encode(first_rows(draft.sheet, profile.column)).values
-    typed_formats = [f for f in profile.formats if f.startswith("%Y-%m-%d")]
-    other_formats = [f for f in profile.formats if f not in typed_formats]
-    typed_days = day_of_month(parse_times(texts, typed_formats))
-    if has_swapped_days(typed_days, day_of_month(parse_times(texts, other_formats))):
+    if has_swapped_days(first_rows(draft.sheet, profile.column), profile.formats):
         draft.doubts.append(
             f"{profile.column!r}: all typed dates have days up to the 12th, all texts days after it. A "
             "spreadsheet swapped day and month of the typed ones: export it again, with dates as YYYY-MM-DD"
