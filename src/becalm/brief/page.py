@@ -16,7 +16,7 @@ from becalm.formats.json_text import data_digest
 from becalm.measure.core.comparison import ComparisonRow, Verdict
 from becalm.measure.core.run_up import RunUp
 from becalm.measure.files import sentences
-from becalm.measure.files.charts import ChangeRow, SeriesPoint, change_chart, series_chart
+from becalm.measure.files.charts import SeriesPoint, change_chart, change_rows, series_chart
 from becalm.render import number_format, svg
 from becalm.render.pages import self_contained
 from becalm.terms import CertaintyBand, choose_band
@@ -106,25 +106,8 @@ def _draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
 
 def _draw_changes(briefing: Briefing) -> Markup:
     comparison = briefing.comparison
-    change_rows = tuple(
-        _change_row(row, comparison.level, is_total=row is comparison.total) for row in comparison.all_rows
-    )
     chart_title = f"Change by {comparison.by.replace('_', ' ')}, {number_format.period(comparison.period)}"
-    return _draw_twice(partial(change_chart, change_rows, title=chart_title), "change")
-
-
-def _change_row(row: ComparisonRow, level: float, *, is_total: bool = False) -> ChangeRow:
-    return ChangeRow(
-        label=row.label,
-        new=row.new,
-        old=sentences.old_count(row.old),
-        change=row.change_percent,
-        low=row.change_low_percent,
-        high=row.change_high_percent,
-        verdict=row.verdict(level),
-        by_police=row.found_by == "police",
-        is_total=is_total,
-    )
+    return _draw_twice(partial(change_chart, change_rows(comparison), title=chart_title), "change")
 
 
 def _draw_run_up(briefing: Briefing) -> Markup | None:

@@ -11,6 +11,7 @@ from becalm.console.command import Session, command
 from becalm.measure.core.request import CompareRequest
 
 if TYPE_CHECKING:
+    from becalm.console.emit import View
     from becalm.measure.core.comparison import Comparison
 
 app = typer.Typer(no_args_is_help=True, help="Compare a period with the same period of other years.")
@@ -24,13 +25,18 @@ def measure() -> None:
 @command(app, "compare", CompareRequest)
 def compare(session: Session, request: CompareRequest) -> None:
     """How does the period compare with the same period of other years, group by group?"""
-    from becalm.console.emit import View
     from becalm.measure.desk import compare as compare_periods
+
+    session.emit(compare_periods(session.open_desk(), request), comparison_view())
+
+
+def comparison_view() -> View[Comparison]:
+    """How a comparison is shown."""
+    from becalm.console.emit import View
+    from becalm.measure.core.comparison import Comparison
     from becalm.measure.files import comparison as text
 
-    comparison = compare_periods(session.open_desk(), request)
-    view = View(type(comparison).as_record, text.comparison_rows, _lines, columns=text.CSV_COLUMNS)
-    session.emit(comparison, view)
+    return View(Comparison.as_record, text.comparison_rows, _lines, columns=text.CSV_COLUMNS)
 
 
 def _lines(comparison: Comparison) -> Iterable[object]:

@@ -31,7 +31,7 @@ def self_contained(template: str, functions: Mapping[str, object] | None = None,
 
     `functions` are what the templates of a job call beside the numbers of `words`.
     """
-    style_css = _style()
+    style_css = style_sheet()
     style_digest = base64.b64encode(hashlib.sha256(style_css.encode()).digest()).decode()
     page_template = _environment().get_template(template, globals={"words": words, **(functions or {})})
     page_html = page_template.render(
@@ -41,7 +41,8 @@ def self_contained(template: str, functions: Mapping[str, object] | None = None,
 
 
 @cache
-def _style() -> str:
+def style_sheet() -> str:
+    """The one style sheet of all pages and pictures."""
     return _tidy((files("becalm.render") / "template" / "briefing.css").read_text("utf-8"))
 
 

@@ -11,6 +11,7 @@ from becalm.find.core.request import BacktestRequest
 from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow
 
 if TYPE_CHECKING:
+    from becalm.console.emit import View
     from becalm.find.desk.hotspots import BacktestAnswer
 
 ROW_FIELDS = (
@@ -48,15 +49,20 @@ METHOD_HEADINGS = (
 @command(app, "backtest", BacktestRequest)
 def backtest(session: Session, request: BacktestRequest) -> None:
     """Test every method on the last months, each predicted from the months before it alone."""
-    from becalm.console.emit import View
     from becalm.find.desk.hotspots import backtest as test_methods
 
-    answer_view: View[BacktestAnswer] = View(
+    session.emit(test_methods(session.open_desk(), request), backtest_view())
+
+
+def backtest_view() -> View[BacktestAnswer]:
+    """How a back-test is shown."""
+    from becalm.console.emit import View
+
+    return View(
         data=_backtest_object,
         rows=lambda answer: map(_row_object, answer.backtest.rows),
         lines=_backtest_lines,
     )
-    session.emit(test_methods(session.open_desk(), request), answer_view)
 
 
 def _backtest_object(answer: BacktestAnswer) -> dict[str, Any]:

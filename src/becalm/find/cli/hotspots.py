@@ -24,6 +24,7 @@ from becalm.terms import (
 )
 
 if TYPE_CHECKING:
+    from becalm.console.emit import View
     from becalm.find.desk.hotspots import HotspotAnswer
 
 BLEND = "blend"
@@ -62,19 +63,23 @@ ENDINGS = (".json", ".csv", ".xlsx", ".geojson", ".gpkg")
 @command(app, "hotspots", HotspotRequest, endings=ENDINGS)
 def hotspots(session: Session, request: HotspotRequest) -> None:
     """List the places that will carry most of the target offences, each with how sure it is."""
-    from becalm.console.emit import View
     from becalm.find.desk.hotspots import find_hotspots
-    from becalm.find.files.hotspots import hotspot_rows, hotspots_csv, hotspots_geojson, hotspots_geopackage
 
-    answer = find_hotspots(session.open_desk(), request)
+    session.emit(find_hotspots(session.open_desk(), request), hotspot_view(session.files))
+
+
+def hotspot_view(files: tuple[Path, ...] = ()) -> View[HotspotAnswer]:
+    """How a list is shown, and as what it is written; `files` are those that were written."""
+    from becalm.console.emit import View
+    from becalm.find.files.hotspots import hotspot_rows, hotspots_csv, hotspots_geojson, hotspots_geopackage
 
     def write_geojson(answer: HotspotAnswer) -> str:
         return hotspots_geojson(answer.hotspots, run=answer.run, boundary=answer.boundary)
 
-    answer_view: View[HotspotAnswer] = View(
+    return View(
         data=write_geojson,
         rows=lambda answer: hotspot_rows(answer.hotspots),
-        lines=lambda answer: _hotspot_lines(answer, session.files),
+        lines=lambda answer: _hotspot_lines(answer, files),
         files={
             ".json": write_geojson,
             ".geojson": write_geojson,
@@ -84,7 +89,6 @@ def hotspots(session: Session, request: HotspotRequest) -> None:
             ),
         },
     )
-    session.emit(answer, answer_view)
 
 
 def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[object]:

@@ -37,11 +37,16 @@ def near_repeats(session: Session, request: NearRepeatRequest) -> None:
 
     Pairs of points are counted, so there is no --unit: which places compete does not matter.
     """
-    from becalm.console.emit import View
     from becalm.find.desk.patterns import measure_near_repeats
 
-    answer_view: View[NearRepeats] = View(asdict, lambda answer: _part_rows(answer, "bands"), _repeat_lines)
-    session.emit(measure_near_repeats(session.open_desk(), request), answer_view)
+    session.emit(measure_near_repeats(session.open_desk(), request), near_repeat_view())
+
+
+def near_repeat_view() -> View[NearRepeats]:
+    """How near repeats are shown."""
+    from becalm.console.emit import View
+
+    return View(asdict, lambda answer: _part_rows(answer, "bands"), _repeat_lines)
 
 
 @command(app, "outbreaks", OutbreakRequest)

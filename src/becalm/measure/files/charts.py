@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from becalm.measure.core.comparison import Verdict
+from becalm.measure.core.comparison import Comparison, Verdict
+from becalm.measure.files.sentences import old_count
 from becalm.render import number_format, svg
 from becalm.render.svg import Scale, round_ticks
 
@@ -29,6 +30,24 @@ class ChangeRow:
     verdict: Verdict
     by_police: bool = False
     is_total: bool = False
+
+
+def change_rows(comparison: Comparison) -> tuple[ChangeRow, ...]:
+    """The rows of the picture: the total, then every group."""
+    return tuple(
+        ChangeRow(
+            label=row.label,
+            new=row.new,
+            old=old_count(row.old),
+            change=row.change_percent,
+            low=row.change_low_percent,
+            high=row.change_high_percent,
+            verdict=row.verdict(comparison.level),
+            by_police=row.found_by == "police",
+            is_total=row is comparison.total,
+        )
+        for row in comparison.all_rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.terms import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
+    from becalm.console.emit import View
     from becalm.patrol.core.delivery import Delivery, PlaceDelivery
     from becalm.patrol.core.predictability import Attack, Certificate
     from becalm.patrol.desk.visits import DeliveryReport
@@ -133,13 +134,19 @@ def _check_in_headline(totals: Mapping[str, object]) -> str:
 
 def certificate(session: Session, request: CertificateRequest) -> None:
     """Test any log of visits: how well can someone who watched every visit predict the next?"""
-    from becalm.console.emit import View
     from becalm.patrol.desk.visits import certify_visits
 
     time_zone = request.time_zone or _workspace_zone(session)
     _check_zone(time_zone)
-    view: View[Certificate] = View(certificate_object, _figure_rows, _certificate_lines)
-    session.emit(certify_visits(request, time_zone=time_zone, progress=session.progress), view)
+    certificate = certify_visits(request, time_zone=time_zone, progress=session.progress)
+    session.emit(certificate, certificate_view())
+
+
+def certificate_view() -> View[Certificate]:
+    """How a certificate is shown."""
+    from becalm.console.emit import View
+
+    return View(certificate_object, _figure_rows, _certificate_lines)
 
 
 def _workspace_zone(session: Session) -> str:

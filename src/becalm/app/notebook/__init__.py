@@ -1,0 +1,1 @@
+"""The door for notebooks: data frames in, the answers of the commands out."""

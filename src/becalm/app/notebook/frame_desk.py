@@ -1,0 +1,162 @@
+"""A question on a data frame: its parameters checked, and a workspace for the frame while it is answered."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import wraps
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute
+import shapely
+
+from becalm.app.main import open_desk
+from becalm.app.notebook.frames import FrameColumns, FramePoints, read_boundary, read_incidents
+from becalm.console.command import name_options
+from becalm.desk import Desk
+from becalm.tables import TablePart
+from becalm.terms import (
+    BecalmError,
+    OffenceGroup,
+    Request,
+    RequestField,
+    UsageError,
+    build_request,
+    fields_of,
+    suggest_word,
+)
+from becalm.workspace.config import CityEntry, Config
+from becalm.workspace.new_workspace import check_city, make_folder
+from becalm.workspace.recipes import load_offences
+
+P = ParamSpec("P")
+AnswerT = TypeVar("AnswerT")
+RequestT = TypeVar("RequestT", bound=Request)
+Groups = str | Sequence[str]
+LocationQuality = Literal["exact", "block", "snap"]
+
+
+def check_parameters(function: Callable[P, AnswerT]) -> Callable[P, AnswerT]:
+    """Refuse a parameter that the question does not have, and let its faults name parameters."""
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @wraps(function)
+    def ask(*args: P.args, **options: P.kwargs) -> AnswerT:
+        check_names(function.__name__, options, names)
+        try:
+            return function(*args, **options)
+        except BecalmError as error:
+            raise error.reworded(lambda text: name_options(text, {n: f"{n}=" for n in names})) from error
+
+    return ask
+
+
+def check_names(question: str, options: Mapping[str, object], names: Sequence[str]) -> None:
+    """Refuse a parameter that the question does not have, and suggest one that it has."""
+    unknown = [name for name in options if name not in names]
+    if unknown:
+        raise UsageError(f"{question} has no parameter {unknown[0]!r}. {suggest_word(unknown[0], names)}")
+
+
+def build_flat_request(request: type[RequestT], **values: Any) -> RequestT:
+    """The request of a question from the parameters of its call."""
+    return build_request(
+        request,
+        {
+            field.name: _field_value(field, values[field.name])
+            for field in fields_of(request)
+            if field.name in values
+        },
+    )
+
+
+def _field_value(field: RequestField, value: Any) -> object:
+    """A parameter as the request holds it; UsageError where it is none of the words or no number."""
+    if isinstance(value, Path):
+        value = str(value)
+    if field.is_many:
+        return (value,) if isinstance(value, str) else tuple(value or ())
+    if field.kind is str and isinstance(value, list | tuple):
+        return ",".join(f"{edge:g}" for edge in value)
+    if field.kind is date and isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise UsageError(f"`{field.name}` {value!r} is not a day. Write it as 2020-04-30.") from error
+    if field.choices and value not in field.choices:
+        raise UsageError(f"`{field.name}` cannot be {value!r}. {suggest_word(str(value), field.choices)}")
+    if (
+        field.kind in (int, float)
+        and value is not None
+        and (isinstance(value, bool) or not isinstance(value, int | float))
+    ):
+        raise UsageError(f"`{field.name}` {value!r} is not a number. Give e.g. {field.name}={field.default}.")
+    return value
+
+
+def frame_city(crs: str, time_zone: str, holidays: str = "") -> CityEntry:
+    """The city of a frame: what is needed of one to measure and to date. Faults name the parameters."""
+    city = CityEntry(key="frame", name="the data frame", crs=crs, time_zone=time_zone, holidays=holidays)
+    check_city(city, "these parameters")
+    return city
+
+
+@contextmanager
+def desk_on_frame(
+    frame: Any,
+    columns: FrameColumns,
+    city: CityEntry,
+    points: FramePoints | None = None,
+    boundary: Any = None,
+    *,
+    source: str,
+    location_quality: LocationQuality = "exact",
+) -> Iterator[Desk]:
+    """A desk on a workspace that holds nothing but this frame, and is gone when the question is answered."""
+    incidents = read_incidents(
+        frame,
+        columns,
+        points=points,
+        groups=_offence_groups(),
+        time_zone=city.time_zone,
+        location_quality=location_quality,
+        source=source,
+    )
+    with tempfile.TemporaryDirectory(prefix="becalm-") as folder:
+        path = Path(folder) / "frame"
+        shapes = None if boundary is None else _geojson(read_boundary(boundary, city.crs))
+        make_folder(path, Config(city=city), shapes)
+        desk = open_desk(path)
+        with desk.archive.intake() as intake:
+            for month in sorted(set(incidents["month"].to_pylist())):
+                rows = incidents.filter(pa.compute.equal(incidents["month"], month))
+                intake.add(
+                    TablePart("incidents", source, month, rows),
+                    as_of=incidents["as_of"][0].as_py(),
+                    input_file="data frame",
+                    input_sha256="",
+                    recipe="data frame",
+                    recipe_sha256="",
+                )
+            intake.commit()
+        yield desk
+
+
+def _offence_groups() -> dict[str, OffenceGroup]:
+    """The groups of all shipped tables; found by police if any table says so."""
+    groups = [group for table in load_offences(None).values() for group in table.groups]
+    return {group.key: group for group in sorted(groups, key=lambda group: group.found_by == "police")}
+
+
+def _geojson(shapes: Mapping[str, Any]) -> str:
+    features = [
+        {"type": "Feature", "properties": {"name": name}, "geometry": json.loads(shapely.to_geojson(shape))}
+        for name, shape in sorted(shapes.items())
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features})

@@ -1,0 +1,322 @@
+"""A data frame of any kind becomes incidents of an archive, checked once and with all its faults together.
+
+Frames come in through the Arrow interface that pandas, Polars, PyArrow and DuckDB share; a GeoDataFrame
+brings its points and their coordinate system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from becalm.methods.arrays import Bools, Floats, Times
+from becalm.tables.schema import arrow_schema
+from becalm.terms import Fault, InputError, OffenceGroup, UsageError, suggest_word
+
+ONE_GROUP = "incident"  # the group of all incidents where no column names groups
+WGS84 = "EPSG:4326"
+LARGEST_DEGREE = 360.0
+ACCEPTED = "a pandas, GeoPandas or Polars data frame, an Arrow table, or a DuckDB relation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameColumns:
+    """Which column holds what; None where there is none."""
+
+    date: str
+    group: str | None = None
+    id: str | None = None
+    x: str = "easting_m"
+    y: str = "northing_m"
+
+
+@dataclass(frozen=True, slots=True)
+class FramePoints:
+    """The coordinates of a frame's incidents in metres of `crs`."""
+
+    x_m: Floats
+    y_m: Floats
+    crs: str
+
+
+def read_table(frame: Any) -> pa.Table:
+    """The frame as an Arrow table, without its geometry.
+
+    Raises UsageError where it is no data frame; InputError where a column has two kinds of values, or two
+    columns have one name.
+    """
+    if hasattr(frame, "drop") and hasattr(frame, "geometry"):
+        frame = pd.DataFrame(frame.drop(columns=frame.geometry.name))
+    if hasattr(frame, "collect") and not hasattr(frame, "__arrow_c_stream__"):  # Polars, not yet computed
+        frame = frame.collect()
+    names = [str(name) for name in getattr(frame, "columns", ())]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        faults = tuple(Fault(name, "is the name of two columns", "rename one of them") for name in twice)
+        raise InputError("The data frame cannot be read", faults)
+    if not (hasattr(frame, "__arrow_c_stream__") or isinstance(frame, pa.Table)):
+        raise UsageError(f"A {type(frame).__name__} is not a data frame. Give {ACCEPTED}.")
+    try:
+        return pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InputError(f"The data frame cannot be read: {error}. Give each column one type.") from error
+
+
+def read_points(frame: Any, columns: FrameColumns, *, crs: str | None, from_crs: str | None) -> FramePoints:
+    """Where the incidents are, in metres: from the geometry of a GeoDataFrame, else from two columns.
+
+    `from_crs` is the coordinate system of the two columns where it is not `crs`.
+    """
+    if hasattr(frame, "geometry") and hasattr(frame, "crs"):
+        if frame.crs is None:
+            raise InputError("The GeoDataFrame has no coordinate system. Set one with frame.set_crs(...).")
+        point_shapes = np.asarray(frame.geometry.to_numpy(), dtype=object)
+        is_faulty = shapely.is_missing(point_shapes) | shapely.is_empty(point_shapes)
+        is_faulty |= shapely.get_type_id(point_shapes) != shapely.GeometryType.POINT
+        if is_faulty.any():
+            fault = _rows_fault(
+                "geometry", is_faulty, "are missing or not points", "give one point per incident"
+            )
+            raise InputError("The incidents have no places", (fault,))
+        x, y, from_crs = shapely.get_x(point_shapes), shapely.get_y(point_shapes), CRS(frame.crs).to_string()
+    else:
+        table = read_table(frame)
+        x, y = (_numbers(table, name, parameter) for name, parameter in ((columns.x, "x"), (columns.y, "y")))
+    return FramePoints(*_project(x, y, crs=crs, from_crs=from_crs))
+
+
+def _numbers(table: pa.Table, name: str, parameter: str) -> Floats:
+    cells = _column(table, name, parameter).to_pandas()
+    numbers = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        remedy = "leave these incidents out, or place them"
+        fault = _rows_fault(
+            f"{parameter}={name!r}", ~np.isfinite(numbers), "are missing or no numbers", remedy
+        )
+        raise InputError("The incidents have no places", (fault,))
+    return numbers
+
+
+def _project(x: Floats, y: Floats, *, crs: str | None, from_crs: str | None) -> tuple[Floats, Floats, str]:
+    source_crs, target_crs = from_crs or crs, crs or from_crs
+    if source_crs is None or target_crs is None:
+        raise UsageError('Name the coordinate system of the points in metres, e.g. crs="EPSG:27700".')
+    if not _is_in_metres(target_crs):
+        raise InputError(
+            f"{target_crs} is not in metres, and places are measured in metres. Name a coordinate system in "
+            f'metres with crs, e.g. crs="{_utm_zone(x, y, source_crs)}".'
+        )
+    if len(x) and source_crs == target_crs and max(np.abs(x).max(), np.abs(y).max()) <= LARGEST_DEGREE:
+        raise InputError(
+            f"The coordinates look like degrees, and {target_crs} is in metres. If they are longitude and "
+            f'latitude, add from_crs="{WGS84}".'
+        )
+    if source_crs != target_crs:
+        x, y = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform(x, y)
+    return np.asarray(x), np.asarray(y), target_crs
+
+
+def _is_in_metres(crs: str) -> bool:
+    try:
+        parsed_crs = CRS.from_user_input(crs)
+    except CRSError as error:
+        raise UsageError(f'{crs!r} is not a coordinate system. Write it as e.g. crs="EPSG:27700".') from error
+    return parsed_crs.is_projected and all(
+        axis.unit_name in ("metre", "meter") for axis in parsed_crs.axis_info
+    )
+
+
+def _utm_zone(x: Floats, y: Floats, crs: str) -> str:
+    """The UTM zone of the points: a coordinate system in metres that fits anywhere."""
+    to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
+    longitude, latitude = to_degrees.transform(float(np.median(x)), float(np.median(y)))
+    return f"EPSG:{(32600 if latitude >= 0 else 32700) + int((longitude + 180) // 6) + 1}"
+
+
+def read_incidents(
+    frame: Any,
+    columns: FrameColumns,
+    *,
+    points: FramePoints | None,
+    groups: dict[str, OffenceGroup],
+    time_zone: str,
+    location_quality: str = "exact",
+    source: str,
+) -> pa.Table:
+    """The frame's incidents as the archive holds them, with every fault of the frame in one error."""
+    table = read_table(frame)
+    faults = list(_find_faults(table, columns))
+    if faults:
+        raise InputError("The incidents cannot be counted", tuple(faults))
+    local, precision = _read_dates(table[columns.date], time_zone)
+    if np.isnat(local).any():
+        remedy = "give dates, or text as 2020-04-30 or 2020-04-30 22:15"
+        fault = _rows_fault(f"date={columns.date!r}", np.isnat(local), "are missing or no dates", remedy)
+        raise InputError("The incidents cannot be counted", (fault,))
+    row_count = table.num_rows
+    group_of_row = _texts(table, columns.group) if columns.group else [ONE_GROUP] * row_count
+    finder_of_row = [groups[key].found_by if key in groups else "unknown" for key in group_of_row]
+    stated = {
+        "incident_id": _texts(table, columns.id) if columns.id else [str(i) for i in range(row_count)],
+        "source": [source] * row_count,
+        "file": ["data frame"] * row_count,
+        "found_by": finder_of_row,
+        "precision": [precision] * row_count,
+        "month": local.astype("M8[M]").astype(str).tolist(),
+        "as_of": [day_after(local)] * row_count,
+        "offence": group_of_row,
+        "offence_group": group_of_row,
+        "location_quality": [location_quality if points else "none"] * row_count,
+        **_time_columns(local, precision, time_zone),
+        **({"easting_m": points.x_m, "northing_m": points.y_m} if points else {}),
+    }
+    schema = arrow_schema("incidents")
+    return pa.table(
+        [
+            pa.array(stated[field.name], field.type)
+            if field.name in stated
+            else pa.nulls(row_count, field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
+
+
+def day_after(local: Times) -> date:
+    """The day after the last one: the day as of which the frame is taken to be."""
+    return date.fromisoformat(str(local.max().astype("M8[D]"))) + timedelta(days=1)
+
+
+def _find_faults(table: pa.Table, columns: FrameColumns) -> Iterator[Fault]:
+    for parameter in ("date", "group", "id"):
+        name = getattr(columns, parameter)
+        if name is None:
+            continue
+        if name not in table.column_names:
+            yield _missing_column(table, name, parameter)
+        elif parameter != "date" and table[name].null_count:
+            is_missing = np.asarray(table[name].to_pandas().isna())
+            yield _rows_fault(
+                f"{parameter}={name!r}", is_missing, "are missing", "fill them, or leave these rows out"
+            )
+        elif parameter == "id" and (repeated := table[name].to_pandas().duplicated()).any():
+            remedy = "leave repeated incidents out"
+            yield _rows_fault(f"id={name!r}", np.asarray(repeated), "repeat an earlier one", remedy)
+    if not table.num_rows:
+        yield Fault("data frame", "has no rows", "give the incidents of several months")
+
+
+def _column(table: pa.Table, name: str, parameter: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise InputError("A column is missing", (_missing_column(table, name, parameter),))
+    return table[name]
+
+
+def _missing_column(table: pa.Table, name: str, parameter: str) -> Fault:
+    remedy = f"name the column with {parameter}. {suggest_word(name, table.column_names)}"
+    return Fault(f"{parameter}={name!r}", "is not a column of the data frame", remedy)
+
+
+def _rows_fault(where: str, is_faulty: Bools, what: str, remedy: str) -> Fault:
+    first_row = int(np.flatnonzero(is_faulty)[0])
+    return Fault(
+        where, f"{int(is_faulty.sum()):,} of {len(is_faulty):,} {what}, the first in row {first_row}", remedy
+    )
+
+
+def _texts(table: pa.Table, name: str) -> list[str]:
+    return [str(cell) for cell in table[name].to_pylist()]
+
+
+def _read_dates(cells: pa.ChunkedArray, time_zone: str) -> tuple[Times, str]:
+    """The local time of each incident, and how exact it is: to the minute, the day or the month."""
+    precision = "minute"
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    if (
+        pa.types.is_string(cells.type)
+        or pa.types.is_large_string(cells.type)
+        or cells.type == pa.string_view()
+    ):
+        texts = cells.to_pandas().astype("string").str.strip()
+        precision = "month" if (texts.str.len() == len("2020-04")).all() else precision
+        instants = pd.to_datetime(
+            texts, errors="coerce", format="ISO8601", utc=bool(texts.str.contains("Z$|[+]", na=False).any())
+        )
+    elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
+        instants = pd.to_datetime(cells.to_pandas(), errors="coerce")
+    else:
+        return np.full(len(cells), "NaT", dtype="M8[us]"), precision
+    if instants.dt.tz is not None:
+        instants = instants.dt.tz_convert(time_zone).dt.tz_localize(None)
+    local: Times = np.asarray(instants, dtype="M8[us]")
+    known = local[~np.isnat(local)]
+    if precision == "minute" and (known == known.astype("M8[D]")).all():
+        precision = "day"
+    return local, precision
+
+
+def _time_columns(local: Times, precision: str, time_zone: str) -> dict[str, Sequence[Any] | Times]:
+    """The instants in UTC, the civil day and the hour of the week, as far as the precision reaches."""
+    if precision == "month":
+        return {}
+    days = local.astype("M8[D]")
+    start_utc = _to_utc(local, time_zone)
+    if precision == "day":
+        next_midnight = _to_utc((days.astype(np.int64) + 1).astype("M8[D]"), time_zone)
+        return {"occurred_from": start_utc, "occurred_to": next_midnight, "occurred_on": days}
+    hour_of_day = (local - days) // np.timedelta64(1, "h")
+    weekday = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    return {
+        "occurred_from": start_utc,
+        "occurred_to": start_utc,
+        "occurred_on": days,
+        "hour_of_week": (weekday * 24 + hour_of_day).astype(np.int16),
+    }
+
+
+def _to_utc(local: Times, time_zone: str) -> Times:
+    """Instants of local times; one that came twice is the first, one that was skipped the next there was."""
+    is_first = np.ones(len(local), dtype=bool)
+    zoned = pd.DatetimeIndex(local).tz_localize(time_zone, ambiguous=is_first, nonexistent="shift_forward")
+    return np.asarray(zoned.tz_convert("UTC").tz_localize(None), dtype="M8[us]")
+
+
+def _to_degrees(shape: Any, crs: str) -> Any:
+    transformer = Transformer.from_crs(crs, WGS84, always_xy=True)
+    return shapely.transform(shape, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+
+
+def read_boundary(boundary: Any, crs: str) -> dict[str, Any]:
+    """The areas of a boundary by name, in degrees: from a GeoDataFrame, or polygons in metres of `crs`."""
+    if hasattr(boundary, "geometry") and hasattr(boundary, "crs"):
+        if boundary.crs is None:
+            raise InputError("The boundary has no coordinate system. Set one with boundary.set_crs(...).")
+        name_column = next((name for name in ("name", "Name", "NAME") if name in boundary), None)
+        names = [str(name) for name in boundary[name_column]] if name_column else []
+        shapes = list(boundary.geometry.to_crs(WGS84))
+    else:
+        shapes = (
+            list(shapely.get_parts(boundary)) if isinstance(boundary, shapely.Geometry) else list(boundary)
+        )
+        shapes, names = [_to_degrees(shape, crs) for shape in shapes], []
+    faults = [
+        Fault(
+            f"boundary, row {i}", shapely.is_valid_reason(shape), "correct it, e.g. with shapely.make_valid"
+        )
+        for i, shape in enumerate(shapes)
+        if shape is None or not shape.is_valid or shape.area <= 0
+    ]
+    if faults or not shapes:
+        raise InputError("The boundary cannot be used: give valid polygons", tuple(faults[:20]))
+    if len(set(names)) != len(shapes):
+        names = [f"area {i}" for i in range(1, len(shapes) + 1)]
+    return dict(zip(names, shapes, strict=True))
