@@ -19,8 +19,13 @@ from describe import functions, nouns, prose, table, type_text
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+import becalm
 from becalm.app.events import EVENT_KINDS
 from becalm.app.main import INTERRUPTED_EXIT_CODE, app
+from becalm.app.notebook.answers import NotebookBacktest, NotebookComparison, NotebookHotspots
+from becalm.app.notebook.certificate import NotebookCertificate
+from becalm.app.notebook.near_repeats import NotebookNearRepeats
+from becalm.app.notebook.questions import OpenWorkspace
 from becalm.ledger.event_kinds import FACT_TYPES, EventKind
 from becalm.tables import schema
 from becalm.terms import ERROR_KINDS
@@ -55,6 +60,7 @@ def pages() -> Mapping[str, str]:
             "questions",
             functions("becalm.measure.core", "becalm.find.core", "becalm.tables.counts"),
         ),
+        "reference/python.md": python_page(),
         "reference/methods.md": page(
             "Methods",
             "methods",
@@ -158,6 +164,51 @@ def default_of(parameter: Any) -> str:
     if isinstance(default, list | tuple):
         return ", ".join(f"`{getattr(item, 'value', item)}`" for item in default)
     return f"`{getattr(default, 'value', default)}`"
+
+
+# --- the face for notebooks -------------------------------------------------------------------------------
+
+
+def python_page() -> str:
+    """The questions of `import becalm`, what a workspace answers, and what the answers can do."""
+    questions = [call_section(f"becalm.{name}", getattr(becalm, name)) for name in becalm.__all__]
+    answers = [
+        f"### `{kind.__name__}`\n\n{prose(kind)}\n\n{table(('call', 'what it gives'), calls_of(kind))}"
+        for kind in (
+            NotebookComparison,
+            NotebookHotspots,
+            NotebookBacktest,
+            NotebookNearRepeats,
+            NotebookCertificate,
+        )
+    ]
+    methods = [
+        call_section(f"workspace.{name}", getattr(OpenWorkspace, name))
+        for name in ("compare", "hotspots", "backtest", "near_repeats", "certify")
+    ]
+    return page(
+        "Python", "python", "## Questions", *questions, "## A workspace", *methods, "## Answers", *answers
+    )
+
+
+def call_section(name: str, function: Any) -> str:
+    """One question: how it is called, one parameter a line with its default, and what it answers."""
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    lines = [
+        p.name if p.default is p.empty else f"{p.name}={p.default!r}".replace("'", '"')
+        for p in parameters
+        if p.kind is not p.VAR_KEYWORD
+    ]
+    return (
+        f"### `{name}`\n\n```text\n{name}(\n    {(chr(10) + '    ').join(lines)}\n)\n```\n\n{prose(function)}"
+    )
+
+
+def calls_of(kind: type) -> Iterator[tuple[str, str]]:
+    """The methods of an answer, with what each gives."""
+    for name in ("to_frame", "to_geojson", "plot"):
+        if method := getattr(kind, name, None):
+            yield f"`.{name}()`", inspect.cleandoc(method.__doc__ or "")
 
 
 # --- tables -----------------------------------------------------------------------------------------------

@@ -12,6 +12,13 @@ select_separated       Which places does taking the best first give, far enough 
 measure_concentration  How much of the offence lies in how few places, beside chance alone?
 """
 
+import re
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __dir__() -> list[str]:
+    """The questions alone: what `dir` and completion show."""
+    return [line.split()[0] for line in (__doc__ or "").splitlines() if re.match(r"\w+  ", line)]

@@ -46,6 +46,13 @@ def style_sheet() -> str:
     return _tidy((files("becalm.render") / "template" / "briefing.css").read_text("utf-8"))
 
 
+def picture_style() -> str:
+    """The part of the style sheet that pictures need, for one that stands on its own."""
+    css = style_sheet()
+    colours = css[: css.index("}") + 1]
+    return f"{colours}\n{css[css.index('svg text {') : css.index('table {')]}"
+
+
 def _tidy(text: str) -> str:
     """The lines that hold something. Done to the style sheet first, so that its hash survives the page."""
     return "\n".join(line.rstrip() for line in text.split("\n") if line.strip())

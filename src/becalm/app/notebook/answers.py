@@ -20,7 +20,7 @@ from becalm.measure.cli import comparison_view
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.files.charts import change_chart, change_rows
 from becalm.render import number_format, svg
-from becalm.render.pages import style_sheet
+from becalm.render.pages import picture_style
 from becalm.terms import Estimate, Hotspot
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Picture:
     def of(cls, drawing: Markup) -> Self:
         """The drawing with our style sheet in it, so that it needs nothing else."""
         opening = '<svg xmlns="http://www.w3.org/2000/svg" '
-        style = f"<style>{style_sheet()}</style>"
+        style = f"<style>{picture_style()}</style>"
         head, _, rest = str(drawing).replace("<svg ", opening, 1).partition(">")
         return cls(f"{head}>{style}{rest}")
 
@@ -47,6 +47,9 @@ class Picture:
         """Write the picture to this file."""
         Path(path).write_text(self.svg, "utf-8")
         return Path(path)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
 
     def _repr_html_(self) -> str:
         encoded = base64.b64encode(self.svg.encode()).decode()

@@ -60,7 +60,7 @@ def read_table(frame: Any) -> pa.Table:
         frame = frame.collect()
     names = [str(name) for name in getattr(frame, "columns", ())]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        faults = tuple(Fault(name, "is the name of two columns", "rename one of them") for name in twice)
+        faults = tuple(Fault(f"column {name!r}", "is there twice", "rename one of them") for name in twice)
         raise InputError("The data frame cannot be read", faults)
     if not (hasattr(frame, "__arrow_c_stream__") or isinstance(frame, pa.Table)):
         raise UsageError(f"A {type(frame).__name__} is not a data frame. Give {ACCEPTED}.")
