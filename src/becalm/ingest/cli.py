@@ -274,34 +274,21 @@ def _load_rows(loads: Iterable[Load]) -> Iterator[dict[str, object]]:
     return ({**asdict(load), "files": "; ".join(load.files)} for load in loads)
 
 
-def _load_lines(loads: Sequence[Load]) -> Iterator[object]:
+def _load_lines(loads: Sequence[Load]) -> Iterator[str]:
     if not loads:
         yield "Nothing was loaded yet."
-        return
-    titles = ("load", "source", "table", "months", "rows", "current", "as of", "loaded on", "status")
-    load_cells = [
-        (
-            load.load,
-            load.source,
-            load.table,
-            load.first_month
-            if load.first_month == load.last_month
-            else f"{load.first_month} to {load.last_month}",
-            f"{load.rows:,}",
-            f"{load.current_rows:,}",
-            str(load.as_of),
-            str(load.loaded_on or "unknown"),
-            load.status + (f" ({load.reason})" if load.reason else ""),
-        )
-        for load in loads
-    ]
-    yield _grid(titles, load_cells, right=("rows", "current"))
     for load in loads:
-        names = ", ".join(load.files[:FILES_SHOWN])
+        fate = f"{load.status}: {load.reason}" if load.reason else load.status
+        counts_text = f"{load.current_rows:,} of {load.rows:,} rows count"
+        yield from _fold(f"{load.load}  {fate}; {counts_text}; as of {load.as_of}", hanging=8)
         hidden_count = len(load.files) - FILES_SHOWN
-        yield from _fold(
-            f"{load.load}: {names}{f' and {hidden_count} more' if hidden_count > 0 else ''}", hanging=2
+        names = ", ".join(load.files[:FILES_SHOWN]) + (
+            f" and {hidden_count} more" if hidden_count > 0 else ""
         )
+        months = " to ".join(dict.fromkeys((load.first_month, load.last_month)))
+        yield from _fold(f"{load.source}, {load.table}, {months}: {names}", indent=8)
+        if load.loaded_on:
+            yield from _fold(f"loaded on {load.loaded_on} by {load.loaded_by}", indent=8)
 
 
 # --- a proposal ---------------------------------------------------------------------------------------

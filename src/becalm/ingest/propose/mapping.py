@@ -70,7 +70,8 @@ def propose(
     draft = Draft(sheet, column_profiles, tables, locator, name)
     _doubt_header(draft)
     count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(p)])
-    parts = {"time": propose_time(draft), "offence": _propose_offence(draft)}
+    offence_entries = _propose_offence(draft)
+    parts = {"time": propose_time(draft), "offence": offence_entries}
     head: Entries = {
         "name": name,
         "version": "1",
