@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -60,8 +60,17 @@ class WorkspaceMade:
     is_chosen: bool
     boundaries: BoundaryCopy | None
     notes: tuple[str, ...]
-    next_steps: tuple[str, ...]
     outside: Path  # where the keys and signed heads of its ledger are kept
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """The commands that come next."""
+        workspace_option = f"--workspace {shlex.quote(str(self.path))}"
+        return (
+            f"becalm ingest {workspace_option} PATH...",
+            f"becalm measure compare {workspace_option} --period 2020-04 --baseline 2019-04",
+            f"becalm run {workspace_option}",
+        )
 
 
 def register(app: typer.Typer) -> None:
@@ -93,13 +102,6 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def _remove_new_entries(folder: Path, entries_before: set[Path]) -> None:
-    for entry in set(folder.iterdir()) - entries_before:
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    if not entries_before:
-        folder.rmdir()
-
-
 def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[Path], Desk]) -> WorkspaceMade:
     """Make a workspace in this folder, whole or not at all; its ledger begins with it.
 
@@ -117,12 +119,8 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     is_city_chosen = request.city is not None or request.boundaries is not None
     # Where they stand side by side, by its way from the workspace, so that both can be moved together.
     outside = str(Path(request.outside).resolve()) if request.outside else f"../{path.resolve().name}-outside"
-    config = Config(
-        city=city_entry.model_copy(update={"chosen": is_city_chosen}),
-        ledger=LedgerEntry(
-            key=f"{outside}/ledger.key", details_key=f"{outside}/details.key", anchors=(f"{outside}/heads",)
-        ),
-    )
+    city_entry = city_entry.model_copy(update={"chosen": is_city_chosen})
+    config = Config(city=city_entry, ledger=LedgerEntry.kept_in(outside))
     shape_copy = (
         copy_boundaries(
             Path(request.boundaries),
@@ -137,36 +135,32 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     entries_before = set(path.iterdir()) if path.is_dir() else set()
     workspace = make_folder(path, config, shape_copy.text if shape_copy else None, copies=patrol_files)
     copied_names = [str(file) for file in patrol_files.values()]
-    try:
-        head_notes = tuple(_sign_first_head(open_desk(path)))
-    except BecalmError:
-        _remove_new_entries(path, entries_before)
-        raise
-    workspace_notes = (*_notes(is_city_chosen, shape_copy, copied_names, path), *head_notes)
-    workspace_option = f"--workspace {shlex.quote(str(path))}"
-    next_steps = (
-        f"becalm ingest {workspace_option} PATH...",
-        f"becalm measure compare {workspace_option} --period 2020-04 --baseline 2019-04",
-        f"becalm run {workspace_option}",
-    )
-    return WorkspaceMade(
-        workspace.path,
-        workspace.city,
-        is_city_chosen,
-        shape_copy,
-        workspace_notes,
-        next_steps,
-        outside=(path / outside).resolve(),
-    )
+    head_notes = tuple(_sign_first_head(path, open_desk, entries_before))
+    notes = (*_notes(is_city_chosen, shape_copy, copied_names, path), *head_notes)
+    outside_folder = (path / outside).resolve()
+    return WorkspaceMade(path, workspace.city, is_city_chosen, shape_copy, notes, outside_folder)
 
 
-def _sign_first_head(desk: Desk) -> Iterable[str]:
-    """Begin the ledger, draw its key and send the first signed head outside; a note where that fails."""
+def _sign_first_head(
+    path: Path, open_desk: Callable[[Path], Desk], entries_before: Collection[Path]
+) -> Iterable[str]:
+    """Begin the ledger, draw its key and send the first signed head outside; a note where that fails.
+
+    Where no ledger can be begun, no workspace is left behind.
+    """
     from becalm.desk import note_configuration
     from becalm.record.core.request import CheckpointRequest
     from becalm.record.desk import make_checkpoint
 
-    note_configuration(desk)
+    try:
+        desk = open_desk(path)
+        note_configuration(desk)
+    except BecalmError:
+        for entry in set(path.iterdir()) - set(entries_before):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if not entries_before:
+            path.rmdir()
+        raise
     try:
         deliveries = make_checkpoint(desk, CheckpointRequest()).deliveries
         failures = [f"{delivery.place}: {delivery.failure}" for delivery in deliveries if delivery.failure]

@@ -145,8 +145,8 @@ def open_ledger(workspace: Workspace, at_end: AtEnd | None = None) -> Ledger:
     from becalm.app.events import EVENT_KINDS, FOLDS
     from becalm.ledger.known_head import know_outside, remember_head
 
-    draw_salt, places = partial(secrets.token_bytes, 32), workspace.config.ledger.anchors
     ledger: Ledger
+    draw_salt, places = partial(secrets.token_bytes, 32), workspace.config.ledger.anchors
     if url := ledger_url(workspace):
         from becalm.ledger.store.postgres import PostgresLedger, memo_name
 
@@ -167,8 +167,7 @@ def open_ledger(workspace: Workspace, at_end: AtEnd | None = None) -> Ledger:
             outside=know_outside(workspace.path, places, label=workspace.ledger_path.stem),
             payload_key=lambda may_draw: read_details_key(workspace, draw_salt, may_draw=may_draw),
         )
-    if at_end is not None:
-        at_end(partial(remember_head, workspace.path, ledger))
+    (at_end or (lambda _: None))(partial(remember_head, workspace.path, ledger))
     return ledger
 
 

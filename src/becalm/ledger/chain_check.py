@@ -36,6 +36,7 @@ from becalm.ledger.merkle import NO_PEAKS, append_leaves, root_of_peaks
 from becalm.terms import EventError, TamperError
 
 CHUNK_ROWS: Final = 500
+IN_THE_FUTURE: Final = "which is in the future"
 SEARCH_REACH: Final = 1_000  # numbers beyond the end that a moved entry may have been written under
 ARRAY_START: Final = f'["{ENTRY_TAG}",'.encode()  # of what a row is hashed over
 PROOF_KINDS: Final = frozenset(
@@ -185,13 +186,16 @@ def _find_senseless(
 ) -> Iterator[tuple[int, str]]:
     """The rows that no ledger would have taken, and why; whole chunks are tried first."""
     try:
-        recorded, occurred = [row[RECORDED_AT] for row in rows], [row[OCCURRED_AT] for row in rows]
-        times = [last_recorded_at, *recorded]
+        recording_times, event_times = (
+            [row[RECORDED_AT] for row in rows],
+            [row[OCCURRED_AT] for row in rows],
+        )
+        times = [last_recorded_at, *recording_times]
         if (
             times == sorted(times)
             and times[-1] <= rules.latest_instant
-            and all(map(operator.le, occurred, recorded))
-            and INSTANTS.fullmatch("".join(recorded + occurred))
+            and all(map(operator.le, event_times, recording_times))
+            and INSTANTS.fullmatch("".join(recording_times + event_times))
             and {row[KIND : KIND + 2] for row in rows} <= rules.kinds
             and all(row[ACTOR].strip() and row[PURPOSE].strip() for row in rows)
         ):
@@ -217,7 +221,7 @@ def _senseless_reasons(row: StoredRow, rules: SenseRules, last_recorded_at: str)
         f"its times ({recorded_at!r}, {occurred_at!r}) are written as no ledger writes them": bool(
             INSTANTS.fullmatch(recorded_at + occurred_at) and len(recorded_at) == len(occurred_at) == 27
         ),
-        f"it was recorded at {recorded_at}, which is in the future": recorded_at <= rules.latest_instant,
+        f"it was recorded at {recorded_at}, {IN_THE_FUTURE}": recorded_at <= rules.latest_instant,
         f"it was recorded at {recorded_at}, before the entry that it follows": is_in_order,
         f"it occurred at {occurred_at}, after it was recorded": occurred_at <= recorded_at,
     }

@@ -126,6 +126,9 @@ class Ledger(Protocol):
     def payload_commitments(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
 
+    def encipher_payloads(self) -> int:
+        """Encipher the details that stand as they are, in a file of an older format; how many there were."""
+
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
 

@@ -12,7 +12,16 @@ from typing import Final
 
 from becalm.ledger import Checkpoint, Head
 from becalm.ledger.chain import HASH, KIND, PREVIOUS, SEQ
-from becalm.ledger.chain_check import Finding, RowSource, SenseRules, Walk, diagnose, facts_in, walk_rows
+from becalm.ledger.chain_check import (
+    IN_THE_FUTURE,
+    Finding,
+    RowSource,
+    SenseRules,
+    Walk,
+    diagnose,
+    facts_in,
+    walk_rows,
+)
 from becalm.ledger.log_ending import LOG_BEGUN, LogEnding
 from becalm.ledger.signing import (
     clock_bytes,
@@ -102,7 +111,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     set_aside = {a: flaw for a, flaw in flaw_by_anchor.items() if a.is_shared and not flaw.is_contradiction}
     findings = [*copy.findings, *log_findings, *time_findings]
     findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in set_aside]
-    findings += [Finding("sense", seq, f"Entry {seq}: {reason}.") for seq, reason in walk.senseless]
+    findings += _senseless_entries(walk)
     findings += [
         *_unknown_keys(walk, evidence),
         *_unended_logs(evidence),
@@ -178,6 +187,14 @@ def _read_logs(walk: Walk, identity: str) -> tuple[dict[str, Log], list[Finding]
             )
             findings.append(Finding("rewritten", row[SEQ], description))
     return {log.identity: log for log in logs}, findings
+
+
+def _senseless_entries(walk: Walk) -> Iterator[Finding]:
+    """Entries that no ledger would have taken; of those in the future, only where no correction follows."""
+    corrected_size = max((row[SEQ] for row in walk.rows_of_kind("clock_corrected")), default=0)
+    for seq, reason in walk.senseless:
+        if seq > corrected_size or not reason.endswith(IN_THE_FUTURE):
+            yield Finding("sense", seq, f"Entry {seq}: {reason}.")
 
 
 def _read_keys(walk: Walk, logs: Mapping[str, Log]) -> tuple[dict[str, str], list[Finding]]:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
@@ -128,6 +128,13 @@ class LedgerEntry(Strict):
     details_key_command: str = ""
     anchors: tuple[str, ...] = ("anchors",)
     smtp: str = ""
+
+    @classmethod
+    def kept_in(cls, folder: str) -> Self:
+        """Keys and signed heads in this folder."""
+        return cls(
+            key=f"{folder}/ledger.key", details_key=f"{folder}/details.key", anchors=(f"{folder}/heads",)
+        )
 
 
 class Config(Strict):

@@ -5,6 +5,7 @@ from .answer_views import RECEIPT as RECEIPT
 from .answer_views import arrests_view as arrests_view
 from .answer_views import events_view as events_view
 from .keeping_views import BACKUP_VIEW as BACKUP_VIEW
+from .keeping_views import CARRIED_VIEW as CARRIED_VIEW
 from .keeping_views import ERASURE_VIEW as ERASURE_VIEW
 from .keeping_views import REBUILD_VIEW as REBUILD_VIEW
 from .keeping_views import RESTORE_VIEW as RESTORE_VIEW

@@ -108,6 +108,21 @@ def restore(session: Session, request: ask.RestoreRequest) -> None:
     session.emit(desk.propose_or_confirm_restore(session.open_desk(), request), views.RESTORE_VIEW)
 
 
+@command(app, "carry-over", ask.CarryOverRequest, has_files=False)
+def carry_over(session: Session, request: ask.CarryOverRequest) -> None:
+    """Carry a ledger of an older format over: a new log begins behind the old head, details are enciphered.
+
+    A signed statement beside the old heads says where the old log ended, so that these still count.
+    """
+    session.emit(desk.carry_over(session.open_desk(), request), views.CARRIED_VIEW)
+
+
+@command(app, "clock", ask.ClockRequest)
+def clock(session: Session, request: ask.ClockRequest) -> None:
+    """Record that the clock was wrong at the last entry, so that entries can go on from now."""
+    session.emit(desk.correct_clock(session.open_desk(), request), views.RECEIPT)
+
+
 @command(app, "verify", ask.VerifyRequest)
 def verify(session: Session, request: ask.VerifyRequest) -> None:
     """Does the ledger hold? Exits with 0 if so, else with 11 and the first entry that does not."""

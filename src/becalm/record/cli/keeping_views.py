@@ -8,7 +8,7 @@ from becalm.console.emit import View
 from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.cli.answer_views import source_lines, source_record
 from becalm.record.desk.personal_data import Erasure
-from becalm.record.desk.upkeep import Backup, RebuiltStates, Restoration, RestoreProposal
+from becalm.record.desk.upkeep import Backup, CarriedLedger, RebuiltStates, Restoration, RestoreProposal
 from becalm.terms import TamperError
 
 NO_WIPING = (
@@ -77,6 +77,9 @@ def _backup_lines(backup: Backup) -> Iterable[str]:
     yield f"  sha256       {backup.sha256}"
     yield f"  recorded as  entry {backup.entry}, which is not in the copy"
     for path in backup.copy_also:
+        if path.is_file():
+            yield f"NOT in the copy: {path}, the key of personal details. Without it nobody can read them."
+            continue
         yield f"NOT in the copy: {path}, where the seeds and plans of patrols are kept until they are opened."
         yield (
             f"  Now copy that folder too (cp -a {shlex.quote(str(path))} SAFE_PLACE), and keep it apart from"
@@ -114,6 +117,22 @@ def _restore_lines(answer: RestoreProposal | Restoration) -> Iterable[str]:
 
 RESTORE_VIEW: View[RestoreProposal | Restoration] = View(
     _restore_record, lambda answer: [_restore_record(answer)], _restore_lines
+)
+
+
+def _carried_lines(carried: CarriedLedger) -> Iterable[str]:
+    yield f"A new log begins at entry {carried.entry}: {carried.new_ledger}"
+    yield f"  old log      {carried.old_ledger}, ended by a signed statement beside its heads"
+    yield f"  enciphered   the details of {carried.enciphered_count:,} entries"
+    yield from source_lines(carried.source)
+
+
+CARRIED_VIEW: View[CarriedLedger] = View(
+    data=lambda carried: {**asdict(carried), "source": source_record(carried.source)},
+    rows=lambda carried: [
+        {"entry": carried.entry, "old_ledger": carried.old_ledger, "new_ledger": carried.new_ledger}
+    ],
+    lines=_carried_lines,
 )
 
 

@@ -181,6 +181,22 @@ class RestoreRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarryOverRequest(Request):
+    """Why does a new log take the place of the one in the older format?"""
+
+    reason: Annotated[str, Parameter("Why; it is recorded with your name.")] = (
+        "carried over to a newer format"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRequest(Request):
+    """Why was the clock wrong when the last entry was recorded?"""
+
+    reason: Annotated[str, Parameter("What was wrong with the clock; it is recorded with your name.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest(Request):
     """Does the ledger hold?"""
 

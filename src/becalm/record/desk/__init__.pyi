@@ -4,6 +4,8 @@ from .personal_data import find_accesses as find_accesses
 from .read import count_dedicated_arrests as count_dedicated_arrests
 from .read import list_entries as list_entries
 from .read import prove_entry as prove_entry
+from .upkeep import carry_over as carry_over
+from .upkeep import correct_clock as correct_clock
 from .upkeep import make_backup as make_backup
 from .upkeep import prepare_server as prepare_server
 from .upkeep import propose_or_confirm_restore as propose_or_confirm_restore

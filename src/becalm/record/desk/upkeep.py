@@ -3,18 +3,30 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from becalm.desk import Desk, make_event, record_event
-from becalm.ledger import Entry, EventToAppend, Fact, Head, Ledger, ending_of, log_begun_facts, sign_ending
+from becalm.ledger import (
+    Entry,
+    EventToAppend,
+    Fact,
+    Head,
+    Ledger,
+    ending_of,
+    format_instant,
+    log_begun_facts,
+    sign_ending,
+)
 from becalm.ledger.anchors import AnchorSettings, send_ending
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.signing import read_or_draw_keys
+from becalm.ledger.signing import clock_facts, read_key, read_or_draw_keys
 from becalm.ledger.store.backup import back_up, read_backup, restore
 from becalm.ledger.store.copy_guard import are_two_people
+from becalm.ledger.store.new_entries import CLOCK_CORRECTED, LONGEST_SILENCE
 from becalm.ledger.store.postgres_setup import PreparedServer
-from becalm.record.core.request import BackupRequest, InitRequest, RebuildRequest, RestoreRequest
-from becalm.record.desk.read import LedgerSource, describe_source
+from becalm.record.core import request as ask
+from becalm.record.desk.read import LedgerSource, describe_source, read_entry
 from becalm.terms import LedgerError, UsageError
 
 PROPOSAL_FILE = "restore-request.json"
@@ -68,12 +80,12 @@ class Restoration:
     source: LedgerSource
 
 
-def prepare_server(desk: Desk, request: InitRequest) -> PreparedServer:
+def prepare_server(desk: Desk, request: ask.InitRequest) -> PreparedServer:
     """Does the server hold what the ledger of this workspace needs? It does now."""
     return desk.prepare_ledger(request.owner_url)
 
 
-def rebuild_states(desk: Desk, _request: RebuildRequest) -> RebuiltStates:
+def rebuild_states(desk: Desk, _request: ask.RebuildRequest) -> RebuiltStates:
     """Do the state tables hold what the events say? They do now."""
     ledger = desk.open_ledger()
     difference_texts = ledger.rebuild()
@@ -81,7 +93,7 @@ def rebuild_states(desk: Desk, _request: RebuildRequest) -> RebuiltStates:
     return RebuiltStates(table_names, difference_texts, describe_source(desk, ledger))
 
 
-def make_backup(desk: Desk, request: BackupRequest) -> Backup:
+def make_backup(desk: Desk, request: ask.BackupRequest) -> Backup:
     """Copy the ledger into a file, and record that it was done."""
     ledger_file, out = _ledger_file(desk), Path(request.out)
     desk.open_ledger()
@@ -92,14 +104,14 @@ def make_backup(desk: Desk, request: BackupRequest) -> Backup:
         "file_sha256": backup_copy.file_sha256,
     }
     entry = record_event(desk, "backup_made", purpose="backup", facts=backup_facts)
-    sealed_folder = desk.workspace.path / "patrol" / "sealed"
+    workspace = desk.workspace
+    apart = (workspace.path / "patrol" / "sealed", workspace.path / workspace.config.ledger.details_key)
     head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
-    return Backup(
-        out, backup_copy.file_sha256, head, entry.seq, (sealed_folder,) if sealed_folder.is_dir() else ()
-    )
+    copy_also = tuple(path for path in apart if path.exists())
+    return Backup(out, backup_copy.file_sha256, head, entry.seq, copy_also)
 
 
-def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestoreProposal | Restoration:
+def propose_or_confirm_restore(desk: Desk, request: ask.RestoreRequest) -> RestoreProposal | Restoration:
     """The first person asks for a copy (or the ledger as it stands) to be taken; the second confirms it.
 
     Raises UsageError where no reason is given, or the ledger as it stands lacks nothing; LedgerError where
@@ -170,6 +182,60 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
     end_old_log(desk, ledger, begun_entry)
     _repeat_erasures(desk, ledger)
     return Restoration(first_proposal, begun_entry.seq, lost_size, describe_source(desk, ledger))
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedLedger:
+    """A new log behind an old one: its first entry, both identities, and how many details were enciphered."""
+
+    entry: int
+    old_ledger: str
+    new_ledger: str
+    enciphered_count: int
+    source: LedgerSource
+
+
+def carry_over(desk: Desk, request: ask.CarryOverRequest) -> CarriedLedger:
+    """Begin a new log behind the head of an older format, end the old one, and encipher its details.
+
+    The first entry of the new log names the old head; a signed statement beside the old head ends the old
+    log. Broken off half way, it is finished by asking again.
+
+    Raises UsageError where that was done before; LedgerError where entries are missing, or what is
+    there cannot be written.
+    """
+    ledger = desk.open_ledger()
+    plain_count = ledger.encipher_payloads()
+    old_ledger, begun_entry = ledger.identity, ledger.unended_log()
+    if begun_entry is None:
+        if len(ledger.identities) > 1 and not plain_count:
+            raise UsageError("This ledger was carried over before, and its details are enciphered.")
+        facts = log_begun_facts(old_ledger, ledger.head(), desk.draw_key()[:16].hex(), reason=request.reason)
+        event = make_event(desk, "log_begun", purpose="upkeep", facts=facts)
+        (begun_entry,) = ledger.append([EventToAppend(event)])
+    end_old_log(desk, ledger, begun_entry)
+    old_ledger = str(begun_entry.event.facts["old_ledger"])
+    return CarriedLedger(
+        begun_entry.seq, old_ledger, ledger.identity, plain_count, describe_source(desk, ledger)
+    )
+
+
+def correct_clock(desk: Desk, request: ask.ClockRequest) -> Entry:
+    """Record that the clock was wrong at the last entry, signed by the ledger's key; time goes on from now.
+
+    Raises UsageError where the clock agrees with the last entry.
+    """
+    ledger = desk.open_ledger()
+    last_entry, now = read_entry(ledger, ledger.head().size), desk.now()
+    if timedelta(0) <= now - last_entry.recorded_at <= LONGEST_SILENCE:
+        raise UsageError(
+            f"The clock says {format_instant(now)}, which fits the last entry, recorded at "
+            f"{format_instant(last_entry.recorded_at)}. There is nothing to correct."
+        )
+    signing_key = read_key(desk.workspace.path / desk.workspace.config.ledger.key)
+    facts = clock_facts(last_entry, ledger.identity, now, reason=request.reason, signing_key=signing_key)
+    event = make_event(desk, CLOCK_CORRECTED, purpose="upkeep", facts=facts)
+    return ledger.append([EventToAppend(event)])[0]
 
 
 def end_old_log(desk: Desk, ledger: Ledger, begun_entry: Entry) -> None:
