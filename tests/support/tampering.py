@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,23 +128,38 @@ def signed(point: Checkpoint, key: SigningKey) -> Checkpoint:
     return replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
 
 
-def open_raw(path: Path) -> Connection:
-    """The database itself, past becalm and past its triggers."""
-    db = create_engine(f"sqlite:///{path}", poolclass=NullPool).connect()
-    for name in db.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all():
-        db.execute(text(f"DROP TRIGGER {name}"))
-    return db
+@contextmanager
+def open_raw(path: Path) -> Iterator[Connection]:
+    """The database itself, past becalm and past its triggers, which stand again when this ends."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as db:
+        triggers = db.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+        for name, _ in triggers:
+            db.execute(text(f"DROP TRIGGER {name}"))
+        yield db
+        for _, sql in triggers:
+            db.exec_driver_sql(sql)
+        db.commit()
 
 
-def open_as_owner(url: str) -> Connection:
-    """The database itself, as the owner of the tables, who puts aside every guard that he may."""
-    db = create_engine(url, poolclass=NullPool).connect()
-    db.execute(text(f"SET search_path = {SCHEMA}"))
-    db.execute(text(f"SET ROLE {OWNER}"))
-    for table in ("event", "checkpoint", "ledger", "payload", "payload_key"):
-        db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        db.execute(text(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
-    return db
+@contextmanager
+def open_as_owner(url: str) -> Iterator[Connection]:
+    """The database itself, as the owner of the tables, who puts aside every guard, and back in its place."""
+    tables = ("event", "checkpoint", "ledger", "payload", "payload_key")
+    guarded = ("event", "checkpoint")
+    with create_engine(url, poolclass=NullPool).connect() as db:
+        db.execute(text(f"SET search_path = {SCHEMA}"))
+        db.execute(text(f"SET ROLE {OWNER}"))
+        for table in tables:
+            db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        for table in guarded:
+            db.execute(text(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
+        yield db
+        for table in tables:
+            db.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
+        for table in guarded:
+            db.execute(text(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
+        db.commit()
 
 
 # --- the ways ----------------------------------------------------------------------------------------------
@@ -152,7 +168,7 @@ def open_as_owner(url: str) -> Connection:
 def edit_a_column(db: Connection, rng: Random, scene: Scene) -> Expected:
     seq, column = rng.randint(1, scene.size), rng.choice(COLUMNS[1:])
     row = dict(zip(COLUMNS, scene.rows[seq - 1], strict=True))
-    _set(db, seq, {column: another(rng, column, row[column])})
+    set_row(db, seq, {column: another(rng, column, row[column])})
     return Expected(f"edit {column}", seq, seq)
 
 
@@ -160,14 +176,14 @@ def edit_and_hash_anew(db: Connection, rng: Random, scene: Scene) -> Expected:
     seq = rng.randint(1, scene.size)
     column = rng.choice(("occurred_at", "actor", "purpose", "facts", "subject", "recorded_at"))
     changed = changed_row(rng, scene.rows[seq - 1], column)
-    _set(db, seq, dict(zip(COLUMNS, changed, strict=True)))
+    set_row(db, seq, dict(zip(COLUMNS, changed, strict=True)))
     low = seq if seq < scene.size else scene.proven_before(seq) + 1
     return Expected("edit and hash anew", low, seq)
 
 
 def renumber(db: Connection, rng: Random, scene: Scene) -> Expected:
     seq = rng.randint(1, scene.size)
-    _set(db, seq, {"seq": scene.size + rng.randint(1, 50)})
+    set_row(db, seq, {"seq": scene.size + rng.randint(1, 50)})
     return Expected("renumber", seq, seq)
 
 
@@ -176,13 +192,13 @@ def delete_some(db: Connection, rng: Random, scene: Scene) -> Expected:
     last = min(scene.size, seq + rng.choice((0, 0, 0, 1, 5)))
     db.execute(text("DELETE FROM event WHERE seq BETWEEN :a AND :b"), {"a": seq, "b": last})
     if rng.random() < 0.5:
-        _shift(db, last + 1, seq - 1 - last)
+        shift(db, last + 1, seq - 1 - last)
     return Expected("delete", seq, seq)
 
 
 def insert_one(db: Connection, rng: Random, scene: Scene) -> Expected:
     seq = rng.randint(1, scene.size)
-    _shift(db, seq, 1)
+    shift(db, seq, 1)
     previous = scene.rows[seq - 2][14] if seq > 1 else opening_hash(scene.identity)
     forged = (seq, *changed_row(rng, scene.rows[seq - 1], "facts")[1:13], previous, "")
     mark = hash_row(forged) if rng.random() < 0.7 else rng.randbytes(32).hex()
@@ -192,14 +208,14 @@ def insert_one(db: Connection, rng: Random, scene: Scene) -> Expected:
 
 def reorder(db: Connection, rng: Random, scene: Scene) -> Expected:
     first, second = sorted(rng.sample(range(1, scene.size + 1), 2))
-    _set(db, first, {"seq": FAR})
-    _set(db, second, {"seq": first})
+    set_row(db, first, {"seq": FAR})
+    set_row(db, second, {"seq": first})
     if rng.random() < 0.3 and second - first > 1:  # the whole run is moved up
         for seq in range(second - 1, first, -1):
-            _set(db, seq, {"seq": seq + 1})
-        _set(db, FAR, {"seq": first + 1})
+            set_row(db, seq, {"seq": seq + 1})
+        set_row(db, FAR, {"seq": first + 1})
     else:
-        _set(db, FAR, {"seq": second})
+        set_row(db, FAR, {"seq": second})
     return Expected("reorder", first, first)
 
 
@@ -210,7 +226,7 @@ def cut_the_tail(db: Connection, rng: Random, scene: Scene) -> Expected:
         db.execute(text("DELETE FROM checkpoint WHERE size >= :seq"), {"seq": seq})
         if db.dialect.name == "sqlite":
             db.execute(text("DELETE FROM payload WHERE seq >= :seq"), {"seq": seq})
-        _note(db, scene.rows[: seq - 1])
+        note_again(db, scene.rows[: seq - 1])
     return Expected("cut the tail", seq, seq)
 
 
@@ -218,8 +234,8 @@ def rewrite_from(db: Connection, rng: Random, scene: Scene) -> Expected:
     """The owner, who also holds the signing key, writes everything anew from one entry on."""
     seq = rng.choice((1, rng.randint(1, scene.size)))
     rows = rewritten(rng, scene, seq)
-    _replace_all(db, rows)
-    _note(db, rows)
+    replace_all(db, rows)
+    note_again(db, rows)
     sign_again(db, rows, scene.key)
     return Expected("rewrite", scene.proven_before(seq) + 1, scene.proven_before(seq) + 1)
 
@@ -228,8 +244,8 @@ def take_another_ledger(db: Connection, rng: Random, scene: Scene) -> Expected:
     """A consistent ledger of another identity stands in its place."""
     identity = rng.randbytes(16).hex()
     rows = rewritten(rng, replace(scene, identity=identity), 1)
-    _replace_all(db, rows)
-    _note(db, rows)
+    replace_all(db, rows)
+    note_again(db, rows)
     db.execute(text("UPDATE ledger SET identity = :id"), {"id": identity})
     db.execute(text("UPDATE checkpoint SET ledger = :id"), {"id": identity})
     sign_again(db, rows, scene.key)
@@ -264,12 +280,12 @@ def swap_the_key_in_the_entries(db: Connection, rng: Random, scene: Scene) -> Ex
     for row in scene.rows:
         if row[3] == "key_rotated":
             facts = {**json.loads(row[10]), "new_key": key.id, "new_public_key": key.public_key}
-            row = (*row[:10], _facts(facts), *row[11:])  # this row is another one
+            row = (*row[:10], written_as_facts(facts), *row[11:])  # this row is another one
         rows.append(row)
     named = next(row[0] for row in scene.rows if row[3] == "key_rotated")
     linked = link(rows, scene.identity)
-    _replace_all(db, linked)
-    _note(db, linked)
+    replace_all(db, linked)
+    note_again(db, linked)
     sign_again(db, linked, key)
     return Expected("another key in the entries", 1, named)
 
@@ -330,7 +346,7 @@ def changed_row(rng: Random, row: StoredRow, column: str) -> StoredRow:
     """The row with another value in this column, and the hash that belongs to it."""
     fields = dict(zip(COLUMNS, row, strict=True))
     if column == "facts":
-        fields[column] = _facts({**json.loads(row[10]), "unit": f"forged {rng.random()}"})
+        fields[column] = written_as_facts({**json.loads(row[10]), "unit": f"forged {rng.random()}"})
     else:
         fields[column] = another(rng, column, fields[column])
     changed: StoredRow = tuple(fields[name] for name in COLUMNS)  # type: ignore[assignment] # same columns
@@ -352,7 +368,7 @@ def link(rows: Sequence[StoredRow], identity: str) -> tuple[StoredRow, ...]:
         if row[3] == "checkpoint_made":  # what it says of the root must fit, too
             facts = json.loads(row[10])
             facts["root"] = root_of(linked[: facts["size"]])
-            row = (*row[:10], _facts(facts), *row[11:])  # the same row, told otherwise
+            row = (*row[:10], written_as_facts(facts), *row[11:])  # the same row, told otherwise
         fresh = (*row[:13], last, "")
         last = hash_row(fresh)
         linked.append((*fresh[:14], last))
@@ -386,11 +402,11 @@ def root_of(rows: Sequence[StoredRow]) -> str:
     return merkle_root(bytes.fromhex(row[14]) for row in rows).hex()
 
 
-def _facts(facts: Mapping[str, object]) -> str:
+def written_as_facts(facts: Mapping[str, object]) -> str:
     return json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def _set(db: Connection, seq: int, values: Mapping[str, object]) -> None:
+def set_row(db: Connection, seq: int, values: Mapping[str, object]) -> None:
     given = ", ".join(f"{name} = :{name}_" for name in values)
     db.execute(
         text(f"UPDATE event SET {given} WHERE seq = :at"),
@@ -398,17 +414,17 @@ def _set(db: Connection, seq: int, values: Mapping[str, object]) -> None:
     )
 
 
-def _shift(db: Connection, first: int, by: int) -> None:
+def shift(db: Connection, first: int, by: int) -> None:
     db.execute(text("UPDATE event SET seq = seq + :far WHERE seq >= :first"), {"far": FAR, "first": first})
     db.execute(text("UPDATE event SET seq = seq - :far + :by WHERE seq >= :far"), {"far": FAR, "by": by})
 
 
-def _replace_all(db: Connection, rows: Sequence[StoredRow]) -> None:
+def replace_all(db: Connection, rows: Sequence[StoredRow]) -> None:
     db.execute(text("DELETE FROM event"))
     db.execute(INSERT, [dict(zip(COLUMNS, row, strict=True)) for row in rows])
 
 
-def _note(db: Connection, rows: Sequence[StoredRow]) -> None:
+def note_again(db: Connection, rows: Sequence[StoredRow]) -> None:
     """Put right what the ledger notes of itself."""
     tree = format_peaks(append_leaves(NO_PEAKS, [bytes.fromhex(row[14]) for row in rows]))
     db.execute(text("UPDATE ledger SET size = :size, tree = :tree"), {"size": len(rows), "tree": tree})

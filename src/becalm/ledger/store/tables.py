@@ -159,7 +159,13 @@ def read_revision(connection: Connection) -> str:
         has_revision_table = inspect(connection).has_table("alembic_version")
     if not has_revision_table:
         return ""
-    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if not revision:
+        raise TamperError(
+            "The ledger no longer says how its tables were made: somebody took that out. Keep it as "
+            "evidence, and put a copy in its place: becalm record restore."
+        )
+    return str(revision)
 
 
 def bring_up_to_date(connection: Connection) -> None:
