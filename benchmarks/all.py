@@ -20,7 +20,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
 COLUMNS = ("benchmark", "becalm", "peer", "peer's", "ratio", "peak", "asked", "verdict")
-HEAD = """<!-- Written by `make bench`; run it anew rather than change it. -->
+HEAD = """<!-- Written by `make bench`; run it again rather than change it. -->
 
 # What the benchmarks measured
 

@@ -86,14 +86,14 @@ def fill(
 
 
 def desk_on(folder: Path) -> Desk:
-    """A desk on the archive in this folder, opened anew."""
+    """A desk on the archive in this folder, opened again."""
     workspace = Workspace(folder, Config(city=CITY))
     archive = ParquetArchive(folder / "archive", lambda: connect("duckdb"))
     return Desk(workspace, archive, "bench", lambda: datetime(2024, 1, 1, tzinfo=UTC), lambda: 1)
 
 
 def list_as_geojson(folder: Path, request: HotspotRequest) -> str:
-    """The written list, on a desk that is opened anew."""
+    """The written list, on a desk that is opened again."""
     answer = find_hotspots(desk_on(folder), request, override_entries=())
     return hotspots_geojson(answer.hotspots, run=answer.run, boundary=answer.boundary)
 

@@ -93,7 +93,7 @@ def measure_plans(request: PlanInputs, first: PatrolPlan, name: str, seeds: int,
 
 
 def measure_replans(request: PlanInputs, plan: PatrolPlan, name: str) -> None:
-    """One unit and one area drawn anew in mid-shift."""
+    """One unit and one area drawn again in mid-shift."""
     at = request.shifts[0].hours.start + timedelta(days=3, hours=2, minutes=7)
     tours = [route for route in plan.routes if is_on(request, route, at)]
     area = [route for route in tours if route.area == tours[0].area]
@@ -106,7 +106,7 @@ def measure_replans(request: PlanInputs, plan: PatrolPlan, name: str) -> None:
 
 
 def replanner(request: PlanInputs, now: ReplanMoment, some: list[UnitRoute]) -> Callable[[], object]:
-    """Draw these tours anew."""
+    """Draw these tours again."""
     return lambda: replan_bursts(
         request, now, tuple(find_unit_state(request, route, now.at) for route in some)
     )

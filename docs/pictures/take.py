@@ -1,4 +1,4 @@
-"""Takes the manual's pictures anew, from a briefing of the simulated city: `make pictures`.
+"""Takes the manual's pictures again, from a briefing of the simulated city: `make pictures`.
 
 Nothing in them is drawn by hand and nothing is real: the city does not exist.
 """

@@ -142,7 +142,7 @@ def test_areas_drawn_by_hand_are_parts_and_other_sizes_of_squares_do_not_care(wo
         (("PLACE", "--undo", "--reason", "why not"), "is not split"),
         (
             ("PLACE", "--halves", "north-south", "--unit", "box", "--reason", "why not"),
-            "Boxes are placed anew",
+            "Boxes are placed again",
         ),
     ],
 )

@@ -204,7 +204,7 @@ def test_what_has_fallen_comes_back_over_the_following_year() -> None:
 
 
 def knox_ratio(group: str, metres: float, days: int) -> float:
-    """Pairs near in space and time over what they would be if days were dealt out anew among the events."""
+    """Pairs near in space and time over what they would be if days were dealt out again among the events."""
     chosen = of_group(city(), group) & between(city(), *ONE_YEAR.values())
     position = city().plan.places.address_position[city().incidents.address[chosen]]
     day = city().incidents.day[chosen]

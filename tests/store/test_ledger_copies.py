@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(path: Path, clock: SetClock) -> Iterator[Open]:
-    """Opens the ledger anew, after closing it where it was open."""
+    """Opens the ledger again, after closing it where it was open."""
     ledgers: list[SqliteLedger] = []
 
     def again(**options: object) -> SqliteLedger:

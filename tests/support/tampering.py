@@ -178,7 +178,7 @@ def edit_and_hash_anew(db: Connection, rng: Random, scene: Scene) -> Expected:
     changed = changed_row(rng, scene.rows[seq - 1], column)
     set_row(db, seq, dict(zip(COLUMNS, changed, strict=True)))
     low = seq if seq < scene.size else scene.proven_before(seq) + 1
-    return Expected("edit and hash anew", low, seq)
+    return Expected("edit and hash again", low, seq)
 
 
 def renumber(db: Connection, rng: Random, scene: Scene) -> Expected:
@@ -231,7 +231,7 @@ def cut_the_tail(db: Connection, rng: Random, scene: Scene) -> Expected:
 
 
 def rewrite_from(db: Connection, rng: Random, scene: Scene) -> Expected:
-    """The owner, who also holds the signing key, writes everything anew from one entry on."""
+    """The owner, who also holds the signing key, writes everything again from one entry on."""
     seq = rng.choice((1, rng.randint(1, scene.size)))
     rows = rewritten(rng, scene, seq)
     replace_all(db, rows)
@@ -274,7 +274,7 @@ def swap_the_key(db: Connection, rng: Random, scene: Scene) -> Expected:
 
 
 def swap_the_key_in_the_entries(db: Connection, rng: Random, scene: Scene) -> Expected:
-    """The entries name another key, everything is hashed anew and signed with it."""
+    """The entries name another key, everything is hashed again and signed with it."""
     key = draw_key()
     rows = []
     for row in scene.rows:
@@ -354,7 +354,7 @@ def changed_row(rng: Random, row: StoredRow, column: str) -> StoredRow:
 
 
 def rewritten(rng: Random, scene: Scene, seq: int) -> tuple[StoredRow, ...]:
-    """All rows, with another entry `seq`, and every hash from there on made anew."""
+    """All rows, with another entry `seq`, and every hash from there on made again."""
     rows = [*scene.rows]
     rows[seq - 1] = changed_row(rng, rows[seq - 1], "actor")
     return link(rows, scene.identity)
@@ -376,7 +376,7 @@ def link(rows: Sequence[StoredRow], identity: str) -> tuple[StoredRow, ...]:
 
 
 def sign_again(db: Connection, rows: Sequence[StoredRow], key: SigningKey) -> None:
-    """Sign every head in the ledger anew, for these rows and with this key."""
+    """Sign every head in the ledger again, for these rows and with this key."""
     for held in db.execute(text("SELECT * FROM checkpoint")).mappings().all():
         head = Head(held["size"], root_of(rows[: held["size"]]), rows[held["size"] - 1][14])
         made_at = datetime.fromisoformat(held["made_at"].replace("Z", "+00:00"))

@@ -318,7 +318,7 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_siz
     """What happened at the first row that is not sound, and which entry is the first bad one?
 
     `proven_size` is how many entries a signed head covers: they are what they were. Of an entry that was
-    written anew with a hash of its own, only the entry after it tells: it follows another one.
+    rewritten with a hash of its own, only the entry after it tells: it follows another one.
     """
     broken_row, due_seq = walk.broken_row, walk.sound_size + 1
     assert broken_row is not None, "only a broken ledger is diagnosed"
@@ -335,7 +335,7 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_siz
             description += f" (or the rewriting began before it, at entry {proven_size + 1} the earliest)"
         return Finding("altered", due_seq - 1, f"{description}.")
     predecessor = f"entry {due_seq - 1}" if due_seq > 1 else f"the opening of ledger {identity}"
-    return Finding("altered", due_seq, f"Entry {due_seq} does not follow {predecessor}: it was written anew.")
+    return Finding("altered", due_seq, f"Entry {due_seq} does not follow {predecessor}: it was rewritten.")
 
 
 def _diagnose_number(row: StoredRow, due_seq: int) -> Finding:

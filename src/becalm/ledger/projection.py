@@ -15,10 +15,10 @@ WITHDRAWN = "entry_withdrawn"  # the kind of the event that takes an entry back
 class Fold:
     """How one state table is folded from entries. Pure: the same entries give the same rows.
 
-    `keys` names the rows that an entry touches (none: it passes by); `step` gives such a row anew: from
+    `keys` names the rows that an entry touches (none: it passes by); `step` gives such a row again: from
     what stood there (None: nothing) to what stands there now (None: nothing any more). Rows come back in
     the order of their keys as text, so pad a number. Raise the version when rows come out otherwise than
-    before: a ledger that was folded by another version is folded anew.
+    before: a ledger that was folded by another version is folded again.
     """
 
     table: str

@@ -136,7 +136,7 @@ class Ledger(Protocol):
         """The rows of one state table (folded from the events), in the order of their key."""
 
     def rebuild(self) -> tuple[str, ...]:
-        """Fold every state table anew from the events; returns each difference from what stood there."""
+        """Fold every state table again from the events; returns each difference from what stood there."""
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed head."""
@@ -145,4 +145,4 @@ class Ledger(Protocol):
         """Every signed head that was kept, oldest first."""
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""

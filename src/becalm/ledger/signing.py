@@ -162,7 +162,7 @@ def read_key(path: Path) -> SigningKey | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LedgerError(f"The signing key {path} cannot be read ({error}). Mend that first.") from error
+        raise LedgerError(f"The signing key {path} cannot be read ({error}). Fix that first.") from error
     if mode & ~OWNER_ONLY:
         raise LedgerError(
             f"The signing key {path} can be read by others (mode {mode:o}), who could sign for the ledger. "

@@ -68,7 +68,7 @@ class LedgerCopy:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Does the ledger hold? Its head, computed anew, what is wrong with it, and what was not shown."""
+    """Does the ledger hold? Its head, computed again, what is wrong with it, and what was not shown."""
 
     head: Head  # of the entries that are sound: all of them, or those before the first broken one
     size: int  # entries that there are
@@ -97,7 +97,7 @@ class Verdict:
 def verify_ledger(copy: LedgerCopy) -> Verdict:
     """Does every entry hash to what it bears, follow the one before, and agree with every signed head?
 
-    A chain alone shows neither that its end was cut off nor that all of it was written anew: only heads
+    A chain alone shows neither that its end was cut off nor that all of it was rewritten: only heads
     kept outside do, and `notes` says how far they reach.
     """
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.size, anchor.place))
@@ -284,8 +284,8 @@ def weigh_heads(
 ) -> HeadEvidence:
     """Which entries do these heads prove? Those whose key the ledger does not name prove nothing.
 
-    Who rewrites a ledger may sign its heads anew where he holds the key. So a head that contradicts ends what
-    the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
+    Who rewrites a ledger may sign its heads again where he holds the key. So a head that contradicts ends
+    what the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
     fitting_endings = [ending for ending in endings if _is_ending_of(ending, walk, logs)]
     agreeing_anchors, unequal_anchors, unended_anchors = [], [], []
@@ -376,7 +376,7 @@ def _disagreements(walk: Walk, evidence: HeadEvidence, first_bad: int | None) ->
         yield Finding(
             "rewritten",
             _first_rewritten(anchor.size, evidence.proven_size, first_bad),
-            f"The ledger was written anew: its first {anchor.size} entries are not those that were signed "
+            f"The ledger was rewritten: its first {anchor.size} entries are not those that were signed "
             f"for (kept in {anchor.place}). {proof_text}",
             any(a.place != IN_LEDGER for a in evidence.unequal_anchors if a.size in walk.root_by_size),
         )
@@ -487,12 +487,12 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Ite
     if not any(anchor.is_outside for anchor in anchors):
         yield (
             "No head kept outside was compared. A chain alone cannot show that its end was cut off, or that "
-            "its owner wrote all of it anew. Name places under [ledger] anchors, or give the file of a head."
+            "its owner wrote all of it again. Name places under [ledger] anchors, or give the file of a head."
         )
     elif evidence.proven_outside_size < walk.sound_size:
         yield (
             f"Entries {evidence.proven_outside_size + 1} to {walk.sound_size} are newer than every head kept "
-            "outside that agrees: were they cut off or written anew, nothing would show it. "
+            "outside that agrees: were they cut off or rewritten, nothing would show it. "
             "Run `becalm record checkpoint`."
         )
     if not anchors:

@@ -4,7 +4,7 @@
 empirical Bayes inference", Journal of the American Statistical Association 78 (1983) 47-55.
 
 A posterior that takes events as independent and rates as steady is too sure. Later counts scatter more
-than it says, for two reasons that can be told apart by how the excess grows with the mean: events
+than it says, for two reasons that differ in how the excess grows with the mean: events
 come in bursts (variance in proportion to the mean), and rates move on (variance in proportion to its
 square). `fit_scatter` finds both on counts held out, by maximum likelihood of the negative binomial whose
 variance has these two terms; it holds both special cases of A. C. Cameron and P. K. Trivedi, "Regression

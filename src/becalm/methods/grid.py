@@ -120,7 +120,7 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     """
     if not region.is_valid:
         fault_text = shapely.is_valid_reason(region)
-        raise ValueError(f"The region's outline is faulty ({fault_text}). Mend it first.")
+        raise ValueError(f"The region's outline is faulty ({fault_text}). Fix it first.")
     if region.is_empty or region.area <= 0.0:
         raise ValueError("The region has no area. Give a polygon.")
     west, south, east, north = region.bounds

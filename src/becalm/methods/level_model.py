@@ -113,7 +113,7 @@ def fit_levels(
     known_begins = np.zeros(y.shape, dtype=bool) if begins is None else begins
     level_number = _find_levels(log_level, variance, known_begins, cycle, season_cost)
     has_shift = np.flatnonzero((level_number != 0).any(axis=1))
-    if has_shift.size:  # a shift bends the fitted season: fit it anew around the levels
+    if has_shift.size:  # a shift bends the fitted season: fit it again around the levels
         own_level = _level_means(log_level[has_shift], level_number[has_shift])
         log_level[has_shift], variance[has_shift] = _remove_season(
             y[has_shift], design, exposure * np.exp(own_level)

@@ -146,7 +146,7 @@ MOST_CELLS = 16_000_000  # beyond which the raster is made coarser: 128 MB
 
 @dataclass(frozen=True, slots=True)
 class Smoother:
-    """Places laid on a raster for one kernel: on which cell each lies, and the amounts around it.
+    """Places on a raster for one kernel: on which cell each lies, and the amounts around it.
 
     `sigma` is the kernel's standard deviation in cells.
     """

@@ -17,7 +17,7 @@ from becalm.methods.blend import GammaPosterior
 class RankCertainty:
     """For each place asked about: P(in the true top), its rank interval and its tie group.
 
-    `tied_below` is how many places after the last one asked about cannot be told apart from it.
+    `tied_below` is how many places after the last one asked about are tied with it.
     """
 
     p_top: Floats

@@ -22,7 +22,7 @@ REPEATED_ROW = "the whole row repeats an earlier one"
 """Why a row is rejected that loses nothing: the earlier one was loaded."""
 
 CUT_OFF_ROW = "the file ends in the middle of this row"
-"""Why the last row is rejected of a file of which nobody knows how much is missing."""
+"""Why the last row is rejected of a file, where it is not known how much is missing."""
 
 
 @dataclass(frozen=True, slots=True)

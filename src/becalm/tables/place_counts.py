@@ -94,7 +94,7 @@ class PointsPerCell:
 class MovedPoints:
     """The distinct points of records that their source moved to a nearby point or block.
 
-    `records[i]` lie on point i, `target[i]` of them of the sought offences. `moved_share` is the share
+    `records[i]` lie on point i, `target[i]` of them of the target offences. `moved_share` is the share
     of all placed records that were moved at all.
     """
 

@@ -99,7 +99,7 @@ def count_week_hours(
 
     Cell i is (columns[i], rows[i]); each cell should be named once. With a policy, records of a window are
     spread over its hours. Records without an hour are counted apart, so that a profile made of few of them
-    can be told from a whole one.
+    can be distinguished from a whole one.
     """
     check_cell_size(cell_m)
     cell_rows = add_cells(filter_records(incidents, groups, months), cell_m)

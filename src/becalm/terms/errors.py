@@ -55,7 +55,7 @@ def suggest_word(word: str, known_words: Iterable[str], *, otherwise: str = "") 
 class BecalmError(Exception):
     """A failure that says what is wrong, where, and what to do next.
 
-    `faults` lists every single problem, so that a reader mends them all in one go.
+    `faults` lists every single problem, so that a reader corrects them all in one go.
     """
 
     exit_code: ClassVar[int] = 1

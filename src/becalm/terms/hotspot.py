@@ -79,8 +79,8 @@ class Hotspot:
 
     `expected_count` is incidents of the target in 30 days, with its interval. `p_top` is the probability
     that the place belongs to the true top `count` of the list. `rank_low` and `rank_high` hold the
-    true rank with the list's `level`. Places of one `tie_group` cannot be told apart from the first
-    of the group. `profile` is the share of the week in each of its 168 hours, or None where the
+    true rank with the list's `level`. Places of one `tie_group` are tied with the first of the
+    group. `profile` is the share of the week in each of its 168 hours, or None where the
     records carry no times, and `peak` its busiest hours. The cell covers eastings
     [column * cell_m, (column + 1) * cell_m) from the origin of the coordinate system, northings likewise. A
     place with a `shape` has its number among all places as its column, row 0, and `cell_m` is how wide it
@@ -174,8 +174,9 @@ class BoxTrial:
 
     Boxes lie where records are densest, so some of what they hold is luck that will not come again. To see
     how much, boxes were placed on the months up to `laid_to` alone and watched from `first_month` to
-    `last_month`. The best `count` of them held `held_share` in the months that they were laid on, the score
-    promised `promised_share`, and they caught `later_share` (with its interval). `kept_share` is later over
+    `last_month`. The best `count` of them held `held_share` in the months on which they were placed, the
+    score promised `promised_share`, and they caught `later_share` (with its interval). `kept_share` is
+    later over
     promised, at most 1; all that a list expects of boxes is multiplied by it.
     """
 
@@ -196,7 +197,7 @@ class HotspotList:
 
     `places` is how many cells compete and `denominator` says which land they are. `incidents` is the
     number of target incidents in `first_month` to `last_month`. `tied_below` is how many places that
-    are not listed cannot be told apart from the last one that is. `burst` is how much more
+    are not listed are tied with the last one that is. `burst` is how much more
     the counts of a place vary than independent incidents would (variance over mean), and `drift` how far
     places move on from their past (squared coefficient of variation); both are measured on months held
     out and are part of every certainty here, and None where the history is too short for that.

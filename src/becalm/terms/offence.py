@@ -22,7 +22,7 @@ def plain_word(word: str) -> str:
 class OffenceGroup:
     """A group of offences that are counted together.
 
-    Hotspots of `street_violence` are sought, and such groups lend to each other; a group that is not
+    Hotspots of `street_violence` are listed, and such groups lend to each other; a group that is not
     violence but `shares_places` with it lends as well. What `found_by` the
     police measures police work and never feeds where to look next. A group that is not `in_total`
     is left out of totals, for the reason in `why_not_in_total`.

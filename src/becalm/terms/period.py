@@ -112,7 +112,7 @@ def parse_period(text: str, *, last_day: date) -> WrittenPeriod:
     >>> parse_period("2020-04..2020-05", last_day=date(2020, 5, 31)).period
     Period(start=datetime.date(2020, 4, 1), end=datetime.date(2020, 6, 1))
 
-    Raises UsageError where the text is none of these forms, with the corrected form where it can be told.
+    Raises UsageError where the text is none of these forms, with the corrected form where it is clear.
     """
     text = text.strip()
     last_n_match = _LAST_PATTERN.fullmatch(text)

@@ -1,4 +1,4 @@
-"""After a tour was drawn anew, the chances of a start are those of the law that held from then on."""
+"""After a tour was drawn again, the chances of a start are those of the law that held from then on."""
 
 from __future__ import annotations
 

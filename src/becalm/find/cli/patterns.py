@@ -33,7 +33,7 @@ def clusters(session: Session, request: ClusterRequest) -> None:
 
 @command(app, "near-repeats", NearRepeatRequest)
 def near_repeats(session: Session, request: NearRepeatRequest) -> None:
-    """Say whether after one incident another one nearby soon is likelier than chance alone explains.
+    """Say whether after one incident another one nearby soon is more likely than chance alone explains.
 
     Pairs of points are counted, so there is no --unit: which places compete does not matter.
     """

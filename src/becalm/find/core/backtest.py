@@ -49,7 +49,7 @@ def backtest(
     """How well would each method have predicted each of the last `origins` months?
 
     Every month is predicted from the months before it alone: half-life, shares and prior are
-    chosen anew at each origin, and so is where floating `boxes` lie (they need counts by point). A
+    chosen again at each origin, and so is where floating `boxes` lie (they need counts by point). A
     `finder` is judged beside becalm's own methods.
     Intervals resample months, the same ones for every method.
 

@@ -54,7 +54,7 @@ class PlaceCluster:
 class ClusterMap:
     """Clusters of the last months: the listed places, and how many of all places are clusters.
 
-    `adjustment` names how p-values were adjusted for so many places being tested; `histories` counts all
+    `adjustment` names how p-values were adjusted for the number of places tested; `histories` counts all
     places in each class over `periods` periods of `period_months` months, the last one included.
     """
 

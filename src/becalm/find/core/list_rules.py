@@ -89,8 +89,8 @@ def check_one_answer(
     ):
         if request_value not in (default_value, file_value) and file_value != default_value:
             raise UsageError(
-                f"{file} says {file_value} and `{option_name}` says {request_value}. Leave it out, or mend "
-                "the file."
+                f"{file} says {file_value} and `{option_name}` says {request_value}. Leave it out, or "
+                "correct the file."
             )
 
 

@@ -1,4 +1,4 @@
-"""After one incident, is another one nearby soon likelier than places and times alone explain?"""
+"""After one incident, is another one nearby soon more likely than places and times alone explain?"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -35,7 +35,7 @@ class RepeatBand:
 
 @dataclass(frozen=True, slots=True)
 class NearRepeats:
-    """After one incident, is another one nearby soon likelier than places and times alone explain?"""
+    """After one incident, is another one nearby soon more likely than places and times alone explain?"""
 
     target: tuple[str, ...]
     incidents: int

@@ -110,7 +110,7 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
     """Which share of its week falls in these hours, at each place?
 
     The week of a place is shrunk to its area's and that to the whole's, so that a place with few records
-    of known time shows the week round about it.
+    of known time shows the week of its surroundings.
 
     Raises QuestionError where fewer than half of the records carry an hour.
     """

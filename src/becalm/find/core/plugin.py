@@ -61,7 +61,7 @@ class PastCounts:
         return _copy_fixed(x), _copy_fixed(y)
 
     def smooth(self, values: Floats, sigma_m: float) -> Floats:
-        """Spread values over their neighbourhood by a Gaussian of so many metres, corrected at the edge."""
+        """Spread values over their neighbourhood by a Gaussian of that many metres, corrected at the edge."""
         return self.panel.places.smooth(values, sigma_m)
 
 
@@ -120,7 +120,7 @@ def run_finder(
     else:
         return scores
     raise QuestionError(
-        f"The finder {finder.name!r} {fault_text}. Mend it, as `write a finder` in the manual says, "
+        f"The finder {finder.name!r} {fault_text}. Fix it, as `write a finder` in the manual says, "
         "or leave `finder` out."
     )
 

@@ -58,9 +58,7 @@ class PlaceOptions(Request):
             "a street segment, or a box of `cell_m` placed where it catches most."
         ),
     ] = "square"
-    turn_deg: Annotated[float, Parameter("Turn squares and hexagons by so many degrees.", unit="degrees")] = (
-        0.0
-    )
+    turn_deg: Annotated[float, Parameter("Turn squares and hexagons by this angle.", unit="degrees")] = 0.0
     places: Annotated[
         FileName | None,
         Parameter("Your own areas, or the streets, for `unit own` or `unit segment`.", metavar="FILE"),
@@ -73,7 +71,7 @@ class PlaceOptions(Request):
     h3_resolution: Annotated[int, Parameter("The resolution of H3 cells.")] = 10
     junction_m: Annotated[
         float,
-        Parameter("So many metres of each street belong to its junction; 0 for no junctions.", unit="m"),
+        Parameter("How many metres of each street belong to its junction; 0 for no junctions.", unit="m"),
     ] = 20.0
     snap_m: Annotated[float, Parameter("Records further from any street are left out.", unit="m")] = 50.0
     exclude: Annotated[
@@ -108,12 +106,8 @@ class RuleOptions(Request):
         float, Parameter("The least distance between the centres of two listed places.", unit="m")
     ] = 0.0
     rules: Annotated[FileName | None, Parameter("The rules of the list, in TOML.", metavar="FILE")] = None
-    floor: Annotated[
-        tuple[str, ...], Parameter("At least so many places in this borough.", metavar="AREA=N")
-    ] = ()
-    cap: Annotated[
-        tuple[str, ...], Parameter("At most so many places in this borough.", metavar="AREA=N")
-    ] = ()
+    floor: Annotated[tuple[str, ...], Parameter("At least N places in this borough.", metavar="AREA=N")] = ()
+    cap: Annotated[tuple[str, ...], Parameter("At most N places in this borough.", metavar="AREA=N")] = ()
     when: Annotated[
         str | None,
         Parameter(
@@ -218,7 +212,7 @@ class ClusterRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearRepeatRequest(Request):
-    """After one incident, is another one nearby soon likelier than chance alone explains?"""
+    """After one incident, is another one nearby soon more likely than chance alone explains?"""
 
     records: RecordOptions = field(default_factory=RecordOptions)
     metres: Annotated[str, Parameter("The upper edges of the bands of distance, in metres.")] = "100,200,400"

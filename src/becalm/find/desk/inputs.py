@@ -71,7 +71,7 @@ class StudyRegion:
     """What is counted, and the places that compete; no places means the cells of the counts.
 
     With `box_land` boxes are placed on it: for a list on all months, as `boxes` holds them, for a back-test
-    anew. `splits` are those by hand that apply.
+    again. `splits` are those by hand that apply.
     """
 
     counts: PlaceCounts | PointCounts

@@ -48,7 +48,7 @@ def explain_list(desk: Desk, request: ClusterRequest) -> ClusterMap:
 
 
 def measure_near_repeats(desk: Desk, request: NearRepeatRequest) -> NearRepeats:
-    """After one incident, is another one nearby soon likelier than chance alone explains?"""
+    """After one incident, is another one nearby soon more likely than chance alone explains?"""
     distance_edges_m, delay_edges_days = request.distance_edges_m, request.delay_edges_days
     find_inputs = load_inputs(desk, request.records, PlaceOptions())
     return find_near_repeats(

@@ -49,7 +49,9 @@ def split_place(desk: Desk, request: SplitRequest) -> SplitAnswer:
         )
     find_inputs = load_inputs(desk, request.records, request.places)
     if find_inputs.places.unit == "box":
-        raise UsageError("Boxes are placed anew for each list, so none can be split for good. Split squares.")
+        raise UsageError(
+            "Boxes are placed again for each list, so none can be split for good. Split squares."
+        )
     place_set = define_region(desk, find_inputs, needs_shapes=True).places
     if place_set is None:
         raise ValueError("Places with shapes were asked for, and there are none.")

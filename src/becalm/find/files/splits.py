@@ -58,7 +58,7 @@ def load_splits(workspace: Workspace) -> tuple[Split, ...]:
         feature_list, file_format = splits_object["features"], splits_object.get("format")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkspaceError(
-            f"{splits_file} cannot be read as GeoJSON ({error}). Mend it, or put back a copy."
+            f"{splits_file} cannot be read as GeoJSON ({error}). Fix it, or put back a copy."
         ) from error
     if file_format != FORMAT:
         raise WorkspaceError(

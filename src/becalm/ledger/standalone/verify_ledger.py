@@ -4,7 +4,7 @@
     python verify_ledger.py EXPORT_FOLDER --anchor FILE
 
 An anchor is a signed head that was kept away from the ledger: a file, the attachment of an e-mail, the text
-of a printed QR code. Without one, nobody can tell whether the end was cut off or all of it was written anew.
+of a printed QR code. Without one, nobody can tell whether the end was cut off or all of it was rewritten.
 Where a new log took the place of an old one, give the statement that ended the old one as an --anchor too.
 Exit code 0: the ledger holds. 11: it does not. 15: a head that was kept outside contradicts it. 2: it cannot
 be read. `--json` prints it for programs. Nothing is written beside the ledger: it is read from a copy.
@@ -390,8 +390,8 @@ class Verdict:
     ) -> tuple[int, int]:
         """How many entries do the heads prove, and those kept outside?
 
-        Who rewrites a ledger may sign its heads anew: a head that contradicts ends what they prove, and where
-        it was kept outside, the heads in the ledger prove nothing.
+        Who rewrites a ledger may sign its heads again: a head that contradicts ends what they prove, and
+        where         it was kept outside, the heads in the ledger prove nothing.
         """
         first_bad_size = min((head["size"] for head, _ in contradicting_heads), default=self.sound_size + 1)
         is_contradicted_outside = any(place != IN_LEDGER for _, place in contradicting_heads)
@@ -481,7 +481,7 @@ class Verdict:
         return next((key for first_seq, key in reversed(self.key_changes) if first_seq < seq), "")
 
     def check_unequal(self, unequal_heads: list[tuple[Head, str]]) -> None:
-        """Was the ledger cut off, or written anew?"""
+        """Was the ledger cut off, or rewritten?"""
         longer_heads = [placed_head for placed_head in unequal_heads if placed_head[0]["size"] > self.size]
         if longer_heads:
             head, place = longer_heads[-1]
@@ -550,7 +550,7 @@ class Verdict:
         if own_hash(row) == row[14]:
             if n > 1 and self.proven_size < n - 1:
                 return "altered", n - 1, f"entry {n} was not written after this entry {n - 1}"
-            return "altered", n, "it does not follow the entry before it: it was written anew"
+            return "altered", n, "it does not follow the entry before it: it was rewritten"
         if own_hash([*row[:13], last_hash]) == row[14]:
             return "altered", n, "its link to the entry before it was altered"
         if (written_seq := self.find_number(row)) < n:
@@ -635,7 +635,7 @@ def report(verdict: Verdict) -> list[str]:
         lines.append("No head that was kept outside was compared: give one with --anchor.")
     if verdict.outside_size < verdict.sound_size:
         lines.append(
-            f"Not shown: whether entries after {verdict.outside_size} were cut off or written anew. "
+            f"Not shown: whether entries after {verdict.outside_size} were cut off or rewritten. "
             "For that, give a newer --anchor."
         )
     lines += [f"Note: {note}." for note in verdict.ledger.notes]

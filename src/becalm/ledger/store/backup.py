@@ -143,7 +143,7 @@ def _forget_in_backup(backup_fields: dict[str, Any], erased_commitments: Sequenc
         _write_json(_manifest_path(copy), {"format": FORMAT, **changed_fields})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
-            f"The payloads are destroyed in the ledger, but not in its copy {copy}: {error}. Mend this and "
+            f"The payloads are destroyed in the ledger, but not in its copy {copy}: {error}. Fix this and "
             "erase them again, or destroy the copy."
         ) from error
     return changed_fields
@@ -242,7 +242,7 @@ def _read_register(ledger: Path) -> dict[str, Any]:
     try:
         return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
     except (OSError, ValueError) as error:
-        raise LedgerError(f"The register of copies {path} cannot be read: {error}. Mend it.") from error
+        raise LedgerError(f"The register of copies {path} cannot be read: {error}. Fix it.") from error
 
 
 def _register_path(ledger: Path) -> Path:

@@ -98,14 +98,14 @@ class HeadMemo:
             sync_path(self.path.parent)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
 
 def check_ledger_exists(ledger: Path, memo: HeadMemo, outside: KnownOutside) -> None:
-    """Refuse to begin a ledger anew, or to read something else, where one is known to have stood.
+    """Refuse to begin a ledger again, or to read something else, where one is known to have stood.
 
     Raises TamperError where it is gone, or what stands in its place is no database.
     """
@@ -213,7 +213,7 @@ def check_new_log(event: Event, tail: Tail, identities: Sequence[str], lost_head
     if named_head != (identities[-1], tail.size, tail.head.root, tail.last_hash):
         raise LedgerError(
             f"The new log names another head than entry {tail.size}, behind which it would begin: somebody "
-            "wrote in between. Ask anew; nothing was written."
+            "wrote in between. Ask again; nothing was written."
         )
     if facts.get("new_ledger") in {None, "", *identities}:
         raise LedgerError("The new log has no identity of its own. Draw one; nothing was written.")

@@ -1,4 +1,4 @@
-"""What a ledger is on every database: read page by page, folded anew, its checkpoints and its tail."""
+"""What a ledger is on every database: read page by page, folded again, its checkpoints and its tail."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Database(Protocol):
         """A transaction that writes, alone among all processes."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
 
 class DatabaseLedger:
@@ -202,7 +202,7 @@ class DatabaseLedger:
         if unended_log is not None and find_unended_log([unended_log], [ending]) is not None:
             raise LedgerError(
                 f"The statement does not end the log before entry {unended_log.seq}: it names other heads, "
-                "or its signature does not fit. Sign it anew; nothing was kept."
+                "or its signature does not fit. Sign it again; nothing was kept."
             )
         self._outside = replace(self._outside, endings=(*self._outside.endings, ending))
         if self._memo is not None:
@@ -211,7 +211,7 @@ class DatabaseLedger:
             self.remember_tail(self.tail(connection))
 
     def check_newest(self, connection: Connection, tail: Tail, events: Sequence[Event]) -> None:
-        """Refuse to write these into an older copy; asked anew whenever somebody else wrote last."""
+        """Refuse to write these into an older copy; asked again whenever somebody else wrote last."""
         begins_log = any(event.kind == LOG_BEGUN for event in events)
         if not (self._has_to_check or begins_log) and tail.last_hash == self._own_last_hash:
             return
@@ -332,7 +332,7 @@ class DatabaseLedger:
             yield Finding("payload", None, f"There are details beside no entry: {label}.")
 
     def _audit_states(self, connection: Connection) -> Iterator[Finding]:
-        """Where a state table is not what the entries make of it: all are folded anew, as of one moment."""
+        """Where a state table is not what the entries make of it: all are folded again, as of one moment."""
         rows = read_event_rows(lambda: nullcontext(connection))
         folded_entries = (read_entry(row) for row in rows if row[KIND] in self._folds_by_kind)
         try:
@@ -363,7 +363,7 @@ class DatabaseLedger:
             return tuple(row for _, row in state_rows.read_rows(connection, table))
 
     def rebuild(self) -> tuple[str, ...]:
-        """Fold every state table anew from the entries; returns each difference from what stood there."""
+        """Fold every state table again from the entries; returns each difference from what stood there."""
         with self._database.writing() as connection:
             event_rows = read_event_rows(lambda: nullcontext(connection))
             difference_texts = state_rows.fold_anew(connection, self.folds, map(read_entry, event_rows))
@@ -371,7 +371,7 @@ class DatabaseLedger:
         return difference_texts
 
     def retry_rebuilt(self, write: Callable[[], Written]) -> Written:
-        """Write; where an altered state table is in the way, fold it anew and write again.
+        """Write; where an altered state table is in the way, fold it again and write again.
 
         An erasure is the right of a person, and a row that somebody forged may not stop it.
         """
@@ -393,7 +393,7 @@ class DatabaseLedger:
             return read_checkpoints(connection)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._database.close()
         if self._memo is not None:
             self._memo.close()

@@ -52,7 +52,7 @@ class ErasureRegister:
                 if path == self.paths[0]:
                     raise LedgerError(
                         f"{path} cannot be written ({error}): a copy put back would revive what was erased. "
-                        "Mend this, then erase again."
+                        "Fix this, then erase again."
                     ) from error
 
 

@@ -127,7 +127,7 @@ def recording_time(
     if correction is not None:
         named_time = correction.facts.get("old_time")
         if last_recorded_at is None or named_time != format_instant(last_recorded_at):
-            raise LedgerError("The correction names another time than that of the last entry. Ask anew.")
+            raise LedgerError("The correction names another time than that of the last entry. Ask again.")
         return now
     if last_recorded_at is None:
         return now

@@ -112,7 +112,7 @@ def read_payload_key(path: Path, draw_key: Callable[[], bytes], *, may_draw: boo
 
 
 def encipher_plain(connection: Connection, cipher: FileCipher) -> int:
-    """Encipher every payload that stands as it is; how many there were. The rows are written anew."""
+    """Encipher every payload that stands as it is; how many there were. The rows are rewritten."""
     query = select(payload_table, event_table.c.commitment).join(
         event_table, event_table.c.seq == payload_table.c.seq
     )

@@ -134,7 +134,7 @@ class PostgresLedger(DatabaseLedger):
         return connection.execute(_SELECT_STRAY).scalars()
 
     def wipe(self) -> bool:
-        """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""
+        """Have the server drop the write-ahead log in which destroyed keys stand; False where it may not."""
         with self._server.reading() as connection:
             is_wipe_due = connection.execute(text("SELECT unscrubbed FROM ledger")).scalar_one()
             recycle_query = "SELECT current_setting('wal_recycle')::bool"
@@ -162,7 +162,7 @@ class PostgresLedger(DatabaseLedger):
         return self._queue.submit(task)
 
     def _write(self, requests: Sequence[AppendRequest]) -> None:
-        """Write what waits: at once where the turn is free, else hand in and wait; anew where it was lost."""
+        """Write what waits: at once where the turn is free, else hand in and wait; again where lost."""
         submission = _Submission(requests, time.monotonic() + self._patience_s)
         while submission.requests:
             try:

@@ -176,7 +176,7 @@ class LedgerServer:
             raise name_failure(self.name, error) from error
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the server."""
         self._finalizer()
 
 

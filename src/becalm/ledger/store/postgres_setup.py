@@ -162,7 +162,7 @@ RIGHTS: Final = {
     "payload": "SELECT, INSERT",
     "payload_key": "SELECT, INSERT",
     "pending": "SELECT, INSERT, DELETE",
-    "state": "SELECT, INSERT, UPDATE, DELETE",  # folded from the events, and folded anew by a rebuild
+    "state": "SELECT, INSERT, UPDATE, DELETE",  # folded from the events, and folded again by a rebuild
     "ledger": "SELECT, UPDATE (size, tree, folds, unscrubbed)",
 }
 

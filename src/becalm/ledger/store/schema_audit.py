@@ -118,7 +118,7 @@ def make_sqlite_objects() -> Objects:
 
 
 def _squeeze(sql: str) -> str:
-    """A statement without spaces and quotation marks, which SQLite adds where a table was written anew."""
+    """A statement without spaces and quotation marks, which SQLite adds where a table was rewritten."""
     return "".join(sql.replace('"', "").split())
 
 

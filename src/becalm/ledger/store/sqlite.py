@@ -174,7 +174,7 @@ class SqliteLedger(DatabaseLedger):
         """Write what waits in one transaction; a task that is not fit is refused alone."""
         try:
             with self._file.writing() as connection:
-                # Read anew each time, under the right to write: other processes write between two commits.
+                # Read again each time, under the right to write: other processes write between two commits.
                 tail = self.tail(connection)
                 events = [prepared_event.draft.event for prepared_event in _prepared_events(requests)]
                 self.check_newest(connection, tail, events)
@@ -416,7 +416,7 @@ class LedgerFile:
             raise _name_failure(self.path, error) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._writer_guard:
             if self._writer is not None:
                 self._writer.close()

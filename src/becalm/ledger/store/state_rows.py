@@ -20,7 +20,7 @@ RowKey = tuple[str, str]  # a state table and the key of its row
 READ_LIMIT = 5_000  # rows in one question
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-_ALTERED_ROW = ": it was altered. Run `becalm record rebuild`, which folds them anew."
+_ALTERED_ROW = ": it was altered. Run `becalm record rebuild`, which folds them again."
 # SQLite's:
 _SELECT_ROWS = "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
 _INSERT_ROW = "INSERT INTO state (name, key, row) VALUES (?, ?, ?)"

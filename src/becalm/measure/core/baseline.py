@@ -20,7 +20,7 @@ _YEAR_BEFORE: Final = re.compile(r"(?:the\s+)?(?:year[\s-]before|previous\s+year
 class Baseline:
     """The days that a period is compared with: one window, or several whose mean is taken.
 
-    `alignment` says how the windows were laid over the period: "same months", "same ISO weeks",
+    `alignment` says how the windows match the period: "same months", "same ISO weeks",
     "shifted by whole weeks" or "as written". Windows stand newest first.
     """
 

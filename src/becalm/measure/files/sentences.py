@@ -17,7 +17,7 @@ def baseline_name(baseline: Baseline) -> str:
 
 
 def what_happened(row: ComparisonRow, level: float) -> str:
-    """Fell, rose, or neither that can be told from chance; with the percentage where one is allowed."""
+    """Fell, rose, or neither beyond chance; with the percentage where one is allowed."""
     row_verdict = row.verdict(level)
     if row.change_percent is None:
         verdict_verb = {"fall": "fell", "rise": "rose", "unclear": "went"}[row_verdict]

@@ -120,7 +120,7 @@ def fit_dosage(
 
     Where an area is short, all its places get the same share of what they are owed.
 
-    Raises PlanError naming each short area with what would mend it, where the policy says to refuse.
+    Raises PlanError naming each short area with what would fix it, where the policy says to refuse.
     """
     if capacity.short and when_short == "refuse":
         short_faults = tuple(

@@ -225,7 +225,7 @@ class PlaceDelivery:
 
     Patrol-minutes count a moment once, however many officers stood there; officer-minutes count each of
     them. `background` is patrol that no plan asked for. Check-ins are an officer's word and stand apart:
-    `check_in_only_visits` are those that no trace bears out.
+    `check_in_only_visits` are those that no trace confirms.
     """
 
     hotspot: str
@@ -243,7 +243,7 @@ class PlaceDelivery:
 
     @property
     def missed_visits(self) -> int:
-        """Planned visits that no trace bears out."""
+        """Planned visits that no trace confirms."""
         return self.planned_visits - self.delivered_visits
 
     @property

@@ -80,7 +80,7 @@ def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[I
     if unknown_names:
         raise PlanError(
             f"The law has no entry for {', '.join(unknown_names)}. It belongs to another request; "
-            "fit it anew."
+            "fit it again."
         )
     place_rows = [row_of_place[place.hotspot] for place in area.places]
     hour_weights = np.array(distribution.hour_weights, dtype=np.int64)[place_rows]

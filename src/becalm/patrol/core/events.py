@@ -53,13 +53,13 @@ KINDS = (
     ),
     EventKind(
         "patrol_replan_begun",
-        "Bursts were about to be planned anew from a sealed seed, noted before they were drawn.",
+        "Bursts were about to be planned again from a sealed seed, noted before they were drawn.",
         (
             required_fact("commitment", "hash", "the sealed seed"),
             required_fact("replan", "whole", "1 for the first re-plan of these days, then 2, 3 …"),
             required_fact("reason", "text", "why"),
-            optional_fact("units", "texts", "the units that are planned anew"),
-            optional_fact("area", "text", "the area that is planned anew"),
+            optional_fact("units", "texts", "the units that are planned again"),
+            optional_fact("area", "text", "the area that is planned again"),
             optional_fact("begins_at", "instant", "from when on"),
             optional_fact(
                 "second", "text", "the second person who agreed to one more than the policy allows"
@@ -93,8 +93,8 @@ KINDS = (
             optional_fact("share_sha256", "hash", "of the share that an overseer mixed in"),
             optional_fact("replan", "whole", "0 for the first plan of these days, then 1, 2 …"),
             optional_fact("area", "text", "the area that it is for; all where it is left out"),
-            optional_fact("unit", "text", "the one unit that was planned anew"),
-            optional_fact("reason", "text", "why it was planned anew"),
+            optional_fact("unit", "text", "the one unit that was planned again"),
+            optional_fact("reason", "text", "why it was planned again"),
             optional_fact("dropped", "whole", "how many bursts of the plan before are no longer planned"),
         ),
         corrects="may",

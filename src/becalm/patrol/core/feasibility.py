@@ -190,7 +190,7 @@ def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Ite
 def find_shortfalls(
     inputs: PlanInputs, dosage: tuple[PlaceDosage, ...], distribution: RouteDistribution
 ) -> tuple[Shortfall, ...]:
-    """Which targets is the plan not expected to meet, by how much, and what would mend it?"""
+    """Which targets is the plan not expected to meet, by how much, and what would fix it?"""
     area_of_place = {place.hotspot: place.area for place in inputs.places}
     due_of_hotspot = dict(zip(distribution.hotspots, distribution.due_millivisits, strict=True))
     dosage_of_area: dict[str, list[PlaceDosage]] = defaultdict(list)

@@ -266,7 +266,7 @@ def draw_pilot(
 def calibrate(
     dual: Dual, start: Multipliers, targets: VisitTargets, earlier_bursts: tuple[Burst, ...]
 ) -> tuple[Multipliers, Floats, Floats]:
-    """The multipliers mended for gaps, and the visits and minutes that are then to be expected."""
+    """The multipliers corrected for gaps, and the visits and minutes that are then to be expected."""
     due, multipliers = targets.visits, start
     length_spread = max(float((length_steps(dual.area.policy.burst_minutes) ** 2).mean()), 1e-9)
     covariance, pilot_trials, steps = np.zeros((due.size, due.size)), [], []

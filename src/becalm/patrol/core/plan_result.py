@@ -103,7 +103,7 @@ class PlaceDosage:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """A target that this plan cannot be expected to meet: by how much, why, and what would mend it."""
+    """A target that this plan cannot be expected to meet: by how much, why, and what would fix it."""
 
     hotspot: str
     target_visits: float

@@ -47,7 +47,7 @@ class DoseRule:
 
 @dataclass(frozen=True, slots=True)
 class Meal:
-    """Tours of at least `from_hours` have a meal of so many minutes."""
+    """Tours of at least `from_hours` have a meal of that many minutes."""
 
     from_hours: Annotated[float, Field(ge=0, le=24)]
     minutes: Annotated[int, Field(ge=0, le=180)]

@@ -117,7 +117,7 @@ class AttackPredictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BootstrapWeights:
-    """Rounds in which test days and seeds are drawn anew: how often each counts, [R, D] and [R, S]."""
+    """Rounds in which test days and seeds are drawn again: how often each counts, [R, D] and [R, S]."""
 
     days: Floats
     seeds: Floats
@@ -125,7 +125,7 @@ class BootstrapWeights:
 
     def estimate(self, value: float, round_values: Floats) -> Estimate:
         """The value with the spread of its rounds, which few days make too small by sqrt((n - 1) / n)."""
-        # Whole days are drawn anew, not moments: moments of one day share shifts and weather.
+        # Whole days are drawn again, not moments: moments of one day share shifts and weather.
         day_count = self.days.shape[1]
         errors = (round_values - value) * np.sqrt(day_count / (day_count - 1.0))
         low, high = np.quantile(errors, [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0])

@@ -1,9 +1,9 @@
-"""Somebody is sick, called away or making an arrest: draws the rest of a tour anew from where units are.
+"""Somebody is sick, called away or making an arrest: draws the rest of a tour again from where units are.
 
-And the chance of a start in every quarter of an hour, after some tours were drawn anew. Each unit has its own
-part in the chance that nobody starts in a cell: under the distribution of its first draw until its tour was
-drawn anew, and under the one of that draw from then on. The first also holds for the bursts that were kept
-when the tour was drawn anew; a cell in which both had a share has the chance of either.
+And the chance of a start in every quarter of an hour, after some tours were drawn again. Each unit has its
+own part in the chance that nobody starts in a cell: under the distribution of its first draw until its tour
+was drawn again, and under the one of that draw from then on. The first also holds for the bursts that were kept
+when the tour was drawn again; a cell in which both had a share has the chance of either.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class UnitState:
 
 @dataclass(frozen=True)
 class ReplanMoment:
-    """When tours are drawn anew, and from what: distribution, key, all tours, the re-plan's number."""
+    """When tours are drawn again, and from what: distribution, key, all tours, the re-plan's number."""
 
     distribution: RouteDistribution
     routes: tuple[UnitRoute, ...]
@@ -83,7 +83,7 @@ def find_shift(inputs: PlanInputs, route: UnitRoute) -> UnitShift:
 def replan_bursts(
     inputs: PlanInputs, moment: ReplanMoment, states: tuple[UnitState, ...]
 ) -> tuple[UnitRoute, ...]:
-    """The tours of these units with all that lies ahead drawn anew, each given what is planned by then.
+    """The tours of these units with all that lies ahead drawn again, each given what is planned by then.
 
     Tours of other units stay as they are, and are kept clear of. Visits owed have no feedback here; what was
     lost is owed in the next period. Bursts of a tour that have begun, or to which its unit is on the way,
@@ -103,7 +103,7 @@ def replan_bursts(
 def build_replan_areas(
     inputs: PlanInputs, moment: ReplanMoment, states: tuple[UnitState, ...]
 ) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
-    """What is drawn anew: each area with these units alone, each where it is, and all bursts that stay."""
+    """What is drawn again: each area with these units alone, each where it is, and all bursts that stay."""
     routes = {state.unit: find_route(inputs, moment, state) for state in states}
     redrawn_ids = {id(route) for route in routes.values()}
     bursts = [b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids]
@@ -202,7 +202,7 @@ def _rest_of_walk(
 
 @dataclass(frozen=True, slots=True)
 class ReplanStep:
-    """One re-plan: the moment, and where the units were whose tours it drew anew."""
+    """One re-plan: the moment, and where the units were whose tours it drew again."""
 
     moment: ReplanMoment
     states: tuple[UnitState, ...]
@@ -274,7 +274,7 @@ def _after_replan(
     old_log_no_start: Floats,
     redraw: TourDraw | None,
 ) -> Floats:
-    """What a tour adds after it was drawn anew: as before up to the last burst that stayed, then the new."""
+    """What a tour adds after it was drawn again: as before up to the last burst that stayed, then the new."""
     route = find_route(inputs, step.moment, state)
     begun_bursts = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
     last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in begun_bursts)]))

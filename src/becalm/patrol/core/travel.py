@@ -170,7 +170,9 @@ def _reach_faults(
     if not np.isfinite(trip_minutes):
         fault_text = "it cannot be reached from any base of its area and back"
         return [
-            Fault(place.hotspot, fault_text, "raise snap_m, mend the streets, or take the place off the list")
+            Fault(
+                place.hotspot, fault_text, "raise snap_m, correct the streets, or take the place off the list"
+            )
         ]
     fault_text = (
         f"there and back with a visit takes {trip_minutes:.0f} minutes; the shift leaves {shift_minutes:.0f}"

@@ -11,6 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the locks of their own, and the functions anew."""
+    """Make the locks of their own, and the functions again."""
     for statement in SECOND_REVISION if op.get_bind().dialect.name == "postgresql" else ():
         op.execute(statement)
