@@ -1,9 +1,10 @@
 """Squares of one size, sides along the axes, placed where they catch most, one after the other.
 
-Of all squares that overlap none laid before, the one with the largest sum of weights comes next
+Of all squares that overlap none placed before, the one with the largest sum of weights comes next
 (greedy). A best square can be moved until a point, or a square placed before, stops it on its left and
 below, so only finitely many positions need trying; once found, it is moved back so that what it holds lies
-in its middle, as far as the squares laid before let it. What a point could reach never grows as squares are placed: a bound once found stays one, and most points are tried only a few times (lazy greedy: M. Minoux,
+in its middle, as far as the squares placed before let it. What a point could reach never grows as squares
+are placed: a bound once found stays one, and most points are tried only a few times (lazy greedy: M. Minoux,
 "Accelerated greedy algorithms for maximizing submodular set functions", 1978).
 """
 

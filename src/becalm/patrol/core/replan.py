@@ -2,8 +2,8 @@
 
 And the chance of a start in every quarter of an hour, after some tours were drawn again. Each unit has its
 own part in the chance that nobody starts in a cell: under the distribution of its first draw until its tour
-was drawn again, and under the one of that draw from then on. The first also holds for the bursts that were kept
-when the tour was drawn again; a cell in which both had a share has the chance of either.
+was drawn again, and under the one of that draw from then on. The first also holds for the bursts that
+were kept when the tour was drawn again; a cell in which both had a share has the chance of either.
 """
 
 from collections.abc import Iterable
