@@ -262,3 +262,13 @@ def test_published_counts_are_compared_and_the_page_says_why_there_are_no_places
     page = (tmp_path / "w" / "briefing" / "index.html").read_text("utf-8")
     assert "published counts without points" in page
     assert "Drug offences" in page
+
+
+def test_a_briefing_prints_the_head_of_the_ledger_and_the_record_keeps_it(briefed: Path) -> None:
+    asked = ("record", "events", "--kind", "briefing_published", "--format", "json", "--workspace", briefed)
+    (mark,) = json.loads(becalm(*asked).stdout)
+    made = contents(briefed / "briefing")
+    ledger, size, root = json.loads(made["run.json"])["parameters"]["ledger"].split()
+    assert int(size) < mark["seq"]
+    assert ledger in made["index.html"].decode()
+    assert root in made["index.html"].decode()

@@ -97,6 +97,9 @@ class BriefingPlan(Request):
     cell_m: Annotated[float, Parameter("The side of a hotspot.", unit="m")]
     chosen: Annotated[tuple[str, ...], Parameter("The fields that nobody gave.")]
     overrides: Annotated[tuple[int, ...], Parameter("The entries of the ledger whose overrides hold.")] = ()
+    ledger: Annotated[
+        str, Parameter("The head of the ledger then: its log, how many entries, their root.")
+    ] = ""
     patrol: Annotated[str, Parameter("The commitment of the patrol plan; empty where there is none.")] = ""
     patrol_day: Annotated[str, Parameter("The first day of the patrol plan.")] = ""
     patrol_note: Annotated[str, Parameter("Why there is no patrol plan.")] = ""

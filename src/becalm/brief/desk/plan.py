@@ -48,6 +48,7 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
         archive_files, compared_source, request.hotspot_source or config.hotspot_source
     )
     requested_values = {**request_values(request), "baselines": request.baseline}
+    ledger, head = desk.open_ledger(), desk.open_ledger().head()
     return BriefingPlan(
         period=request.period
         or find_newest_whole_month(
@@ -65,6 +66,7 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
             name for name in CHOICES if not requested_values[name] and not getattr(config, name, None)
         ),
         overrides=() if hotspot_source == NO_SOURCE else active_entries(desk),
+        ledger=f"{ledger.identity} {head.size} {head.root}",
     )
 
 
