@@ -113,9 +113,8 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     from becalm.workspace.config import Config, LedgerEntry, read_city
     from becalm.workspace.new_workspace import check_city, make_folder, patrol_files_beside
 
-    city_name = request.city or DEFAULT_CITY
-    city_entry = read_city(city_name)
-    check_city(city_entry, city_name)
+    city_entry = read_city(request.city or DEFAULT_CITY)
+    check_city(city_entry, request.city or DEFAULT_CITY)
     is_city_chosen = request.city is not None or request.boundaries is not None
     # Where they stand side by side, by its way from the workspace, so that both can be moved together.
     outside = str(Path(request.outside).resolve()) if request.outside else f"../{path.resolve().name}-outside"

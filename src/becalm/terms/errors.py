@@ -45,7 +45,7 @@ def suggest_word(word: str, known_words: Iterable[str], *, otherwise: str = "") 
     >>> suggest_word("x", ["burglary", "robbery"])
     'Choose among burglary, robbery.'
     """
-    word_by_folded = {known.casefold(): known for known in known_words}
+    word_by_folded = {known_word.casefold(): known_word for known_word in known_words}
     if similar := get_close_matches(word.casefold(), word_by_folded, n=1):
         return f"Did you mean {word_by_folded[similar[0]]!r}?"
     shown_words = ", ".join(list(word_by_folded.values())[:12]) + (", …" if len(word_by_folded) > 12 else "")

@@ -40,8 +40,8 @@ class Picture:
         """The drawing with our style sheet in it, so that it needs nothing else."""
         opening = '<svg xmlns="http://www.w3.org/2000/svg" '
         style = f"<style>{picture_style()}</style>"
-        head, _, rest = str(drawing).replace("<svg ", opening, 1).partition(">")
-        return cls(f"{head}>{style}{rest}")
+        opening_tag, _, inner_svg = str(drawing).replace("<svg ", opening, 1).partition(">")
+        return cls(f"{opening_tag}>{style}{inner_svg}")
 
     def save(self, path: str | Path) -> Path:
         """Write the picture to this file."""

@@ -81,12 +81,12 @@ def _visit_file(visits: Any) -> Iterator[Path]:
     table = read_table(visits)
     with tempfile.TemporaryDirectory(prefix="becalm-") as folder:
         path = Path(folder) / "visits.csv"
-        cells = [_written(column) for column in table.columns]
+        cells = [_csv_cells(column) for column in table.columns]
         pyarrow.csv.write_csv(pa.table(cells, names=table.column_names), path)
         yield path
 
 
-def _written(column: pa.ChunkedArray) -> pa.Array:
+def _csv_cells(column: pa.ChunkedArray) -> pa.Array:
     """A column as a csv holds it; instants in ISO 8601, with their zone where they have one."""
     if not pa.types.is_timestamp(column.type):
         return column.combine_chunks().cast(pa.string())

@@ -59,9 +59,11 @@ def check_parameters(function: Callable[P, AnswerT]) -> Callable[P, AnswerT]:
 
 def check_names(question: str, options: Mapping[str, object], names: Sequence[str]) -> None:
     """Refuse a parameter that the question does not have, and suggest one that it has."""
-    unknown = [name for name in options if name not in names]
-    if unknown:
-        raise UsageError(f"{question} has no parameter {unknown[0]!r}. {suggest_word(unknown[0], names)}")
+    unknown_names = [name for name in options if name not in names]
+    if unknown_names:
+        raise UsageError(
+            f"{question} has no parameter {unknown_names[0]!r}. {suggest_word(unknown_names[0], names)}"
+        )
 
 
 def build_flat_request(request: type[RequestT], **values: Any) -> RequestT:

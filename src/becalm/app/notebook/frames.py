@@ -164,7 +164,7 @@ def read_incidents(
     row_count = table.num_rows
     group_of_row = _texts(table, columns.group) if columns.group else [ONE_GROUP] * row_count
     finder_of_row = [groups[key].found_by if key in groups else "unknown" for key in group_of_row]
-    stated = {
+    values_by_column = {
         "incident_id": _texts(table, columns.id) if columns.id else [str(i) for i in range(row_count)],
         "source": [source] * row_count,
         "file": ["data frame"] * row_count,
@@ -181,8 +181,8 @@ def read_incidents(
     schema = arrow_schema("incidents")
     return pa.table(
         [
-            pa.array(stated[field.name], field.type)
-            if field.name in stated
+            pa.array(values_by_column[field.name], field.type)
+            if field.name in values_by_column
             else pa.nulls(row_count, field.type)
             for field in schema
         ],
@@ -225,10 +225,12 @@ def _missing_column(table: pa.Table, name: str, parameter: str) -> Fault:
     return Fault(f"{parameter}={name!r}", "is not a column of the data frame", remedy)
 
 
-def _rows_fault(where: str, is_faulty: Bools, what: str, remedy: str) -> Fault:
+def _rows_fault(where: str, is_faulty: Bools, problem: str, remedy: str) -> Fault:
     first_row = int(np.flatnonzero(is_faulty)[0])
     return Fault(
-        where, f"{int(is_faulty.sum()):,} of {len(is_faulty):,} {what}, the first in row {first_row}", remedy
+        where,
+        f"{int(is_faulty.sum()):,} of {len(is_faulty):,} {problem}, the first in row {first_row}",
+        remedy,
     )
 
 
@@ -258,8 +260,8 @@ def _read_dates(cells: pa.ChunkedArray, time_zone: str) -> tuple[Times, str]:
     if instants.dt.tz is not None:
         instants = instants.dt.tz_convert(time_zone).dt.tz_localize(None)
     local: Times = np.asarray(instants, dtype="M8[us]")
-    known = local[~np.isnat(local)]
-    if precision == "minute" and (known == known.astype("M8[D]")).all():
+    dated_times = local[~np.isnat(local)]
+    if precision == "minute" and (dated_times == dated_times.astype("M8[D]")).all():
         precision = "day"
     return local, precision
 

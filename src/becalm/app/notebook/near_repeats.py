@@ -24,6 +24,8 @@ from becalm.find.core.request import NearRepeatRequest
 from becalm.find.desk.patterns import measure_near_repeats
 from becalm.render import number_format, svg
 
+CLEAR_P = 0.05
+
 
 @check_parameters
 def near_repeats(
@@ -78,9 +80,9 @@ class NotebookNearRepeats(Answer, NearRepeats):
 
 def draw_bands(bands: Iterable[RepeatBand]) -> Markup:
     """Observed over expected pairs in each band; a full square where chance does not explain it."""
-    listed = list(bands)
-    distances = list(dict.fromkeys((band.from_m, band.until_m) for band in listed))
-    delays = list(dict.fromkeys((band.from_days, band.until_days) for band in listed))
+    all_bands = list(bands)
+    distances = list(dict.fromkeys((band.from_m, band.until_m) for band in all_bands))
+    delays = list(dict.fromkeys((band.from_days, band.until_days) for band in all_bands))
     cell_width = (CHART_WIDTH - LABEL_WIDTH) / len(delays)
     marks = [
         svg.text(
@@ -101,28 +103,27 @@ def draw_bands(bands: Iterable[RepeatBand]) -> Markup:
         )
         for i, (from_m, until_m) in enumerate(distances)
     ]
-    for band in listed:
+    for band in all_bands:
         x = LABEL_WIDTH + cell_width * (delays.index((band.from_days, band.until_days)) + 0.5)
-        y = 45 + ROW_HEIGHT * distances.index((band.from_m, band.until_m))
-        is_clear = band.p <= 0.05 and (band.ratio or 0.0) > 1.0
-        marks.append(
-            svg.element(
-                "rect", x=x - 42, y=y - 7, width=14, height=14, class_="hour busy" if is_clear else "hour"
-            )
-        )
-        ratio_text = (
-            "no pairs" if band.ratio is None else f"{band.ratio:.2f}, p {number_format.chance(band.p)}"
-        )
-        marks.append(svg.text(x - 22, y + 5, ratio_text, class_="label"))
+        marks.append(_draw_band(band, x, 45 + ROW_HEIGHT * distances.index((band.from_m, band.until_m))))
     return svg.picture(
         *marks,
         key="bands",
         title="Pairs of incidents over those expected by chance",
-        description="A full square: more pairs than chance explains (p up to 0.05).",
+        description=f"A full square: more pairs than chance explains (p up to {CLEAR_P}).",
         width=CHART_WIDTH,
         height=50 + ROW_HEIGHT * len(distances),
         class_="chart",
     )
+
+
+def _draw_band(band: RepeatBand, x: float, y: float) -> Markup:
+    ratio_text = "no pairs" if band.ratio is None else f"{band.ratio:.2f}, p {number_format.chance(band.p)}"
+    fill_class = "hour busy" if band.p <= CLEAR_P and (band.ratio or 0.0) > 1.0 else "hour"
+    return svg.group([
+        svg.element("rect", x=x - 42, y=y - 7, width=14, height=14, class_=fill_class),
+        svg.text(x - 22, y + 5, ratio_text, class_="label"),
+    ])  # fmt: skip
 
 
 def _span(start: float, until: float | None, unit: str) -> str:
