@@ -155,23 +155,33 @@ def _find_levels(
         neighbour_squares.mean(axis=1),
     )
     noise_variance = variance * np.maximum(robust_phi * season_cost, 1.0)[:, None]
-    scores = _shift_scores(log_level, noise_variance, cycle)
+    has_shift = (_shift_scores(log_level, noise_variance, cycle) > SHIFT_DEVIATIONS).any(axis=1)
     level_number = np.zeros(log_level.shape, dtype=np.int64)
-    for s in np.flatnonzero((scores > SHIFT_DEVIATIONS).any(axis=1) | begins.any(axis=1)):
-        first_times = set(np.flatnonzero(begins[s]).tolist())
-        series_scores = scores[s].copy()
-        for t in first_times:
-            series_scores[max(t - 2, 0) : t + 3] = 0.0
-        while series_scores.max() > SHIFT_DEVIATIONS:
-            t = int(series_scores.argmax())
-            first_times.add(t)
-            series_scores[max(t - 2, 0) : t + 3] = 0.0
-        edges = sorted(first_times)
+    for s in np.flatnonzero(has_shift | begins.any(axis=1)):
+        known_edges = [0, *np.flatnonzero(begins[s]).tolist(), log_level.shape[1]]
+        edges = sorted(set(known_edges[1:-1]).union(
+            edge
+            for start, end in pairwise(known_edges)
+            for edge in _split_at_shifts(log_level[s], noise_variance[s], start, end, cycle)
+        ))  # fmt: skip
         level_number[s] = np.searchsorted(edges, np.arange(log_level.shape[1]), side="right")
         for start, end in pairwise(edges):
             if end - start < cycle:
                 level_number[s, start:end] = UNSETTLED
     return level_number
+
+
+def _split_at_shifts(
+    log_level: Floats, noise_variance: Floats, start: int, end: int, cycle: float
+) -> list[int]:
+    """The times between start and end at which this series shifts, the largest shift first cut out."""
+    # Each part is searched anew: means that reach over a shift would find it again beside itself.
+    scores = _shift_scores(log_level[None, start:end], noise_variance[None, start:end], cycle)[0]
+    if scores.max(initial=0.0) <= SHIFT_DEVIATIONS:
+        return []
+    edge = start + int(scores.argmax())
+    halves = ((start, edge), (edge, end))
+    return [edge, *(t for a, b in halves for t in _split_at_shifts(log_level, noise_variance, a, b, cycle))]
 
 
 def _shift_scores(log_level: Floats, noise_variance: Floats, cycle: float) -> Floats:
