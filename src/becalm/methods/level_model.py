@@ -11,7 +11,7 @@ that lasted less than a year.
 Noise comes from differences of neighbouring times, which neither drift nor a shift elsewhere can swell (von
 Neumann, Annals of Mathematical Statistics 12 (1941) 367-395). Drift comes from the same season one, two and
 three years apart, as far as noise leaves something to explain; since one history knows little of it, series
-lend it to each other, and all start from a drift of about 7 % a year, hardly held (a factor of e either
+lend it to each other, and all start from a drift of about 8 % a year, hardly held (a factor of e either
 way). Shifts are found as differences of means before and after that noise and drift would give once in a
 million times.
 """

@@ -68,6 +68,7 @@ LONGEST_RUN = 6  # months in a row that are looked at together
 RUN_SHARE = 0.8  # of what is usual, which no month of a run reaches
 RAGGED = 1.5  # largest over smallest month of a run: more than a level that stays goes up and down
 DOUBLE_SHARE = 1.9  # records for each that differs
+LEAST_AREA_SHARE = 0.005  # of a month: what is missing below that changes no answer
 LEAST_UNSEEN = 10.0  # records that days without any would be expected to hold
 LARGEST_REJECTED_SHARE = 0.02
 DAYS_A_MONTH = 365.25 / 12
@@ -211,6 +212,7 @@ def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
         is_absent = has_begun & (counts == 0) & (totals.counts > 0) & (expected_counts >= LEAST_UNSEEN)
         for m in np.flatnonzero(is_absent):
             absent_by_month.setdefault(totals.months[m], []).append((area, float(expected_counts[m])))
+    record_count_of_month = dict(zip(totals.months, totals.counts.tolist(), strict=True))
     return [
         Gap(
             totals.source,
@@ -221,6 +223,7 @@ def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
             f"{sum(expected for _, expected in absent):,.0f} would be expected",
         )
         for month, absent in absent_by_month.items()
+        if sum(expected for _, expected in absent) >= LEAST_AREA_SHARE * record_count_of_month[month]
     ]
 
 

@@ -104,6 +104,10 @@ def test_an_area_whose_records_begin_later_or_are_few_is_not_absent() -> None:
     assert find_gaps([with_boroughs([0, 0, 95, 92, 91], [2, 0, 3, 1, 2], [900, 910, 905, 890, 920])]) == ()
 
 
+def test_a_tiny_area_that_is_absent_changes_no_answer() -> None:
+    assert find_gaps([with_boroughs([30, 35, 0, 32, 31], [90_000, 91_000, 90_500, 89_000, 92_000])]) == ()
+
+
 def stops(*days_of_month: tuple[int, int], copies: int = 1) -> ibis.Table:
     """Ten stops an hour apart on each day of these months to a last one, each written `copies` times."""
     rows = [

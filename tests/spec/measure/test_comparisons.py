@@ -13,7 +13,7 @@ from becalm.measure.core.baseline import Baseline, choose_baselines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareSettings
 from becalm.measure.files.comparison import comparison_lines
-from becalm.measure.files.sentences import headline, how_sure
+from becalm.measure.files.sentences import headline, how_sure, noise_sentence
 from becalm.tables import CountTable, count_incidents
 from becalm.terms import Gap, OffenceGroup, Period, QuestionError, parse_period
 
@@ -316,6 +316,68 @@ def test_no_total_is_made_of_groups_that_are_parts_of_each_other():
         found.warnings[0] == "No total, which would count victims twice (Injured, Injured at home overlap)."
     )
     assert headline(found).startswith("Injured changed by")
+
+
+def against_two_years(counts: CountTable, **context) -> Comparison:
+    """April 2020 against April 2019 and April 2018."""
+    baselines = tuple(Baseline(str(b.start.year), (b,), "") for b in (APRIL_2019, APRIL_2018))
+    return compare_baselines(
+        counts, period=APRIL_2020, baselines=baselines, context=ComparisonContext(**context)
+    )
+
+
+@pytest.mark.parametrize(
+    ("april_2018", "april_2019", "april_2020", "said"),
+    [
+        (1500, 900, 1200, "33.3% above April 2019 (rise) and 20.0% below April 2018 (fall)"),
+        (1210, 900, 1200, "33.3% above April 2019 (rise) and 0.8% below April 2018 (unclear)"),
+        (1210, 1190, 1200, "0.8% above April 2019 (unclear) and 0.8% below April 2018 (unclear)"),
+    ],
+)
+def test_where_baselines_disagree_the_first_sentence_says_so(april_2018, april_2019, april_2020, said):
+    steady = np.full(122, 1200)
+    steady[[96, 108, 120]] = april_2018, april_2019, april_2020
+    found = against_two_years(months_of({"robbery": steady}))
+    assert (
+        headline(found) == f"The answer depends on the baseline: recorded offences in April 2020 were {said}."
+    )
+    assert how_sure(found).startswith("Against April 2019, the 95% interval")
+
+
+def test_where_baselines_agree_one_figure_is_said():
+    steady = np.full(122, 1200)
+    steady[120] = 600
+    found = against_two_years(months_of({"robbery": steady}))
+    assert headline(found) == (
+        "Recorded offences fell by 50.0%: from 1,200 in April 2019 to 600 in April 2020."
+    )
+
+
+def test_victims_are_not_called_offences():
+    found = against_two_years(months_of({"injured": np.full(122, 200)}), counted_unit="victims")
+    assert headline(found).startswith("Counted victims changed by")
+    assert found.as_record()["counted"] == "victims"
+
+
+def test_a_comparison_of_doubtful_records_begins_with_the_doubt():
+    gaps = [Gap("drawn", month, kind, "") for month, kind in (("2020-04", "cut_short"), ("2019-07", "low"))]
+    found = against_two_years(months_of({"robbery": np.full(122, 200)}), gaps=gaps)
+    assert found.doubtful_months == ("2020-04",)
+    assert headline(found).startswith("Check the records of 2020-04 first: they look incomplete. Recorded")
+
+
+def test_after_a_shock_the_answer_says_what_noise_was_learned_from():
+    counts = noisy(4_000, 4)
+    counts[70:82] = counts[70:82] // 2  # a year and more of half, long before
+    found = compare_periods(months_of({"theft": counts}), period=APRIL_2020, baseline=APRIL_2019)
+    assert [shift.on for shift in found.noise.shifts] == [date(2016, 2, 1), date(2017, 2, 1)]
+    assert found.noise.shifts[0].change_percent == pytest.approx(-50, abs=5)
+    calm = compare_periods(months_of({"theft": noisy(4_000, 4)}), period=APRIL_2020, baseline=APRIL_2019)
+    assert found.total.high / found.total.low <= 1.15 * calm.total.high / calm.total.low
+    sentence = str(noise_sentence(found))
+    assert "The level shifted in 2016-02 (-5" in sentence
+    assert "April 2019 (compared here)" in sentence
+    assert "level shifts 2016-02, 2017-02" in found.total.method
 
 
 def test_badly_covered_months_are_named_where_they_are_used_and_nowhere_else():

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -100,7 +100,7 @@ class GroupDispersion:
                     [*self.skipped_spans, *unsettled_spans], key=lambda labelled_span: labelled_span[0].start
                 )
             ),
-            shifts=tuple(_describe_shifts(self.spans, self.model, self.steps)),
+            shifts=tuple(_describe_shifts(self.spans, self.unit, self.model, self.steps)),
             noise_phi=float(self.model.phi[0]),
             drift_percent=100.0 * float(self.model.drift[0]),
         )
@@ -134,7 +134,13 @@ def measure_dispersion(
     recent = [
         (i, *s) for i, s in enumerate(stretches) if oldest_start <= s[0].start and s[0].end <= latest_start
     ]
-    reasons = [_skip_reason(span, apart_from, missing) for _, span, _ in recent]
+    total_counts = np.array([series.counts[0, columns].sum() for _, _, columns in recent])
+    reasons = [
+        _skip_reason(span, apart_from, missing, is_stray=bool(is_stray))
+        for (_, span, _), is_stray in zip(
+            recent, total_counts < _usual_count(total_counts) / 10.0, strict=True
+        )
+    ]
     past = [stretch for stretch, reason in zip(recent, reasons, strict=True) if not reason]
     past = _drop_latest(past, latest_start, least_history=LEAST_HISTORY[unit_word])
     spans = tuple(span for _, span, _ in past)
@@ -159,7 +165,16 @@ def measure_dispersion(
     )
 
 
-def _skip_reason(span: Period, apart_from: Sequence[Period], missing: Collection[str]) -> str:
+def _usual_count(total_counts: Ints) -> float:
+    """The middle of the five newest years: what a stretch holds once the records have begun."""
+    return float(np.median(total_counts[-len(total_counts) // 2 :])) if total_counts.size else 0.0
+
+
+def _skip_reason(
+    span: Period, apart_from: Sequence[Period], missing: Collection[str], *, is_stray: bool
+) -> str:
+    if is_stray:
+        return "the records had only just begun"
     if any(span.overlaps(window) for window in apart_from):
         return "compared here"
     return "no records" if set(span.months) & set(missing) else ""
@@ -216,20 +231,20 @@ def _shift_times(level_number: Ints) -> list[int]:
 
 
 def _describe_shifts(
-    spans: Sequence[Period], model: LevelModel, steps: Sequence[Step]
+    spans: Sequence[Period], unit: str, model: LevelModel, steps: Sequence[Step]
 ) -> Iterable[LevelShift]:
-    """The shifts of the total: each with the change from the stretch before to the one after it."""
-    level_number, log_level = model.level_number[0], model.log_level[0]
-    edges = [0, *_shift_times(level_number), len(spans)]
-    stretch_levels = [float(log_level[a:b].mean()) for a, b in pairwise(edges)]
-    for i, t in enumerate(edges[1:-1]):
+    """The shifts of the total: each with the change from the half year before to the half year after it."""
+    log_level, reach = model.log_level[0], round(CYCLES[unit] / 2.0)
+    edges = [0, *_shift_times(model.level_number[0]), len(spans)]
+    for before, t, after in zip(edges, edges[1:], edges[2:], strict=False):
         reasons = [
             s.reason
             for s in steps
             for day in (s.start, s.end)
             if day and spans[t].start <= day < spans[t].end
         ]
-        change = 100.0 * (float(np.exp(stretch_levels[i + 1] - stretch_levels[i])) - 1.0)
+        jump = log_level[t : min(after, t + reach)].mean() - log_level[max(before, t - reach) : t].mean()
+        change = 100.0 * (float(np.exp(jump)) - 1.0)
         yield LevelShift(spans[t].start, change, reasons[0] if reasons else "")
 
 
