@@ -1,4 +1,4 @@
-"""What intervals hold, by the fit of one level and by the model of levels: every month against the year before.
+"""What intervals hold, by the fit of one level and by the model of levels, month by month.
 
 "Held" is the share of intervals that hold "no change"; the width is the median half-width on the log scale.
 After a planted fall the share is of those that hold the planted ratio. Printed as Markdown; skipped where the
