@@ -1,5 +1,6 @@
 """What stands beside the chain is audited too: schema, state tables, details; figures come over the chain."""
 
+import os
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -36,6 +37,7 @@ from becalm.ledger import (
 )
 from becalm.ledger.chain_check import SenseRules
 from becalm.ledger.signing import clock_facts
+from becalm.ledger.store import backup
 from becalm.ledger.store.payloads import read_payload_key
 from becalm.ledger.store.schema_audit import load_postgres_objects, read_postgres_objects
 from becalm.ledger.store.sqlite import SqliteLedger
@@ -396,3 +398,34 @@ def test_a_forged_state_row_does_not_stop_an_erasure(tmp_path: Path, row: str) -
     assert ledger.payload(5, access=access("p3")) is None
     assert verdict_of(ledger).findings == ()
     ledger.close()
+
+
+def test_details_that_a_dump_brings_back_are_not_shown(
+    postgres: Server, postgres_ledger: str, tmp_path: Path
+) -> None:
+    database = str(make_url(postgres_ledger).database)
+    memo = tmp_path / "ledger.head"
+    with closing(open_postgres(postgres_ledger, draw_salt=draw_salt, memo=memo)) as ledger:
+        ledger.append([EventToAppend(visit("p1"), b"a name")])
+        tables = ("payload", "payload_key")
+        kept = {table: postgres.sql(f"SELECT * FROM becalm.{table}", database=database) for table in tables}
+        ledger.erase([1], erasure=erasure([1]))
+        for table, ((commitment, content),) in kept.items():
+            statement = f"INSERT INTO becalm.{table} VALUES ('{commitment}', '\\x{bytes(content).hex()}')"
+            postgres.sql(statement, database=database)
+        assert ledger.payload(1, access=access("p1")) is None
+        assert ledger.revived_seqs() == (1,)
+        verdict = verdict_of(ledger, datetime.now(UTC) + timedelta(hours=1))
+        assert [f.kind for f in verdict.findings] == ["payload"]
+        ledger.erase([1], erasure=erasure([1]))
+        assert ledger.revived_seqs() == ()
+
+
+def test_a_register_that_somebody_holds_is_refused_with_the_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "LOCK_WAIT_SECONDS", 0.1)
+    path = tmp_path / "ledger.sqlite"
+    open_sqlite(path, now=SetClock(), draw_salt=draw_salt).close()
+    with backup._open_register(path), pytest.raises(LedgerError, match=f"process {os.getpid()}"):
+        backup.back_up(path, tmp_path / "copy.sqlite", now=NOON)

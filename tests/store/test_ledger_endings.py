@@ -204,3 +204,27 @@ def test_it_says_what_it_was_not_shown(ground: FileGround, tmp_path: Path) -> No
     assert (code, "1 to 0" in str(summary["text"])) == (0, False)
     assert "ledger.head is not beside the ledger" in str(summary["text"])
     assert "No head that was kept outside was compared" in str(summary["text"])
+
+
+def test_rubbish_in_a_shared_folder_is_set_aside_and_named(ground: FileGround) -> None:
+    points = [parse_anchor(path.read_text(), str(path)) for path in ground.anchors]
+    genuine = [Anchor(point, "kept", is_outside=True) for point in points]
+    rubbish = replace(points[0], head=replace(points[0].head, root="0" * 64))
+    ledger = open_sqlite(ground.honest / "ledger.sqlite", now=lambda: NEXT_DAY, draw_salt=draw_salt)
+    kept = [Anchor(point, "the ledger", is_outside=False) for point in ledger.checkpoints()]
+    for is_shared, holds in ((True, True), (False, False)):
+        anchors = [*kept, *genuine, Anchor(rubbish, "shared/x.json", is_outside=True, is_shared=is_shared)]
+        verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, anchors))
+        assert (verdict.holds, verdict.is_contradicted) == (holds, False)
+        assert any("shared/x.json" in words for words in (*verdict.notes, *map(str, verdict.findings)))
+    ledger.close()
+
+
+def test_a_statement_beside_the_ledger_ends_no_head_that_is_outside(restored: Restored) -> None:
+    kept = [Anchor(point, "the ledger", is_outside=False) for point in restored.ledger.checkpoints()]
+    identity, rows = restored.ledger.identities[0], restored.ledger.rows
+    endings = (restored.signed(),)
+    inside = [replace(anchor, is_outside=False) for anchor in restored.anchors]
+    copy = LedgerCopy(identity, rows, [*kept, *restored.anchors], inside_endings=endings)
+    assert verify_ledger(copy).is_contradicted
+    assert verify_ledger(LedgerCopy(identity, rows, [*kept, *inside], inside_endings=endings)).holds

@@ -61,6 +61,7 @@ class LedgerCopy:
     payload_commitments: Iterable[tuple[int, str]] | None = None  # as the payloads give them; None: not read
     noted_heads: Sequence[Head] = ()  # those that the ledger notes of itself, unsigned
     endings: Sequence[LogEnding] = ()  # statements on the end of a log that were kept outside
+    inside_endings: Sequence[LogEnding] = ()  # those beside the ledger: they end no head that is outside
     sense_rules: SenseRules | None = None  # None: entries are not asked whether a ledger would take them
     findings: Sequence[Finding] = ()  # what was wrong already on reading it
     remarks: Sequence[str] = ()  # what the reader should know
@@ -107,7 +108,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     key_by_id, time_findings = _read_keys(walk, logs)
     flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, logs, key_by_id)) is not None}
     sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
-    evidence = weigh_heads(walk, sound_anchors, logs=logs, key_by_id=key_by_id, endings=copy.endings)
+    evidence = weigh_heads(walk, sound_anchors, logs=logs, key_by_id=key_by_id, copy=copy)
     set_aside = {a: flaw for a, flaw in flaw_by_anchor.items() if a.is_shared and not flaw.is_contradiction}
     findings = [*copy.findings, *log_findings, *time_findings]
     findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in set_aside]
@@ -280,19 +281,21 @@ def weigh_heads(
     *,
     logs: Mapping[str, Log],
     key_by_id: Mapping[str, str],
-    endings: Sequence[LogEnding],
+    copy: LedgerCopy,
 ) -> HeadEvidence:
     """Which entries do these heads prove? Those whose key the ledger does not name prove nothing.
 
     Who rewrites a ledger may sign its heads again where he holds the key. So a head that contradicts ends
     what the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
-    fitting_endings = [ending for ending in endings if _is_ending_of(ending, walk, logs)]
+    endings = [ending for ending in copy.endings if _is_ending_of(ending, walk, logs)]
+    inside_endings = [ending for ending in copy.inside_endings if _is_ending_of(ending, walk, logs)]
     agreeing_anchors, unequal_anchors, unended_anchors = [], [], []
     used_endings: dict[LogEnding, None] = {}
     for anchor in anchors:
         log = logs[anchor.checkpoint.ledger_id]
-        ending = next((e for e in fitting_endings if e.ends_head(anchor.checkpoint)), None)
+        candidates = endings if anchor.is_outside else [*endings, *inside_endings]
+        ending = next((e for e in candidates if e.ends_head(anchor.checkpoint)), None)
         if log.last_size is not None and anchor.place != IN_LEDGER:
             used_endings.update({ending: None} if ending else {})
             unended_anchors.extend([] if ending else [anchor])

@@ -11,12 +11,13 @@ import fcntl
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 from becalm.formats.durable_files import (
     make_private_folder,
@@ -32,6 +33,7 @@ from becalm.ledger.store.payloads import REWRITE_STATEMENTS
 from becalm.terms import LedgerError
 
 FORMAT = "becalm-backup-1"
+LOCK_WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +230,32 @@ def _erased_commitments(ledger: Path) -> list[str]:
 @contextmanager
 def _open_register(ledger: Path) -> Iterator[dict[str, Any]]:
     """The register, alone among all processes; it is written when this ends without an error."""
-    with open(ledger.with_suffix(".backups.lock"), "a", opener=open_private) as lock_file:
-        fcntl.flock(lock_file, fcntl.LOCK_EX)
+    with open(ledger.with_suffix(".backups.lock"), "a+", opener=open_private) as lock_file:
+        _take_lock(lock_file, ledger)
         backup_register = _read_register(ledger)
         yield backup_register
         _write_json(_register_path(ledger), backup_register)
+
+
+def _take_lock(lock_file: TextIO, ledger: Path) -> None:
+    """Take the lock on the register, and write into it who holds it; refuse after LOCK_WAIT_SECONDS."""
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                lock_file.seek(0)
+                holder = lock_file.read(100).strip() or "unknown"
+                raise LedgerError(
+                    f"The register of copies of {ledger} is held by another program (process {holder}) for "
+                    "too long. Wait for it or end it, then try again."
+                ) from error
+            time.sleep(0.05)
+    lock_file.truncate(0)
+    lock_file.write(f"{os.getpid()}\n")
+    lock_file.flush()
 
 
 def _read_register(ledger: Path) -> dict[str, Any]:

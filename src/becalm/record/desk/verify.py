@@ -76,7 +76,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
         for file in request.anchor
         if _read_ending(Path(file)) is None
     )
-    folder_anchors, unreadable_findings, remark_texts = _read_anchor_folders(desk, ledger)
+    folder_anchors, remark_texts = _read_anchor_folders(desk, ledger)
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
@@ -95,12 +95,12 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             anchors=(*kept_anchors, *folder_anchors, *named_anchors),
             payload_commitments=payload_commitments,
             noted_heads=noted_heads,
-            endings=_read_outside_endings(desk, ledger, request.anchor),
+            endings=_read_endings(desk, ledger, request.anchor, is_outside=True),
+            inside_endings=_read_endings(desk, ledger, (), is_outside=False),
             sense_rules=SenseRules(set(ledger.kinds.by_key), format_instant(desk.now() + CLOCK_TOLERANCE)),
             remarks=remark_texts,
             findings=(
                 *checkpoint_findings,
-                *unreadable_findings,
                 *note_findings,
                 *_check_notes(ledger, has_heads=not note_findings),
             ),
@@ -195,16 +195,14 @@ def _anchor_settings(desk: Desk, ledger: Ledger) -> anchors.AnchorSettings:
     return anchors.AnchorSettings(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
 
 
-def _read_anchor_folders(
-    desk: Desk, ledger: Ledger
-) -> tuple[tuple[Anchor, ...], tuple[Finding, ...], tuple[str, ...]]:
-    """The anchors in the folders that becalm.toml names, those that cannot be read, and a remark on others'.
+def _read_anchor_folders(desk: Desk, ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[str, ...]]:
+    """The anchors in the folders that becalm.toml names, and remarks on what else lies there.
 
     Those inside the workspace are not outside. Of a folder outside that holds heads of this ledger, heads of
     other ledgers are left aside: several workspaces may send theirs there.
     """
     workspace_folder = desk.workspace.path.resolve()
-    readable_anchors, unreadable_findings = [], []
+    readable_anchors, remark_texts = [], []
     for path in anchors.list_anchor_files(
         desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
     ):
@@ -213,17 +211,19 @@ def _read_anchor_folders(
             anchor = Anchor(_read_anchor(path), str(path), is_outside, is_shared=True)
             readable_anchors.append(anchor)
         except InputError as error:
-            unreadable_findings.append(Finding("checkpoint", None, str(error)))
+            # Named and no more: whoever may write into a shared folder could stop a ledger with rubbish.
+            remark_texts.append(f"{error} It was set aside.")
     own_anchors = [anchor for anchor in readable_anchors if anchor.checkpoint.ledger_id in ledger.identities]
     own_folders = {Path(anchor.place).parent for anchor in own_anchors if anchor.is_outside}
     other_anchors = [
         a for a in readable_anchors if a not in own_anchors and Path(a.place).parent in own_folders
     ]
-    remark_text = (
-        f"{len(other_anchors)} heads of other ledgers are among those kept outside; they were ignored."
-    )
+    if other_anchors:
+        remark_texts.append(
+            f"{len(other_anchors)} heads of other ledgers are among those kept outside; they were ignored."
+        )
     compared_anchors = tuple(anchor for anchor in readable_anchors if anchor not in other_anchors)
-    return compared_anchors, tuple(unreadable_findings), (remark_text,) if other_anchors else ()
+    return compared_anchors, tuple(remark_texts)
 
 
 def _read_ending(path: Path) -> LogEnding | None:
@@ -233,13 +233,18 @@ def _read_ending(path: Path) -> LogEnding | None:
         return None  # it is read as an anchor next, which says what is wrong
 
 
-def _read_outside_endings(desk: Desk, ledger: Ledger, files: Iterable[str]) -> tuple[LogEnding, ...]:
-    """The statements on the end of a log that were kept outside: those named, and those beside the heads."""
+def _read_endings(
+    desk: Desk, ledger: Ledger, files: Iterable[str], *, is_outside: bool
+) -> tuple[LogEnding, ...]:
+    """The statements on the end of a log that lie outside (named, or beside heads), or inside."""
+    workspace_folder, settings = desk.workspace.path.resolve(), _anchor_settings(desk, ledger)
+    places = [
+        str(folder)
+        for folder in anchors.list_anchor_folders(desk.workspace.config.ledger.anchors, settings.folder)
+        if folder.resolve().is_relative_to(workspace_folder) != is_outside
+    ]
     named_endings = [ending for file in files if (ending := _read_ending(Path(file))) is not None]
-    folder_endings = anchors.read_endings(
-        desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
-    )
-    return (*named_endings, *folder_endings)
+    return (*named_endings, *anchors.read_endings(places, settings))
 
 
 def _read_or_report(
