@@ -25,8 +25,22 @@ def test_it_shows_a_picture_that_becalm_made(readme: str, root: Path) -> None:
     assert (root / picture[1]).is_file()
 
 
-def test_the_two_commands_stand_first(readme: str) -> None:
-    assert readme.index("make demo") < readme.index("make test") < readme.index("## With real data")
+def test_pip_and_uv_stand_first_and_make_is_for_contributors(readme: str) -> None:
+    places = [readme.index(line) for line in ("pip install", "uv tool install", "make demo", "make test")]
+    assert places == sorted(places)
+    assert places[-1] < readme.index("## With real data")
+
+
+def test_its_python_example_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "".join(
+        f"{2018 + n % 2}-{1 + n % 12:02}-{1 + n % 28:02},Robbery,{53e4 + 90 * (n % 37)},{18e4 + 70 * (n % 41)}\n"
+        for n in range(1500)
+    )
+    (tmp_path / "crimes.csv").write_text("day,offence,easting,northing\n" + lines, "utf-8")
+    example = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert example
+    monkeypatch.chdir(tmp_path)
+    exec(example[1], {})
 
 
 def test_it_counts_the_jobs_that_are_built(readme: str, root: Path) -> None:
