@@ -33,7 +33,7 @@ def test_pip_and_uv_stand_first_and_make_is_for_contributors(readme: str) -> Non
 
 def test_its_python_example_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "".join(
-        f"{2018 + n % 2}-{1 + n % 12:02}-{1 + n % 28:02},Robbery,{53e4 + 90 * (n % 37)},{18e4 + 70 * (n % 41)}\n"
+        f"{2018 + n % 2}-{1 + n % 12:02}-{1 + n % 28:02},theft,{53e4 + 9 * (n % 37)},{18e4 + 7 * (n % 41)}\n"
         for n in range(1500)
     )
     (tmp_path / "crimes.csv").write_text("day,offence,easting,northing\n" + lines, "utf-8")
