@@ -13,7 +13,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.blend import widen_posterior
-from becalm.methods.rank_certainty import draw_rates, rank_certainty
+from becalm.methods.rank_certainty import rank_certainty
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import OFFENCES, Settings
 from becalm.simulate.truth import place_months
@@ -23,7 +23,7 @@ from becalm.terms import HotspotList
 CELL_M = 150.0
 GROUPS = ("robbery", "violence_with_injury", "violence_without_injury", "theft_from_the_person")
 TARGETS = Targets(("robbery",), GROUPS[1:], ())
-SETTINGS = FindSettings(draws=400)
+SETTINGS = FindSettings()
 
 
 def cells_of(points: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def true_cells(plan, month: int) -> dict[tuple[int, int], float]:
     return dict(zip(map(tuple, cells.tolist()), np.bincount(number.ravel(), shares), strict=True))
 
 
-def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float], seed: int) -> np.ndarray:
+def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float]) -> np.ndarray:
     """The same for the best 1,500 places, of which the first 250 would be listed (last column)."""
     panel = build_panel(counts, TARGETS, settings=SETTINGS)
     (forecast,) = forecast_counts(panel, SETTINGS, [len(counts.months)])
@@ -73,8 +73,7 @@ def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float], s
         forecast.posterior, forecast.own_counts, measure_scatter(panel, SETTINGS) or STEADY
     )
     asked, top = np.argsort(-forecast.expected_counts, kind="stable")[:1500], SETTINGS.count
-    draws = draw_rates(posterior, top=top, draws=1000, rng=np.random.default_rng(seed), required=asked)
-    said = rank_certainty(draws, asked, top=top, level=SETTINGS.level)
+    said = rank_certainty(posterior, asked, top=top, level=SETTINGS.level)
     number = {cell: n for n, cell in enumerate(sorted(truth, key=truth.__getitem__, reverse=True), 1)}
     cells = zip(panel.grid.columns[asked].tolist(), panel.grid.rows[asked].tolist(), strict=True)
     rank = np.array([number.get(cell, len(number) + 1) for cell in cells])
@@ -135,7 +134,7 @@ def test_ten_classes_of_probability_come_true_within_three_points():
     for seed in range(1, 17):
         city = simulate_city(Settings(), np.random.default_rng(seed))
         moments = [(counts_of(city, months), true_cells(city.plan, months)) for months in (18, 24, 36, 47)]
-        rows.extend(judge_contenders(counts, truth, seed) for counts, truth in moments)
+        rows.extend(judge_contenders(counts, truth) for counts, truth in moments)
     p_top, hit, held, listed = np.concatenate(rows).T
     for low in np.arange(10) / 10:
         chosen = (p_top > 0) & (p_top >= low) & (p_top < (low + 0.1 if low < 0.85 else 1.01))

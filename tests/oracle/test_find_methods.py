@@ -11,6 +11,7 @@ from scipy.special import gammaln
 from becalm.methods.blend import (
     GammaPosterior,
     Scatter,
+    Truncation,
     fit_mixture,
     fit_prior,
     fit_scatter,
@@ -29,7 +30,7 @@ from becalm.methods.faded_counts import (
 from becalm.methods.forecast_scores import draw_resamples, mean_interval, paired_interval
 from becalm.methods.grid import build_grid, clip_cells, clip_squares, to_cells
 from becalm.methods.neighbourhood import smooth_raster
-from becalm.methods.rank_certainty import draw_rates, rank_certainty
+from becalm.methods.rank_certainty import rank_certainty
 
 RNG = np.random.default_rng(11)
 
@@ -201,15 +202,15 @@ def test_the_prior_is_the_one_that_rates_were_drawn_from():
     means = RNG.gamma(1.0, 0.5, 60_000) + 0.01
     shape = 0.9 * means**0.4
     counts = RNG.poisson(8.0 * RNG.gamma(shape, means / shape))
-    found = fit_prior(means, counts.astype(float), 8.0)
+    found = fit_prior(means, counts.astype(float), 8.0).best
     assert found.strength == pytest.approx(0.9, rel=0.05)
     assert found.power == pytest.approx(0.4, abs=0.05)
 
 
-def test_grouping_the_empty_places_changes_the_prior_by_nothing_of_note():
+def test_grouping_like_places_changes_the_prior_by_nothing_of_note():
     means = RNG.gamma(1.0, 0.3, 5_000) + 0.01
     counts = RNG.poisson(4.0 * RNG.gamma(0.8, means / 0.8)).astype(float)
-    found = fit_prior(means, counts, 4.0)
+    found = fit_prior(means, counts, 4.0).best
 
     def log_likelihood(strength: float, power: float) -> float:
         shape = strength * means**power
@@ -233,27 +234,74 @@ def posterior(size: int = 3_000) -> GammaPosterior:
     return GammaPosterior(RNG.gamma(1.0, 3.0, size) + 0.3, np.full(size, 5.0))
 
 
-def test_drawing_only_contenders_gives_the_certainty_of_drawing_everyone():
+def test_ranks_are_as_sure_as_drawing_everyone_makes_them():
     made, top = posterior(9_000), 30
     asked = np.argsort(-made.mean)[:top]
-    draws = draw_rates(made, top=top, draws=4_000, rng=np.random.default_rng(1), required=asked)
-    assert len(draws.contenders) < 2_100
-    quick = rank_certainty(draws, asked, top=top, level=0.8)
+    quick = rank_certainty(made, asked, top=top, level=0.8)
     everyone = np.random.default_rng(2).standard_gamma(made.shape, (2_000, 9_000)) / made.rate
     ranks = np.array([(row[:, None] < row[asked]).sum(0) for row in everyone])
     ranks = 9_000 - ranks
-    assert quick.p_top == pytest.approx((ranks <= top).mean(axis=0), abs=0.05)
-    assert quick.rank_low == pytest.approx(np.quantile(ranks, 0.1, axis=0), rel=0.2, abs=2)
-    assert quick.rank_high == pytest.approx(np.quantile(ranks, 0.9, axis=0), rel=0.2, abs=2)
+    assert quick.p_top == pytest.approx((ranks <= top).mean(axis=0), abs=0.04)
+    assert quick.rank_low == pytest.approx(np.quantile(ranks, 0.1, axis=0), rel=0.1, abs=2)
+    assert quick.rank_high == pytest.approx(np.quantile(ranks, 0.9, axis=0), rel=0.1, abs=4)
 
 
-def test_the_places_without_a_chance_are_missed_by_nothing():
+def test_no_interval_depends_on_how_many_places_are_asked_about():
+    made = posterior(4_000)
+    order = np.argsort(-made.mean)
+    few, many = (rank_certainty(made, order[:n], top=n, level=0.8) for n in (20, 800))
+    assert few.rank_low.tolist() == many.rank_low[:20].tolist()
+    assert few.rank_high.tolist() == many.rank_high[:20].tolist()
+    assert (few.p_top <= many.p_top[:20]).all()
+
+
+def test_the_chances_of_all_places_add_up_to_the_length_of_the_list():
+    made = posterior(500)
+    everyone = rank_certainty(made, np.arange(500), top=40, level=0.8)
+    assert everyone.p_top.sum() == pytest.approx(40, rel=0.02)
+
+
+def test_places_that_are_alike_share_the_chance():
     made = GammaPosterior(np.full(20_000, 0.4), np.full(20_000, 4.0))
-    asked = np.arange(50)
-    draws = draw_rates(made, top=50, draws=2_000, rng=np.random.default_rng(1), required=asked)
-    sure = rank_certainty(draws, asked, top=50, level=0.8)
+    sure = rank_certainty(made, np.arange(50), top=50, level=0.8)
     assert sure.p_top.mean() == pytest.approx(50 / 20_000, abs=0.001)
-    assert sure.tied_below > 1_500
+    assert sure.tied_below == 20_000 - 50
+
+
+def test_the_prior_is_found_where_no_empty_place_is_ever_seen():
+    """A place without a count is unknown; without the truncation the prior would be far too sure."""
+    rates = RNG.gamma(0.7, 1 / 0.7, 40_000) * 0.5
+    counts = RNG.poisson(rates * 2.0).astype(float)
+    seen = counts > 0
+    means = np.full(int(seen.sum()), counts.sum() / 2.0 / seen.sum())
+    truncation = Truncation(np.ones(int(seen.sum()), bool), 2.0)
+    found = fit_prior(means, counts[seen], 2.0, truncation=truncation)
+    assert found.best.scale * means[0] == pytest.approx(0.5, rel=0.15)
+    assert found.best.shape(means)[0] == pytest.approx(0.7, rel=0.2)
+    blind = fit_prior(means, counts[seen], 2.0)
+    assert blind.best.shape(means)[0] > 2.0
+
+
+def test_a_prior_of_few_counts_is_not_taken_as_known():
+    means, counts = np.full(400, 0.05), np.zeros(400)
+    counts[:20] = 1.0
+    found = fit_prior(means, counts, 1.0)
+    strengths = np.log([prior.strength for prior in found.priors])
+    assert (
+        np.sqrt(
+            np.average((strengths - np.average(strengths, weights=found.weights)) ** 2, weights=found.weights)
+        )
+        > 1.0
+    )
+    assert sum(found.weights) == pytest.approx(1.0)
+
+
+def test_the_doubt_about_the_forecast_stays_when_places_are_all_as_forecast():
+    means = np.full(5_000, 2.0)
+    counts = RNG.poisson(means * 10.0).astype(float)
+    found = fit_prior(means, counts, 10.0, doubt=0.25)
+    made = update_posterior(found, means, np.zeros(5_000), 1e-9, doubt=0.25)
+    assert 1 / made.shape[0] == pytest.approx(0.25, abs=0.05)
 
 
 def test_bursts_and_drift_are_found_and_told_apart():
@@ -280,6 +328,18 @@ def test_widening_keeps_the_mean_and_adds_the_squared_variation():
 
 
 # Concentration and resampling
+
+
+def test_the_interval_of_what_cannot_be_negative_ends_at_zero():
+    values = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 9.0])
+    resamples = draw_resamples(6, rounds=2_000, rng=np.random.default_rng(1))
+    made = mean_interval(values, resamples, level=0.95, bounds=(0.0, 100.0))
+    assert 0.0 <= made.low < made.value < made.high <= 100.0
+    assert mean_interval(values, resamples, level=0.95).low == pytest.approx(1.5 - 1.5 * np.sqrt(6 / 5))
+    near = np.array([40.0, 41.0, 39.0, 40.5])
+    resamples = draw_resamples(4, rounds=2_000, rng=np.random.default_rng(1))
+    plain, bounded = (mean_interval(near, resamples, level=0.95, bounds=b) for b in (None, (0.0, 100.0)))
+    assert (bounded.low, bounded.high) == pytest.approx((plain.low, plain.high), rel=0.01)
 
 
 def test_the_even_null_is_what_throwing_at_random_gives():

@@ -1,12 +1,11 @@
-"""Mixtures of memories, and the hill climber, against sums and optimisers that need no thought."""
+"""Mixtures of memories against sums that need no thought."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from becalm.methods.blend import GammaPrior, fit_prior, maximise
+from becalm.methods.blend import GammaPrior, fit_prior
 from becalm.methods.faded_counts import fading_weights, half_age, kish_factor
 
 HALF_LIVES = (6.0, 24.0, 96.0)
@@ -27,24 +26,10 @@ def test_a_mixture_has_lost_half_of_its_weight_at_its_half_age():
     assert half_age((np.inf,), np.array([1.0]), np.array([9.0])) == np.inf
 
 
-def test_the_climber_finds_the_top_within_bounds():
-    bend = np.array([[-3.0, 1.0], [1.0, -2.0]])
-
-    def rise(theta):
-        away = theta - np.array([1.0, -2.0])
-        return float(away @ bend @ away) / 2, bend @ away, bend
-
-    low, high = np.array([-5.0, -5.0]), np.array([5.0, 5.0])
-    assert maximise(rise, np.zeros(2), low=low, high=high) == pytest.approx([1.0, -2.0])
-    held = maximise(rise, np.zeros(2), low=np.array([-5.0, -1.0]), high=high)
-    sought = minimize(lambda t: -rise(t)[0], np.zeros(2), bounds=[(-5, 5), (-1, 5)])
-    assert held == pytest.approx(sought.x, abs=1e-5)
-
-
 def test_a_prior_that_made_the_counts_is_found_again():
     rng = np.random.default_rng(4)
     means, truth = rng.gamma(0.5, 1.0, 40_000) + 1e-3, GammaPrior(2.0, 0.5)
     shape = truth.shape(means)
     counts = rng.poisson(rng.gamma(shape) / shape * means * 10.0).astype(float)
-    found = fit_prior(means, counts, 10.0)
+    found = fit_prior(means, counts, 10.0).best
     assert (found.strength, found.power) == pytest.approx((2.0, 0.5), rel=0.1)

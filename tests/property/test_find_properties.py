@@ -16,7 +16,7 @@ from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.forecast_scores import search_curve, search_order
 from becalm.tables import PlaceCounts
 
-SMALL = FindSettings(count=12, draws=100)
+SMALL = FindSettings(count=12)
 CITIES = st.integers(0, 10_000)
 few = settings(max_examples=8)
 
@@ -78,7 +78,7 @@ def test_an_entry_split_in_two_is_the_same_entry(seed):
 def test_every_incident_counted_twice_doubles_what_is_expected(seed):
     counts = city(seed)
     single, double = listed(counts), listed(replace(counts, counts=2 * counts.counts))
-    everyone = FindSettings(count=144, draws=100)
+    everyone = FindSettings(count=144)
     totals = [
         sum(h.expected_count.value for h in listed(c, chosen=everyone).hotspots)
         for c in (counts, replace(counts, counts=2 * counts.counts))

@@ -165,7 +165,6 @@ def hotspot_list(hotspots: tuple[Hotspot, ...]) -> HotspotList:
         denominator="squares inside the boundary",
         tied_below=31,
         separation_m=0.0,
-        draws=1000,
         source="london_street_points",
         as_of=AS_OF,
         warnings=(),

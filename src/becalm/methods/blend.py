@@ -1,17 +1,18 @@
 """The gamma-Poisson rule that weighs a place's own evidence against a forecast, and how sure it may be.
 
-`fit_prior` is empirical Bayes by maximum likelihood of the negative binomial: C. N. Morris, "Parametric
-empirical Bayes inference", Journal of the American Statistical Association 78 (1983) 47-55.
+`fit_prior` is empirical Bayes by penalised likelihood of the negative binomial: C. N. Morris, "Parametric
+empirical Bayes inference", Journal of the American Statistical Association 78 (1983) 47-55. It carries three
+doubts that make plain empirical Bayes too sure. The forecast is itself an estimate: its variance is part of
+the prior's. The prior's parameters are estimates: `update_posterior` integrates over a grid of them. And
+places may be known by their own counts alone, so that no empty one is ever seen: their likelihood is that of
+counts above 0 (zero truncation: A. C. Cameron and P. K. Trivedi,
+"Regression Analysis of Count Data" (1998), section 4.3).
 
 A posterior that takes events as independent and rates as steady is too sure. Later counts scatter more
 than it says, for two reasons that differ in how the excess grows with the mean: events
 come in bursts (variance in proportion to the mean), and rates move on (variance in proportion to its
-square). `fit_scatter` finds both on counts held out, by maximum likelihood of the negative binomial whose
-variance has these two terms; it holds both special cases of A. C. Cameron and P. K. Trivedi, "Regression
-Analysis of Count Data" (1998), section 3.3.
-
-`maximise` is Newton's method with the damping of D. W. Marquardt, "An algorithm for least-squares estimation
-of nonlinear parameters", SIAM Journal 11 (1963) 431-441.
+square). `fit_scatter` finds both on counts held out, as the mean of their posterior under the negative
+binomial whose variance has these two terms (Cameron and Trivedi, section 3.3).
 
 `fit_mixture` finds the shares of several forecasts that make what happened most likely. Their
 log-likelihood is concave, so it has one top. It is climbed by steps of Newton's method,
@@ -22,24 +23,36 @@ shares sum to 1 needs no bound: it holds at the top of the likelihood less their
 solved as non-negative least squares (C. L. Lawson and R. J. Hanson, "Solving Least Squares Problems", 1974).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numba import njit
 from scipy.linalg import solve_triangular
-from scipy.optimize import minimize, nnls
-from scipy.special import digamma, gammaln
+from scipy.optimize import nnls
+from scipy.special import gammaln
 
-from becalm.methods.arrays import Floats
+from becalm.methods.arrays import Bools, Floats
 
-PRIOR_LOW = np.array([-7.0, -1.0])  # of log strength and power
-PRIOR_HIGH = np.array([12.0, 2.0])
+# What is believed of log strength, power and log scale before any count: means, deviations and bounds. They
+# are wide; where counts are few they keep a prior from being taken as known as nothing speaks against it.
+BELIEF_MEANS, BELIEF_DEVIATIONS = np.array([0.5, 0.25, 0.0]), np.array([2.5, 0.35, 1.5])
+LOWEST, HIGHEST = np.array([-7.0, -0.8]), np.array([10.0, 1.5])
+CLASSES = 64  # of forecasts and of counts: more groups of places change nothing of note
+MOST_GRIDS = 8
+COARSE = 0.35  # a grid of which one point holds so much is too coarse
+LOCAL_STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+BELIEF_STEPS = (np.arange(-4.0, 8.1, 1.0), np.arange(-0.4, 1.0, 0.4))  # of log strength and power
+SCALE_START = -0.5
+LEAST_WEIGHT = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
 class GammaPrior:
-    """The rate of a place with forecast m is gamma with mean m and shape strength * m ** power.
+    """The rate of a place with forecast m is gamma with mean scale * m and shape strength * mean ** power.
 
     With power 0 all places are equally uncertain in proportion; with power 1 the posterior mean
     is one fixed mixture of own evidence and forecast.
@@ -47,10 +60,29 @@ class GammaPrior:
 
     strength: float
     power: float
+    scale: float = 1.0
 
-    def shape(self, means: Floats) -> Floats:
-        """The prior's shape at each place."""
-        return np.asarray(self.strength * means**self.power)
+    def shape(self, means: Floats, doubt: Floats | float = 0.0) -> Floats:
+        """The prior's shape at each place whose forecast has the relative variance `doubt`."""
+        known_shape = np.clip(self.strength * (self.scale * means) ** self.power, 1e-6, 1e9)
+        return np.asarray(1.0 / (1.0 / known_shape + doubt))
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """Places that are known by their own counts alone (`is_selected`), over this whole exposure."""
+
+    is_selected: Bools
+    exposure: float
+
+
+@dataclass(frozen=True, slots=True)
+class PriorFit:
+    """The prior in the middle of those that are likely, and all of those with the weight of each."""
+
+    best: GammaPrior
+    priors: tuple[GammaPrior, ...]
+    weights: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +91,11 @@ class GammaPosterior:
 
     shape: Floats
     rate: Floats
+
+    @classmethod
+    def with_mean(cls, mean: Floats, shape: Floats) -> GammaPosterior:
+        """The gamma with this mean and shape."""
+        return cls(shape, shape / mean)
 
     @property
     def mean(self) -> Floats:
@@ -78,80 +115,124 @@ def weighted_sum(parts: Sequence[tuple[float, GammaPosterior]]) -> GammaPosterio
     return GammaPosterior(sum_mean**2 / sum_variance, sum_mean / sum_variance)
 
 
-def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:
-    """Which strength and power make counts over this exposure most likely, given their forecasts?
+def fit_prior(
+    means: Floats,
+    counts: Floats,
+    exposure: float,
+    *,
+    doubt: Floats | float = 0.0,
+    truncation: Truncation | None = None,
+) -> PriorFit:
+    """Which priors make counts over this exposure likely, given the forecasts of places and their doubt?
 
-    Places without a count are grouped by forecast (200 classes), which changes nothing of note and
-    makes the fit fast.
+    With a truncation the scale of the forecasts is fitted too: they were learned from places that had a
+    count, and stand too high for all others. Places that are alike are grouped, which makes the fit fast.
     """
-    group_means, group_counts, sizes = _group_empty_places(means, counts)
-    log_means = np.log(group_means)
+    groups = _group_places(means, counts, np.broadcast_to(doubt, means.shape), truncation)
 
-    def objective(theta: Floats) -> tuple[float, Floats, Floats]:
-        likelihood, slope, bend = _log_likelihood(
-            theta[0] + theta[1] * log_means, group_means, group_counts, exposure
-        )
-        basis = np.array([np.ones_like(log_means), log_means])
-        return float(sizes @ likelihood), basis @ (sizes * slope), (basis * (sizes * bend)) @ basis.T
+    def gain(theta: Floats) -> float:
+        surprise = (theta - BELIEF_MEANS) / BELIEF_DEVIATIONS
+        return _log_likelihood(theta, groups, exposure, truncation) - 0.5 * float(surprise @ surprise)
 
-    strength, power = maximise(objective, np.array([0.0, 0.3]), low=PRIOR_LOW, high=PRIOR_HIGH)
-    return GammaPrior(float(np.exp(strength)), float(power))
+    # The likelihood may be a long bent ridge: looked at everywhere, then ever closer to where it is high.
+    points, spacing = np.array(list(product(*BELIEF_STEPS))), np.array([1.0, 0.4])
+    for _ in range(MOST_GRIDS):
+        thetas = np.column_stack([points, np.zeros(len(points))])
+        if truncation is not None:
+            thetas[:, 2] = [_fit_scale(gain, theta) for theta in thetas]
+        log_weights = np.array([gain(theta) for theta in thetas])
+        weights = np.exp(log_weights - log_weights.max())
+        weights /= weights.sum()
+        centre = weights @ points
+        if weights.max() < COARSE:
+            break
+        spread = (weights * (points - centre).T) @ (points - centre) + np.diag((0.3 * spacing) ** 2)
+        variances, axes = np.linalg.eigh(spread)
+        local_points = np.array(list(product(LOCAL_STEPS, repeat=2)))
+        points = np.clip(centre + local_points * np.sqrt(variances) @ axes.T, LOWEST, HIGHEST)
+        spacing = 0.4 * spacing
+    is_kept = weights >= LEAST_WEIGHT
+    return PriorFit(
+        _to_prior(weights @ thetas),
+        tuple(_to_prior(theta) for theta in thetas[is_kept]),
+        tuple((weights[is_kept] / weights[is_kept].sum()).tolist()),
+    )
 
 
-def update_posterior(prior: GammaPrior, means: Floats, counts: Floats, exposure: float) -> GammaPosterior:
-    """What is known of each rate after these counts over this exposure?"""
-    prior_shape = prior.shape(means)
-    return GammaPosterior(prior_shape + counts, prior_shape / means + exposure)
+def _fit_scale(gain: Callable[[Floats], float], theta: Floats) -> float:
+    """The log scale that suits this strength and power best: the tops of ever smaller parabolas."""
+    scale = SCALE_START
+    for step in (0.5, 0.2, 0.1):
+        low, middle, high = (gain(np.array([theta[0], theta[1], scale + s])) for s in (-step, 0.0, step))
+        bend = low - 2.0 * middle + high
+        move = 0.5 * step * (low - high) / bend if bend < 0 else np.copysign(2.0 * step, high - low)
+        scale = float(np.clip(scale + np.clip(move, -2.5, 2.5), -6.0, 1.0))
+    return scale
 
 
-def _log_likelihood(
-    log_shape: Floats, means: Floats, counts: Floats, exposure: float
-) -> tuple[Floats, Floats, Floats]:
-    """The negative binomial's log-likelihood, and its first and second derivative in the log of the shape."""
-    shape = np.exp(log_shape)
-    scaled_shape, has_count = shape + exposure * means, counts > 0
+def _to_prior(theta: Floats) -> GammaPrior:
+    log_strength, power, log_scale = theta.tolist()
+    return GammaPrior(float(np.exp(log_strength)), power, float(np.exp(log_scale)))
+
+
+def update_posterior(
+    fit: PriorFit, means: Floats, counts: Floats, exposure: float, *, doubt: Floats | float = 0.0
+) -> GammaPosterior:
+    """What is known of each rate after these counts over this exposure, whichever of the priors holds?
+
+    The gamma with the mean and the variance of the mixture of posteriors.
+    """
+    mixture_mean, variance = np.zeros(len(means)), np.zeros(len(means))
+    weight_sum = 0.0
+    for prior, weight in zip(fit.priors, fit.weights, strict=True):
+        prior_shape = prior.shape(means, doubt)
+        shape, rate = prior_shape + counts, prior_shape / (prior.scale * means) + exposure
+        # Summed as one goes (Welford): the square of the mean taken from the mean square would cancel out.
+        weight_sum += weight
+        step = shape / rate - mixture_mean
+        mixture_mean += step * weight / weight_sum
+        variance += weight * (shape / rate**2 + step * (shape / rate - mixture_mean))
+    return GammaPosterior.with_mean(mixture_mean, mixture_mean**2 / variance)
+
+
+def _log_likelihood(theta: Floats, groups: Floats, exposure: float, truncation: Truncation | None) -> float:
+    """Of the negative binomial, given that there is a count where only a count makes a place known."""
+    means, counts, doubt, is_selected, sizes = groups
+    prior = _to_prior(theta)
+    means = prior.scale * means
+    shape = prior.shape(means / prior.scale, doubt)
+    log_likelihood = -(shape + counts) * np.log1p(exposure * means / shape)
+    has_count = counts > 0
     shape_seen, counts_seen = shape[has_count], counts[has_count]
-    log_likelihood = shape * (log_shape - np.log(scaled_shape)) - counts * np.log(scaled_shape)
     log_likelihood[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
-    slope = log_shape - np.log(scaled_shape) + 1.0 - (shape + counts) / scaled_shape
-    slope[has_count] += digamma(shape_seen + counts_seen) - digamma(shape_seen)
-    bend = 1.0 / shape - 1.0 / scaled_shape - (scaled_shape - shape - counts) / scaled_shape**2
-    bend[has_count] += _trigamma(shape_seen + counts_seen) - _trigamma(shape_seen)
-    return log_likelihood, shape * slope, shape * (shape * bend + slope)
+    log_likelihood[has_count] += counts_seen * np.log(exposure * means[has_count] / shape_seen)
+    if truncation is not None:
+        empty_log = -shape * np.log1p(truncation.exposure * means / shape)
+        log_likelihood -= is_selected * np.log(-np.expm1(np.minimum(empty_log, -1e-12)))
+    return float(sizes @ log_likelihood)
 
 
-# SciPy's polygamma goes through the Hurwitz zeta function, which is exact to the last digits but slow.
-def _trigamma(x: Floats) -> Floats:
-    """The second derivative of log gamma, to 1e-9, above 0: six steps up, then the asymptotic series."""
-    term_sum = np.zeros_like(x)
-    for step in range(6):
-        term_sum += 1.0 / (x + step) ** 2
-    inverse = 1.0 / (x + 6.0)
-    square = inverse * inverse
-    return (
-        term_sum
-        + inverse
-        + square / 2.0
-        + inverse * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square / 42.0))
-    )
-
-
-def _group_empty_places(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
-    is_empty = counts == 0
-    log_means = np.log(means[is_empty])
-    if len(log_means) == 0:
-        return means, counts, np.ones(len(means))
+def _group_places(means: Floats, counts: Floats, doubt: Floats, truncation: Truncation | None) -> Floats:
+    """Rows: the means, counts, doubt, whether selected, and number of places of each group of like places."""
+    is_selected = np.zeros(len(means), bool) if truncation is None else truncation.is_selected
     # By the logarithm, since forecasts span decades: classes of equal width would lump most places together.
-    class_edges = np.linspace(log_means.min(), log_means.max() + 1e-9, 201)
-    class_of_place = np.digitize(log_means, class_edges) - 1
-    class_sizes = np.bincount(class_of_place, minlength=200).astype(float)
-    class_log_mean = np.bincount(class_of_place, log_means, minlength=200) / np.maximum(class_sizes, 1.0)
-    has_places = class_sizes > 0
-    return (
-        np.concatenate([means[~is_empty], np.exp(class_log_mean[has_places])]),
-        np.concatenate([counts[~is_empty], np.zeros(int(has_places.sum()))]),
-        np.concatenate([np.ones(int((~is_empty).sum())), class_sizes[has_places]]),
+    logs, class_numbers = (np.log(means), np.log(np.maximum(counts, 1e-9))), []
+    for log_values, is_used in zip(logs, (means > 0, counts > 0), strict=True):
+        low, high = (log_values[is_used].min(), log_values[is_used].max()) if is_used.any() else (0.0, 0.0)
+        class_width = max(float(high - low), 1e-9) / (CLASSES - 1)
+        class_numbers.append(np.where(is_used, 1 + ((log_values - low) / class_width).astype(np.int64), 0))
+    keys = (class_numbers[0] * (CLASSES + 1) + class_numbers[1]) * 2 + is_selected
+    _, group_of_place = np.unique(keys, return_inverse=True)
+    sizes = np.bincount(group_of_place).astype(np.float64)
+    group_logs, group_counts, group_doubt, group_selected = (
+        np.bincount(group_of_place, values) / sizes for values in (logs[0], counts, doubt, is_selected)
     )
+    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, sizes])
+
+
+BELIEVED_BURST, BELIEVED_DRIFT = 0.08, 0.02  # the means of what is believed beforehand
+BURSTS = 4.0 * np.linspace(0.0, 1.0, 14) ** 2  # above the variance of independent events
+DRIFTS = 2.0 * np.linspace(0.0, 1.0, 16) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,84 +250,55 @@ def widen_posterior(posterior: GammaPosterior, evidence: Floats, scatter: Scatte
     less, and drift adds its squared variation to that of the rate.
     """
     # The prior's own part of the shape stays: bursts are in what was counted, not in what was believed.
+    # Where the prior itself is in doubt, the whole is known less well than the counts alone would make it.
+    evidence = np.minimum(evidence, posterior.shape)
     wider_shape = posterior.shape - evidence + evidence / scatter.burst
     wider_shape = 1.0 / (1.0 / wider_shape + scatter.drift)
-    return GammaPosterior(wider_shape, wider_shape / posterior.mean)
+    return GammaPosterior.with_mean(posterior.mean, wider_shape)
 
 
 def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> Scatter:
-    """Which burst and drift make the later counts most likely?
+    """Which burst and drift do the later counts speak for, on average over all that are possible?
 
-    The total of the counts is taken as given: only how they are spread over places is judged.
+    The total of the counts is taken as given: only how they are spread over places is judged. Small values
+    are believed more beforehand (exponentially); the mean never rests on a bound as a mode would.
     """
     # The level is not judged: a year that was worse everywhere would else pass for drift of every place.
-    level_means = posterior.mean * (counts.sum() / posterior.mean.sum())
+    level_means = np.maximum(posterior.mean * (counts.sum() / posterior.mean.sum()), 1e-12)
     has_count = counts > 0
     counts_seen, means_seen = counts[has_count], level_means[has_count]
 
-    def minus_log_likelihood(theta: Floats) -> float:
-        scatter = Scatter(1.0 + theta[0], theta[1])
-        shapes = 1.0 / (theta[0] / level_means + 1.0 / widen_posterior(posterior, evidence, scatter).shape)
+    def log_likelihood(burst: float, drift: float) -> float:
+        wide_shape = widen_posterior(posterior, evidence, Scatter(1.0 + burst, drift)).shape
+        shapes = 1.0 / (burst / level_means + 1.0 / wide_shape)
         shape_seen = shapes[has_count]
-        empty_terms = shapes * np.log1p(level_means / shapes)
         count_terms = (
             gammaln(shape_seen + counts_seen)
             - gammaln(shape_seen)
             + counts_seen * np.log(means_seen / (shape_seen + means_seen))
         )
-        return float(empty_terms.sum() - count_terms.sum()) / float(counts_seen.sum())
+        return float(count_terms.sum() - (shapes * np.log1p(level_means / shapes)).sum())
 
-    optimum = minimize(
-        minus_log_likelihood, np.array([0.1, 0.05]), method="L-BFGS-B", bounds=[(0.0, 4.0), (0.0, 2.0)]
-    )
-    return Scatter(1.0 + float(optimum.x[0]), float(optimum.x[1]))
-
-
-Objective = Callable[[Floats], tuple[float, Floats, Floats]]
-
-
-def maximise(
-    objective: Objective,
-    start: Floats,
-    *,
-    low: Floats,
-    high: Floats,
-    rounds: int = 60,
-    tolerance: float = 1e-7,
-) -> Floats:
-    """Where, between `low` and `high`, is the function highest, going uphill from `start`?
-
-    `objective(theta)` gives the value, its gradient and its matrix of second derivatives. It stops where no
-    parameter moves by `tolerance`.
-    """
-    theta, damping = start, 1e-3
-    best_value, gradient, hessian = objective(theta)
-    for _ in range(rounds):
-        step = _damped_step(theta, gradient, hessian, damping, low, high)
-        next_theta = np.clip(theta + step, low, high)
-        if np.abs(next_theta - theta).max() < tolerance:
-            break
-        next_point = objective(next_theta)
-        if next_point[0] > best_value:
-            theta, damping = next_theta, damping / 8.0
-            best_value, gradient, hessian = next_point
-        else:
-            damping = max(damping, 1e-6) * 8.0
-    return theta
+    bursts, drifts = BURSTS, DRIFTS
+    for _ in range(2):  # everywhere first, then where it matters
+        log_weights = np.array([[log_likelihood(burst, drift) for drift in drifts] for burst in bursts])
+        log_weights -= bursts[:, None] / BELIEVED_BURST + drifts / BELIEVED_DRIFT
+        log_weights += np.log(np.gradient(bursts))[:, None] + np.log(np.gradient(drifts))
+        weights = np.exp(log_weights - log_weights.max())
+        weights /= weights.sum()
+        (burst, bursts), (drift, drifts) = (
+            _focus(bursts, weights.sum(axis=1)),
+            _focus(drifts, weights.sum(axis=0)),
+        )
+    return Scatter(1.0 + burst, drift)
 
 
-def _damped_step(
-    theta: Floats, gradient: Floats, hessian: Floats, damping: float, low: Floats, high: Floats
-) -> Floats:
-    """Newton's step among the parameters that no bound holds back, shortened where the top is not round."""
-    is_free = ~(((theta <= low) & (gradient < 0.0)) | ((theta >= high) & (gradient > 0.0)))
-    step = np.zeros_like(theta)
-    if is_free.any():
-        eigenvalues, eigenvectors = np.linalg.eigh(-hessian[np.ix_(is_free, is_free)])
-        # The size of a bend, whatever its sign: at a saddle Newton's own step would go downhill.
-        curvatures = np.maximum(np.abs(eigenvalues), 1e-12) * (1.0 + damping)
-        step[is_free] = eigenvectors @ ((eigenvectors.T @ gradient[is_free]) / curvatures)
-    return step
+def _focus(values: Floats, weights: Floats) -> tuple[float, Floats]:
+    """The mean, and a grid of as far as three deviations (or the next point) around it."""
+    mean = float(weights @ values)
+    deviation = float(np.sqrt(weights @ (values - mean) ** 2))
+    reach = max(3.0 * deviation, float(np.gradient(values)[np.abs(values - mean).argmin()]))
+    return mean, np.linspace(max(mean - reach, 0.0), mean + reach, len(values))
 
 
 BLOCK = 512  # events that are worked on at once, so that all of them stay in the nearest cache

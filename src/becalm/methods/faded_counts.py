@@ -6,13 +6,15 @@ whose rate drifts: A. C. Harvey and C. Fernandes, "Time series models for count 
 observations", Journal of Business & Economic Statistics 7 (1989) 407-417.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from becalm.methods.arrays import Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.blend import fit_mixture
 
 
@@ -44,6 +46,17 @@ class CountSeries:
         for t in range(max(start, 0), end):
             place_totals += np.bincount(self.places[t], self.counts[t], self.size)
         return place_totals
+
+    def select(self, is_kept: Bools) -> CountSeries:
+        """The series of these places alone, in their order."""
+        new_number = np.cumsum(is_kept) - 1
+        kept_events = [is_kept[places] for places in self.places]
+        return CountSeries(
+            int(is_kept.sum()),
+            tuple(new_number[p[kept]] for p, kept in zip(self.places, kept_events, strict=True)),
+            tuple(c[kept] for c, kept in zip(self.counts, kept_events, strict=True)),
+            self.exposure,
+        )
 
 
 def build_series(
@@ -168,6 +181,21 @@ def forecast_total(
 
     best_half_life = max(half_lives, key=score) if step_count > 1 else half_lives[-1]
     return mean(best_half_life, step_count)
+
+
+def measure_total_doubt(totals: Floats, exposure: Floats) -> float:
+    """The relative variance of the level that `forecast_total` says: how far it missed, beyond chance.
+
+    Each total after the first half is predicted from those before. Of (y - m)^2 the part m is chance; the
+    rest is that of the level. It is never less than what the sum that it is a mean of has by chance.
+    """
+    totals, exposure = totals[exposure > 0], exposure[exposure > 0]
+    steps = range(max(2, len(totals) // 2), len(totals))
+    expected = np.array([forecast_total(totals[:t], exposure[:t]) * exposure[t] for t in steps])
+    misses = totals[steps.start :] - expected
+    excess = (misses**2 - expected) / np.maximum(expected, 1e-9) ** 2
+    least = 1.0 / max(float(totals[-12:].sum()), 1.0)
+    return max(float(excess.mean()), least) if len(excess) else least
 
 
 def _score_half_life(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:

@@ -10,6 +10,7 @@ B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapte
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from becalm.methods.arrays import Bools, Floats, Ints
@@ -75,6 +76,7 @@ def search_curve(order: tuple[Ints, Ints], events: Floats, areas: Floats) -> Sea
 
 
 LEAST_CHANCE = 1e-6
+LEAST_ODDS = 1e-9  # stands for a mean that lies on its bound
 RANK_CLASSES = 4096
 
 
@@ -157,19 +159,25 @@ def draw_resamples(occasions: int, *, rounds: int, rng: np.random.Generator) -> 
     return rng.integers(0, occasions, (rounds, occasions))
 
 
-def mean_interval(values: Floats, resamples: Ints, *, level: float) -> MeanInterval:
+def mean_interval(
+    values: Floats, resamples: Ints, *, level: float, bounds: tuple[float, float] | None = None
+) -> MeanInterval:
     """The mean over occasions, and the interval that its resampled means fill.
 
     The percentile interval of few occasions is too short by a factor sqrt((n - 1) / n); the
-    deviations are stretched by it.
+    deviations are stretched by it. Values between `bounds` have an interval between them: their log odds are
+    stretched instead, of which no length leads beyond a bound.
     """
     value_mean, n = float(values.mean()), len(values)
     stretch = np.sqrt(n / (n - 1.0)) if n > 1 else 1.0
-    deviations = (values[resamples].mean(axis=1) - value_mean) * stretch
-    low, high = np.quantile(deviations, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return MeanInterval(
-        value_mean, min(value_mean + float(low), value_mean), max(value_mean + float(high), value_mean)
-    )
+    means = np.append(values[resamples].mean(axis=1), value_mean)
+    if bounds is not None:
+        low_bound, span = bounds[0], bounds[1] - bounds[0]
+        means = logit(np.clip((means - low_bound) / span, LEAST_ODDS, 1.0 - LEAST_ODDS))
+    centre = means[-1]
+    ends = centre + np.quantile(means[:-1] - centre, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]) * stretch
+    low, high = ends if bounds is None else low_bound + span * expit(ends)
+    return MeanInterval(value_mean, min(float(low), value_mean), max(float(high), value_mean))
 
 
 def paired_interval(values: Floats, reference: Floats, resamples: Ints, *, level: float) -> MeanInterval:

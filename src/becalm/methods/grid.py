@@ -77,6 +77,12 @@ class CellGrid:
         """How wide a place is."""
         return self.cell_m
 
+    def select(self, is_kept: Bools) -> "CellGrid":
+        """These cells alone, on the same raster."""
+        area_m2 = self.area_m2.copy()
+        area_m2[self.inside] = np.where(is_kept, self.place_areas_m2, 0.0)
+        return CellGrid(self.cell_m, self.column_0, self.row_0, area_m2)
+
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
         sigma_cells = sigma_m / self.cell_m

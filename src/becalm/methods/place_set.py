@@ -5,7 +5,10 @@ and the arms of the junctions themselves: no length is lost or counted twice, fo
 stretch, the stretch no longer has.
 """
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -200,7 +203,8 @@ class PlaceSet:
     Land has polygons and `amounts` in square metres; streets have lines and `amounts` in metres.
     `width_m` is how large a place nominally is. A point belongs to the polygon that holds it (on
     a shared edge: to the first), or to the nearest line within `snap_m` (of land: where none holds it).
-    Only `listable` places can be chosen; the others stand for the ground between.
+    Only `listable` places can be chosen; the others stand for the ground between. Places of a `footprint`
+    are those that hold a record.
     """
 
     kind: PlaceKind
@@ -212,6 +216,7 @@ class PlaceSet:
     snap_m: float = 0.0
     listable: Bools | None = None
     notes: tuple[str, ...] = ()
+    is_footprint: bool = False
     centres_m: tuple[Floats, Floats] = field(init=False)
     _smoothers: dict[float, Smoother] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -231,6 +236,16 @@ class PlaceSet:
     def by_length(self) -> bool:
         """Whether amounts are metres of street, not square metres of land."""
         return self.kind == "segment"
+
+    def select(self, is_kept: Bools) -> PlaceSet:
+        """These places alone, in their order."""
+        return replace(
+            self,
+            ids=tuple(compress(self.ids, is_kept)),
+            outlines=self.outlines[is_kept],
+            amounts=self.amounts[is_kept],
+            listable=None if self.listable is None else self.listable[is_kept],
+        )
 
     def locate(self, x_m: Floats, y_m: Floats) -> Ints:
         """The number of the place to which each point belongs, or -1 where it belongs to none."""

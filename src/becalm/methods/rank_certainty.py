@@ -1,16 +1,25 @@
-"""How sure is an order? Draws of all rates at once, and how often each place comes where.
+"""How sure is an order? How likely each place is to come where, when the rates of all are known to a gamma.
 
 H. Goldstein and D. J. Spiegelhalter, "League tables and their limitations", Journal of the Royal
-Statistical Society A 159 (1996) 385-443, ranks by posterior draws in the same way.
+Statistical Society A 159 (1996) 385-443, rank by draws from the posterior. Here nothing is drawn: given its
+own rate, a place's rank is one more than a sum of independent events (each other place is above it or not),
+which is close to normal (L. H. Y. Chen, L. Goldstein and Q.-M. Shao, "Normal Approximation by Stein's Method"
+(2011), chapter 3), and its own rate is integrated out. So no answer about a place depends on how many are
+asked about.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincc
+from scipy.special import betainc, gammaincc, gammaincinv, ndtr
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
+
+NODES = np.linspace(-3.6, 3.6, 61)  # of a place's own rate, as normal scores: the tails decide about the top
+NODE_WEIGHTS = np.exp(-(NODES**2) / 2.0) / np.exp(-(NODES**2) / 2.0).sum()
+LEVELS = 200  # rates at which all places are counted, over eight decades
+CLASS_WIDTH = 0.03  # in log shape and log rate: places nearer than this are counted as alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,124 +36,82 @@ class RankCertainty:
     tied_below: int
 
 
-@dataclass(frozen=True, slots=True)
-class RateDraws:
-    """Joint draws of the rates of the contenders, `values[draw, contender]`.
-
-    `other_rates[draw]` holds, in falling order, the rates of those non-contenders that came above the floor.
-    """
-
-    contenders: Ints
-    values: Floats
-    other_rates: tuple[Floats, ...]
-
-
-def draw_rates(
-    posterior: GammaPosterior,
-    *,
-    top: int,
-    draws: int,
-    rng: np.random.Generator,
-    required: Ints,
-) -> RateDraws:
-    """Draw all rates `draws` times, wasting no time on places that have no chance.
-
-    The contenders are the places in `required` and those most likely to exceed the rate near which
-    the top ends (eight times `top`, at least 2,000); they are drawn one by one. All
-    the others together send a Poisson number of places above a low floor, with the right mean at
-    every height; that is exact as their chances go to 0. Those in `required` alone are drawn last and stay in
-    that crowd, so that asking about one more place changes no draw of the others.
-    """
-    place_count = len(posterior.shape)
-    threshold_rate = _find_threshold(posterior, top)
-    top_chances = gammaincc(posterior.shape, posterior.rate * threshold_rate)
-    likely_places = np.argsort(-top_chances, kind="stable")[: max(8 * top, 2000)]
-    likely_places, required_places = np.sort(likely_places), np.setdiff1d(required, likely_places)
-    other_places = np.setdiff1d(np.arange(place_count), likely_places)
-    rates_by_draw = _draw_gammas(posterior, likely_places, draws, rng)
-    other_rates = tuple(np.zeros(0) for _ in range(draws))
-    if len(other_places):
-        other_rates = _draw_other_rates(posterior, other_places, threshold_rate, draws, rng)
-    contenders = np.concatenate([likely_places, required_places])
-    contender_order = np.argsort(contenders)
-    rates_by_draw = np.concatenate(
-        [rates_by_draw, _draw_gammas(posterior, required_places, draws, rng)], axis=1
-    )
-    return RateDraws(contenders[contender_order], rates_by_draw[:, contender_order], other_rates)
-
-
-def _draw_gammas(posterior: GammaPosterior, places: Ints, draws: int, rng: np.random.Generator) -> Floats:
-    return rng.standard_gamma(posterior.shape[places], (draws, len(places))) / posterior.rate[places]
-
-
-def rank_certainty(draws: RateDraws, places: Ints, *, top: int, level: float) -> RankCertainty:
+def rank_certainty(posterior: GammaPosterior, places: Ints, *, top: int, level: float) -> RankCertainty:
     """How sure is the order of the places asked about (given in their listed order)?
 
-    A place is in the top of a draw when fewer than `top` places have a higher rate. The rank interval
-    holds the central `level` of its ranks. A place shares the tie group of the group's first
-    unless that one is above it in more than `level` of the draws.
+    A place is in the top when fewer than `top` places have a higher rate. The rank interval holds the central
+    `level` of its ranks, whatever `top` is. A place shares the tie group of the group's first unless that one
+    is above it with more than the probability `level`.
     """
-    listed_columns = np.searchsorted(draws.contenders, places)
-    ranks_by_draw = _rank_places(draws, listed_columns)
-    tail_share = (1.0 - level) / 2.0
-    low_ranks, high_ranks = np.quantile(
-        ranks_by_draw, [tail_share, 1.0 - tail_share], axis=0, method="inverted_cdf"
-    )
-    tie_groups = _group_ties(draws.values, listed_columns, level)
-    last_listed_rates = draws.values[:, listed_columns[-1]]
-    other_columns = np.setdiff1d(np.arange(len(draws.contenders)), listed_columns)
-    is_tied = np.mean(last_listed_rates[:, None] > draws.values[:, other_columns], axis=0) <= level
+    tail_p = (1.0 - level) / 2.0
+    mean_above, deviation = _count_above(posterior, places)
+
+    def at_most(rank: Ints) -> Floats:
+        """The probability that each place's rank is at most this."""
+        chance = ndtr((rank[:, None] - 0.5 - mean_above) / deviation) @ NODE_WEIGHTS
+        return np.where(rank >= len(posterior.shape), 1.0, chance)
+
+    def first_rank(p: float) -> Ints:
+        """The first rank that is reached with this probability, found by halving."""
+        low = np.ones(len(places), dtype=np.int64)
+        high = np.full(len(places), len(posterior.shape), dtype=np.int64)
+        while (low < high).any():
+            middle = (low + high) // 2
+            is_reached = at_most(middle) >= p
+            low, high = (
+                np.where(is_reached, low, np.minimum(middle + 1, high)),
+                np.where(is_reached, middle, high),
+            )
+        return low
+
+    is_other = np.ones(len(posterior.shape), dtype=bool)
+    is_other[places] = False
+    is_tied = _chance_above(posterior, int(places[-1]), np.flatnonzero(is_other)) <= level
     return RankCertainty(
-        p_top=np.mean(ranks_by_draw <= top, axis=0),
-        rank_low=low_ranks.astype(np.int64),
-        rank_high=high_ranks.astype(np.int64),
-        tie_group=tie_groups,
+        p_top=at_most(np.full(len(places), top)),
+        rank_low=first_rank(tail_p),
+        rank_high=first_rank(1.0 - tail_p),
+        tie_group=_group_ties(posterior, places, level),
         tied_below=int(is_tied.sum()),
     )
 
 
-def _rank_places(draws: RateDraws, columns: Ints) -> Ints:
-    """The rank of each asked contender in each draw, 1 for the highest rate of all places."""
-    ranks_by_draw = np.empty((len(draws.values), len(columns)), dtype=np.int64)
-    for d, (own_rates, low_rates) in enumerate(zip(draws.values, draws.other_rates, strict=True)):
-        rising_rates = np.sort(np.concatenate([own_rates, low_rates]))
-        ranks_by_draw[d] = (
-            len(rising_rates) - np.searchsorted(rising_rates, own_rates[columns], side="right") + 1
-        )
-    return ranks_by_draw
+def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Floats]:
+    """How many others lie above each place at each node of its own rate: mean and deviation."""
+    shape, rate = posterior.shape[places][:, None], posterior.rate[places][:, None]
+    own_p = ndtr(NODES)
+    own_rates = gammaincinv(shape, own_p) / rate
+    # Most places are alike, those without an incident above all: each class of them is counted once.
+    unitless_rate = posterior.rate / posterior.rate.max()  # so that no class hangs on the unit
+    classes = np.stack([np.floor(np.log(v) / CLASS_WIDTH) for v in (posterior.shape, unitless_rate)])
+    _, class_of_place, sizes = np.unique(classes, axis=1, return_inverse=True, return_counts=True)
+    class_shape, class_rate = (
+        np.exp(np.bincount(class_of_place.ravel(), np.log(v)) / sizes)
+        for v in (posterior.shape, posterior.rate)
+    )
+    highest_rate = float((gammaincinv(class_shape, 0.9999) / class_rate).max())
+    log_levels = np.log(highest_rate) + np.linspace(-18.0, 0.7, LEVELS)
+    chance = gammaincc(class_shape[:, None], class_rate[:, None] * np.exp(log_levels))
+    log_own = np.log(np.maximum(own_rates, 1e-300))
+    above = np.interp(log_own, log_levels, sizes @ chance) - (1.0 - own_p)
+    variance = np.interp(log_own, log_levels, sizes @ (chance * (1.0 - chance))) - own_p * (1.0 - own_p)
+    return np.maximum(above, 0.0), np.sqrt(np.maximum(variance, 1e-6))
 
 
-def _group_ties(rates_by_draw: Floats, listed_columns: Ints, level: float) -> Ints:
-    tie_groups = np.empty(len(listed_columns), dtype=np.int64)
-    first_column, tie_group = listed_columns[0], 1
-    for list_position, column in enumerate(listed_columns):
-        if np.mean(rates_by_draw[:, first_column] > rates_by_draw[:, column]) > level:
-            first_column, tie_group = column, tie_group + 1
-        tie_groups[list_position] = tie_group
+def _chance_above(posterior: GammaPosterior, place: int, others: Ints) -> Floats:
+    """The probability that this place's rate is above that of each other: a beta distribution of the two."""
+    own_rate, other_rates = posterior.rate[place], posterior.rate[others]
+    share = own_rate / (own_rate + other_rates)
+    return np.asarray(1.0 - betainc(posterior.shape[place], posterior.shape[others], share))
+
+
+def _group_ties(posterior: GammaPosterior, places: Ints, level: float) -> Ints:
+    tie_groups = np.empty(len(places), dtype=np.int64)
+    start, tie_group = 0, 0
+    while start < len(places):
+        tie_group += 1
+        is_below = _chance_above(posterior, int(places[start]), places[start + 1 :]) > level
+        length = int(is_below.argmax()) + 1 if is_below.any() else len(places) - start
+        tie_groups[start : start + length] = tie_group
+        start += length
     return tie_groups
-
-
-def _find_threshold(posterior: GammaPosterior, top: int) -> float:
-    """The rate that `top` places are expected to exceed."""
-    low_rate, high_rate = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
-    for _ in range(26):  # halved to a hundred-millionth of the highest rate
-        middle_rate = (low_rate + high_rate) / 2.0
-        expected_count = float(gammaincc(posterior.shape, posterior.rate * middle_rate).sum())
-        low_rate, high_rate = (middle_rate, high_rate) if expected_count > top else (low_rate, middle_rate)
-    return (low_rate + high_rate) / 2.0
-
-
-def _draw_other_rates(
-    posterior: GammaPosterior, other_places: Ints, threshold: float, draws: int, rng: np.random.Generator
-) -> tuple[Floats, ...]:
-    """For each draw, the rates above the floor (half the cut) among the places of no chance."""
-    rate_levels = threshold * np.geomspace(0.5, 6.0, 18)
-    gamma_shape, gamma_rate = posterior.shape[other_places], posterior.rate[other_places]
-    counts_above = np.array(
-        [gammaincc(gamma_shape, gamma_rate * rate_level).sum() for rate_level in rate_levels]
-    )
-    drawn_counts = rng.poisson(counts_above[0], draws)
-    return tuple(
-        np.sort(np.interp(rng.random(n) * counts_above[0], counts_above[::-1], rate_levels[::-1]))[::-1]
-        for n in drawn_counts
-    )

@@ -227,7 +227,6 @@ class HotspotList:
     denominator: str
     tied_below: int
     separation_m: float
-    draws: int
     source: str
     as_of: date
     burst: float | None = None
@@ -260,6 +259,7 @@ class BacktestRow:
     the incidents caught in a month per square kilometre searched (per kilometre of street for segments).
     `gini_generalised` is `gini` over the highest that anyone could have reached. `calibration` is what fell
     in the best `count` places over what the method's own shares said would: below 1 it promises too much.
+    `blend_gain` is the blend's `pai` less this one's, month by month.
     """
 
     method: str
@@ -270,6 +270,7 @@ class BacktestRow:
     gini: float
     log_score: float
     difference_from_count_12: Estimate
+    blend_gain: Estimate
     ser: float = 0.0
     gini_generalised: float = 0.0
     calibration: float = 1.0

@@ -180,7 +180,7 @@ def test_a_history_too_short_to_watch_boxes_is_said():
 def test_a_back_test_of_boxes_knows_nothing_of_the_months_it_predicts():
     counts = clustered(10)
     asked = {"settings": LIST, "origins": 6, "area_share": 0.05}
-    tested = backtest(counts, ROBBERY, boxes=land_of(counts), rng=np.random.default_rng(1), **asked)
+    tested = backtest(counts, ROBBERY, places=land_of(counts), rng=np.random.default_rng(1), **asked)
     squares = backtest(counts, ROBBERY, places=land_of(counts).squares, rng=np.random.default_rng(1), **asked)
     assert tested.kind == "box"
     assert tested.incidents == squares.incidents
@@ -197,7 +197,7 @@ def test_a_back_test_of_boxes_knows_nothing_of_the_months_it_predicts():
             northing_m=np.where(last, anywhere[1], counts.northing_m),
         ),
         ROBBERY,
-        boxes=land_of(counts),
+        places=land_of(counts),
         rng=np.random.default_rng(1),
         **{**asked, "origins": 2},
     )

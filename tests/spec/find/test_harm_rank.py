@@ -17,7 +17,7 @@ from becalm.find.core.settings import FindSettings, Targets
 from becalm.terms import GroupWeight, GroupWeights, PlaceDecision, QuestionError, UsageError
 
 BOTH = Targets(("robbery", "violence"), (), ("drugs",))
-SMALL = FindSettings(count=12, draws=300)
+SMALL = FindSettings(count=12)
 
 
 def weights(robbery: float = 800.0, violence: float = 10.0, **more: float) -> GroupWeights:

@@ -44,7 +44,7 @@ def found():
     counts = drawn_places(true_rates(10, rng), rng)
     object.__setattr__(counts, "columns", counts.columns + 5300)
     object.__setattr__(counts, "rows", counts.rows + 1800)
-    options = {"crs": "EPSG:27700", "settings": FindSettings(count=10, draws=200), "boundary": BOUNDARY}
+    options = {"crs": "EPSG:27700", "settings": FindSettings(count=10), "boundary": BOUNDARY}
     listed = find_hotspots(counts, ROBBERY, rng=rng, **options)
     cells = [(h.column, h.row) for h in listed.hotspots]
     columns, rows = np.array(cells).T

@@ -14,7 +14,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.settings import FindSettings, choose_targets, merge_groups
 from becalm.terms import InputError, OffenceGroup, QuestionError, UsageError
 
-SMALL = FindSettings(count=10, draws=400)
+SMALL = FindSettings(count=10)
 
 
 def listed(counts, targets=ROBBERY, *, settings=SMALL, seed=1, **options):
@@ -40,7 +40,7 @@ def counts():
 def test_the_fullest_cell_comes_first_where_nothing_else_tells_them_apart():
     steady = [(c, 0, t, "robbery", n) for c, n in ((2, 5), (7, 3), (11, 1)) for t in range(24)]
     ground = [(c, 0, 0, "violence", 1) for c in range(20)]
-    found = listed(place_counts(steady + ground), settings=FindSettings(count=3, draws=400))
+    found = listed(place_counts(steady + ground), settings=FindSettings(count=3))
     assert [h.column for h in found.hotspots] == [2, 7, 11]
     assert [round(h.expected_count.value, 1) for h in found.hotspots] == pytest.approx(
         [4.9, 2.9, 1.0], abs=0.2
@@ -48,7 +48,7 @@ def test_the_fullest_cell_comes_first_where_nothing_else_tells_them_apart():
 
 
 def test_expected_counts_are_for_thirty_days_and_stand_inside_their_interval(counts):
-    found = listed(counts, settings=FindSettings(count=900, draws=200))
+    found = listed(counts, settings=FindSettings(count=900))
     robberies = counts.counts[counts.group_index == counts.groups.index("robbery")].sum()
     assert sum(h.expected_count.value for h in found.hotspots) == pytest.approx(robberies / 730 * 30, rel=0.1)
     assert all(
@@ -57,8 +57,8 @@ def test_expected_counts_are_for_thirty_days_and_stand_inside_their_interval(cou
 
 
 def test_every_probability_of_being_in_the_top_is_shared_out_exactly(counts):
-    found = listed(counts, settings=FindSettings(count=100, draws=400))
-    everyone = listed(counts, settings=FindSettings(count=900, draws=400))
+    found = listed(counts, settings=FindSettings(count=100))
+    everyone = listed(counts, settings=FindSettings(count=900))
     assert 0.5 < found.mean_p_top < 1.0
     assert all(h.p_top == 1.0 for h in everyone.hotspots)
 
@@ -170,7 +170,6 @@ def test_an_empty_or_crossed_boundary_is_refused(counts, boundary, says):
         ({"count": 0}, "empty"),
         ({"separation_m": float("nan")}, "separation of nan"),
         ({"level": 80.0}, "between 0 and 1"),
-        ({"draws": 3}, "too few"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, says):

@@ -83,7 +83,7 @@ def test_doubt_about_places_makes_the_list_less_sure_and_leaves_its_order():
 
     def made(doubt):
         return find_hotspots(
-            counts, ROBBERY, crs=CRS, places=places, settings=FindSettings(count=10, draws=400),
+            counts, ROBBERY, crs=CRS, places=places, settings=FindSettings(count=10),
             location=doubt, rng=np.random.default_rng(1),
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from becalm.methods.place_set import Lattice
 from becalm.terms import InputError, QuestionError
 from becalm.workspace.shapes import read_land, read_own_areas, read_street_lines
 
-SETTINGS = FindSettings(count=10, draws=200)
+SETTINGS = FindSettings(count=10)
 TOWN = shapely.box(0, 0, 2_000, 2_000)
 ENDS = [((0, 0), (100, 0)), ((100, 0), (200, 0)), ((100, -100), (100, 0)), ((100, 100), (100, 0))]
 CROSS = np.array([shapely.LineString(ends) for ends in (*ENDS, ENDS[0][::-1])], dtype=object)
@@ -99,7 +99,7 @@ def test_incidents_further_from_any_street_than_allowed_are_counted_and_said():
     counts = point_counts(x, y, np.concatenate([np.arange(480) % 24, np.arange(24)]))
     places = build_street_places(CROSS, None, junction_m=0.0, snap_m=40.0)
     found = find_hotspots(
-        counts, ROBBERY, crs=CRS, places=places, settings=FindSettings(count=3, draws=100),
+        counts, ROBBERY, crs=CRS, places=places, settings=FindSettings(count=3),
         rng=np.random.default_rng(1),
     )  # fmt: skip
     assert (

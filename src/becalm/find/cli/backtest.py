@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from becalm.console.command import Session, command
 from becalm.find.cli.hotspots import WIDE_ONLY, app, land_amount, place_noun
 from becalm.find.core.request import BacktestRequest
-from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow
+from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate
 
 if TYPE_CHECKING:
     from becalm.console.emit import View
@@ -30,6 +30,9 @@ ROW_FIELDS = (
     "ser",
     "gini_generalised",
     "calibration",
+    "blend_less_this",
+    "blend_less_this_low",
+    "blend_less_this_high",
 )
 METHOD_HEADINGS = (
     "method",
@@ -42,6 +45,7 @@ METHOD_HEADINGS = (
     "calibration",
     "log score",
     "PAI less count_12",
+    "blend's PAI less this",
     "verdict",
 )
 
@@ -70,19 +74,14 @@ def _backtest_object(answer: BacktestAnswer) -> dict[str, Any]:
     backtest_result = answer.backtest
     return {
         "target": "+".join(backtest_result.target),
-        "cell_m": backtest_result.cell_m,
-        "area_share": backtest_result.area_share,
-        "origins": backtest_result.origins,
+        **{name: getattr(backtest_result, name) for name in ("cell_m", "area_share", "origins")},
         "rows": [_row_object(row) for row in backtest_result.rows],
         "targets": list(backtest_result.target),
         "count": backtest_result.count,
         "months": list(backtest_result.months),
-        "incidents": backtest_result.incidents,
-        "places": backtest_result.places,
+        **{name: getattr(backtest_result, name) for name in ("incidents", "places")},
         "area_m2": round(backtest_result.area_m2, 1),
-        "kind": backtest_result.kind,
-        "denominator": backtest_result.denominator,
-        "source": backtest_result.source,
+        **{name: getattr(backtest_result, name) for name in ("kind", "denominator", "source")},
         "as_of": str(backtest_result.as_of),
         "level": backtest_result.level,
         "seed": answer.run.seed,
@@ -111,11 +110,13 @@ def _gain_object(result: Backtest) -> dict[str, float] | None:
 
 
 def _row_object(row: BacktestRow) -> dict[str, str | float]:
-    pai, pai_gain = row.pai, row.difference_from_count_12
-    score_values = (row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score)
-    gain_values = (pai_gain.value, pai_gain.low, pai_gain.high)
-    all_numbers = (*score_values, *gain_values, row.ser, row.gini_generalised, row.calibration)
-    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in all_numbers)), strict=True))
+    pai, pai_gain, blend_gain = row.pai, row.difference_from_count_12, row.blend_gain
+    numbers = (
+        *(row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score),
+        *(pai_gain.value, pai_gain.low, pai_gain.high, row.ser, row.gini_generalised, row.calibration),
+        *(blend_gain.value, blend_gain.low, blend_gain.high),
+    )
+    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in numbers)), strict=True))
 
 
 def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
@@ -142,7 +143,7 @@ def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
 
 
 def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
-    pai_interval, pai_gain = row.pai, row.difference_from_count_12
+    pai_interval = row.pai
     return (
         row.method,
         f"{row.hit_rate:.1%}",
@@ -151,9 +152,14 @@ def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
         f"{row.ser:.2f}",
         f"{row.calibration:.2f}",
         f"{row.log_score:.3f}",
-        f"{pai_gain.value:+.2f} ({pai_gain.low:+.2f} to {pai_gain.high:+.2f})",
+        _gain_text(row.difference_from_count_12),
+        "-" if row.method == "blend" else _gain_text(row.blend_gain),
         verdict(row, origins),
     )
+
+
+def _gain_text(gain: Estimate) -> str:
+    return f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
 
 
 def _summary(result: Backtest) -> tuple[str, ...]:
@@ -163,9 +169,7 @@ def _summary(result: Backtest) -> tuple[str, ...]:
     )
     top_group, gain = result.calibration[-1], result.finder_gain
     name = result.rows[-1].method
-    gain_lines = (
-        (f"{name} less blend: PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}).",) if gain else ()
-    )
+    gain_lines = (f"{name} less blend: PAI {_gain_text(gain)}.",) if gain else ()
     return (
         *gain_lines,
         f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents spread "

@@ -1,6 +1,6 @@
 """How well would each method have predicted where the next month's incidents fell?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
@@ -10,14 +10,13 @@ from becalm.find.core.floating_boxes import BoxLand, measure_shrinkage, prepare_
 from becalm.find.core.method_skill import (
     HISTORY_MONTHS,
     REFERENCE_METHOD,
-    MethodSkills,
     MonthScores,
     Skill,
     add_finder_scores,
     add_tuning_origin,
-    judge_methods,
     judge_months,
-    score_all_methods,
+    score_methods,
+    score_months,
 )
 from becalm.find.core.place_panel import Counts, PlacePanel, build_panel
 from becalm.find.core.plugin import BLEND, NamedFinder
@@ -40,57 +39,61 @@ def backtest(
     area_share: float = 0.01,
     origins: int = 12,
     boundary: BaseGeometry | None = None,
-    places: PlaceSet | None = None,
-    boxes: BoxLand | None = None,
+    places: PlaceSet | BoxLand | None = None,
     settings: FindSettings | None = None,
     finder: NamedFinder | None = None,
+    advance: Callable[[float], None] = lambda _: None,
     rng: np.random.Generator,
 ) -> Backtest:
     """How well would each method have predicted each of the last `origins` months?
 
-    Every month is predicted from the months before it alone: half-life, shares and prior are
-    chosen again at each origin, and so is where floating `boxes` lie (they need counts by point). A
-    `finder` is judged beside becalm's own methods.
-    Intervals resample months, the same ones for every method.
+    Every month is predicted from the months before it alone: half-life, shares and prior are chosen again at
+    each origin, and so is where boxes lie on a `BoxLand` (it needs counts by point). Without a boundary the
+    places of an origin are those with a record before it. A `finder` is judged beside becalm's own methods.
+    Intervals resample months, the same ones for every method. `advance` is told of each month judged.
 
     Raises QuestionError where there are too few months or incidents; UsageError where the share of area or
     the number of origins cannot be.
     """
     settings = settings or FindSettings()
     _check_request(counts, area_share, origins)
-    panel = build_panel(
-        counts, targets, boundary=boundary, places=boxes.squares if boxes else places, settings=settings
-    )
+    land = places if isinstance(places, BoxLand) else None
+    fixed_places = places.squares if isinstance(places, BoxLand) else places
+    panel = build_panel(counts, targets, boundary=boundary, places=fixed_places, settings=settings)
     requested_months = range(len(panel.months) - origins, len(panel.months))
     tested_months, warnings = _select_months(panel, requested_months)
-    method_skills, panel = _judge_places(
-        counts,
-        targets,
-        boxes,
-        panel,
-        settings,
-        tested_months,
-        area_share=area_share,
-        finder=finder,
-        rng=rng,
+    last_scores: list[MonthScores] = []
+
+    def watch(months: Iterator[MonthScores]) -> Iterator[MonthScores]:
+        for month_scores in months:
+            last_scores[:] = [month_scores]
+            yield month_scores
+            advance(1.0)
+
+    month_scores = (
+        score_months(panel, settings, tested_months, finder=finder, rng=rng)
+        if land is None
+        else score_box_months(land, counts, targets, settings, tested_months, area_share, finder, rng)
     )
+    method_skills = judge_months(watch(month_scores), area_share=area_share, count=settings.count, rng=rng)
     skills, resamples = method_skills.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
+    last_panel = last_scores[0].panel
     return Backtest(
         target=targets.target,
-        cell_m=panel.places.width_m,
+        cell_m=last_panel.places.width_m,
         area_share=area_share,
         count=settings.count,
         months=tuple(panel.months[month] for month in tested_months),
         incidents=int(panel.target.totals[requested_months.start :].sum()),
-        places=panel.size,
-        area_m2=float(panel.places.amounts.sum()),
-        denominator=panel.denominator,
+        places=last_panel.size,
+        area_m2=float(last_panel.places.amounts.sum()),
+        denominator=last_panel.denominator,
         level=LEVEL,
-        rows=tuple(_build_row(method, skills, resamples) for method in skills),
+        rows=tuple(_build_row(method, skills, resamples, area_share) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=(*warnings, *_warn_of_few(len(tested_months)), *_warn_of_all(settings.count, panel)),
-        kind=panel.kind,
+        warnings=(*warnings, *_warn_of_few(len(tested_months)), *_warn_of_all(settings.count, last_panel)),
+        kind=last_panel.kind,
         gini_best=float(np.mean(method_skills.best_gini)),
         gini_null=float(np.mean(method_skills.null_gini)),
         calibration=method_skills.calibration,
@@ -98,64 +101,33 @@ def backtest(
     )
 
 
-def _judge_places(
+def score_box_months(
+    land: BoxLand,
     counts: Counts,
     targets: Targets,
-    boxes: BoxLand | None,
-    panel: PlacePanel,
     settings: FindSettings,
     tested_months: Sequence[int],
-    *,
     area_share: float,
     finder: NamedFinder | None,
     rng: np.random.Generator,
-) -> tuple[MethodSkills, PlacePanel]:
-    """Each method's skill in the places of this panel or in boxes, and the panel of the last month."""
-    if boxes is None:
-        skills = judge_methods(panel, settings, tested_months, area_share=area_share, finder=finder, rng=rng)
-        return skills, panel
+) -> Iterator[MonthScores]:
+    """Each method's scores for each month, among boxes placed on the months before it alone.
+
+    What boxes keep is measured before the first tested month.
+    """
     if not isinstance(counts, PointCounts):
         raise TypeError("Floating boxes are placed on counts by point, not by cell.")
-    return judge_boxes(
-        boxes, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
-    )
-
-
-def judge_boxes(
-    land: BoxLand,
-    counts: PointCounts,
-    targets: Targets,
-    settings: FindSettings,
-    tested_months: Sequence[int],
-    *,
-    area_share: float,
-    finder: NamedFinder | None,
-    rng: np.random.Generator,
-) -> tuple[MethodSkills, PlacePanel]:
-    """How well did each method predict each month among boxes placed on the months before it alone?
-
-    Also the panel of the last tested month. What boxes keep is measured before the first tested month.
-    """
     placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
     origins = add_tuning_origin(placement.squares, settings, tested_months)
     shrinkage = measure_shrinkage(placement, origins[0])
-    method_names: tuple[str, ...] = ()
-    panel = placement.squares
-
-    def month_scores() -> Iterator[MonthScores]:
-        nonlocal method_names, panel
-        for origin in origins:
-            panel, places = placement.place(origin)
-            (forecast,) = forecast_counts(panel, settings, [origin])
-            (score_by_method,) = score_all_methods(panel, [forecast])
-            score_by_method = add_finder_scores(panel, finder, origin, score_by_method, settings, rng)
-            score_by_method[BLEND] = shrinkage.shrink(forecast, places).expected_counts
-            # A later month has a history for longer counts too: only methods of the first are compared.
-            method_names = method_names or tuple(score_by_method)
-            yield MonthScores(panel, origin, {method: score_by_method[method] for method in method_names})
-
-    method_skills = judge_months(month_scores(), area_share=area_share, count=settings.count, rng=rng)
-    return method_skills, panel
+    for origin in origins:
+        panel, places = placement.place(origin)
+        (forecast,) = forecast_counts(panel, settings, [origin])
+        by_method = score_methods(panel, forecast, first_tested=tested_months[0])
+        by_method = add_finder_scores(panel, finder, origin, by_method, settings, rng)
+        by_method[BLEND] = shrinkage.shrink(forecast, places).expected_counts
+        elsewhere_count = placement.squares.target.totals[origin] - panel.target.totals[origin]
+        yield MonthScores(panel, origin, by_method, float(elsewhere_count))
 
 
 def _estimate_gain(
@@ -168,26 +140,31 @@ def _estimate_gain(
     return _to_estimate(paired_interval(finder_pai, blend_pai, resamples, level=LEVEL))
 
 
-def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], resamples: Ints) -> BacktestRow:
+def _build_row(
+    method: str, skills: Mapping[str, Sequence[Skill]], resamples: Ints, area_share: float
+) -> BacktestRow:
     month_skills = skills[method]
 
     def mean(name: str) -> float:
         return float(np.mean([getattr(skill, name) for skill in month_skills]))
 
-    pai_by_month = np.array([skill.pai for skill in month_skills])
-    reference_pai_by_month = np.array([skill.pai for skill in skills[REFERENCE_METHOD]])
+    pai_by_month, reference_pai, blend_pai = (
+        np.array([skill.pai for skill in skills[name]]) for name in (method, REFERENCE_METHOD, BLEND)
+    )
+    pai_bounds = (0.0, 1.0 / area_share)
     promised_count = sum(skill.promised_count for skill in month_skills)
     return BacktestRow(
         method=method,
         hit_rate=mean("hit_rate"),
-        pai=_to_estimate(mean_interval(pai_by_month, resamples, level=LEVEL)),
+        pai=_to_estimate(mean_interval(pai_by_month, resamples, level=LEVEL, bounds=pai_bounds)),
         pei=mean("pei"),
         rri=mean("rri"),
         gini=mean("gini"),
         log_score=mean("log_score"),
         difference_from_count_12=_to_estimate(
-            paired_interval(pai_by_month, reference_pai_by_month, resamples, level=LEVEL)
+            paired_interval(pai_by_month, reference_pai, resamples, level=LEVEL)
         ),
+        blend_gain=_to_estimate(paired_interval(blend_pai, pai_by_month, resamples, level=LEVEL)),
         ser=mean("ser"),
         gini_generalised=mean("gini_of_best"),
         calibration=sum(skill.caught_count for skill in month_skills) / promised_count

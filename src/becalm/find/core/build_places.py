@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 from types import ModuleType
 
 import numpy as np
@@ -63,7 +62,10 @@ def build_land_places(
     kind: PlaceKind, ids: Sequence[str], outlines: Shapes, width_m: float, denominator: str
 ) -> PlaceSet:
     """Pieces of land as places, each with its exact area."""
-    return PlaceSet(kind, tuple(ids), outlines, shapely.area(outlines), width_m, denominator)
+    is_footprint = denominator == FOOTPRINT
+    return PlaceSet(
+        kind, tuple(ids), outlines, shapely.area(outlines), width_m, denominator, is_footprint=is_footprint
+    )
 
 
 def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
@@ -90,7 +92,7 @@ def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     areas_m2 = shapely.area(outlines)
     if not (areas_m2 > LEAST_M2).any():
         raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
-    return _keep_places(places, areas_m2 > LEAST_M2, outlines, areas_m2)
+    return _cut_places(places, areas_m2 > LEAST_M2, outlines, areas_m2)
 
 
 def build_street_places(
@@ -136,20 +138,15 @@ def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
         "the others are cut."
     )
     return replace(
-        _keep_places(places, has_remainder, outlines, place_sizes),
+        _cut_places(places, has_remainder, outlines, place_sizes),
         denominator=f"{places.denominator}, without the excluded land",
         notes=(*places.notes, excluded_note) if is_smaller.any() else places.notes,
     )
 
 
-def _keep_places(places: PlaceSet, is_kept: Bools, outlines: Shapes, place_sizes: Floats) -> PlaceSet:
-    return replace(
-        places,
-        ids=tuple(compress(places.ids, is_kept)),
-        outlines=outlines[is_kept],
-        amounts=place_sizes[is_kept],
-        listable=None if places.listable is None else places.listable[is_kept],
-    )
+def _cut_places(places: PlaceSet, is_kept: Bools, outlines: Shapes, amounts: Floats) -> PlaceSet:
+    # Selected first: an outline that was cut to nothing has no middle.
+    return replace(places.select(is_kept), outlines=outlines[is_kept], amounts=amounts[is_kept])
 
 
 def group_mask(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bools:

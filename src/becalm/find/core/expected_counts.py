@@ -2,11 +2,13 @@
 
 A place's own memory, a mixture of several half-lives, is weighed by the gamma-Poisson rule against a
 forecast from everything else: its neighbours near, around and of late, related offences, and an even spread.
-The shares of both are fitted by maximum likelihood to the months that came after each forecast, and so is the
-weight of the own memory; none is set by hand and none can be negative.
+The shares of both are fitted to the months that came after each forecast, by likelihood with a belief in
+equal shares that is worth a few incidents: where the record is thin the blend stays an even mixture of
+half-lives and neighbours. The weight of the own memory is fitted too, and the doubt about the forecast is
+carried.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,14 @@ import numpy as np
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import GammaPosterior, GammaPrior, fit_mixture, fit_prior, update_posterior
+from becalm.methods.blend import (
+    GammaPosterior,
+    PriorFit,
+    Truncation,
+    fit_mixture,
+    fit_prior,
+    update_posterior,
+)
 from becalm.methods.faded_counts import (
     CountSeries,
     choose_half_life,
@@ -23,10 +32,13 @@ from becalm.methods.faded_counts import (
     half_age,
     kish_factor,
     memories,
+    sum_faded,
 )
 from becalm.terms import BlendPart, QuestionError
 
 LEAST_EVEN_SHARE = 1e-3
+LEAST_SELECTED = 0.02  # of the memory: what fewer places hold, known by it alone, changes nothing of note
+SHARE_BELIEF = 3.0  # how many incidents the belief in equal shares is worth
 
 MEANINGS = {
     "own": "the place's own past, half-life {} months",
@@ -46,7 +58,7 @@ class Forecast:
     `own_counts` is each place's memory as an effective count over `own_exposure` (in units of 30 days at the
     current level of the whole), a mixture of those with `own_half_lives` in `own_shares` that has lost half
     of its weight at `half_life`; `parts[k]` with `part_shares[k]` make up the `prior_mean`, the forecast from
-    all else, whose half-life is `others_half_life`.
+    all else, whose half-life is `others_half_life` and whose relative variance is `prior_doubt`.
     """
 
     origin: int
@@ -58,7 +70,8 @@ class Forecast:
     own_counts: Floats
     own_exposure: float
     prior_mean: Floats
-    prior: GammaPrior
+    prior_doubt: Floats
+    prior: PriorFit
     part_names: tuple[str, ...]
     part_shares: Floats
     parts: Floats
@@ -72,7 +85,16 @@ class Forecast:
 def forecast_counts(
     panel: PlacePanel, settings: FindSettings, origins: Sequence[int]
 ) -> tuple[Forecast, ...]:
-    """What is to be expected of each place at each origin, from the months before it alone?"""
+    """What is to be expected of each place at each origin, from the months before it alone?
+
+    Without a boundary a forecast is of the places alone that were known before its origin
+    (`PlacePanel.known_before`).
+    """
+    return tuple(forecast_each(panel, settings, origins))
+
+
+def forecast_each(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> Iterator[Forecast]:
+    """The same forecasts, one after the other."""
     half_life_at = choose_half_lives(panel, settings, origins)
     training_months = {origin: _training_months(settings, origin) for origin in origins}
     for origin in origins:
@@ -87,73 +109,81 @@ def forecast_counts(
     memories_by_month = _build_memories(
         panel, settings, {month for origin in origins for month in (*training_months[origin], origin)}
     )
-    return tuple(
-        _forecast_origin(
-            panel,
-            settings,
-            origin,
-            half_life_at[origin],
-            memories_by_month,
-            {month: all_parts[month, half_life_at[origin]] for month in (*training_months[origin], origin)},
-        )
-        for origin in origins
-    )
+    for origin in origins:
+        parts = {
+            month: all_parts[month, half_life_at[origin]] for month in (*training_months[origin], origin)
+        }
+        yield _forecast_origin(panel, settings, origin, half_life_at[origin], memories_by_month, parts)
 
 
-def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Forecast | None]:
-    """The forecast with all months known, and with all but the last, where the history is long enough."""
+def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Floats | None]:
+    """The forecast with all months known, and what was expected without the last, where history allows."""
     next_month = len(panel.months)
     training_months = list(_training_months(settings, next_month - 1))
     if not training_months or panel.target.totals[training_months].sum() == 0:
         return forecast_counts(panel, settings, [next_month])[0], None
     earlier_forecast, forecast = forecast_counts(panel, settings, [next_month - 1, next_month])
-    return forecast, earlier_forecast
+    earlier_counts = np.zeros(panel.size)
+    earlier_counts[panel.known_before(next_month - 1)[1]] = earlier_forecast.expected_counts
+    return forecast, earlier_counts
 
 
 def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
     """Which single half-life predicted the training months before each origin best?"""
-    return {
-        origin: choose_half_life(
-            panel.target,
-            panel.even,
-            half_lives=settings.half_lives,
-            origins=_training_months(settings, origin),
+    half_life_at = {}
+    for origin in origins:
+        known, _ = panel.known_before(origin)
+        training_months = _training_months(settings, origin)
+        half_life_at[origin] = choose_half_life(
+            known.target, known.even, half_lives=settings.half_lives, origins=training_months
         ).steps
-        for origin in origins
-    }
+    return half_life_at
 
 
 def _build_parts(
     panel: PlacePanel, settings: FindSettings, half_life: float, months: Sequence[int]
 ) -> dict[int, Floats]:
-    """The forecasts from everything but the place's own past: one distribution over places per part."""
-    near_m, around_m = settings.near_m, settings.around_m
+    """The forecasts from everything but the place's own past: one distribution per part over known places.
 
-    def density(memory: Floats, sigma_m: float, *, without_own: bool) -> Floats:
-        return _normalise(panel.places.smooth(memory, sigma_m, without_own=without_own), panel.even)
+    A place that was not known before the month has no chance in any of them.
+    """
+    near_m, around_m = settings.near_m, settings.around_m
+    known_at = {month: panel.known_before(month) for month in months}
+
+    def density(month: int, memory: Floats, sigma_m: float = 0.0, *, without_own: bool = True) -> Floats:
+        (known, known_index), chances = known_at[month], np.zeros(panel.size)
+        values = memory[known_index]
+        if sigma_m > 0:
+            values = known.places.smooth(values, sigma_m, without_own=without_own)
+        chances[known_index] = _normalise(values, known.even)
+        return chances
 
     # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.
     parts_by_month = {
-        month: [density(memory, near_m, without_own=True), density(memory, around_m, without_own=True)]
+        month: [density(month, memory, near_m), density(month, memory, around_m)]
         for month, memory in memories(panel.target, half_life, months)
     }
     for month, memory in memories(panel.fresh or panel.target, settings.repeat_half_life, months):
-        parts_by_month[month].append(density(memory, near_m, without_own=True))
+        parts_by_month[month].append(density(month, memory, near_m))
     if panel.related is not None:
         for month, memory in memories(panel.related, half_life, months):
             parts_by_month[month] += [
-                _normalise(memory, panel.even),
-                density(memory, near_m, without_own=False),
+                density(month, memory),
+                density(month, memory, near_m, without_own=False),
             ]
-    return {month: np.array([*month_parts, panel.even]) for month, month_parts in parts_by_month.items()}
+    nothing = np.zeros(panel.size)  # spread evenly over what is known
+    return {m: np.array([*month_parts, density(m, nothing)]) for m, month_parts in parts_by_month.items()}
 
 
 def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
-    rates = forecast.posterior.rate
-    total_count = float(forecast.expected_counts.sum())
-    own_share = float((forecast.own_counts / rates).sum()) / total_count
-    prior_weight = (rates - forecast.own_exposure) / rates * forecast.prior_mean.sum() / total_count
+    prior, means = forecast.prior.best, forecast.prior_mean
+    prior_rates = prior.shape(means, forecast.prior_doubt) / (prior.scale * means)
+    rates = prior_rates + forecast.own_exposure
+    own_total = float((forecast.own_counts / rates).sum())
+    prior_weight = prior.scale * prior_rates / rates * means.sum()
+    total_count = own_total + float((forecast.part_shares @ forecast.parts * prior_weight).sum())
+    own_share, prior_weight = own_total / total_count, prior_weight / total_count
     own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)
     other_parts = zip(
         forecast.part_names, forecast.part_shares * (forecast.parts @ prior_weight), strict=True
@@ -175,15 +205,24 @@ def _forecast_origin(
     memories_by_month: Mapping[int, Floats],
     parts_by_month: Mapping[int, Floats],
 ) -> Forecast:
-    target_series, parts = panel.target, parts_by_month[origin]
-    part_shares = _fit_part_shares(target_series, _training_months(settings, origin), parts_by_month)
+    known_panel, known_index = panel.known_before(origin)
+    target_series, parts = panel.target, parts_by_month[origin][:, known_index]
+    part_shares = _fit_part_shares(panel, _training_months(settings, origin), parts_by_month)
     expected_total = forecast_total(target_series.totals[:origin], target_series.exposure[:origin])
     prior_mean = expected_total * (part_shares @ parts)
     own_shares, own_counts, half_age_months = _mix_memories(
         panel, settings, origin, memories_by_month, parts_by_month
     )
+    own_counts = own_counts[known_index]
     own_exposure = float(own_counts.sum()) / expected_total
-    prior = fit_prior(prior_mean, own_counts, own_exposure)
+    prior_doubt = (
+        _measure_doubt(known_panel, settings, origin, half_life, part_shares) / (part_shares @ parts) ** 2
+    )
+    truncation = None
+    is_selected = np.zeros(0, bool) if known_panel.first_other is None else known_panel.first_other >= origin
+    if len(is_selected) and own_counts[is_selected].sum() > LEAST_SELECTED * own_counts.sum():
+        truncation = Truncation(is_selected, float(target_series.totals[:origin].sum()) / expected_total)
+    prior = fit_prior(prior_mean, own_counts, own_exposure, doubt=prior_doubt, truncation=truncation)
     related_part_names = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
@@ -191,10 +230,11 @@ def _forecast_origin(
         others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
-        posterior=update_posterior(prior, prior_mean, own_counts, own_exposure),
+        posterior=update_posterior(prior, prior_mean, own_counts, own_exposure, doubt=prior_doubt),
         own_counts=own_counts,
         own_exposure=own_exposure,
         prior_mean=prior_mean,
+        prior_doubt=prior_doubt,
         prior=prior,
         part_names=("near", "around", "recent", *related_part_names, "even"),
         part_shares=part_shares,
@@ -223,7 +263,7 @@ def _mix_memories(
 
     def chances(month: int) -> Floats:
         """What each memory and each part gave the places that had an incident in this month."""
-        busy_places, month_memories = target_series.places[month], memories_by_month[month]
+        busy_places, month_memories = panel.known_events(month)[0], memories_by_month[month]
         memory_totals = np.maximum(month_memories.sum(axis=1, keepdims=True), 1e-300)
         return np.concatenate(
             [month_memories[:, busy_places] / memory_totals, parts_by_month[month][:, busy_places]]
@@ -232,9 +272,9 @@ def _mix_memories(
     # The parts compete for the training months with the memories, else the shortest memory would be paid
     # for near repeats that the neighbours explain better; only the memories' own shares are kept.
     training_months = _training_months(settings, origin)
-    fitted_shares = fit_mixture(
+    fitted_shares = _fit_shares(
         np.concatenate([chances(month) for month in training_months], axis=1),
-        np.concatenate([target_series.counts[month] for month in training_months]),
+        np.concatenate([panel.known_events(month)[1] for month in training_months]),
     )
     memory_shares = np.maximum(fitted_shares[: len(half_lives)], 1e-9)
     memory_shares = memory_shares / memory_shares.sum()
@@ -260,12 +300,53 @@ def _check_past(panel: PlacePanel, origin: int, training_months: range) -> None:
         )
 
 
-def _fit_part_shares(target: CountSeries, training: range, parts_by_month: Mapping[int, Floats]) -> Floats:
+def _fit_part_shares(panel: PlacePanel, training: range, parts_by_month: Mapping[int, Floats]) -> Floats:
     """The shares that best predicted where each training month's incidents fell."""
-    chances = np.concatenate([parts_by_month[month][:, target.places[month]] for month in training], axis=1)
-    part_shares = fit_mixture(chances, np.concatenate([target.counts[month] for month in training]))
+    events = [panel.known_events(month) for month in training]
+    chances = [parts_by_month[month][:, places] for month, (places, _) in zip(training, events, strict=True)]
+    part_shares = _fit_shares(np.concatenate(chances, axis=1), np.concatenate([c for _, c in events]))
     part_shares[-1] = max(part_shares[-1], LEAST_EVEN_SHARE)  # no place is impossible
     return np.asarray(part_shares / part_shares.sum())
+
+
+def _fit_shares(chances: Floats, counts: Floats) -> Floats:
+    # An imagined incident that only one forecast thought possible is worth the logarithm of that one's share:
+    # together they are a Dirichlet prior, and no share can fall to 0 for want of records.
+    forecast_count = len(chances)
+    imagined_counts = np.full(forecast_count, SHARE_BELIEF / forecast_count)
+    return fit_mixture(
+        np.hstack([chances, np.eye(forecast_count)]), np.concatenate([counts, imagined_counts])
+    )
+
+
+def _measure_doubt(
+    panel: PlacePanel, settings: FindSettings, origin: int, half_life: float, part_shares: Floats
+) -> Floats:
+    """The variance of the forecast from all else, as a share of all incidents: it too is a sum of few events.
+
+    A sum of events with weights w varies as the sum of w squared. The square of a fading weight fades with
+    half its half-life; that of a Gaussian is one with its deviation over the root of 2, over the places
+    that it reaches.
+    """
+    near_m, around_m = settings.near_m, settings.around_m
+    sources: list[tuple[CountSeries, float, float]] = [
+        (panel.target, half_life, near_m),
+        (panel.target, half_life, around_m),
+        (panel.fresh or panel.target, settings.repeat_half_life, near_m),
+    ]
+    if panel.related is not None:
+        sources += [(panel.related, half_life, 0.0), (panel.related, half_life, near_m)]
+    variance = np.zeros(panel.size)
+    for (series, steps, sigma_m), share in zip(sources, part_shares, strict=False):
+        weight_total = sum_faded(series.totals, steps, origin)
+        if weight_total <= 0 or share < 1e-6:
+            continue
+        ((_, squared_weights),) = memories(series, steps / 2.0, [origin])
+        if sigma_m > 0:
+            smoothed = panel.places.smooth(squared_weights, sigma_m / np.sqrt(2.0), without_own=True)
+            squared_weights = smoothed / max(4.0 * np.pi * sigma_m**2 * panel.places_per_m2, 1.0)
+        variance += (share / weight_total) ** 2 * squared_weights
+    return variance
 
 
 def _training_months(settings: FindSettings, origin: int) -> range:

@@ -16,27 +16,32 @@ from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter, widen_posterior
+from becalm.methods.faded_counts import measure_total_doubt
 from becalm.terms import BlendPart
 
 SCATTER_MONTHS = 12
-CONTENDERS = 8  # times as many places as are listed: among these the order is decided
+CONTENDING_SHARE = (
+    0.5  # of what is expected: the best places that hold so much are judged, however many are listed
+)
+LEAST_CONTENDERS = 200
 STEADY = Scatter(burst=1.0, drift=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """The forecast of the month to come, and of the month before where the history is long enough.
+    """The forecast of the month to come, and what was expected a month earlier where history allows.
 
-    `posterior` allows for bursts and drift, `displaced_posterior` for records that were moved as well: all
-    that is said of the order rests on it. `blend` says what the forecast is made of. For floating boxes all
-    is cut by the `shrinkage` of their catch.
+    `posterior` allows for bursts, drift and the doubt about the level of the whole. All that is said of the
+    order rests on `order_posterior`: the level moves all places alike and is left out, records moved by their
+    source are allowed for. Both have the same means. `blend` says what the forecast is made of. For floating
+    boxes all is cut by the `shrinkage` of their catch.
     """
 
     forecast: Forecast
-    earlier_forecast: Forecast | None
+    earlier_values: Floats | None
     scatter: Scatter | None
     posterior: GammaPosterior
-    displaced_posterior: GammaPosterior
+    order_posterior: GammaPosterior
     blend: tuple[BlendPart, ...]
     shrinkage: BoxShrinkage | None = None
 
@@ -44,11 +49,6 @@ class FittedModel:
     def expected_values(self) -> Floats:
         """The expected incidents of each place in 30 days."""
         return self.forecast.expected_counts
-
-    @property
-    def earlier_values(self) -> Floats | None:
-        """What was expected a month earlier."""
-        return None if self.earlier_forecast is None else self.earlier_forecast.expected_counts
 
 
 def fit_model(
@@ -61,7 +61,7 @@ def fit_model(
     shrinkage: BoxShrinkage | None = None,
 ) -> FittedModel:
     """What do the records say of each place? Where they cannot measure scatter, the default is used."""
-    forecast, earlier_forecast = forecast_next_month(panel, settings)
+    forecast, earlier_values = forecast_next_month(panel, settings)
     blend = decompose_blend(forecast)
     if shrinkage is None:
         scatter = measure_scatter(panel, settings)
@@ -69,16 +69,17 @@ def fit_model(
         # Boxes lie where all months are densest, so no month can judge them: what they lose and how they
         # scatter was measured on boxes that were placed without the last year.
         forecast, scatter = shrinkage.shrink(forecast, panel.places), shrinkage.scatter
-        earlier_forecast = (
-            None if earlier_forecast is None else shrinkage.shrink(earlier_forecast, panel.places)
-        )
-    posterior = widen_posterior(forecast.posterior, forecast.own_counts, scatter or default_scatter)
-    displaced_posterior = posterior
+    order_posterior = widen_posterior(forecast.posterior, forecast.own_counts, scatter or default_scatter)
+    level_doubt = measure_total_doubt(panel.target.totals, panel.target.exposure)
+    posterior = GammaPosterior.with_mean(
+        order_posterior.mean,
+        1.0 / (1.0 / order_posterior.shape + level_doubt * (1.0 + 1.0 / order_posterior.shape)),
+    )
     if location is not None:
-        displaced_posterior = add_location_uncertainty(
-            forecast.posterior, posterior, forecast.own_counts, location, panel.places, rng
+        order_posterior = add_location_uncertainty(
+            forecast.posterior, order_posterior, forecast.own_counts, location, panel.places, rng
         )
-    return FittedModel(forecast, earlier_forecast, scatter, posterior, displaced_posterior, blend, shrinkage)
+    return FittedModel(forecast, earlier_values, scatter, posterior, order_posterior, blend, shrinkage)
 
 
 def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None:
@@ -101,7 +102,14 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     ):
         return None
     (forecast,) = forecast_counts(panel, settings, [origin])
+    held_out_counts = held_out_counts[panel.known_before(origin)[1]]
     # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
-    best_index = np.argsort(-forecast.expected_counts, kind="stable")[: CONTENDERS * settings.count]
+    best_index = np.argsort(-forecast.expected_counts, kind="stable")
+    expected_share = np.cumsum(forecast.expected_counts[best_index]) / forecast.expected_counts.sum()
+    best_index = best_index[
+        : max(int(np.searchsorted(expected_share, CONTENDING_SHARE)) + 1, LEAST_CONTENDERS)
+    ]
+    if not held_out_counts[best_index].any():
+        return None
     best_posterior = GammaPosterior(forecast.posterior.shape[best_index], forecast.posterior.rate[best_index])
     return fit_scatter(best_posterior, forecast.own_counts[best_index], held_out_counts[best_index])

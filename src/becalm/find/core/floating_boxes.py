@@ -103,9 +103,12 @@ class BoxPlacement:
 
     def place(self, before_month: int) -> tuple[PlacePanel, PlaceSet]:
         """The panel with boxes placed on the months before this one alone, and its places."""
-        half_life = choose_half_lives(self.squares, self.settings, [before_month])[before_month]
+        squares, _ = self.squares.known_before(before_month)
+        half_life = choose_half_lives(squares, self.settings, [before_month])[before_month]
         places = place_boxes(
-            self.land,
+            self.land
+            if not isinstance(squares.places, PlaceSet)
+            else replace(self.land, squares=squares.places),
             self.counts,
             self.targets,
             before_month=before_month,

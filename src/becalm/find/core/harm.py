@@ -40,7 +40,7 @@ class GroupModel:
     weight: GroupWeight
     records: int
     posterior: GammaPosterior
-    displaced_posterior: GammaPosterior
+    order_posterior: GammaPosterior
     earlier_values: Floats | None
     has_own_forecast: bool
 
@@ -51,7 +51,7 @@ class HarmModel:
 
     groups: tuple[GroupModel, ...]
     posterior: GammaPosterior
-    displaced_posterior: GammaPosterior
+    order_posterior: GammaPosterior
     earlier_values: Floats | None
 
     @property
@@ -96,7 +96,7 @@ def fit_harm_model(
     return HarmModel(
         tuple(group_models),
         weighted_sum([(g.weight.weight, g.posterior) for g in group_models]),
-        weighted_sum([(g.weight.weight, g.displaced_posterior) for g in group_models]),
+        weighted_sum([(g.weight.weight, g.order_posterior) for g in group_models]),
         np.sum(group_harm, axis=0) if len(group_harm) == len(group_models) else None,
     )
 
@@ -123,7 +123,7 @@ def _fit_group(
         panel, settings, location, rng, default_scatter=scatter, shrinkage=whole_model.shrinkage
     )
     return GroupModel(
-        weight, count, own_model.posterior, own_model.displaced_posterior, own_model.earlier_values, True
+        weight, count, own_model.posterior, own_model.order_posterior, own_model.earlier_values, True
     )
 
 
@@ -141,7 +141,7 @@ def _scale_whole(
         return GammaPosterior(shape, shape / (posterior.mean * share))
 
     earlier_harm = None if whole_model.earlier_values is None else whole_model.earlier_values * share
-    scaled_posteriors = scale(whole_model.posterior), scale(whole_model.displaced_posterior)
+    scaled_posteriors = scale(whole_model.posterior), scale(whole_model.order_posterior)
     return GroupModel(group_weight, record_count, *scaled_posteriors, earlier_harm, False)
 
 

@@ -30,7 +30,7 @@ from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.rank_certainty import RankCertainty, draw_rates, rank_certainty
+from becalm.methods.rank_certainty import RankCertainty, rank_certainty
 from becalm.terms import (
     Churn,
     Estimate,
@@ -96,7 +96,7 @@ def find_hotspots(
     chooser = PlaceChooser(panel, rules, finder, rng.spawn(1)[0])
     model = fit_model(panel, settings, location, rng, shrinkage=boxes.shrinkage if boxes else None)
     harm_model = fit_harm_model(panel, counts, targets, model, rules.harm, settings=settings, rng=rng)
-    result = search(chooser, model, harm_model, settings=settings, rng=rng)
+    result = search(chooser, model, harm_model, settings=settings)
     return build_hotspot_list(result, counts, targets, settings, location=location, boxes=boxes, crs=crs)
 
 
@@ -106,14 +106,13 @@ def search(
     harm_model: HarmModel | None,
     *,
     settings: FindSettings,
-    rng: Generator,
 ) -> SearchResult:
     """Which places are chosen, how sure is their order, and what would have been chosen otherwise?"""
     next_month = model.forecast.origin
     by_harm = harm_model is not None and chooser.rules.by_harm
     ranking, other_ranking = (harm_model, model) if harm_model and by_harm else (model, harm_model)
     place_choice, hours_share = chooser.choose(ranking.expected_values, next_month)
-    certainty = _measure_certainty(chooser, ranking, place_choice.listed_index, hours_share, settings, rng)
+    certainty = _measure_certainty(chooser, ranking, place_choice.listed_index, hours_share, settings)
     earlier_index = other_index = None
     if ranking.earlier_values is not None:
         earlier_index = chooser.choose_index(ranking.earlier_values, next_month - 1)
@@ -150,20 +149,14 @@ def _measure_certainty(
     listed_index: Ints,
     hours_share: Floats | float,
     settings: FindSettings,
-    rng: Generator,
 ) -> RankCertainty:
-    """P(top), rank intervals and tie groups of the listed places, by drawing the rates of all together."""
+    """P(top), rank intervals and tie groups of the listed places among all that can be listed."""
     # Only what can be listed competes for a rank: the ground between boxes holds much, and is on no list.
     is_listable = listable_mask(chooser.panel.places)
     listed_position = np.cumsum(is_listable)[listed_index] - 1
-    # P(top) is about the order of places, so records that may have happened next door make it less sure,
-    # although the numbers shown as expected are those of the records' own points.
-    rate_posterior = scale_to_hours(ranking.displaced_posterior, hours_share)
+    rate_posterior = scale_to_hours(ranking.order_posterior, hours_share)
     rate_posterior = GammaPosterior(rate_posterior.shape[is_listable], rate_posterior.rate[is_listable])
-    drawn_rates = draw_rates(
-        rate_posterior, top=settings.count, draws=settings.draws, rng=rng, required=listed_position
-    )
-    return rank_certainty(drawn_rates, listed_position, top=settings.count, level=settings.level)
+    return rank_certainty(rate_posterior, listed_position, top=settings.count, level=settings.level)
 
 
 def build_hotspot_list(
@@ -198,7 +191,6 @@ def build_hotspot_list(
         denominator=panel.denominator,
         tied_below=result.certainty.tied_below,
         separation_m=settings.separation_m,
-        draws=settings.draws,
         source=counts.source,
         as_of=counts.as_of,
         burst=scatter.burst if scatter else None,

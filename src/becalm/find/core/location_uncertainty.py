@@ -125,8 +125,8 @@ def add_location_uncertainty(
     """The widened posterior, with the doubt about where each record happened.
 
     Each record of a place is worth the same share of its `own_counts`. All are moved again and again by their
-    spread: a place's mean becomes what it then holds on average, and the variance over the moves is added
-    to its own.
+    spread. The mean stays, for places are chosen by it; the variance over the moves, and how far from it a
+    place would then be on average, are added to its variance.
     """
     is_used = location.target > 0
     x, y, counts = location.easting_m[is_used], location.northing_m[is_used], location.target[is_used]
@@ -149,8 +149,11 @@ def add_location_uncertainty(
     expected_counts = (
         np.maximum(posterior.shape - own_counts + mean_count + unplaced_counts, 1e-12) / posterior.rate
     )
-    total_variance = expected_counts**2 / widened_posterior.shape + count_variance / posterior.rate**2
-    return GammaPosterior(expected_counts**2 / total_variance, expected_counts / total_variance)
+    mean = widened_posterior.mean
+    total_variance = (
+        mean**2 / widened_posterior.shape + count_variance / posterior.rate**2 + (expected_counts - mean) ** 2
+    )
+    return GammaPosterior.with_mean(mean, mean**2 / total_variance)
 
 
 def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.expected_counts import Forecast, forecast_counts
+from becalm.find.core.expected_counts import Forecast, forecast_each
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.plugin import BLEND, NamedFinder, run_finder
 from becalm.find.core.settings import FindSettings
@@ -53,11 +53,15 @@ class MethodSkills:
 
 @dataclass(frozen=True, slots=True)
 class MonthScores:
-    """The panel as it was known just before one month, and each method's score of its places."""
+    """The panel as it was known just before one month, and each method's score of its places.
+
+    `elsewhere_count` incidents of the month fell where nobody knew of a place: no method could catch them.
+    """
 
     panel: PlacePanel
     origin: int
     by_method: dict[str, Floats]
+    elsewhere_count: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class _MonthOutcome:
     """What happened in a tested month, and the best that anyone could have done."""
 
     incidents: Floats
+    known_share: float  # of the month's incidents: those in places that were known before it
     year_before: Floats
     amounts: Floats
     listable: Bools | None
@@ -74,27 +79,25 @@ class _MonthOutcome:
     searched_amount: float
 
 
-def judge_methods(
+def score_months(
     panel: PlacePanel,
     settings: FindSettings,
     tested_months: Sequence[int],
     *,
-    area_share: float,
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
-) -> MethodSkills:
-    """How well did each method predict each tested month, from the months before it alone?
+) -> Iterator[MonthScores]:
+    """Each method's scores for each tested month, from the months before it and the places known then alone.
 
-    The log score mixes each method with an even spread, in the share that was best for the last month with
-    incidents before; for the first tested month that one is predicted too.
+    The first month is the one that tunes the log score.
     """
     origins = add_tuning_origin(panel, settings, tested_months)
-    scores_by_method_of_origin = score_all_methods(panel, forecast_counts(panel, settings, origins))
-    month_scores = (
-        MonthScores(panel, origin, add_finder_scores(panel, finder, origin, by_method, settings, rng))
-        for origin, by_method in zip(origins, scores_by_method_of_origin, strict=True)
-    )
-    return judge_months(month_scores, area_share=area_share, count=settings.count, rng=rng)
+    for forecast in forecast_each(panel, settings, origins):
+        known_panel, _ = panel.known_before(forecast.origin)
+        by_method = score_methods(known_panel, forecast, first_tested=tested_months[0])
+        by_method = add_finder_scores(known_panel, finder, forecast.origin, by_method, settings, rng)
+        elsewhere_count = panel.target.totals[forecast.origin] - known_panel.target.totals[forecast.origin]
+        yield MonthScores(known_panel, forecast.origin, by_method, float(elsewhere_count))
 
 
 def add_tuning_origin(
@@ -108,30 +111,30 @@ def add_tuning_origin(
     return (max(last_busy_month, settings.least_months), *tested_months)
 
 
-def score_all_methods(panel: PlacePanel, forecasts: Sequence[Forecast]) -> Iterator[dict[str, Floats]]:
-    """Each method's score of every place at each origin, from the months before it alone.
+def score_methods(panel: PlacePanel, forecast: Forecast, *, first_tested: int) -> dict[str, Floats]:
+    """Each method's score of every place just before the forecast's month, from earlier months alone.
 
     `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
     with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
     half-life; `blend` is becalm's own score; `count_all` and `kde_all_150` are the same with all months on
     record; `kde_ewma_150` smooths the fading memory, and `season` counts the same month of earlier years with
-    the months beside it. A count over more months than the first tested origin has is left out.
+    the months beside it. A count over more months than the first tested month has is left out.
     """
-    first_tested = min(forecast.origin for forecast in forecasts) + 1  # the origin before tunes the log score
-    span_months = [span for span in COUNT_MONTHS if span <= first_tested]
-    for forecast, faded_counts in zip(forecasts, _build_memories(panel, forecasts), strict=True):
-        t = forecast.origin
-        year_counts, past_counts = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
-        yield {
-            **{f"count_{span}": panel.target.window(t - span, t) for span in span_months},
-            **{f"kde_{sigma}": panel.places.smooth(year_counts, sigma) for sigma in KDE_SIGMAS_M},
-            "ewma": faded_counts,
-            BLEND: forecast.expected_counts,
-            "count_all": past_counts,
-            "kde_all_150": panel.places.smooth(past_counts, 150),
-            "kde_ewma_150": panel.places.smooth(faded_counts, 150),
-            "season": _count_season(panel, t),
-        }
+    t = forecast.origin
+    ((_, faded_counts),) = memories(panel.target, forecast.others_half_life, [t])
+    year_counts, past_counts = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
+    return {
+        **{
+            f"count_{span}": panel.target.window(t - span, t) for span in COUNT_MONTHS if span <= first_tested
+        },
+        **{f"kde_{sigma}": panel.places.smooth(year_counts, sigma) for sigma in KDE_SIGMAS_M},
+        "ewma": faded_counts,
+        BLEND: forecast.expected_counts,
+        "count_all": past_counts,
+        "kde_all_150": panel.places.smooth(past_counts, 150),
+        "kde_ewma_150": panel.places.smooth(faded_counts, 150),
+        "season": _count_season(panel, t),
+    }
 
 
 def _count_season(panel: PlacePanel, origin: int) -> Floats:
@@ -139,15 +142,6 @@ def _count_season(panel: PlacePanel, origin: int) -> Floats:
     lags = range(YEAR, origin + 2, YEAR)
     seasons = (panel.target.window(origin - lag - 1, origin - lag + 2) for lag in lags)
     return sum(seasons, np.zeros(panel.size))
-
-
-def _build_memories(panel: PlacePanel, forecasts: Sequence[Forecast]) -> list[Floats]:
-    """Each place's memory with the half-life chosen at each origin."""
-    memory_by_origin: dict[int, Floats] = {}
-    for half_life in {forecast.others_half_life for forecast in forecasts}:
-        origins = [forecast.origin for forecast in forecasts if forecast.others_half_life == half_life]
-        memory_by_origin |= dict(memories(panel.target, half_life, origins))
-    return [memory_by_origin[forecast.origin] for forecast in forecasts]
 
 
 def add_finder_scores(
@@ -178,7 +172,7 @@ def judge_months(
         panel, origin = month.panel, month.origin
         chances_of = {method: _to_chances(score, panel.even) for method, score in month.by_method.items()}
         if earlier_month is not None:
-            outcome = _build_outcome(panel, origin, area_share, count)
+            outcome = _build_outcome(month, area_share, count)
             best_gini.append(outcome.best_curve.gini)
             null_gini.append(_draw_null_gini(panel, outcome, rng))
             bin_rows.append(_calibrate(outcome, month))
@@ -194,12 +188,14 @@ def judge_months(
     return MethodSkills(skills_by_method, tuple(best_gini), tuple(null_gini), bins)
 
 
-def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int) -> _MonthOutcome:
+def _build_outcome(month: MonthScores, area_share: float, count: int) -> _MonthOutcome:
+    panel, origin = month.panel, month.origin
     amounts, place_counts = panel.places.amounts, panel.target.window(origin, origin + 1)
     amount_per_unit = 1e3 if panel.kind == "segment" else 1e6  # kilometres of street, or square kilometres
     listable = panel.places.listable if isinstance(panel.places, PlaceSet) else None
     return _MonthOutcome(
         incidents=place_counts,
+        known_share=float(place_counts.sum() / max(place_counts.sum() + month.elsewhere_count, 1.0)),
         year_before=panel.target.window(origin - HISTORY_MONTHS, origin),
         amounts=amounts,
         listable=listable,
@@ -219,23 +215,26 @@ def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_s
         outcome.area_share,
     )
     method_curve = search_curve(place_order, outcome.incidents, outcome.amounts)
-    event_share = method_curve.event_share_at_area(area_share)
+    event_share = method_curve.event_share_at_area(area_share) * outcome.known_share
     year_share = search_curve(place_order, outcome.year_before, outcome.amounts).event_share_at_area(
         area_share
     )
-    event_count, hit_rate = float(outcome.incidents.sum()), method_curve.event_share_at_places(outcome.count)
+    known_count, known_hits = (
+        float(outcome.incidents.sum()),
+        method_curve.event_share_at_places(outcome.count),
+    )
     promised_share = search_curve(place_order, chances, outcome.amounts).event_share_at_places(outcome.count)
     return Skill(
-        hit_rate=hit_rate,
+        hit_rate=known_hits * outcome.known_share,
         pai=event_share / area_share,
-        pei=event_share / best_curve.event_share_at_area(area_share),
+        pei=event_share / (best_curve.event_share_at_area(area_share) * outcome.known_share),
         rri=event_share / year_share if year_share > 0 else 0.0,
         gini=method_curve.gini,
         gini_of_best=method_curve.gini / best_curve.gini if best_curve.gini > 0 else 0.0,
-        ser=event_share * event_count / outcome.searched_amount,
+        ser=method_curve.event_share_at_area(area_share) * known_count / outcome.searched_amount,
         log_score=log_score,
-        caught_count=hit_rate * event_count,
-        promised_count=promised_share * event_count,
+        caught_count=known_hits * known_count,
+        promised_count=promised_share * known_count,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.build_places import (
@@ -32,7 +33,9 @@ class PlacePanel:
 
     Exposure is in units of 30 days; a month without one record of any kind is missing and has none.
     `outside` target incidents fell on none of the places. `fresh` weighs the target by how late in its month
-    it fell; None where the records carry no days.
+    it fell; None where the records carry no days. Without a boundary places are those that hold a record:
+    `first_seen` is the month of each one's first record of any kind, before which nobody could know of it,
+    and `first_other` that of the first that is not of the target.
     """
 
     places: CellGrid | PlaceSet
@@ -42,6 +45,8 @@ class PlacePanel:
     denominator: str
     outside: int
     fresh: CountSeries | None = None
+    first_seen: Ints | None = None
+    first_other: Ints | None = None
 
     @property
     def grid(self) -> CellGrid:
@@ -65,6 +70,47 @@ class PlacePanel:
         """Each place's share of the area (or of the street): where incidents would fall by chance alone."""
         amounts = self.places.amounts
         return np.asarray(amounts / amounts.sum())
+
+    @property
+    def places_per_m2(self) -> float:
+        """How densely the places lie."""
+        if isinstance(self.places, PlaceSet) and self.places.by_length:
+            return self.size / max(
+                float(shapely.MultiPoint(np.stack(self.places.centres_m, axis=1)).convex_hull.area), 1.0
+            )
+        return self.size / float(self.places.amounts.sum())
+
+    def known_events(self, month: int) -> tuple[Ints, Floats]:
+        """Where incidents of the target fell in this month, and how many, at places known before it."""
+        places, counts = self.target.places[month], self.target.counts[month]
+        if self.first_seen is None:
+            return places, counts
+        is_known = self.first_seen[places] < month
+        return places[is_known], counts[is_known]
+
+    def known_before(self, month: int) -> tuple["PlacePanel", Ints]:
+        """The panel of the places that were known before this month, and their numbers in this one.
+
+        What fell elsewhere in later months is in no place of it.
+        """
+        if self.first_seen is None or self.first_other is None:
+            return self, np.arange(self.size)
+        is_known = self.first_seen < month
+        known_index = np.flatnonzero(is_known)
+
+        def cut(series: CountSeries | None) -> CountSeries | None:
+            return series and series.select(is_known)
+
+        known_panel = replace(
+            self,
+            places=self.places.select(is_known),
+            target=self.target.select(is_known),
+            related=cut(self.related),
+            fresh=cut(self.fresh),
+            first_seen=self.first_seen[is_known],
+            first_other=self.first_other[is_known],
+        )
+        return known_panel, known_index
 
 
 def build_panel(
@@ -104,7 +150,12 @@ def build_panel(
     )
     _check_elsewhere(target, targets, outside_count)
     _check_enough(target, targets, settings, "cell" if isinstance(competing_places, CellGrid) else "place")
-    return PlacePanel(competing_places, months, target, related, denominator, outside_count, fresh)
+    first_seen = first_other = None
+    if boundary is None and (places is None or places.is_footprint):
+        first_seen, first_other = _find_first_months(counts, number_of_entry, competing_places.size, targets)
+    return PlacePanel(
+        competing_places, months, target, related, denominator, outside_count, fresh, first_seen, first_other
+    )
 
 
 def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group: str) -> PlacePanel:
@@ -112,7 +163,26 @@ def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group
     lending_groups = [*(group_name for group_name in targets.target if group_name != group), *targets.related]
     number_of_entry = _locate_counts(counts, panel.places)
     target, related, fresh = _count_groups(counts, number_of_entry, panel.size, [group], lending_groups)
-    return replace(panel, target=target, related=related, fresh=fresh)
+    first_other = panel.first_other
+    if first_other is not None:
+        _, first_other = _find_first_months(
+            counts, number_of_entry, panel.size, replace(targets, target=(group,))
+        )
+    return replace(panel, target=target, related=related, fresh=fresh, first_other=first_other)
+
+
+def _find_first_months(
+    counts: Counts, number_of_entry: Ints, place_count: int, targets: Targets
+) -> tuple[Ints, Ints]:
+    """The months of each place's first record of any kind, and of its first that is not of the target."""
+    is_counted = footprint_mask(counts, targets) & (number_of_entry >= 0)
+    is_target = group_mask(counts, targets.target)
+    first_months = []
+    for mask in (is_counted, is_counted & ~is_target):
+        first_month = np.full(place_count, len(counts.months), dtype=np.int64)
+        np.minimum.at(first_month, number_of_entry[mask], counts.month_index[mask])
+        first_months.append(first_month)
+    return first_months[0], first_months[1]
 
 
 def locate_points(places: CellGrid | PlaceSet, x_m: Floats, y_m: Floats) -> Ints:

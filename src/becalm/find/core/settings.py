@@ -22,7 +22,6 @@ class FindSettings:
     count: int = 250
     separation_m: float = 0.0
     level: float = 0.8
-    draws: int = 1000
     near_m: float = 150.0
     around_m: float = 450.0
     half_lives: tuple[float, ...] = (3.0, 6.0, 12.0, 24.0, 48.0, 96.0, math.inf)
@@ -42,8 +41,6 @@ class FindSettings:
             raise UsageError(f"A window of {self.longest_window_h} hours is not possible. Give e.g. 12.")
         if not 0.0 < self.level < 1.0:
             raise UsageError(f"The level {self.level} is not between 0 and 1. Give 0.8 for 80 %.")
-        if self.draws < 100:
-            raise UsageError(f"{self.draws} draws are too few to state a probability. Give at least 100.")
 
     @property
     def least_months(self) -> int:

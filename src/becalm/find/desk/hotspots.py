@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 FINDERS = "becalm.finders"
-SETTINGS_ON_RECORD = ("count", "separation_m", "level", "draws", "longest_window_h")
+SETTINGS_ON_RECORD = ("count", "separation_m", "level", "longest_window_h")
 SHAPE_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "square": ("turn_deg",),
     "hexagon": ("turn_deg",),
@@ -146,23 +146,21 @@ def backtest(
     request = replace(request, seed=seed)
     finder = load_finder(CHALLENGER if request.challenger else request.finder)
     find_settings = FindSettings(count=request.count)
-    with desk.progress("back-test", total=2, unit="steps") as report_progress:
+    with desk.progress("back-test", total=request.origins + 1, unit="months") as advance:
         find_inputs = load_inputs(desk, request.records, request.places, only)
         region = define_region(desk, find_inputs)
-        report_progress(1)
         method_backtest = backtest_methods(
             region.counts,
             find_inputs.targets,
             area_share=request.area_share,
             origins=request.origins,
             boundary=find_inputs.boundary,
-            places=region.places,
-            boxes=region.box_land,
+            places=region.box_land or region.places,
             settings=find_settings,
             finder=finder,
+            advance=advance,
             rng=seed_generator(seed),
         )
-        report_progress(1)
     all_warnings = (*find_inputs.warnings, *region.warnings, *method_backtest.warnings)
     parameters = {"area_share": request.area_share, "origins": request.origins, **_finder_parameters(finder)}
     run_record = _record_run(desk, request, find_inputs, find_settings, {**parameters, **region.parameters})

@@ -123,7 +123,7 @@ def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
         "location_error_m": round(hotspots.location_error_m, 1),
         "places": hotspots.places,
         "area_m2": round(hotspots.area_m2, 1),
-        **{name: getattr(hotspots, name) for name in ("denominator", "separation_m", "level", "draws")},
+        **{name: getattr(hotspots, name) for name in ("denominator", "separation_m", "level")},
         "expected_unit": "incidents in 30 days",
         "half_life_months": hotspots.half_life_months if np.isfinite(hotspots.half_life_months) else None,
         **{name: _round(getattr(hotspots, name), 4) for name in ("burst", "drift")},
