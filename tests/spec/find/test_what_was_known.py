@@ -105,7 +105,8 @@ def test_tiles_and_the_ground_of_boxes_keep_to_what_was_known():
     assert len(known_index) == known.size
     future = shapely.Point(950.0, 950.0)
     land = BoxLand(100.0, tiles)
-    months = score_box_months(land, counts, ROBBERY, SETTINGS, TESTED, 0.1, None, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    months = score_box_months(land, counts, ROBBERY, SETTINGS, TESTED, area_share=0.1, rng=rng)
     for scores in months:
         on_land = shapely.intersects(future, scores.panel.places.outlines).any()
         assert on_land == (scores.origin > 22)

@@ -62,22 +62,18 @@ def backtest(
     panel = build_panel(counts, targets, boundary=boundary, places=fixed_places, settings=settings)
     requested_months = range(len(panel.months) - origins, len(panel.months))
     tested_months, warnings = _select_months(panel, requested_months)
-    last_scores: list[MonthScores] = []
-
-    def watch(months: Iterator[MonthScores]) -> Iterator[MonthScores]:
-        for month_scores in months:
-            last_scores[:] = [month_scores]
-            yield month_scores
-            advance(1.0)
-
     month_scores = (
         score_months(panel, settings, tested_months, finder=finder, rng=rng)
         if land is None
-        else score_box_months(land, counts, targets, settings, tested_months, area_share, finder, rng)
+        else score_box_months(
+            land, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
+        )
     )
-    method_skills = judge_months(watch(month_scores), area_share=area_share, count=settings.count, rng=rng)
+    method_skills = judge_months(
+        month_scores, area_share=area_share, count=settings.count, advance=advance, rng=rng
+    )
     skills, resamples = method_skills.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
-    last_panel = last_scores[0].panel
+    last_panel = method_skills.last_panel
     return Backtest(
         target=targets.target,
         cell_m=last_panel.places.width_m,
@@ -107,8 +103,9 @@ def score_box_months(
     targets: Targets,
     settings: FindSettings,
     tested_months: Sequence[int],
+    *,
     area_share: float,
-    finder: NamedFinder | None,
+    finder: NamedFinder | None = None,
     rng: np.random.Generator,
 ) -> Iterator[MonthScores]:
     """Each method's scores for each month, among boxes placed on the months before it alone.

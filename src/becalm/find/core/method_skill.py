@@ -1,6 +1,6 @@
 """How each method did on each tested month: what it would have caught, where, and how surprised it was."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,7 @@ class Skill:
 class MethodSkills:
     """Each method's skill in each tested month, and what belongs to the months themselves."""
 
+    last_panel: PlacePanel
     by_method: dict[str, list[Skill]]
     best_gini: tuple[float, ...]
     null_gini: tuple[float, ...]
@@ -161,31 +162,35 @@ def add_finder_scores(
 
 
 def judge_months(
-    months: Iterable[MonthScores], *, area_share: float, count: int, rng: np.random.Generator
+    months: Iterator[MonthScores],
+    *,
+    area_share: float,
+    count: int,
+    advance: Callable[[float], None] = lambda _: None,
+    rng: np.random.Generator,
 ) -> MethodSkills:
     """How well did each method predict each month but the first, which tunes the log score?"""
     skills_by_method: dict[str, list[Skill]] = {}
     best_gini, null_gini, bin_rows = [], [], []
-    earlier_month: MonthScores | None = None
-    earlier_chances_of: dict[str, Floats] = {}
+    earlier_month = next(months)
+    advance(1.0)
     for month in months:
-        panel, origin = month.panel, month.origin
-        chances_of = {method: _to_chances(score, panel.even) for method, score in month.by_method.items()}
-        if earlier_month is not None:
-            outcome = _build_outcome(month, area_share, count)
-            best_gini.append(outcome.best_curve.gini)
-            null_gini.append(_draw_null_gini(panel, outcome, rng))
-            bin_rows.append(_calibrate(outcome, month))
-            for method, score in month.by_method.items():
-                trust_shares = _fit_trust(
-                    earlier_month.panel, earlier_month.origin, earlier_chances_of[method]
-                )
-                log_score = _measure_log_score(panel, origin, chances_of[method], trust_shares)
-                skill = _measure_skill(outcome, score, chances_of[method], log_score)
-                skills_by_method.setdefault(method, []).append(skill)
-        earlier_month, earlier_chances_of = month, chances_of
+        panel, earlier_panel = month.panel, earlier_month.panel
+        outcome = _build_outcome(month, area_share, count)
+        best_gini.append(outcome.best_curve.gini)
+        null_gini.append(_draw_null_gini(panel, outcome, rng))
+        bin_rows.append(_calibrate(outcome, month))
+        for method, score in month.by_method.items():
+            chances = _to_chances(score, panel.even)
+            earlier_chances = _to_chances(earlier_month.by_method[method], earlier_panel.even)
+            trust_shares = _fit_trust(earlier_panel, earlier_month.origin, earlier_chances)
+            log_score = _measure_log_score(panel, month.origin, chances, trust_shares)
+            skill = _measure_skill(outcome, score, chances, log_score)
+            skills_by_method.setdefault(method, []).append(skill)
+        earlier_month = month
+        advance(1.0)
     bins = tuple(CalibrationBin(*row) for row in np.mean(bin_rows, axis=0).tolist())
-    return MethodSkills(skills_by_method, tuple(best_gini), tuple(null_gini), bins)
+    return MethodSkills(earlier_month.panel, skills_by_method, tuple(best_gini), tuple(null_gini), bins)
 
 
 def _build_outcome(month: MonthScores, area_share: float, count: int) -> _MonthOutcome:
