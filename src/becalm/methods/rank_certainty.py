@@ -98,11 +98,11 @@ def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Float
     return np.maximum(above, 0.0), np.sqrt(np.maximum(variance, 1e-6))
 
 
-def _chance_above(posterior: GammaPosterior, place: int, others: Ints) -> Floats:
+def _chance_above(posterior: GammaPosterior, place: int, other_places: Ints) -> Floats:
     """The probability that this place's rate is above that of each other: a beta distribution of the two."""
-    own_rate, other_rates = posterior.rate[place], posterior.rate[others]
+    own_rate, other_rates = posterior.rate[place], posterior.rate[other_places]
     share = own_rate / (own_rate + other_rates)
-    return np.asarray(1.0 - betainc(posterior.shape[place], posterior.shape[others], share))
+    return np.asarray(1.0 - betainc(posterior.shape[place], posterior.shape[other_places], share))
 
 
 def _group_ties(posterior: GammaPosterior, places: Ints, level: float) -> Ints:

@@ -132,10 +132,10 @@ def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequen
     """Which single half-life predicted the training months before each origin best?"""
     half_life_at = {}
     for origin in origins:
-        known, _ = panel.known_before(origin)
+        known_panel, _ = panel.known_before(origin)
         training_months = _training_months(settings, origin)
         half_life_at[origin] = choose_half_life(
-            known.target, known.even, half_lives=settings.half_lives, origins=training_months
+            known_panel.target, known_panel.even, half_lives=settings.half_lives, origins=training_months
         ).steps
     return half_life_at
 
@@ -151,14 +151,14 @@ def _build_parts(
     known_at = {month: panel.known_before(month) for month in months}
 
     def density(month: int, memory: Floats, sigma_m: float = 0.0, *, without_own: bool = True) -> Floats:
-        (known, known_index), chances = known_at[month], np.zeros(panel.size)
+        (known_panel, known_index), chances = known_at[month], np.zeros(panel.size)
         values = memory[known_index]
         if sigma_m > 0:
-            values = known.places.smooth(values, sigma_m, without_own=without_own)
-        chances[known_index] = _normalise(values, known.even)
+            values = known_panel.places.smooth(values, sigma_m, without_own=without_own)
+        chances[known_index] = _normalise(values, known_panel.even)
         return chances
 
-    # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.
+    # Neighbours are smooth_weights without the place itself: its own past enters once, as its own memory.
     parts_by_month = {
         month: [density(month, memory, near_m), density(month, memory, around_m)]
         for month, memory in memories(panel.target, half_life, months)
@@ -343,8 +343,8 @@ def _measure_doubt(
             continue
         ((_, squared_weights),) = memories(series, steps / 2.0, [origin])
         if sigma_m > 0:
-            smoothed = panel.places.smooth(squared_weights, sigma_m / np.sqrt(2.0), without_own=True)
-            squared_weights = smoothed / max(4.0 * np.pi * sigma_m**2 * panel.places_per_m2, 1.0)
+            smooth_weights = panel.places.smooth(squared_weights, sigma_m / np.sqrt(2.0), without_own=True)
+            squared_weights = smooth_weights / max(4.0 * np.pi * sigma_m**2 * panel.places_per_m2, 1.0)
         variance += (share / weight_total) ** 2 * squared_weights
     return variance
 
