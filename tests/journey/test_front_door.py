@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import shlex
 import shutil
@@ -14,10 +16,11 @@ import town
 import typer
 from typer.testing import CliRunner
 
+import becalm as package
 from becalm import __version__
 from becalm.app.main import app
 from becalm.console.command import requests_below
-from becalm.terms import fields_of
+from becalm.terms import UsageError, WorkspaceError, fields_of
 
 
 def becalm(*words: object, code: int = 0) -> str:
@@ -152,3 +155,19 @@ def test_a_workspace_close_by_is_named(tmp_path: Path) -> None:
     assert "it is a file. Name the folder that holds its becalm.toml with --workspace." in advice_of(
         tmp_path / "page.html"
     )
+
+
+def test_a_workspace_answers_a_notebook_as_it_answers_the_commands(loaded: Path) -> None:
+    workspace = package.open(loaded)
+    listed = workspace.hotspots(target="robbery", count=5, seed=1)
+    options = ("-w", loaded, "-t", "robbery", "--count", "5", "--seed", "1", "--format", "json")
+    shown = json.loads(becalm("find", "hotspots", *options))
+    assert json.loads(listed.to_geojson())["features"] == shown["features"]
+    compared = workspace.compare(by="borough", period="2020-04")
+    options = ("-w", loaded, "--by", "borough", "--period", "2020-04", "--format", "json")
+    assert compared.as_record() == json.loads(becalm("measure", "compare", *options))
+    assert "separation_m" in inspect.signature(workspace.hotspots).parameters
+    with pytest.raises(UsageError, match=r"hotspots has no parameter 'cout'\. Did you mean 'count'\?"):
+        workspace.hotspots(cout=5)
+    with pytest.raises(WorkspaceError, match="Name it with workspace="):
+        package.open(loaded / "nowhere" / "at all")

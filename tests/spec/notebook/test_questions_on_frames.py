@@ -230,3 +230,8 @@ def test_the_package_is_light_and_shows_its_questions_alone() -> None:
         listed = [line.split()[0] for line in (module.__doc__ or "").splitlines() if "  " in line.strip()]
         assert sorted(names.split()) == sorted(listed)
     assert light == "False False True"
+
+
+def test_no_option_of_the_command_line_is_shown_in_a_notebook(listed: Any) -> None:
+    assert "--" not in listed._repr_html_()
+    assert "seed 1" in listed._repr_html_()

@@ -82,7 +82,8 @@ class Answer:
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
-        return "\n".join([*map(_line_html, self._view().lines(self)), self.plot()._repr_html_()])
+        lines = [line for line in self._view().lines(self) if " --" not in str(line)]  # of the command alone
+        return "\n".join([*map(_line_html, lines), self.plot()._repr_html_()])
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[o
     yield _week_line(hotspots)
     yield from (f"warning: {warning}" for warning in hotspots.warnings)
     yield from (f"written: {output_file}" for output_file in files)
-    yield f"seed {answer.run.seed}; the whole list: --format csv, or --out FILE"
+    yield f"seed {answer.run.seed}"
+    yield "The whole list: --format csv, or --out FILE"
 
 
 def _hidden_columns(hotspots: HotspotList, *, narrow: bool, crowded: bool) -> tuple[str, ...]:
