@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from html import escape
+from os.path import normpath
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -205,7 +206,8 @@ def _send(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSetti
 
 
 def _folder_at(place: str, base: Path) -> Path:
-    return base / Path(place.removeprefix("qr:").removeprefix("file://") or "anchors").expanduser()
+    folder = base / Path(place.removeprefix("qr:").removeprefix("file://") or "anchors").expanduser()
+    return Path(normpath(folder))  # without the ".." of a folder beside the workspace
 
 
 def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
