@@ -37,7 +37,7 @@ from becalm.ledger import (
 )
 from becalm.ledger.chain_check import SenseRules
 from becalm.ledger.signing import clock_facts
-from becalm.ledger.store import backup
+from becalm.ledger.store import backup, sqlite
 from becalm.ledger.store.payloads import read_payload_key
 from becalm.ledger.store.schema_audit import load_postgres_objects, read_postgres_objects
 from becalm.ledger.store.sqlite import SqliteLedger
@@ -429,3 +429,18 @@ def test_a_register_that_somebody_holds_is_refused_with_the_holder(
     open_sqlite(path, now=SetClock(), draw_salt=draw_salt).close()
     with backup._open_register(path), pytest.raises(LedgerError, match=f"process {os.getpid()}"):
         backup.back_up(path, tmp_path / "copy.sqlite", now=NOON)
+
+
+def test_an_audit_beside_other_work_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LONG_LEDGER", 1)
+    ledger = open_sqlite(tmp_path / "ledger.sqlite", now=SetClock(), draw_salt=draw_salt)
+    begin(ledger)
+    assert ledger.start_audit()() == ()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE notes (name TEXT)")
+        connection.execute("DELETE FROM state WHERE name = 'access'")
+    collect = ledger.start_audit()
+    ledger.append(plain(arrest("U3")))
+    assert {finding.kind for finding in collect()} == {"schema", "state"}
+    assert ledger.append(plain(arrest("U4")))[0].seq == 8
+    ledger.close()

@@ -39,6 +39,7 @@ ACTOR: Final = 5
 PURPOSE: Final = 7
 SUBJECT: Final = 9
 FACTS: Final = 10
+CORRECTS: Final = 11
 COMMITMENT: Final = 12
 PREVIOUS: Final = 13
 HASH: Final = 14

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -88,6 +88,9 @@ class Ledger(Protocol):
 
     def audit(self) -> tuple[Finding, ...]:
         """What is wrong beside the chain: schema, integrity, details beside no entry, state tables."""
+
+    def start_audit(self) -> Callable[[], tuple[Finding, ...]]:
+        """Begin the audit, beside other work where that helps; the function waits for what it finds."""
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The sealed rows by ascending seq exactly as they are stored, unchecked: what a verifier reads."""

@@ -63,7 +63,7 @@ class LedgerCopy:
     endings: Sequence[LogEnding] = ()  # statements on the end of a log that were kept outside
     inside_endings: Sequence[LogEnding] = ()  # those beside the ledger: they end no head that is outside
     sense_rules: SenseRules | None = None  # None: entries are not asked whether a ledger would take them
-    findings: Sequence[Finding] = ()  # what was wrong already on reading it
+    findings: Iterable[Finding] = ()  # what was wrong on reading it; asked for after the rows
     remarks: Sequence[str] = ()  # what the reader should know
 
 

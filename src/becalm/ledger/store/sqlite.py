@@ -5,6 +5,7 @@ It is opened durably, written by one transaction at a time, and its failures are
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sqlite3
 import threading
@@ -12,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.connection import Connection as MultiprocessingConnection
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger import Entry, Event, EventKinds, EventToAppend, Fold, KnownOutside, check_events
+from becalm.ledger import Entry, Event, EventKinds, EventToAppend, Finding, Fold, KnownOutside, check_events
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.store import new_entries, payloads
 from becalm.ledger.store.backup import forget_in_backups
@@ -31,6 +33,7 @@ from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table,
 from becalm.terms import BecalmError, EventError, LedgerError, TamperError
 
 _INSERT_EVENT: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+LONG_LEDGER = 50_000  # entries, from which on an audit is worth a process of its own
 LOCK_WAIT_SECONDS = 15.0  # for another process that writes
 SETTINGS = (
     # WAL with synchronous = NORMAL, which SQLite's manual recommends, syncs at checkpoints alone: an entry
@@ -124,6 +127,32 @@ class SqliteLedger(DatabaseLedger):
     def read_payload_seqs(self, connection: Connection) -> Iterable[int]:
         """The entries beside which details stand."""
         return connection.execute(select(payload_table.c.seq)).scalars()
+
+    def start_audit(self) -> Callable[[], tuple[Finding, ...]]:
+        """Begin the audit on another core where the ledger is long; the function waits for what it finds."""
+        # Forked, for folds cannot be sent to a process that begins afresh; so only while there is one thread.
+        if threading.active_count() > 1 or not hasattr(os, "fork") or self.head().size < LONG_LEDGER:
+            return self.audit
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=self._audit_in_child, args=(sender,), daemon=True)
+        process.start()
+        sender.close()
+
+        def collect() -> tuple[Finding, ...]:
+            try:
+                findings: tuple[Finding, ...] = receiver.recv()
+            except EOFError:  # the process was ended
+                return self.audit()
+            finally:
+                process.join()
+            return findings
+
+        return collect
+
+    def _audit_in_child(self, sender: MultiprocessingConnection) -> None:
+        self._file.forget_connections()
+        sender.send(self.audit())
 
     def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
         """Details that stand beside no entry."""
@@ -414,6 +443,11 @@ class LedgerFile:
             raise _name_failure(self.path, error.orig) from error
         except sqlite3.Error as error:
             raise _name_failure(self.path, error) from error
+
+    def forget_connections(self) -> None:
+        """Leave the connections that were open to the process that this one was forked from."""
+        self._writer = None
+        self._engine.dispose(close=False)
 
     def close(self) -> None:
         """Close the file."""

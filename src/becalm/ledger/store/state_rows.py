@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import cast
 
 from sqlalchemy import Connection, delete, select
 
+from becalm.ledger.chain import CORRECTS, FACTS, KIND, SEQ, StoredRow, read_entry
 from becalm.ledger.event import Entry, Fact
-from becalm.ledger.projection import Fold, FoldsByKind, Row, fold_tables
+from becalm.ledger.projection import Fold, FoldsByKind, Row, fold_tables, format_key, group_by_kind
 from becalm.ledger.store.tables import state_table
 from becalm.terms import TamperError
 
 RowKey = tuple[str, str]  # a state table and the key of its row
+ROWS_AT_ONCE = 500  # whose texts are made and compared together
 READ_LIMIT = 5_000  # rows in one question
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
@@ -144,17 +146,43 @@ def list_differences(folded_rows: Mapping[RowKey, Row], stored_rows: Mapping[Row
 
 
 def compare_states(
-    connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]
+    connection: Connection, folds: Sequence[Fold], event_rows: Iterable[StoredRow]
 ) -> tuple[str, ...]:
     """Where the state tables are not what all entries make of them, row by row."""
-    # Texts are compared, and only those that differ are read: that takes half of the time.
-    folded_rows, stored_texts = _fold_rows(folds, entries), dict(_read_row_texts(connection))
+    folded_rows = _fold_stored(group_by_kind(folds), event_rows)
+    stored_texts = dict(_read_row_texts(connection))
     differing_keys = [key for key in stored_texts if key not in folded_rows]
-    differing_keys += [key for key, row in folded_rows.items() if stored_texts.get(key) != format_row(row)]
+    folded_items = iter(folded_rows.items())
+    # Texts are compared, many at once, and only those that differ are read.
+    while items := list(islice(folded_items, ROWS_AT_ONCE)):
+        row_texts = [stored_texts.get(key, "") for key, _ in items]
+        if f"[{','.join(row_texts)}]" != _encode([row for _, row in items]):
+            differing_keys += [key for key, row in items if stored_texts.get(key) != format_row(row)]
     new_rows = {key: folded_rows[key] for key in differing_keys if key in folded_rows}
     return list_differences(
         new_rows, {key: parse_row(stored_texts[key]) for key in differing_keys if key in stored_texts}
     )
+
+
+def _fold_stored(folds_by_kind: FoldsByKind, event_rows: Iterable[StoredRow]) -> dict[RowKey, Row]:
+    """What all state tables hold after these rows; only what corrects something is read into an entry."""
+    row_by_key: dict[RowKey, Row] = {}
+    relevant_rows = (row for row in event_rows if row[KIND] in folds_by_kind)
+    while chunk := list(islice(relevant_rows, ROWS_AT_ONCE)):
+        for row, facts in zip(chunk, json.loads(f"[{','.join(row[FACTS] for row in chunk)}]"), strict=True):
+            for fold in folds_by_kind[row[KIND]]:
+                if fold.first_row is not None and row[CORRECTS] is None:
+                    row_by_key[fold.table, format_key(row[SEQ])] = fold.first_row(row, facts)
+                else:
+                    _fold_entry(fold, read_entry(row), row_by_key)
+    return row_by_key
+
+
+def _fold_entry(fold: Fold, entry: Entry, row_by_key: dict[RowKey, Row]) -> None:
+    for key in fold.keys(entry):
+        new_row = _step(fold, key, row_by_key.pop((fold.table, key), None), entry)
+        if new_row is not None:
+            row_by_key[fold.table, key] = new_row
 
 
 def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]) -> tuple[str, ...]:

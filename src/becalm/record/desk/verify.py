@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,6 +81,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
+    collect_audit = ledger.start_audit()  # before the bar of progress, which is a thread
     payload_commitments = None
     try:
         payload_commitments = ledger.payload_commitments()
@@ -99,10 +101,10 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             inside_endings=_read_endings(desk, ledger, (), is_outside=False),
             sense_rules=SenseRules(set(ledger.kinds.by_key), format_instant(desk.now() + CLOCK_TOLERANCE)),
             remarks=remark_texts,
-            findings=(
-                *checkpoint_findings,
-                *note_findings,
-                *_check_notes(ledger, has_heads=not note_findings),
+            findings=chain(
+                checkpoint_findings,
+                note_findings,
+                _check_notes(ledger, has_heads=not note_findings, collect_audit=collect_audit),
             ),
         )
         return VerifiedLedger(ledger.identity, verify_ledger(ledger_copy))
@@ -257,7 +259,9 @@ def _read_or_report(
         return (), (Finding("checkpoint", None, str(error)),)
 
 
-def _check_notes(ledger: Ledger, *, has_heads: bool) -> Iterator[Finding]:
+def _check_notes(
+    ledger: Ledger, *, has_heads: bool, collect_audit: Callable[[], tuple[Finding, ...]]
+) -> Iterator[Finding]:
     """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there.
 
     And whether the state tables can be read; what they hold is for `becalm record rebuild` to compare.
@@ -272,7 +276,7 @@ def _check_notes(ledger: Ledger, *, has_heads: bool) -> Iterator[Finding]:
                 "the ledger as it is (becalm record restore)."
             )
             yield Finding("shorter", head.size + 1, problem_text)
-    yield from ledger.audit()
+    yield from collect_audit()
 
 
 def _check_presence(desk: Desk) -> None:
