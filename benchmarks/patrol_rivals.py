@@ -27,9 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from becalm.patrol.core.attack import certify
+from becalm.patrol.core.attack_moments import AttackSettings
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
-from becalm.patrol.core.plan_inputs import PlanInputs
-from becalm.patrol.core.predictability import AttackSettings, Certificate
+from becalm.patrol.core.plan_inputs import PlanInputs, freest_inputs
+from becalm.patrol.core.predictability import Certificate
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 
 PERIODS = 5
@@ -39,7 +40,10 @@ COLUMNS = (
     "auc_history",
     "gain",
     "skill",
+    "strongest",
     "safest",
+    "safest_relative",
+    "least_return",
     "insider",
     "dead_min",
     "dosage_error",
@@ -73,6 +77,7 @@ def whole(periods: list[PlanInputs]) -> PlanInputs:
 
 PLANNERS: dict[str, Planner] = {
     "becalm": ours,
+    "freest plan": lambda p, rng: ours([freest_inputs(request) for request in p], rng),
     "most overdue": lambda p, rng: most_overdue(whole(p), rng),
     "most overdue + noise": lambda p, rng: most_overdue(whole(p), rng, noise=0.7),
     "fixed rota +-20 min": lambda p, rng: fixed_rota(whole(p), rng),
@@ -152,9 +157,14 @@ def as_log(rows: list[Row], request: PlanInputs) -> VisitLog:
 
 def figures_of(found: Certificate) -> dict[str, float]:
     """The figures of the table."""
-    attack, floor = found.attack, found.floor
-    none = float("nan")
+    attack, floor, none = found.attack, found.floor, float("nan")
+    assert attack is not None
+    assert floor is not None
+    relative = attack.safest_tenth_relative
     return {
+        "strongest": round(attack.strongest.gain.value, 4),
+        "safest_relative": round(relative.value, 3) if relative else none,
+        "least_return": round(min(rate.ratio.value for rate in found.scan.returns), 3),
         "auc_static": round(attack.auc_static, 4),
         "auc_history": round(attack.auc_history, 4),
         "gain": round(attack.gain.value, 4),

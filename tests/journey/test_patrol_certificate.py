@@ -1,6 +1,7 @@
 """`becalm patrol certificate` from the outside: any log of visits, and how predictable it is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def becalm(*words: object):
 
 
 def test_visits_that_come_when_they_are_due_are_foretold_and_chance_is_not(tmp_path: Path) -> None:
-    log = overdue_log(hotspots=40, days=36, every_minutes=300, seed=1)
+    log = overdue_log(hotspots=16, days=36, every_minutes=300, seed=1)
     done = becalm(write_log(log, tmp_path / "v.csv"), *DAYS, "--format", "json")
     assert done.exit_code == 0, done.output
     held = json.loads(done.output)
@@ -31,6 +32,9 @@ def test_visits_that_come_when_they_are_due_are_foretold_and_chance_is_not(tmp_p
     again = becalm(tmp_path / "v.csv", *DAYS, "--format", "json")
     assert again.output == done.output
     assert "predicts the next ones better" in " ".join(becalm(tmp_path / "v.csv", *DAYS).output.split())
+    assert {one["observer"] for one in held["observers"]} == {"place", "area", "history"}
+    assert held["observers"][0]["gain_low"] > 0.2  # one place is enough
+    assert any("Cause found" in sentence for sentence in held["verdict"])
 
 
 def test_visits_by_chance_alone_give_an_attacker_nothing(tmp_path: Path) -> None:
@@ -41,6 +45,22 @@ def test_visits_by_chance_alone_give_an_attacker_nothing(tmp_path: Path) -> None
     assert abs(held["gain"]) < 0.012
     assert abs(held["log_loss_skill"]) < 0.01
     assert 0.6 < held["safest_decile_ratio"] < 1.6
+    assert held["leaks"] == []
+    assert all(abs(quarter["ratio"] - 1) < 0.3 for quarter in held["after_departure"])
+
+
+def test_a_log_of_one_place_or_of_one_hour_a_day_is_answered_as_far_as_it_goes(tmp_path: Path) -> None:
+    log = chance_log(hotspots=1, days=35, per_day=4, seed=4)
+    held = json.loads(becalm(write_log(log, tmp_path / "one.csv"), *DAYS, "--format", "json").output)
+    assert held["gain"] is None
+    assert "no attack was tried" in " ".join(held["warnings"])
+    assert len(held["after_departure"]) == 8
+    log = chance_log(hotspots=6, days=35, per_day=20, seed=5)
+    is_in_hour = (log.start_s // 3600) % 24 == 20
+    arrays = {name: getattr(log, name)[is_in_hour] for name in ("hotspot", "unit", "start_s", "end_s")}
+    done = becalm(write_log(replace(log, **arrays), tmp_path / "hour.csv"), *DAYS)
+    assert done.exit_code == 0, done.output
+    assert "left out of the attack" in " ".join(done.output.split())
 
 
 def test_a_log_that_is_too_short_says_how_many_days_it_has(tmp_path: Path) -> None:

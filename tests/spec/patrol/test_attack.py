@@ -11,12 +11,17 @@ from sklearn.metrics import log_loss, roc_auc_score
 from visit_logs import FIRST, chance_log
 
 from becalm.methods.forecast_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
-from becalm.patrol.core.attack import draw_independent_visits
-from becalm.patrol.core.attack_features import history_features, insider_features, static_features
-from becalm.patrol.core.attack_moments import build_moments, count_starts_by_day, label_moments
-from becalm.patrol.core.predictability import AttackSettings, find_longest_dead_zone
+from becalm.patrol.core import attack_features
+from becalm.patrol.core.attack_moments import (
+    AttackSettings,
+    build_moments,
+    count_starts_by_day,
+    label_moments,
+)
+from becalm.patrol.core.predictability import find_longest_dead_zone
 from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.visit_log import VisitLog, midnights_s
+from becalm.patrol.core.visit_rates import draw_independent_visits
 from becalm.patrol.files.visit_log import read_visit_log
 from becalm.terms import QuestionError
 
@@ -38,7 +43,8 @@ def test_nothing_an_attacker_is_told_looks_ahead() -> None:
     moments = build_moments(log, SETTINGS)
     t = 1500
     before = keep(log, log.start_s <= moments.at_s[t])
-    for features in (static_features, history_features, insider_features):
+    kinds = ("static", "place", "area", "city", "insider")
+    for features in (getattr(attack_features, f"{kind}_features") for kind in kinds):
         whole, cut = list(features(log, moments)), list(features(before, moments))
         for (name, one), (_, other) in zip(whole, cut, strict=True):
             np.testing.assert_allclose(one[:, t], other[:, t], rtol=1e-5, err_msg=name)
@@ -71,9 +77,17 @@ def test_days_without_any_record_are_named_and_left_out() -> None:
 
 def test_a_log_that_is_mostly_silent_is_refused() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
-    gap = (LOG.start_s >= midnights[15]) & (LOG.start_s < midnights[19])
-    with pytest.raises(QuestionError, match="silent on 4 of the 7 test days"):
+    gap = (LOG.start_s >= midnights[14]) & (LOG.start_s < midnights[20])
+    with pytest.raises(QuestionError, match="silent on 6 of the 7 test days"):
         build_moments(keep(LOG, ~gap), SETTINGS)
+
+
+def test_what_a_log_with_gaps_still_holds_is_used_and_the_gaps_are_named() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)
+    gap = (LOG.start_s >= midnights[15]) & (LOG.start_s < midnights[19])
+    moments = build_moments(keep(LOG, ~gap), SETTINGS)
+    assert any("left out" in note for note in moments.notes)
+    assert moments.live[:, moments.is_test].any()
 
 
 def test_a_hotspot_that_vanishes_is_named_and_its_silence_is_left_out() -> None:

@@ -17,7 +17,7 @@ from becalm.app.notebook.answers import Answer, draw_intervals
 from becalm.app.notebook.frame_desk import build_flat_request, check_parameters
 from becalm.app.notebook.frames import read_table
 from becalm.console.emit import View
-from becalm.patrol.cli.visits import certificate_view
+from becalm.patrol.cli.certificate import certificate_view
 from becalm.patrol.core.predictability import Certificate
 from becalm.patrol.core.request import CertificateRequest
 from becalm.patrol.desk.visits import certify_visits

@@ -1,21 +1,33 @@
-"""How well can an attacker who has watched every visit predict the next one?"""
+"""How well can an attacker who has watched every visit predict the next one?
+
+Four observers, each of whom knows more: of one place, of one area, of all units, and an insider. Each has two
+learners to choose from, boosted trees and a log-linear model of what came before (a sequence of visits that
+excite or inhibit later ones). Which one it uses, if either, is settled inside the training days: knowing more
+can then cost nothing against honest chance.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, Final
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from becalm.methods.arrays import Bools, Floats, Singles
-from becalm.patrol.core import attack_features, attack_moments, predictability
-from becalm.patrol.core.attack_moments import MomentGrid
-from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
-from becalm.patrol.core.predictability import Attack, AttackPredictions, AttackSettings, Certificate
-from becalm.patrol.core.visit_log import VisitLog, build_visit_log
-from becalm.terms import QuestionError
+from becalm.methods.arrays import Bools, Floats, Ints, Singles
+from becalm.methods.forecast_scores import log_losses
+from becalm.patrol.core import attack_features, attack_moments, predictability, visit_rates
+from becalm.patrol.core.attack_moments import AttackSettings, MomentGrid
+from becalm.patrol.core.leak_scans import scan_log
+from becalm.patrol.core.predictability import Attack, AttackPredictions, Certificate
+from becalm.patrol.core.visit_log import VisitLog
+from becalm.terms import load_extra
 from becalm.terms.progress import Advance, ignore_progress
 
-LEAST_STARTS = 100
+LEAST_STARTS: Final = 100
+FOLDS: Final = 3
+CHOICE_ROWS: Final = 40_000  # of the train days, on which an observer chooses its learner
+LEAST_EVIDENCE: Final = 2.5  # standard errors by which a learner must beat the timetable to be chosen
+TREES, SEQUENCE = "boosted trees", "sequence"
 
 
 def certify(
@@ -24,40 +36,78 @@ def certify(
     *,
     rngs: Sequence[np.random.Generator],
     seed: int,
+    freest_log: VisitLog | None = None,
     advance: Advance = ignore_progress,
 ) -> Certificate:
     """How predictable is this log? One generator a seed; `seed` is only written down.
 
-    `advance` is called with 1 for each attack that is run, two for each generator.
+    `advance` is called with 1 for each attack that is run, two for each generator, and one for `freest_log`:
+    visits of the same units if they went wherever they may, which shows how much of a gain is physics.
 
     Every 15 minutes, at every hotspot where no visit is under way: does one start within the next half-hour?
-    Gradient-boosted trees are trained on the train days, with the timetable alone and with all visits so
-    far, and compared on the test days. The same is done with independent visits of the same rates.
+    Each observer learns from the train days and is tried on the test days. The same is done with independent
+    visits of the same rates. Tests for single causes (`scan_log`) look at all days.
 
-    Raises QuestionError where the log is too short, too silent or holds too few visits.
+    Raises QuestionError where the log is too short or too silent. Where it holds too few visits for an
+    attack, the tests alone are the answer, and a note says so.
     """
     moments = attack_moments.build_moments(log, settings)
-    visit_predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
-    # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
-    # a gain on the log means nothing without it.
-    floor_logs = [draw_independent_visits(log, moments, rng) for rng in rngs]
-    floor_predictions = [
-        _predict(floor, moments, settings, rng, advance) for floor, rng in zip(floor_logs, rngs, strict=True)
-    ]
-    return Certificate(
-        attack=_score(log, moments, visit_predictions, settings, rngs[0]),
-        floor=_score(floor_logs[0], moments, floor_predictions, settings, rngs[0]),
+    is_covered = moments.covers(log)
+    certificate = Certificate(
+        attack=None,
+        floor=None,
+        scan=scan_log(log, moments),
         settings=settings,
         seed=seed,
         first_day=moments.first_day,
         last_day=moments.first_day + timedelta(days=moments.train_days + moments.test_days - 1),
         time_zone=log.time_zone,
-        visits=int(moments.covers(log).sum()),
+        visits=int(is_covered.sum()),
         hotspots=len(log.hotspots),
-        moments=len(visit_predictions[0].has_start),
-        trained=visit_predictions[0].trained,
         notes=(*moments.notes, *_visit_notes(log, moments)),
     )
+    lacking_text = _explain_too_few(log, moments, settings)
+    if lacking_text:
+        return replace(certificate, notes=(*certificate.notes, lacking_text))
+    predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
+    # The same attack on visits that nobody could predict: what it gains there is the attack's own noise, and
+    # a gain on the log means nothing without it.
+    floor_logs = [visit_rates.draw_independent_visits(log, moments, rng) for rng in rngs]
+    floor_predictions = [
+        _predict(floor, moments, settings, rng, advance) for floor, rng in zip(floor_logs, rngs, strict=True)
+    ]
+    freest = _attack_freest(freest_log, settings, rngs[0], advance) if freest_log is not None else None
+    return replace(
+        certificate,
+        attack=_score(log, moments, predictions, settings, rngs[0]),
+        floor=_score(floor_logs[0], moments, floor_predictions, settings, rngs[0]),
+        freest=freest,
+        moments=len(predictions[0].has_start),
+        trained=predictions[0].trained,
+    )
+
+
+def _attack_freest(
+    log: VisitLog, settings: AttackSettings, rng: np.random.Generator, advance: Advance
+) -> Attack | None:
+    moments = attack_moments.build_moments(log, settings)
+    if _explain_too_few(log, moments, settings):
+        return None
+    return _score(log, moments, [_predict(log, moments, settings, rng, advance)], settings, rng)
+
+
+def _explain_too_few(log: VisitLog, moments: MomentGrid, settings: AttackSettings) -> str:
+    """Why can no attack be tried on this log? "" where one can."""
+    has_start, is_under_way = attack_moments.label_moments(log, moments, settings.window_minutes * 60)
+    is_usable = moments.open & ~is_under_way & has_start
+    for part, is_part in (("train", moments.is_train), ("test", moments.is_test)):
+        start_count = int((is_usable & is_part).sum())
+        if start_count < LEAST_STARTS:
+            return (
+                f"no attack was tried: {start_count} half-hours of the {part} days hold a start, and "
+                f"{LEAST_STARTS} are needed; the tests for single causes are given all the same"
+            )
+    return ""
 
 
 def _predict(
@@ -67,62 +117,179 @@ def _predict(
     rng: np.random.Generator,
     advance: Advance,
 ) -> AttackPredictions:
-    """Train each attacker on drawn moments of the train days and let it predict the test days."""
+    """Train each observer on drawn moments of the train days and let it predict the test days."""
     has_start_at, is_under_way = attack_moments.label_moments(log, moments, settings.window_minutes * 60)
     is_usable = moments.open & ~is_under_way
     train_rows = np.flatnonzero((is_usable & moments.is_train).ravel())
     test_rows = np.flatnonzero((is_usable & moments.is_test).ravel())
-    has_start = has_start_at.ravel()
-    for part, part_rows in (("train", train_rows), ("test", test_rows)):
-        start_count = int(has_start[part_rows].sum())
-        if start_count < LEAST_STARTS:
-            raise QuestionError(
-                f"Only {start_count} half-hours of the {part} days hold a start; {LEAST_STARTS} are "
-                "needed. Give a longer or more complete log."
-            )
     if len(train_rows) > settings.rows:
         train_rows = np.sort(rng.choice(train_rows, settings.rows, replace=False))
     used_rows = np.concatenate([train_rows, test_rows])
-    # Each attacker knows all that the one before it knows, and trains on the same moments: their difference
+    has_start = has_start_at.ravel()[used_rows]
+    train_count, moment_count = len(train_rows), len(moments.at_s)
+    train_day = moments.day[train_rows % moment_count]
+    features = _gather(log, moments, attack_features.static_features, used_rows)
+    static_chances = _train_trees(
+        features[:train_count], has_start[:train_count], features[train_count:], rng
+    )
+    chances, learners = {predictability.STATIC: static_chances}, dict[str, str]()
+    folds = _draw_folds(features[:train_count], has_start[:train_count], train_day, rng)
+    static_count, watched = features.shape[1], dict[str, Floats]()
+    # Each observer knows all that the one before it knows, and trains on the same moments: their difference
     # is then worth of the added knowledge alone.
-    feature_lists = [
-        (predictability.STATIC, attack_features.static_features),
-        (predictability.HISTORY, attack_features.history_features),
-    ]
-    if log.units:
-        feature_lists.append((predictability.INSIDER, attack_features.insider_features))
-    features, chances = np.empty((len(used_rows), 0), dtype=np.float32), {}
-    for attacker, list_features in feature_lists:
-        # A column each, taken at once: all features of all moments together would not fit into memory.
-        added_features = [
-            np.ascontiguousarray(feature).ravel()[used_rows] for _, feature in list_features(log, moments)
-        ]
-        features = np.column_stack([features, *added_features])
-        chances[attacker] = _train_and_predict(features, has_start[used_rows], len(train_rows), rng)
+    for observer, list_features in _observers(log):
+        features = np.column_stack([features, _gather(log, moments, list_features, used_rows)])
+        learner, is_chosen = _choose_learner(folds, features[:train_count], static_count, rng)
+        watched[observer] = (
+            _train_trees(features[:train_count], has_start[:train_count], features[train_count:], rng)
+            if learner == TREES
+            else folds.train_sequence(features[:, static_count:], static_chances)
+        )
+        learners[observer] = learner if is_chosen else predictability.TIMETABLE
+        chances[observer] = watched[observer] if is_chosen else static_chances
     advance(1)
     return AttackPredictions(
-        day=moments.day[test_rows % len(moments.at_s)] - moments.train_days,
-        has_start=has_start[test_rows],
+        day=moments.day[test_rows % moment_count] - moments.train_days,
+        place=test_rows // moment_count,
+        has_start=has_start[train_count:],
         chances=chances,
-        trained=len(train_rows),
+        watched=watched,
+        learners=learners,
+        trained=train_count,
     )
 
 
-def _train_and_predict(
-    features: Singles, has_start: Bools, trained_rows: int, rng: np.random.Generator
+def _observers(log: VisitLog) -> list[tuple[str, attack_features.FeatureList]]:
+    observers: list[tuple[str, attack_features.FeatureList]] = [
+        (predictability.ONE_PLACE, attack_features.place_features),
+        (predictability.ONE_AREA, attack_features.area_features),
+        (predictability.HISTORY, attack_features.city_features),
+    ]
+    return (
+        [*observers, (predictability.INSIDER, attack_features.insider_features)] if log.units else observers
+    )
+
+
+def _gather(
+    log: VisitLog, moments: MomentGrid, list_features: attack_features.FeatureList, rows: Ints
+) -> Singles:
+    """The features of these moments, a column each: those of all moments would not fit into memory."""
+    columns = [np.ascontiguousarray(feature).ravel()[rows] for _, feature in list_features(log, moments)]
+    return np.column_stack(columns) if columns else np.empty((len(rows), 0), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Folds:
+    """Training moments in blocks of days, with the timetable's chance learned from other blocks."""
+
+    rows: Ints
+    fold: Ints
+    day_index: Ints
+    has_start: Bools
+    chances: Floats
+
+    def train_sequence(self, kernels: Singles, test_chances: Floats) -> Floats:
+        """Chances of the moments after the training ones, by a log-linear model of these."""
+        train_count = len(kernels) - len(test_chances)
+        train_kernels = kernels[:train_count][self.rows]
+        return _train_sequence(
+            train_kernels, self.chances, self.has_start, kernels[train_count:], test_chances
+        )
+
+    def daily_losses(self, chances: Floats) -> Floats:
+        """The log-loss of these chances on each day."""
+        return np.asarray(np.bincount(self.day_index, log_losses(chances, self.has_start)), dtype=np.float64)
+
+
+def _draw_folds(static: Singles, has_start: Bools, day: Ints, rng: np.random.Generator) -> _Folds:
+    rows = np.arange(len(has_start))
+    if len(rows) > CHOICE_ROWS:
+        rows = np.sort(rng.choice(rows, CHOICE_ROWS, replace=False))
+    days, day_index = np.unique(day[rows], return_inverse=True)
+    # Whole blocks of days: neighbouring days share what was remembered.
+    fold = day_index * FOLDS // len(days)
+    chances = _predict_out_of_fold(fold, static[rows], has_start[rows], rng)
+    return _Folds(rows, fold, day_index, has_start[rows], chances)
+
+
+def _predict_out_of_fold(fold: Ints, features: Singles, has_start: Bools, rng: np.random.Generator) -> Floats:
+    """Chances of each moment by trees that never saw its block of days."""
+    chances = np.full(len(fold), has_start.mean())
+    for held_out in range(FOLDS):
+        is_known = fold != held_out
+        if len(np.unique(has_start[is_known])) > 1 and not is_known.all():
+            chances[~is_known] = _train_trees(
+                features[is_known], has_start[is_known], features[~is_known], rng
+            )
+    return chances
+
+
+def _choose_learner(
+    folds: _Folds, features: Singles, static_count: int, rng: np.random.Generator
+) -> tuple[str, bool]:
+    """The better learner on the training days, and whether it beats the timetable by more than chance."""
+    fold_features = features[folds.rows]
+    sequence_chances = folds.chances.copy()
+    for held_out in range(FOLDS):
+        is_known, kernels = folds.fold != held_out, fold_features[:, static_count:]
+        if is_known.any() and not is_known.all():
+            sequence_chances[~is_known] = _train_sequence(
+                kernels[is_known],
+                folds.chances[is_known],
+                folds.has_start[is_known],
+                kernels[~is_known],
+                folds.chances[~is_known],
+            )
+    losses = {
+        TREES: folds.daily_losses(_predict_out_of_fold(folds.fold, fold_features, folds.has_start, rng)),
+        SEQUENCE: folds.daily_losses(sequence_chances),
+    }
+    learner = min(losses, key=lambda name: losses[name].sum())
+    differences = folds.daily_losses(folds.chances) - losses[learner]
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else np.inf
+    return learner, bool(differences.mean() > LEAST_EVIDENCE * error)
+
+
+def _train_trees(
+    train_features: Singles, has_start: Bools, test_features: Singles, rng: np.random.Generator
 ) -> Floats:
-    """Chances of the rows after the first `trained_rows`, learned from those."""
-    trees = HistGradientBoostingClassifier(
+    """Chances of a start at the moments asked about, by boosted trees."""
+    ensemble: Any = load_extra("sklearn.ensemble", "certificate", "The certificate")
+    trees = ensemble.HistGradientBoostingClassifier(
         learning_rate=0.1,
         max_iter=60,
         max_leaf_nodes=8,
-        min_samples_leaf=max(20, min(2000, trained_rows // 60)),  # fewer rows in a leaf and chance is learned
+        min_samples_leaf=max(
+            20, min(2000, len(train_features) // 60)
+        ),  # fewer rows in a leaf and chance is learned
         l2_regularization=1.0,
         early_stopping=False,
         random_state=int(rng.integers(2**31)),
     )
-    trees.fit(features[:trained_rows], has_start[:trained_rows])
-    return np.asarray(trees.predict_proba(features[trained_rows:])[:, 1], dtype=np.float64)
+    trees.fit(train_features, has_start)
+    return np.asarray(trees.predict_proba(test_features)[:, 1], dtype=np.float64)
+
+
+def _train_sequence(
+    train_kernels: Singles,
+    train_chances: Floats,
+    has_start: Bools,
+    test_kernels: Singles,
+    test_chances: Floats,
+) -> Floats:
+    """The same by a log-linear model: the timetable's chance, raised or lowered by what came how long ago."""
+    linear: Any = load_extra("sklearn.linear_model", "certificate", "The certificate")
+    columns = []
+    for features, chances in ((train_kernels, train_chances), (test_kernels, test_chances)):
+        clipped = np.clip(chances, 1e-4, 1 - 1e-4)
+        log_odds = np.log(clipped / (1 - clipped)).astype(np.float32)
+        columns.append(np.column_stack([log_odds, attack_features.excitation_kernels(features)]))
+    centre, scale = columns[0].mean(axis=0), columns[0].std(axis=0) + np.float32(1e-6)
+    model = linear.LogisticRegression(C=0.02, max_iter=60, tol=1e-3)
+    if len(np.unique(has_start)) < 2:
+        return np.asarray(test_chances)
+    model.fit((columns[0] - centre) / scale, has_start)
+    return np.asarray(model.predict_proba((columns[1] - centre) / scale)[:, 1], dtype=np.float64)
 
 
 def _score(
@@ -135,7 +302,7 @@ def _score(
     moment_of_visit = np.clip(moments.moment_at(log.start_s), 0, None)
     start_clock_s = moments.minute[moment_of_visit] * 60 + log.start_s - moments.at_s[moment_of_visit]
     dead_zone = predictability.find_longest_dead_zone(log, moments.covers(log), start_clock_s)
-    return predictability.score_attack(predictions, settings, dead_zone, rng)
+    return predictability.score_attack(predictions, settings, dead_zone, log.hotspots, rng)
 
 
 def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
@@ -153,42 +320,3 @@ def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
             remainder_text = f" and {len(hotspot_indices) - 5} more" if len(hotspot_indices) > 5 else ""
             notes.append(f"{coverage_text}: {shown_names}{remainder_text}")
     return tuple(notes)
-
-
-def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.Generator) -> VisitLog:
-    """A log of the same rates by hotspot, hour of the week and quarter-hour of the day, and nothing else.
-
-    Starts are a Poisson process; lengths are drawn from the log's own. Silent days stay silent.
-    """
-    start_counts = rng.poisson(expected_starts(log, moments))
-    hotspot_rows, moment_rows = np.nonzero(start_counts)
-    cell_counts = start_counts[hotspot_rows, moment_rows]
-    hotspot_rows, moment_rows = np.repeat(hotspot_rows, cell_counts), np.repeat(moment_rows, cell_counts)
-    start_s = moments.at_s[moment_rows] + rng.integers(0, attack_moments.STEP_S, len(moment_rows))
-    return build_visit_log(
-        hotspot=np.array(log.hotspots)[hotspot_rows],
-        start_s=start_s,
-        end_s=start_s + rng.choice(log.end_s - log.start_s, len(moment_rows)),
-        time_zone=log.time_zone,
-        area=np.array(log.areas)[hotspot_rows],
-    )
-
-
-def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
-    """Expected starts of each hotspot in each quarter-hour: [P, T]."""
-    cell_shape = (len(log.hotspots), HOURS_OF_WEEK)
-    is_covered = moments.covers(log)
-    visit_moment = moments.moment_at(log.start_s[is_covered])
-    visit_cell = log.hotspot[is_covered] * HOURS_OF_WEEK + moments.hour[visit_moment]
-    start_counts = np.bincount(visit_cell, minlength=cell_shape[0] * cell_shape[1]).reshape(cell_shape)
-    live_counts = np.stack(
-        [np.bincount(moments.hour[is_live], minlength=HOURS_OF_WEEK) for is_live in moments.live]
-    )
-    start_rate = attack_features.smooth_circle(start_counts.astype(np.float64), 1.0)
-    start_rate /= np.maximum(attack_features.smooth_circle(live_counts.astype(np.float64), 1.0), 1e-9)
-    expected_counts = start_rate[:, moments.hour] * moments.live
-    # Shifts begin and end on quarter-hours, which rates by the hour smear: the floor would lack their rhythm.
-    day_slot = moments.minute // 15
-    slot_starts = np.bincount(day_slot[visit_moment], minlength=attack_moments.SLOTS)
-    slot_expected = np.bincount(day_slot, expected_counts.sum(axis=0), attack_moments.SLOTS)
-    return np.asarray(expected_counts * (slot_starts / np.maximum(slot_expected, 1e-9))[day_slot])

@@ -1,23 +1,28 @@
-"""What an attacker knows: the timetable alone, or every visit so far as well.
+"""What an attacker knows: the timetable alone, or visits so far: of one place, of an area, of all units.
 
 Features are arrays [P, T], a row a hotspot and a column a moment; NaN where the log does not reach back far
 enough. Nothing looks past the moment it belongs to, and rates of train days come from other weeks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints, Singles
-from becalm.patrol.core.attack_moments import MomentGrid, split_by_hotspot
+from becalm.patrol.core.attack_moments import STEP_S, MomentGrid, split_by_hotspot
 from becalm.patrol.core.visit_log import VisitLog
+from becalm.patrol.core.visit_rates import recent_rates, smooth_circle
 
 Feature = tuple[str, Singles]
-SMOOTHING_HOURS = 1.5
-PRIOR = 16.0  # quarter-hours that the week of all hotspots counts for
+FeatureList = Callable[[VisitLog, MomentGrid], Iterator[Feature]]
 NEIGHBOURS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MOST_DAYS_BACK = 28
+SHRINKAGE = 200.0  # pairs of half-hours that are added to those seen
+LINK_LAGS = 12  # quarter-hours
+LEAST_LINK = 4.0  # standard errors
+LEAVING_QUARTERS = 6  # after a departure, in which a unit may arrive elsewhere
 FREE_S = 45 * MINUTE  # after a visit a unit counts as on its way for so long
 
 
@@ -36,14 +41,40 @@ def static_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     yield "rate_of_all", column_of_ones * _single(rate_of_all[moments.day, hour_of_day])[None, :]
 
 
-def history_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
-    """Times since visits here and nearby, the last intervals, and counts up to now."""
+def place_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
+    """What somebody sees who watches one place: when it was visited, for how long, at which minute."""
     visit_times = split_by_hotspot(log)
     yield from _place_history(visit_times, moments, log.start_s[0])
-    minutes_since_start = np.stack([_minutes_since(start_s, moments.at_s) for start_s, _ in visit_times])
-    for k, neighbour_indices in enumerate(find_neighbours(log, moments).T):
-        yield f"since_at_neighbour_{k + 1}", minutes_since_start[neighbour_indices]
+    yield "same_time_weighed", _weigh_same_times(visit_times, moments)
+
+
+def area_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
+    """What somebody adds to that who watches a whole area."""
+    yield from _neighbour_features(log, moments, "area", is_within_area=True)
     yield from _area_history(log, moments)
+
+
+def city_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
+    """What somebody adds to that who watches all units everywhere: links between places, across areas too."""
+    yield from _neighbour_features(log, moments, "city", is_within_area=False)
+    yield "linked_starts", _linked_starts(log, moments)
+    city_starts, city_ends = [log.start_s], np.sort(log.end_s)
+    row_of_city = np.ones((len(log.hotspots), 1), dtype=np.float32)
+    yield "city_30", row_of_city * _count_starts(city_starts, moments.at_s - 30 * MINUTE, moments.at_s)
+    under_way = np.searchsorted(log.start_s, moments.at_s, "right") - np.searchsorted(
+        city_ends, moments.at_s, "right"
+    )
+    yield "city_under_way", row_of_city * _single(under_way)[None, :]
+
+
+def _neighbour_features(
+    log: VisitLog, moments: MomentGrid, name: str, *, is_within_area: bool
+) -> Iterator[Feature]:
+    minutes_since_start = np.stack(
+        [_minutes_since(start_s, moments.at_s) for start_s, _ in split_by_hotspot(log)]
+    )
+    for k, neighbour_indices in enumerate(find_neighbours(log, moments, is_within_area=is_within_area).T):
+        yield f"since_at_{name}_neighbour_{k + 1}", minutes_since_start[neighbour_indices]
 
 
 def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
@@ -52,6 +83,7 @@ def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     move_chances = move_counts / move_counts.sum(axis=1, keepdims=True)
     busy_count, free_count = _count_busy_and_free(log, moments)
     yield "drawn_by_the_free", _single((free_count @ move_chances).T)
+    yield "arrivals_due", _arrivals_due(log, moments)
     yield "drawn_by_the_busy", _single((busy_count @ move_chances).T)
     areas = _area_codes(log)
     for unit_state, unit_counts in (("free", free_count), ("busy", busy_count)):
@@ -59,13 +91,16 @@ def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
         yield f"{unit_state}_in_area", _single(sums[areas])
 
 
-def find_neighbours(log: VisitLog, moments: MomentGrid) -> Ints:
+def find_neighbours(log: VisitLog, moments: MomentGrid, *, is_within_area: bool) -> Ints:
     """The hotspots nearest to each: by units' moves where units are known, else by what is visited next."""
     # Learned from the days that are only remembered: picked on the days that are learned from, chance
     # likeness would be taken for knowledge, and an attack on pure chance would show a gain.
     memory_end_s = moments.midnight_s[moments.memory_days]
     link_strengths = _count_moves(log, memory_end_s) if log.units else _following_excess(log, memory_end_s)
     link_strengths = link_strengths + link_strengths.T
+    if is_within_area:
+        areas = _area_codes(log)
+        link_strengths = np.where(areas[:, None] == areas[None, :], link_strengths, -1e9)
     np.fill_diagonal(link_strengths, -np.inf)
     return np.argsort(-link_strengths, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(link_strengths) - 1)]
 
@@ -87,6 +122,47 @@ def _place_history(
         same_time_s = at_s - days_back * DAY
         start_counts = _count_starts(place_starts, same_time_s, same_time_s + 30 * MINUTE)
         yield f"same_time_{days_back}", start_counts + _nan_unless(same_time_s >= log_start_s)
+    for k in (1, 2, 3, 4, 5, 6):
+        # Every n-th visit at one minute of the hour: how long is it until that minute comes round again?
+        yield f"to_minute_of_{k}", np.stack([_to_minute_of(start_s, at_s, k) for start_s in place_starts])
+    yield "last_length", np.stack([_last_length(start_s, end_s, at_s) for start_s, end_s in visit_times])
+
+
+def _to_minute_of(start_s: Ints, at_s: Ints, k: int) -> Singles:
+    """Minutes until the minute of the hour at which the k-th last visit started."""
+    rank = np.searchsorted(start_s, at_s, "right") - k
+    if not len(start_s):
+        return np.full(len(at_s), np.nan, dtype=np.float32)
+    wait = (start_s[np.clip(rank, 0, len(start_s) - 1)] - at_s) // MINUTE % 60
+    return _single(np.where(rank >= 0, wait, np.nan))
+
+
+def _last_length(start_s: Ints, end_s: Ints, at_s: Ints) -> Singles:
+    if not len(start_s):
+        return np.full(len(at_s), np.nan, dtype=np.float32)
+    last = np.searchsorted(start_s, at_s, "right") - 1
+    return _single(np.where(last >= 0, (end_s - start_s)[np.maximum(last, 0)] / MINUTE, np.nan))
+
+
+def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid) -> Singles:
+    """Starts at this clock time some days before, each number of days weighed by what it told in training."""
+    place_starts, at_s = [start_s for start_s, _ in visit_times], moments.at_s
+    is_train = moments.day < moments.train_days
+    next_starts = _count_starts(place_starts, at_s, at_s + 30 * MINUTE) > 0
+    base_share = float(next_starts[:, is_train].mean())
+    weighed_starts = np.zeros(next_starts.shape, dtype=np.float32)
+    for days_back in range(1, MOST_DAYS_BACK + 1):
+        same_time_s = at_s - days_back * DAY
+        had_start = _count_starts(place_starts, same_time_s, same_time_s + 30 * MINUTE) > 0
+        is_asked = is_train & (moments.day >= days_back)
+        pair_count = float(had_start[:, is_asked].sum())
+        hit_count = float((had_start & next_starts)[:, is_asked].sum())
+        # Shrunk towards no effect: the weight of a number of days that was seldom tried is near nought.
+        lift = np.log(
+            (hit_count + SHRINKAGE * base_share) / (base_share * (pair_count + SHRINKAGE) + 1e-12) + 1e-12
+        )
+        weighed_starts += np.float32(lift) * had_start
+    return weighed_starts
 
 
 def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
@@ -138,73 +214,8 @@ def _count_starts(start_rows: list[Ints], begin_s: Ints, end_s: Ints) -> Singles
     )
 
 
-def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Floats]:
-    """Starts per quarter-hour on each day at each hour, predicted from the `memory_days` before it.
-
-    By hotspot and hour of the week [P, D, 24], by hotspot and hour of the day [P, D, 24], and by hour of the
-    week over all hotspots [D, 24].
-    """
-    # A day is never part of its own rate, in training as in the test: otherwise what the past adds would be
-    # judged against a timetable of another kind.
-    start_counts, live_counts = _hourly_counts(log, moments)
-    day_count, first_weekday = start_counts.shape[1], moments.first_day.weekday()
-    week_rate, day_rate = np.zeros_like(start_counts), np.zeros_like(start_counts)
-    rate_of_all = np.zeros((day_count, 24))
-    for day in range(1, day_count):
-        memory = slice(max(day - moments.memory_days, 0), day)
-        weeks = (
-            _fold_week(hourly_counts[:, memory], memory.start + first_weekday)
-            for hourly_counts in (start_counts, live_counts)
-        )
-        week_starts, week_live = (smooth_circle(week, SMOOTHING_HOURS) for week in weeks)
-        week_live = week_live + 1e-9
-        today_slice = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
-        city_rate = week_starts.sum(axis=0) / week_live.sum(axis=0)
-        rate_of_place = week_starts.sum(axis=1) / week_live.sum(axis=1)
-        # A hotspot with few visits leans on the week of all hotspots: its own hours are mostly chance.
-        prior_rate = np.outer(rate_of_place, city_rate[today_slice] / max(city_rate.mean(), 1e-12))
-        week_rate[:, day] = (week_starts[:, today_slice] + PRIOR * prior_rate) / (
-            week_live[:, today_slice] + PRIOR
-        )
-        day_rate[:, day] = _fold_day(week_starts) / _fold_day(week_live)
-        rate_of_all[day] = city_rate[today_slice]
-    return week_rate, day_rate, rate_of_all
-
-
-def _hourly_counts(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
-    """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
-    shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
-    hour_index = moments.day * 24 + moments.minute // 60
-    is_covered = moments.covers(log)
-    cell_of_visit = (
-        log.hotspot[is_covered] * (shape[1] * 24) + hour_index[moments.moment_at(log.start_s[is_covered])]
-    )
-    start_counts = np.bincount(cell_of_visit, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-    live_counts = np.stack([np.bincount(hour_index, live, shape[1] * 24) for live in moments.live])
-    return start_counts, live_counts.reshape(shape).astype(np.float64)
-
-
-def _fold_week(hourly_counts: Floats, first_weekday: int) -> Floats:
-    """Days of hours [P, D, 24], the first of them on this weekday, as hours of the week [P, 168]."""
-    weekday_of_day = (first_weekday + np.arange(hourly_counts.shape[1])) % 7
-    return np.concatenate([hourly_counts[:, weekday_of_day == w].sum(axis=1) for w in range(7)], axis=1)
-
-
-def _fold_day(weekly_counts: Floats) -> Floats:
-    return np.asarray(weekly_counts.reshape(-1, 7, 24).sum(axis=1))
-
-
 def _area_codes(log: VisitLog) -> Ints:
     return np.unique(np.array(log.areas), return_inverse=True)[1].astype(np.int64)
-
-
-def smooth_circle(counts: Floats, width: float) -> Floats:
-    """Spread counts over their neighbours by a Gaussian of `width` steps; the last one meets the first."""
-    n = counts.shape[-1]
-    distance_steps = np.minimum(np.arange(n), n - np.arange(n))
-    kernel = np.exp(-0.5 * (distance_steps / width) ** 2)
-    smooth_spectrum = np.fft.rfft(counts) * np.fft.rfft(kernel / kernel.sum())
-    return np.maximum(np.fft.irfft(smooth_spectrum, n), 0.0)
 
 
 def _count_moves(log: VisitLog, until_s: int) -> Floats:
@@ -234,6 +245,78 @@ def _following_excess(log: VisitLog, until_s: int) -> Floats:
         np.outer(start_totals, start_totals) * follow_counts.sum() / max(start_totals.sum() ** 2, 1.0)
     )
     return np.asarray((follow_counts - chance_counts) / np.sqrt(np.maximum(chance_counts, 1.0)))
+
+
+def _linked_starts(log: VisitLog, moments: MomentGrid) -> Singles:
+    """Starts due at each place because of starts elsewhere in the last three hours: [P, T].
+
+    By pairs of places and quarter-hours in between that stood out in the days that are only remembered.
+    """
+    counts = np.stack(
+        [
+            np.bincount(
+                moments.moment_at(start_s[(start_s >= moments.at_s[0]) & (start_s < moments.midnight_s[-1])]),
+                minlength=len(moments.at_s),
+            )
+            for start_s, _ in split_by_hotspot(log)
+        ]
+    ).astype(np.float32)
+    is_memory = moments.day < moments.memory_days
+    remembered = counts[:, is_memory]
+    # What the hours of the day alone make of a pair is expected of it.
+    slot = moments.minute[is_memory] // 15
+    day_count = max(int(moments.memory_days), 1)
+    rate = np.stack([np.bincount(slot, row, 96) for row in remembered]) / day_count
+    expected = smooth_circle(rate, 2.0)[:, slot].astype(np.float32)
+    due = np.zeros_like(counts)
+    for lag in range(1, LINK_LAGS + 1):
+        came = remembered[:, :-lag] @ remembered[:, lag:].T
+        chance = remembered[:, :-lag] @ expected[:, lag:].T
+        is_link = ((came - chance) / np.sqrt(np.maximum(chance, 0.5)) > LEAST_LINK) & (came >= 4)
+        np.fill_diagonal(is_link, False)
+        weights = np.where(is_link, (came - chance) / np.maximum(remembered.sum(axis=1), 1.0)[:, None], 0.0)
+        if not is_link.any():
+            continue
+        contribution = weights.T.astype(np.float32) @ counts
+        # The next half-hour holds two quarter-hours: the link's own, and the one before it.
+        for shift in (lag, lag - 1):
+            if shift:
+                due[:, shift:] += contribution[:, :-shift]
+    return due
+
+
+def _arrivals_due(log: VisitLog, moments: MomentGrid) -> Singles:
+    """Arrivals due at each place, by how long ago each unit left which other one: [P, T]."""
+    place_count, memory_end_s = len(log.hotspots), moments.midnight_s[moments.memory_days]
+    order = np.lexsort((log.start_s, log.unit))
+    order = order[log.unit[order] >= 0]
+    unit, place, start_s, end_s = log.unit[order], log.hotspot[order], log.start_s[order], log.end_s[order]
+    is_next = np.append(unit[1:] == unit[:-1], False)
+    next_s = np.where(is_next, np.append(start_s[1:], 0), np.iinfo(np.int64).max // 2)
+    next_place = np.append(place[1:], 0)
+    due = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
+    for quarter in range(LEAVING_QUARTERS):
+        begin_s, until_s = end_s + quarter * STEP_S, end_s + (quarter + 1) * STEP_S
+        is_at_risk = (next_s > begin_s) & (end_s < memory_end_s)
+        arrives = is_at_risk & is_next & (next_s <= until_s + STEP_S)
+        left = np.bincount(place[is_at_risk], minlength=place_count) + 2.0
+        codes = place[arrives] * place_count + next_place[arrives]
+        chance = np.bincount(codes, minlength=place_count**2).reshape(place_count, -1) / left[:, None]
+        # The units that left a place in this quarter-hour and have not arrived anywhere since.
+        waiting = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
+        first = np.searchsorted(moments.at_s, begin_s)
+        is_waiting = (first < len(moments.at_s)) & (
+            moments.at_s[np.minimum(first, len(moments.at_s) - 1)] < next_s
+        )
+        np.add.at(waiting, (place[is_waiting], first[is_waiting]), 1.0)
+        due += chance.T.astype(np.float32) @ waiting
+    return due
+
+
+def excitation_kernels(features: Singles) -> Singles:
+    """Times and counts as a log-linear model takes them: fading over half an hour and over three hours."""
+    filled = np.nan_to_num(features, nan=1e6)
+    return np.concatenate([np.exp(-filled / 30.0), np.exp(-filled / 180.0)], axis=1, dtype=np.float32)
 
 
 def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:

@@ -10,14 +10,39 @@ from datetime import date, timedelta
 import numpy as np
 
 from becalm.methods.arrays import Bools, Ints
-from becalm.patrol.core.predictability import AttackSettings
 from becalm.patrol.core.visit_log import VisitLog, find_civil_days, midnights_s
-from becalm.terms import QuestionError
+from becalm.terms import QuestionError, UsageError
 
 STEP_S = 900
 SLOTS = 96
 SILENT_VISITS = 14.0  # so many visits missing in a row: by chance once in a million
-MOST_EMPTY_SHARE = 0.25
+LEAST_TRAIN_DAYS, LEAST_TEST_DAYS = 7, 2  # with visits
+
+
+@dataclass(frozen=True, slots=True)
+class AttackSettings:
+    """How the attack is run: what it learns from, what it predicts, and how often it is repeated.
+
+    `rows` is how many moments are drawn for training where there are more; neighbouring moments share most
+    of their half-hour, so that little is lost.
+    """
+
+    train_days: int = 56
+    test_days: int = 14
+    seeds: int = 1
+    window_minutes: int = 30
+    rows: int = 300_000
+    level: float = 0.95
+    rounds: int = 500
+
+    def __post_init__(self) -> None:
+        for setting, least in (
+            ("train_days", LEAST_TRAIN_DAYS),
+            ("test_days", LEAST_TEST_DAYS),
+            ("seeds", 1),
+        ):
+            if getattr(self, setting) < least:
+                raise UsageError(f"`{setting}` is {getattr(self, setting)}. Give at least {least}.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +101,8 @@ class MomentGrid:
 def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     """Which moments of the log's last days are to be learned from, and which predicted?
 
-    Raises QuestionError where the log is shorter than train and test days, or silent for more than a
-    quarter of either.
+    Days without a visit are left out, and named. Raises QuestionError where the log is shorter than train and
+    test days, or silent on so many of them that nothing can be learned or tried.
     """
     log_start, log_end = find_civil_days(log)
     log_days, needed_days = (log_end - log_start).days + 1, settings.train_days + settings.test_days
@@ -143,14 +168,14 @@ def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
 def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     is_day_empty = count_starts_by_day(log, moments).sum(axis=0) == 0
     dates_text = _name_dates(moments, np.flatnonzero(is_day_empty))
-    for part_name, is_empty in (
-        ("train", is_day_empty[: moments.train_days]),
-        ("test", is_day_empty[moments.train_days :]),
+    for part_name, least_days, is_empty in (
+        ("train", LEAST_TRAIN_DAYS, is_day_empty[: moments.train_days]),
+        ("test", LEAST_TEST_DAYS, is_day_empty[moments.train_days :]),
     ):
-        if is_empty.mean() > MOST_EMPTY_SHARE:
+        if (~is_empty).sum() < least_days:
             raise QuestionError(
                 f"The log is silent on {int(is_empty.sum())} of the {len(is_empty)} {part_name} days "
-                f"({dates_text}): it cannot be assessed. "
+                f"({dates_text}), and {least_days} with visits are needed. "
                 "Give a log without such gaps, or choose complete days with `train_days` and `test_days`."
             )
     gap_note = f"no visit at all on {dates_text}: treated as a gap and left out"

@@ -1,7 +1,7 @@
 """What a plan is made of: places, shifts, bases, the ways between them, the planner's rules, the days."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -158,3 +158,13 @@ class PlanInputs:
     arms: Mapping[tuple[str, date], Arm] = field(default_factory=dict)
     owed_visits: Mapping[str, float] = field(default_factory=dict)
     earlier: tuple[Burst, ...] = ()
+
+
+def freest_inputs(inputs: PlanInputs) -> PlanInputs:
+    """The same units and places under the fewest rules: what an attacker gains on a plan of these is physics.
+
+    Dosage in expectation only: no gap, no feedback, near and far places alike.
+    """
+    free_policy = replace(inputs.policy, feedback=0.0, travel_weight=0.0)
+    free_places = tuple(replace(place, gap_weight=1.0) for place in inputs.places)
+    return replace(inputs, policy=free_policy, places=free_places, owed_visits={}, earlier=())

@@ -5,45 +5,27 @@ on the clock alone: the stretch of the day in which visits all but cease.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.forecast_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
+from becalm.patrol.core.attack_moments import AttackSettings
+from becalm.patrol.core.leak_scans import LeakScan
 from becalm.patrol.core.visit_log import VisitLog
-from becalm.terms import Estimate, UsageError
+from becalm.terms import Estimate
 
 METHOD = "bootstrap over test days and seeds"
 LEAST_EXPECTED = 5.0
 DECILES = 10
-STATIC, HISTORY, INSIDER = "static", "history", "insider"
+TIMETABLE = "timetable"  # the learner of an observer whom the past does not help
+STATIC, ONE_PLACE, ONE_AREA, HISTORY, INSIDER = "static", "place", "area", "history", "insider"
+LEAST_STARTS_OF_PLACE = 20
 STEP_MINUTES = 5
 STEPS = 24 * 60 // STEP_MINUTES
 DEAD_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class AttackSettings:
-    """How the attack is run: what it learns from, what it predicts, and how often it is repeated.
-
-    `rows` is how many moments are drawn for training where there are more; neighbouring moments share most
-    of their half-hour, so that little is lost.
-    """
-
-    train_days: int = 56
-    test_days: int = 14
-    seeds: int = 1
-    window_minutes: int = 30
-    rows: int = 300_000
-    level: float = 0.95
-    rounds: int = 500
-
-    def __post_init__(self) -> None:
-        for setting, least in (("train_days", 7), ("test_days", 2), ("seeds", 1)):
-            if getattr(self, setting) < least:
-                raise UsageError(f"`{setting}` is {getattr(self, setting)}. Give at least {least}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +34,7 @@ class Decile:
 
     decile: int  # 1 is where the attacker feels safest
     moments: int
-    foretold: float  # mean chance of a start within the window, by the attacker who knows the past
+    predicted: float  # mean chance of a start within the window, by the attacker who knows the past
     timetable: float  # the same by the attacker who knows the timetable alone
     observed: float  # share of moments in which a visit did start
 
@@ -67,13 +49,34 @@ class DeadZone:
 
 
 @dataclass(frozen=True, slots=True)
+class ObserverGain:
+    """What one observer gains over the timetable, and by which learner ("timetable": neither beat it)."""
+
+    observer: str  # place, area, history (all units), insider
+    learner: str
+    auc: float
+    gain: Estimate
+    log_loss_skill: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class WorstPlace:
+    """The place whose visits an observer of all units predicts best, of those with enough starts."""
+
+    hotspot: str
+    starts: int
+    log_loss_skill: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Attack:
     """How predictable visits are. `gain` is the area under the curve with the past less that without it.
 
     `log_loss_skill` is the share of the timetable's surprise that knowing the past takes away.
     `safest_decile_ratio` is starts observed over starts that the timetable expects, in the tenth of moments
     in which the attacker feels safest: 1 is no knowledge, 0 is certainty. It is None where the timetable
-    expects fewer than five starts there. An insider also knows where every unit is now.
+    expects fewer than five starts there. `safest_tenth_relative` is the same in the tenth of moments that
+    look safest *for their place and hour*, whatever its own quiet. An insider also knows where every unit is.
     """
 
     auc_static: float
@@ -85,14 +88,27 @@ class Attack:
     calibration: tuple[Decile, ...]
     auc_insider: float | None = None
     insider_gain: Estimate | None = None
+    observers: tuple[ObserverGain, ...] = ()
+    safest_tenth_relative: Estimate | None = None
+    worst_place: WorstPlace | None = None
+
+    @property
+    def strongest(self) -> ObserverGain:
+        """The observer with the largest gain."""
+        return max(self.observers, key=lambda observer: observer.gain.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """How predictable a log is, beside the same attack on independent visits at the same rates (`floor`)."""
+    """How predictable a log is, beside the same attack on independent visits at the same rates (`floor`).
 
-    attack: Attack
-    floor: Attack
+    `freest` is the attack on the freest lawful plan of the same units, where one was given: what no planner
+    can go below. `attack` and `floor` are None where the log holds too few visits for an attack.
+    """
+
+    attack: Attack | None
+    floor: Attack | None
+    scan: LeakScan
     settings: AttackSettings
     seed: int
     first_day: date
@@ -100,8 +116,9 @@ class Certificate:
     time_zone: str
     visits: int
     hotspots: int
-    moments: int  # foretold
-    trained: int  # moments learned from, for each seed
+    moments: int = 0  # that were predicted
+    trained: int = 0  # moments learned from, for each seed
+    freest: Attack | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -110,8 +127,11 @@ class AttackPredictions:
     """What each attacker said of the tested moments of one seed, and what came; `day` 0 is the first."""
 
     day: Ints
+    place: Ints
     has_start: Bools
-    chances: Mapping[str, Floats]  # by attacker
+    chances: Mapping[str, Floats]  # by observer, from the learner that it chose
+    watched: Mapping[str, Floats]  # the same from its better learner, whether it was chosen or not
+    learners: Mapping[str, str]
     trained: int
 
 
@@ -145,34 +165,47 @@ def score_attack(
     predictions: Sequence[AttackPredictions],
     settings: AttackSettings,
     zone: DeadZone,
+    hotspots: tuple[str, ...],
     rng: np.random.Generator,
 ) -> Attack:
-    """What did each attacker know, and how much of it came from the past?"""
+    """What did each observer know, and how much of it came from the past?"""
     bootstrap = _draw_weights(len(predictions), settings, rng)
     aucs = {
         name: float(np.mean([area_under_curve(p.chances[name], p.has_start) for p in predictions]))
         for name in predictions[0].chances
     }
-    auc_rounds = {name: _auc_rounds(predictions, bootstrap, name) for name in aucs}
-
-    def estimate_gain(name: str) -> Estimate:
-        return bootstrap.estimate(aucs[name] - aucs[STATIC], auc_rounds[name] - auc_rounds[STATIC])
-
-    static_losses, history_losses = (
-        _sum_by_day([log_losses(p.chances[name], p.has_start) for p in predictions], predictions, settings)
-        for name in (STATIC, HISTORY)
-    )
+    static_rounds = _auc_rounds(predictions, bootstrap, [p.chances[STATIC] for p in predictions])
+    observers = []
+    for name in predictions[0].watched:
+        watched = [p.watched[name] for p in predictions]
+        auc = float(
+            np.mean([area_under_curve(w, p.has_start) for w, p in zip(watched, predictions, strict=True)])
+        )
+        rounds = _auc_rounds(predictions, bootstrap, watched)
+        gain = bootstrap.estimate(auc - aucs[STATIC], rounds - static_rounds)
+        skill = bootstrap.ratio(*_skill_sums(predictions, watched, settings))
+        is_chosen = any(p.learners[name] != TIMETABLE for p in predictions)
+        if not is_chosen:
+            # Neither learner beat the timetable in training: the interval says what might be missed.
+            gain, skill = (
+                replace(e, value=0.0, low=min(e.low, 0.0), high=max(e.high, 0.0)) for e in (gain, skill)
+            )
+        observers.append(ObserverGain(name, predictions[0].learners[name], aucs[name], gain, skill))
+    gain_of = {observer.observer: observer for observer in observers}
     deciles_of_seed = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
     return Attack(
         auc_static=aucs[STATIC],
         auc_history=aucs[HISTORY],
-        gain=estimate_gain(HISTORY),
-        log_loss_skill=bootstrap.ratio(static_losses - history_losses, static_losses),
+        gain=gain_of[HISTORY].gain,
+        log_loss_skill=gain_of[HISTORY].log_loss_skill,
         safest_decile_ratio=_safest_decile_ratio(predictions, deciles_of_seed, settings, bootstrap),
         longest_dead_zone=zone,
         calibration=_calibrate_deciles(predictions, deciles_of_seed),
         auc_insider=aucs.get(INSIDER),
-        insider_gain=estimate_gain(INSIDER) if INSIDER in aucs else None,
+        insider_gain=gain_of[INSIDER].gain if INSIDER in gain_of else None,
+        observers=tuple(observers),
+        safest_tenth_relative=_safest_tenth_relative(predictions, settings, bootstrap),
+        worst_place=_find_worst_place(predictions, settings, hotspots, bootstrap),
     )
 
 
@@ -183,9 +216,25 @@ def _draw_weights(seed_count: int, settings: AttackSettings, rng: np.random.Gene
     return BootstrapWeights(draws_of_day.astype(np.float64), draws_of_seed / seed_count, settings.level)
 
 
-def _auc_rounds(predictions: Sequence[AttackPredictions], weights: BootstrapWeights, name: str) -> Floats:
+def _skill_sums(
+    predictions: Sequence[AttackPredictions], watched: Sequence[Floats], settings: AttackSettings
+) -> tuple[Floats, Floats]:
+    """The surprise that the past takes away from the timetable, and the timetable's own, by seed and day."""
+    static_losses = _sum_by_day(
+        [log_losses(p.chances[STATIC], p.has_start) for p in predictions], predictions, settings
+    )
+    watched_losses = _sum_by_day(
+        [log_losses(w, p.has_start) for w, p in zip(watched, predictions, strict=True)], predictions, settings
+    )
+    return static_losses - watched_losses, static_losses
+
+
+def _auc_rounds(
+    predictions: Sequence[AttackPredictions], weights: BootstrapWeights, chances: Sequence[Floats]
+) -> Floats:
     seed_rounds = [
-        curve_areas_resampled(p.chances[name], p.has_start, p.day, weights.days) for p in predictions
+        curve_areas_resampled(chance, p.has_start, p.day, weights.days)
+        for chance, p in zip(chances, predictions, strict=True)
     ]
     return np.asarray((weights.seeds * np.stack(seed_rounds, axis=1)).sum(axis=1))
 
@@ -200,9 +249,60 @@ def _safest_decile_ratio(
     safe_masks = [decile == 0 for decile in deciles_of_seed]
     pairs = list(zip(predictions, safe_masks, strict=True))
     expected = _sum_by_day([p.chances[STATIC] * is_safe for p, is_safe in pairs], predictions, settings)
-    observed = _sum_by_day([p.has_start * is_safe * 1.0 for p, is_safe in pairs], predictions, settings)
+    observed = _sum_by_day(
+        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in pairs], predictions, settings
+    )
     # A ratio of few starts says nothing: with one or two expected, chance alone makes it 0 or 2.
     return bootstrap.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
+
+
+def _safest_tenth_relative(
+    predictions: Sequence[AttackPredictions], settings: AttackSettings, bootstrap: BootstrapWeights
+) -> Estimate | None:
+    """Starts over what the timetable expects, in the moments that look safest for their place and hour."""
+    safe_masks = list[Bools]()
+    for p in predictions:
+        lift = p.watched[HISTORY] / np.maximum(p.chances[STATIC], 1e-9)
+        # A tenth of the expected starts, not of the moments: quiet hours would fill it with nothing at stake.
+        order = np.argsort(lift, kind="stable")
+        stake = np.cumsum(p.chances[STATIC][order])
+        safe_masks.append(np.zeros(len(lift), dtype=np.bool_))
+        safe_masks[-1][order[stake <= stake[-1] / DECILES]] = True
+    pairs = list(zip(predictions, safe_masks, strict=True))
+    expected = _sum_by_day([p.chances[STATIC] * is_safe for p, is_safe in pairs], predictions, settings)
+    observed = _sum_by_day(
+        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in pairs], predictions, settings
+    )
+    return bootstrap.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
+
+
+def _find_worst_place(
+    predictions: Sequence[AttackPredictions],
+    settings: AttackSettings,
+    hotspots: tuple[str, ...],
+    bootstrap: BootstrapWeights,
+) -> WorstPlace | None:
+    """Where does knowing the past take most of the timetable's surprise away?"""
+    first, place_count = predictions[0], len(hotspots)
+    start_counts = np.bincount(first.place, first.has_start, place_count)
+    surprise, saved = np.zeros(place_count), np.zeros(place_count)
+    for p in predictions:
+        timetable_losses = log_losses(p.chances[STATIC], p.has_start)
+        surprise += np.bincount(p.place, timetable_losses, place_count)
+        watched_losses = log_losses(p.watched[HISTORY], p.has_start)
+        saved += np.bincount(p.place, timetable_losses - watched_losses, place_count)
+    is_asked = start_counts >= LEAST_STARTS_OF_PLACE
+    if not is_asked.any():
+        return None
+    worst = int(np.argmax(np.where(is_asked, saved / np.maximum(surprise, 1e-9), -np.inf)))
+    masks = [p.place == worst for p in predictions]
+    losses, gains = [], []
+    for p, is_here in zip(predictions, masks, strict=True):
+        timetable_losses = log_losses(p.chances[STATIC], p.has_start) * is_here
+        losses.append(timetable_losses)
+        gains.append(timetable_losses - log_losses(p.watched[HISTORY], p.has_start) * is_here)
+    skill = bootstrap.ratio(*(_sum_by_day(values, predictions, settings) for values in (gains, losses)))
+    return WorstPlace(hotspots[worst], int(start_counts[worst]), skill)
 
 
 def _sum_by_day(

@@ -314,6 +314,10 @@ class CertificateRequest(Request):
     test_days: Annotated[int, Parameter("How many days are then predicted.", unit="days", low=2)] = 14
     seeds: Annotated[int, Parameter("How often the attack is repeated.", low=1)] = 1
     seed: Annotated[int, Parameter("The first seed. The same seed gives the same answer.", low=0)] = 1
+    plan: Annotated[
+        FileName | None,
+        Parameter("A plan of these units. The freest plan that they could follow is attacked as well."),
+    ] = None
     columns: VisitColumns = field(default_factory=VisitColumns)
     time_zone: Annotated[
         str | None,

@@ -41,11 +41,11 @@ class Ground:
         position_texts = tuple(f"{east},{north}" for east, north in self.positions_m)
         return {name: texts for name, texts in (("units", self.units), ("places", position_texts)) if texts}
 
-    def is_shared_with(self, other: "Ground") -> bool:
+    def is_shared_with(self, ground: "Ground") -> bool:
         """Do both plan one unit, or a tenth of the places of the smaller one?"""
-        if set(self.units) & set(other.units):
+        if set(self.units) & set(ground.units):
             return True
-        smaller, larger = sorted((self.positions_m, other.positions_m), key=len)
+        smaller, larger = sorted((self.positions_m, ground.positions_m), key=len)
         shared_count = sum(any(math.dist(p, q) <= SAME_PLACE_M for q in larger) for p in smaller)
         return shared_count > 0 and shared_count >= SAME_SHARE * len(smaller)
 

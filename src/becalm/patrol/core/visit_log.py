@@ -1,5 +1,6 @@
 """Short visits to places, as they were made or planned, however they were written down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Ints
+from becalm.patrol.core.plan_inputs import Burst, PatrolPlace
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,23 @@ def build_visit_log(
         start_s=start_s[visit_order].astype(np.int64),
         end_s=end_s[visit_order].astype(np.int64),
         time_zone=time_zone,
+    )
+
+
+def log_of_bursts(bursts: Sequence[Burst], places: Sequence[PatrolPlace], *, time_zone: str) -> VisitLog:
+    """Planned bursts as a log of visits."""
+    area_of_hotspot = {place.hotspot: place.area for place in places}
+    start_s, end_s = (
+        np.array([int(getattr(burst.span, end).timestamp()) for burst in bursts], dtype=np.int64)
+        for end in ("start", "end")
+    )
+    return build_visit_log(
+        hotspot=np.array([burst.hotspot for burst in bursts]),
+        start_s=start_s,
+        end_s=end_s,
+        time_zone=time_zone,
+        unit=np.array([burst.unit for burst in bursts]),
+        area=np.array([area_of_hotspot[burst.hotspot] for burst in bursts]),
     )
 
 

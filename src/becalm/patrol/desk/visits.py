@@ -14,11 +14,15 @@ from becalm.desk import Desk, collect_errors
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.core import delivery as delivery_core
 from becalm.patrol.core.attack import certify
-from becalm.patrol.core.plan_inputs import Span
+from becalm.patrol.core.attack_moments import AttackSettings
+from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_inputs import Span, freest_inputs
 from becalm.patrol.core.policy import PolicyBook
-from becalm.patrol.core.predictability import AttackSettings, Certificate
+from becalm.patrol.core.predictability import Certificate
 from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.patrol.core.roster import day_span
+from becalm.patrol.core.visit_log import VisitLog, log_of_bursts
+from becalm.patrol.desk.finished_plan import PUBLIC_KEY
 from becalm.patrol.desk.inputs import find_policy
 from becalm.patrol.files.delivered import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.plan import PlanDocument
@@ -125,7 +129,22 @@ def certify_visits(
         train_days=request.train_days, test_days=request.test_days, seeds=request.seeds
     )
     visit_file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
-    with progress("certificate", total=2 * attack_settings.seeds, unit="attacks") as advance:
+    freest_log = draw_freest_log(read_plan(Path(request.plan))) if request.plan else None
+    attack_count = 2 * attack_settings.seeds + (freest_log is not None)
+    with progress("certificate", total=attack_count, unit="attacks") as advance:
         rngs = [seed_generator(request.seed, seed_index) for seed_index in range(attack_settings.seeds)]
-        certificate = certify(visit_file.log, attack_settings, rngs=rngs, seed=request.seed, advance=advance)
+        certificate = certify(
+            visit_file.log,
+            attack_settings,
+            rngs=rngs,
+            seed=request.seed,
+            freest_log=freest_log,
+            advance=advance,
+        )
     return replace(certificate, notes=(*visit_file.notes, *certificate.notes))
+
+
+def draw_freest_log(plan: PlanDocument) -> VisitLog:
+    """Visits of the same units if they went as freely as they may, drawn with a public key."""
+    bursts = plan_bursts(freest_inputs(plan.inputs), key=PUBLIC_KEY).bursts
+    return log_of_bursts(bursts, plan.inputs.places, time_zone=plan.inputs.zone)
