@@ -68,7 +68,8 @@ class NotebookCertificate(Answer, Certificate):
         return certificate_view()
 
     def _drawing(self) -> Markup:
-        rows = [("this log", self.attack.gain), ("chance alone", self.floor.gain)]
+        attacks = (("this log", self.attack), ("chance alone", self.floor))
+        rows = [(label, attack.gain) for label, attack in attacks if attack]
         return draw_intervals(rows, title="What an attacker gains from having watched (AUC)")
 
 
