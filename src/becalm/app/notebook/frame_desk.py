@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from functools import wraps
 from pathlib import Path
@@ -17,7 +18,7 @@ import pyarrow.compute
 import shapely
 
 from becalm.app.main import open_desk
-from becalm.app.notebook.frames import FrameColumns, FramePoints, read_boundary, read_incidents
+from becalm.app.notebook.frames import FrameColumns, FramePoints, read_boundary, read_incidents, read_points
 from becalm.console.command import name_options
 from becalm.desk import Desk
 from becalm.tables import TablePart
@@ -107,6 +108,32 @@ def frame_city(crs: str, time_zone: str, holidays: str = "") -> CityEntry:
     city = CityEntry(key="frame", name="the data frame", crs=crs, time_zone=time_zone, holidays=holidays)
     check_city(city, "these parameters")
     return city
+
+
+@dataclass(frozen=True, slots=True)
+class PointFrame:
+    """A frame of incidents with places, and what a question says of them: its parameters of the same names."""
+
+    points: Any
+    columns: FrameColumns
+    crs: str | None
+    from_crs: str | None
+    boundary: Any
+    location_quality: LocationQuality
+    time_zone: str
+    source: str
+
+
+@contextmanager
+def desk_on_points(frame: PointFrame) -> Iterator[Desk]:
+    """A desk on a workspace that holds these points, in a city of their coordinate system."""
+    points = read_points(frame.points, frame.columns, crs=frame.crs, from_crs=frame.from_crs)
+    city = frame_city(points.crs, frame.time_zone)
+    quality, source = frame.location_quality, frame.source
+    with desk_on_frame(
+        frame.points, frame.columns, city, points, frame.boundary, source=source, location_quality=quality
+    ) as desk:
+        yield desk
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from markupsafe import Markup
 from becalm.app.notebook.answers import CHART_WIDTH, LABEL_WIDTH, ROW_HEIGHT, Answer
 from becalm.app.notebook.frame_desk import (
     Groups,
+    PointFrame,
     build_flat_request,
     check_parameters,
-    desk_on_frame,
-    frame_city,
+    desk_on_points,
 )
-from becalm.app.notebook.frames import ONE_GROUP, FrameColumns, read_points
+from becalm.app.notebook.frames import ONE_GROUP, FrameColumns
 from becalm.console.emit import View
 from becalm.find.cli.patterns import near_repeat_view
 from becalm.find.core.near_repeats import NearRepeats, RepeatBand
@@ -53,8 +53,7 @@ def near_repeats(
     bands of distance and delay. Incidents need a day, not only a month.
     """
     columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    place = read_points(points, columns, crs=crs, from_crs=from_crs)
-    with desk_on_frame(points, columns, frame_city(place.crs, time_zone), place, source=source) as desk:
+    with desk_on_points(PointFrame(points, columns, crs, from_crs, None, "exact", time_zone, source)) as desk:
         request = build_flat_request(
             NearRepeatRequest,
             metres=metres,

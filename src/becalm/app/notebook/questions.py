@@ -17,14 +17,16 @@ from becalm.app.notebook.frame_desk import (
     AnswerT,
     Groups,
     LocationQuality,
+    PointFrame,
     RequestT,
     build_flat_request,
     check_names,
     check_parameters,
     desk_on_frame,
+    desk_on_points,
     frame_city,
 )
-from becalm.app.notebook.frames import ONE_GROUP, FrameColumns, read_points
+from becalm.app.notebook.frames import ONE_GROUP, FrameColumns
 from becalm.console.command import name_options
 from becalm.desk import Desk
 from becalm.find.core.request import BacktestRequest, HotspotRequest, NearRepeatRequest
@@ -111,11 +113,8 @@ def hotspots(
     `location_quality` says whether points are exact, moved to a block or snapped to map points.
     """
     columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    place = read_points(points, columns, crs=crs, from_crs=from_crs)
-    city = frame_city(place.crs, time_zone)
-    with desk_on_frame(
-        points, columns, city, place, boundary, source=source, location_quality=location_quality
-    ) as desk:
+    frame = PointFrame(points, columns, crs, from_crs, boundary, location_quality, time_zone, source)
+    with desk_on_points(frame) as desk:
         request = build_flat_request(
             HotspotRequest,
             count=count,
@@ -159,11 +158,8 @@ def backtest(
     `points` and the columns are given as for `hotspots`; `origins` is how many months are predicted.
     """
     columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    place = read_points(points, columns, crs=crs, from_crs=from_crs)
-    city = frame_city(place.crs, time_zone)
-    with desk_on_frame(
-        points, columns, city, place, boundary, source=source, location_quality=location_quality
-    ) as desk:
+    frame = PointFrame(points, columns, crs, from_crs, boundary, location_quality, time_zone, source)
+    with desk_on_points(frame) as desk:
         request = build_flat_request(
             BacktestRequest,
             count=count,
