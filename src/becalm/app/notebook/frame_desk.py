@@ -112,7 +112,7 @@ def frame_city(crs: str, time_zone: str, holidays: str = "") -> CityEntry:
 
 @dataclass(frozen=True, slots=True)
 class PointFrame:
-    """A frame of incidents with places, and what a question says of them: its parameters of the same names."""
+    """A frame of incidents with places, and what a question says of them, by the same names."""
 
     points: Any
     columns: FrameColumns
