@@ -261,9 +261,10 @@ def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = 
     Beside Python's formats there are `NUMBER_FORMATS`. "24:00" is the midnight at the end of its day.
     """
     text_series = pd.Series(texts, dtype=object)
-    is_day_end = text_series.str.contains(DAY_END, na=False).to_numpy(dtype=np.bool_)
-    if is_day_end.any():
-        text_series = text_series.str.replace(DAY_END, r"00:00", regex=True)
+    is_day_end = np.zeros(len(text_series), dtype=np.bool_)
+    if any("24:00" in text for text in texts):
+        is_day_end = text_series.str.contains(DAY_END, na=False).to_numpy(dtype=np.bool_)
+        text_series = text_series.str.replace(DAY_END, "00:00", regex=True)
     if offset:  # "+00" is written by some databases, "%z" wants "+0000"
         text_series = text_series.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
     times = np.full(len(text_series), np.datetime64("NaT", "s"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from becalm.formats.cells import dictionary_encode, is_repeated, numbers, to_arrow
@@ -36,7 +36,7 @@ from becalm.workspace.recipes import offence_table_sha256, suggest
 Columns = dict[str, pa.Array]
 Notes = tuple[str, ...]
 Contents = tuple[Columns, Notes]
-TOTAL = re.compile(r"(grand |sub-?)?totals?:?", re.IGNORECASE)
+TOTAL = r"^\s*(grand |sub-?)?totals?:?\s*$"
 HASH_FACTORS = (1_000_003, 0x9E3779B97F4A7C15)
 
 
@@ -125,8 +125,11 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
 def reject_totals(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
     """Reject rows that add up others: they say "Total" where an area, an offence or a time stands."""
     for column in mapping.columns():
-        if pa.types.is_string(sheet.data[column].type):
-            is_total = dictionary_encode(sheet.data[column]).passes(lambda text: bool(TOTAL.fullmatch(text)))
+        cells = sheet.data[column]
+        if pa.types.is_string(cells.type) and column != mapping.id:
+            is_total = pc.fill_null(
+                pc.match_substring_regex(cells, TOTAL, ignore_case=True), False
+            ).to_numpy()
             row_outcomes.reject_remaining(is_total, column, "is a total of other rows", "leave the row out")
 
 
