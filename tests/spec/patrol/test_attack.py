@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import patrol_plans
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 from visit_logs import FIRST, chance_log
@@ -18,9 +19,10 @@ from becalm.patrol.core.attack_moments import (
     count_starts_by_day,
     label_moments,
 )
+from becalm.patrol.core.plan_inputs import freest_inputs
 from becalm.patrol.core.predictability import find_longest_dead_zone
 from becalm.patrol.core.request import VisitColumns
-from becalm.patrol.core.visit_log import VisitLog, midnights_s
+from becalm.patrol.core.visit_log import VisitLog, log_of_bursts, midnights_s
 from becalm.patrol.core.visit_rates import draw_independent_visits
 from becalm.patrol.files.visit_log import read_visit_log
 from becalm.terms import QuestionError
@@ -160,3 +162,18 @@ def test_times_are_read_with_and_without_a_zone(tmp_path: Path) -> None:
     assert any(
         "2 of 4 visits have no time zone: read as local time in Europe/London" in n for n in read.notes
     )
+
+
+def test_the_freest_plan_keeps_units_and_targets_and_drops_the_rules_that_an_attacker_could_learn() -> None:
+    inputs = patrol_plans.request()
+    free = freest_inputs(inputs)
+    assert free.shifts == inputs.shifts
+    assert [place.dosage for place in free.places] == [place.dosage for place in inputs.places]
+    assert {place.gap_weight for place in free.places} == {1.0}
+    assert (free.policy.feedback, free.policy.travel_weight, free.owed_visits) == (0.0, 0.0, {})
+
+
+def test_bursts_are_a_log_with_their_units_and_areas() -> None:
+    log = log_of_bursts(patrol_plans.BURSTS, patrol_plans.request().places, time_zone="Europe/London")
+    assert (log.size, log.units, log.areas) == (4, ("Team 1", "Team 2"), ("Old Town", "Old Town"))
+    assert (log.end_s - log.start_s).tolist() == [900, 600, 1200, 900]

@@ -70,7 +70,10 @@ class NotebookCertificate(Answer, Certificate):
     def _drawing(self) -> Markup:
         attacks = (("this log", self.attack), ("chance alone", self.floor))
         rows = [(label, attack.gain) for label, attack in attacks if attack]
-        return draw_intervals(rows, title="What an attacker gains from having watched (AUC)")
+        if rows:
+            return draw_intervals(rows, title="What an attacker gains from having watched (AUC)")
+        returns = [(f"from minute {rate.from_minute}", rate.ratio) for rate in self.scan.returns]
+        return draw_intervals(returns, title="Visits after a departure, as a share of the usual ones")
 
 
 @contextmanager

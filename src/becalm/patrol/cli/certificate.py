@@ -198,6 +198,8 @@ def _figure_rows(certificate: Certificate) -> Iterator[Mapping[str, object]]:
 
 
 def _certificate_lines(certificate: Certificate) -> Iterator[object]:
+    from becalm.console.screen import string_table
+
     settings = certificate.settings
     yield (
         f"{certificate.visits:,} visits at {certificate.hotspots} hotspots, {certificate.first_day} to "
@@ -206,6 +208,11 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     )
     if certificate.attack:
         yield from _attack_lines(certificate, certificate.attack)
+    return_rows = [
+        (f"{rate.from_minute} to {rate.from_minute + 15}", _estimate_text(rate.ratio))
+        for rate in certificate.scan.returns
+    ]
+    yield string_table(("minutes after a unit leaves", "visits / usual at that place and hour"), return_rows)
     yield from describe_certificate(certificate)
     yield from (f"warning: {note}" for note in certificate.notes)
     method_text = f" ({certificate.attack.gain.method})" if certificate.attack else ""
