@@ -14,4 +14,10 @@ open          Open a workspace, to ask it the same questions.
 import lazy_loader
 
 __version__ = "0.1.0"
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["backtest", "certify", "compare", "hotspots", "near_repeats", "open"]
+__getattr__, _, _ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __dir__() -> list[str]:
+    """The questions alone; the jobs (`becalm.find`, ...) are there for those who want the parts."""
+    return list(__all__)

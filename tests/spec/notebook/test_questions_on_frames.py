@@ -219,7 +219,6 @@ def test_a_visit_log_is_tested_in_one_call() -> None:
 def test_the_package_is_light_and_shows_its_questions_alone() -> None:
     code = (
         "import time; t = time.perf_counter(); import becalm, sys; s = time.perf_counter() - t;"
-        "import becalm.find, becalm.measure;"
         "print(*dir(becalm)); print(*dir(becalm.find)); print(*dir(becalm.measure));"
         "print('numpy' in sys.modules, 'pandas' in sys.modules, s < 0.3)"
     )

@@ -60,7 +60,7 @@ class ReturnRate:
 
 @dataclass(frozen=True, slots=True)
 class PeriodStrength:
-    """How much oftener do visits come at the clock time of one so many days ago, than half an hour off it?"""
+    """How much oftener do visits come at the clock time of one that many days ago, than half an hour off it?"""
 
     days: int
     ratio: float
