@@ -60,7 +60,7 @@ class ReturnRate:
 
 @dataclass(frozen=True, slots=True)
 class PeriodStrength:
-    """How much oftener do visits come at the clock time of one that many days ago, than half an hour off it?"""
+    """How much more often do visits come at the time of one that many days ago than half an hour off it?"""
 
     days: int
     ratio: float
