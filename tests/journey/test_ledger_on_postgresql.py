@@ -39,7 +39,7 @@ def database(postgres: Server) -> Iterator[str]:
 
 def name_in_settings(workspace: Path, url: str) -> None:
     settings = workspace / "becalm.toml"
-    settings.write_text(f'{settings.read_text()}\n[ledger]\nurl = "{url}"\n')
+    settings.write_text(settings.read_text().replace("\n[ledger]", f'\n[ledger]\nurl = "{url}"', 1))
 
 
 def test_a_server_is_made_ready_by_one_command_and_then_used_like_a_file(

@@ -65,8 +65,8 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
 def _describe_ledger(desk: Desk) -> LedgerStatus | None:
     """The ledger as it is; None where none was begun, for asking must not begin one."""
     workspace = desk.workspace
-    is_missing = desk.ledger_file is not None and not desk.ledger_file.exists()
-    if is_missing and read_known_log(workspace.path) is None:
+    file = desk.ledger_file
+    if file is not None and not file.exists() and read_known_log(workspace.path, file.stem) is None:
         return None
     ledger = desk.open_ledger()
     settings = AnchorSettings(workspace.path, ledger.label)

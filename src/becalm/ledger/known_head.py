@@ -15,8 +15,6 @@ from becalm.ledger import Head, KnownOutside, Ledger
 from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_endings, read_newest_anchors
 from becalm.terms import BecalmError, LedgerError
 
-NAME = "known-head.json"
-
 
 @dataclass(frozen=True, slots=True)
 class KnownLog:
@@ -26,12 +24,17 @@ class KnownLog:
     head: Head
 
 
-def read_known_log(folder: Path) -> KnownLog | None:
+def known_head_path(folder: Path, label: str) -> Path:
+    """Where that is remembered; a ledger on a server is another one than that in the file."""
+    return folder / f"known-{label}.json"
+
+
+def read_known_log(folder: Path, label: str) -> KnownLog | None:
     """The log that this folder remembers; None where it remembers none.
 
     Raises LedgerError where the file cannot be read.
     """
-    path = folder / NAME
+    path = known_head_path(folder, label)
     try:
         fields = json.loads(path.read_text("utf-8"))
         return KnownLog(str(fields["ledger"]), Head(int(fields["size"]), fields["root"], fields["last"]))
@@ -49,7 +52,7 @@ def know_outside(folder: Path, places: Sequence[str], *, label: str) -> KnownOut
 
     `label` is what its files are named after. A register of erasures is kept in each folder among the places.
     """
-    settings, known_log = AnchorSettings(folder, label), read_known_log(folder)
+    settings, known_log = AnchorSettings(folder, label), read_known_log(folder, label)
     return KnownOutside(
         anchors=read_newest_anchors(places, settings),
         endings=read_endings(places, settings),
@@ -65,8 +68,8 @@ def remember_head(folder: Path, ledger: Ledger) -> None:
     with suppress(BecalmError, OSError):
         if ledger.lost_heads() or ledger.unended_log() is not None:
             return
-        head, known_log = ledger.head(), read_known_log(folder)
+        head, known_log = ledger.head(), read_known_log(folder, ledger.label)
         if known_log == KnownLog(ledger.identity, head):
             return
         fields = {"ledger": ledger.identity, "size": head.size, "root": head.root, "last": head.last_hash}
-        write_durably(folder / NAME, json.dumps(fields, indent=2) + "\n")
+        write_durably(known_head_path(folder, ledger.label), json.dumps(fields, indent=2) + "\n")
