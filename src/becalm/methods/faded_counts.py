@@ -9,6 +9,7 @@ observations", Journal of Business & Economic Statistics 7 (1989) 407-417.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -155,7 +156,9 @@ def choose_half_life(
     that a place without memory is not impossible). The total of a step is taken as given.
     """
     half_lives = tuple(half_lives)
-    log_likelihoods = tuple(_score_half_life(series, even, half_life, origins) for half_life in half_lives)
+    # Each half-life is scored by itself, mostly in NumPy and kernels that let other threads run.
+    with ThreadPoolExecutor() as pool:
+        log_likelihoods = tuple(pool.map(lambda h: _score_half_life(series, even, h, origins), half_lives))
     return HalfLife(half_lives[int(np.argmax(log_likelihoods))], half_lives, log_likelihoods)
 
 
