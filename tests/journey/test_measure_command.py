@@ -169,3 +169,54 @@ def test_what_cannot_be_answered_is_refused_with_a_reason_and_a_code(counts, wor
     ended, printed = run(counts, *words)
     assert said in printed
     assert ended == code
+
+
+def victims(kind: str, group: str, count: int) -> list[dict[str, object]]:
+    """Counts of people in two boroughs; the kinds overlap."""
+    return [
+        {
+            **row,
+            "source": "mps_knife",
+            "measure": "victims",
+            "offence": kind,
+            "offence_group": group,
+            "count": count,
+        }
+        for row in published("mps_knife")
+        if row["offence_group"] == "robbery"
+    ]
+
+
+def test_people_are_counted_once_and_not_called_offences(tmp_path):
+    workspace = tmp_path / "w"
+    CliRunner().invoke(app, ["init", str(workspace)])
+    rows = [
+        *victims("All", "knife_injury_victims_1_to_24", 90),
+        *victims("Not domestic", "knife_injury_victims_1_to_24_not_domestic", 80),
+    ]
+    keep(
+        workspace,
+        "published_counts",
+        pa.Table.from_pylist(rows, schema=PUBLISHED_COUNTS.to_pyarrow()),
+        "mps_knife",
+    )
+    words = ["--period", "2020-04", "--counted", "victims"]
+    found = answer(workspace, *words)
+    assert (found["total"], found["counted"]) == (None, "victims")
+    assert [row["new"] for row in found["rows"]] == [180, 160]
+    assert "Recorded offences" not in run(workspace, *words)[1]
+    code, printed = run(workspace, *words, "--by", "borough")
+    assert code == 5
+    assert "would count some people twice" in " ".join(printed.split())
+    one = answer(workspace, *words, "--by", "borough", "--offence-group", "knife_injury_victims_1_to_24")
+    assert one["total"]["new"] == 180
+
+
+def test_records_later_than_their_as_of_date_are_refused(tmp_path):
+    CliRunner().invoke(app, ["init", str(tmp_path / "w")])
+    rows = [{**row, "as_of": date(2020, 4, 20)} for row in published("mps_borough")]
+    table = pa.Table.from_pylist(rows, schema=PUBLISHED_COUNTS.to_pyarrow())
+    keep(tmp_path / "w", "published_counts", table, "mps_borough", as_of=date(2020, 4, 20))
+    code, printed = run(tmp_path / "w", "--period", "2020-03")
+    assert code == 5
+    assert "holds records of 2020-05, later than their as-of date 2020-04-20" in " ".join(printed.split())

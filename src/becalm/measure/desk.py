@@ -72,13 +72,17 @@ def compare(
     group_counts = _count(desk, records, source, request, group_by_key, by="offence_group")
     group_records = _filter_groups(records, request.offence_group, group_counts)
     outside_keys = outside_total(group_counts.groups, group_by_key, requested=request.offence_group)
+    counted_keys = request.offence_group or [key for key in group_counts.groups if key not in outside_keys]
     if request.by not in ("offence_group", "offence"):
-        counted_keys = request.offence_group or [
-            key for key in group_counts.groups if key not in outside_keys
-        ]
         check_overlap(counted_keys, group_by_key)
+    if request.by == "offence_group" and not request.offence_group:
+        counts = pick_groups(group_counts, counted_keys)  # counted already
+    else:
+        counts = _count(
+            desk, group_records, source, request, group_by_key, by=request.by, exclude=outside_keys
+        )
     return compare_baselines(
-        _count(desk, group_records, source, request, group_by_key, by=request.by, exclude=outside_keys),
+        counts,
         period=written_period.period,
         baselines=baselines,
         settings=request.settings,
