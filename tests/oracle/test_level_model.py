@@ -62,11 +62,14 @@ def year_on_year(counts: np.ndarray, truth: float) -> tuple[float, float]:
 WORLDS = [(2_000, 5, 0.06), (300, 2, 0.0), (300, 2, 0.1), (40, 1.5, 0.05), (20_000, 8, 0.04)]
 
 
-@pytest.mark.parametrize(("mean", "phi", "drift"), WORLDS)
+@pytest.mark.parametrize(
+    ("mean", "phi", "drift"),
+    [*WORLDS[:2], *(pytest.param(*world, marks=pytest.mark.exhaustive) for world in WORLDS[2:])],
+)
 @pytest.mark.parametrize("at", [MONTHS - 4, MONTHS - 10, MONTHS - 18, MONTHS - 40])
 def test_intervals_hold_after_a_shift_and_are_little_wider_than_before(mean, phi, drift, at):
     """The true ratio is 0.6 where the shift lies between the two months, and 1 where it lies before both."""
-    world = {"series": 1_000, "mean": mean, "phi": phi, "drift": drift}
+    world = {"series": 600, "mean": mean, "phi": phi, "drift": drift}
     _, width_before = year_on_year(draw_series(np.random.default_rng(1), **world), 1.0)
     shifted = draw_series(np.random.default_rng(2), **world, shift=0.6, at=at)
     held, width_after = year_on_year(shifted, 0.6 if at > A_YEAR_AGO else 1.0)
