@@ -57,6 +57,8 @@ def read_json(path: Path, file_name: str) -> Sheet:
     frame = pd.json_normalize(records)
     table = pa.table({str(name): _plain_array(frame[name]) for name in frame.columns})
     heads, lines = tuple(table.column_names), np.arange(1, len(records) + 1)
+    if geometries is None and not heads:
+        raise file_refusal(file_name, "holds records without a single entry", remedy)
     if geometries is None:
         return spread_points(Sheet(file_name, table, lambda: lines))
     shapes = shapely.from_geojson(np.array(geometries, dtype=object), on_invalid="ignore")
@@ -157,9 +159,9 @@ def _are_points(shapes: Any) -> bool:
 
 
 def _append_points(table: pa.Table, name: str, shapes: Any) -> pa.Table:
-    for axis_name, axis in zip((f"{name}_x", f"{name}_y"), _coordinates(shapes), strict=True):
-        table = table.append_column(axis_name, axis)
-    return table
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    columns |= dict(zip((f"{name}_x", f"{name}_y"), _coordinates(shapes), strict=True))
+    return pa.table(columns)  # a table without columns would have no rows
 
 
 def _coordinates(shapes: Any) -> tuple[pa.Array, pa.Array]:

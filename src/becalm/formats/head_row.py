@@ -59,6 +59,8 @@ def find_head(rows: Sequence[Sequence[Any]], file_name: str, header_row: int | N
         names, end = _join_heads(names, texts[end]), end + 1
     elif head_index and _first_twin(names):  # "From" twice: once under "Committed", once under "Recorded"
         names = _join_heads(texts[head_index - 1], names)
+    if not any(names):
+        raise file_refusal(file_name, "has no column names", "write a line of names above the records")
     if twin := _first_twin(names):
         raise file_refusal(file_name, f"has the column {twin!r} twice", "rename one of them")
     return HeadRow(

@@ -216,6 +216,8 @@ def test_the_sheet_and_the_row_of_heads_can_be_named(tmp_path: Path) -> None:
     [
         ("crimes.json", "{", "give a list of objects"),
         ("crimes.json", '"words"', "give a list of objects"),
+        ("crimes.json", "{}", "give a list of objects"),
+        ("crimes.csv", ",,,\n,,,\n", "write a line of names above"),
         ("crimes.gpkg", "no database", "export it again"),
         ("crimes.csv.xz", "not packed", "fetch it again"),
         ("crimes.csv", "a,a\n1,2\n", "rename one of them"),

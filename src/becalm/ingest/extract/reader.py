@@ -126,10 +126,9 @@ def reject_totals(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
     """Reject rows that add up others: they say "Total" where an area, an offence or a time stands."""
     for column in mapping.columns():
         cells = sheet.data[column]
-        if pa.types.is_string(cells.type) and column != mapping.id:
-            is_total = pc.fill_null(
-                pc.match_substring_regex(cells, TOTAL, ignore_case=True), False
-            ).to_numpy()
+        if pa.types.is_string(cells.type):
+            is_match = pc.match_substring_regex(cells, TOTAL, ignore_case=True)
+            is_total = pc.fill_null(is_match, False).to_numpy()
             row_outcomes.reject_remaining(is_total, column, "is a total of other rows", "leave the row out")
 
 
