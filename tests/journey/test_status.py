@@ -129,6 +129,7 @@ def test_an_older_copy_is_refused_by_what_the_workspace_remembers(
     for path, content in held.items():
         path.write_bytes(content)
     add = ("record", "add", "arrest_made", "--set", "unit=C", "--set", "activity=d")
+    assert [text for text in status(workspace)["warnings"] if "an older copy is in" in text]
     assert "older copy" in call(*add, "--workspace", workspace, code=10)
 
 

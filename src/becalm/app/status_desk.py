@@ -45,6 +45,8 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
     workspace, ledger_status, warnings = desk.workspace, None, list[str]()
     try:
         ledger_status = _describe_ledger(desk)
+        if ledger_status is not None:
+            warnings += _warn_of_losses(desk)
     except BecalmError as error:
         warnings.append(str(error))
     if ledger_status is not None and not ledger_status.has_key:
@@ -60,6 +62,26 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
     warnings += _warn_of_wide_rights(desk)
     sources = list_sources(desk)
     return WorkspaceStatus(workspace.path, workspace.city, sources, ledger_status, tuple(warnings))
+
+
+def _warn_of_losses(desk: Desk) -> Iterator[str]:
+    ledger = desk.open_ledger()
+    begun_entry = ledger.unended_log()
+    for lost_head in ledger.lost_heads():
+        yield (
+            f"The ledger does not hold entry {lost_head.size} as it is known to have been: an older copy "
+            "is in its place, or it was altered. Put the newer one back, or run `becalm record restore`."
+        )
+    if begun_entry is not None:
+        yield (
+            f"A new log begins at entry {begun_entry.seq}, and no signed statement ends the one before. "
+            "Finish `becalm record restore` or `becalm record carry-over`."
+        )
+    if revived_seqs := ledger.revived_seqs():
+        yield (
+            f"Details of {len(revived_seqs)} entries came back with a copy though they were erased. They are "
+            "never shown. Erase them again with `becalm record erase`."
+        )
 
 
 def _describe_ledger(desk: Desk) -> LedgerStatus | None:
