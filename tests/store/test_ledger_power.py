@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ledgers import SetClock, draw_salt, open_sqlite, plain, require_chained, visit
+from ledgers import NOON, SetClock, draw_salt, open_sqlite, plain, require_chained, visit
 
 from becalm.ledger import EventToAppend
 
@@ -58,7 +58,7 @@ def cut(draw: random.Random, before: bytes, after: bytes) -> bytes:
 def survive(path: Path, disk: OnDisk, acknowledged: int, appends: list[int]) -> int:
     """Start again from this disk: all that was acknowledged stands, and every append whole or not at all."""
     disk.put(path)
-    ledger = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    ledger = open_sqlite(path, now=SetClock(NOON + timedelta(hours=1)), draw_salt=draw_salt)
     head = ledger.head()
     assert head == require_chained(ledger)
     assert head.size >= acknowledged

@@ -18,7 +18,8 @@ from alembic.script import ScriptDirectory
 from ledgers import NOON, SetClock, access, arrest, draw_salt, open_sqlite, plain, require_chained, visit
 
 from becalm.ledger import Entry, EventToAppend, hash_row
-from becalm.ledger.store.sqlite import LedgerFile, SqliteLedger
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.tables import REVISION, metadata
 from becalm.terms import LedgerError, TamperError
 

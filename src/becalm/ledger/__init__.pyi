@@ -24,6 +24,7 @@ from .events import IMPORT_FACTS as IMPORT_FACTS
 from .events import PLACE_FACTS as PLACE_FACTS
 from .export import ExportWritten as ExportWritten
 from .export import write_export as write_export
+from .head_evidence import Anchor as Anchor
 from .log_ending import LogEnding as LogEnding
 from .log_ending import ending_of as ending_of
 from .log_ending import log_begun_facts as log_begun_facts
@@ -51,7 +52,6 @@ from .signing import parse_anchor as parse_anchor
 from .signing import read_key as read_key
 from .signing import signed_bytes as signed_bytes
 from .signing import write_key as write_key
-from .verify import Anchor as Anchor
 from .verify import LedgerCopy as LedgerCopy
 from .verify import Verdict as Verdict
 from .verify import verify_ledger as verify_ledger

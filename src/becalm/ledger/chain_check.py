@@ -32,7 +32,7 @@ from becalm.ledger.chain import (
     SEQ,
 )
 from becalm.ledger.log_ending import LOG_BEGUN
-from becalm.ledger.merkle import NO_PEAKS, append_leaves, root_of_peaks
+from becalm.ledger.merkle import NO_PEAKS, Peaks, append_leaves, root_of_peaks
 from becalm.terms import EventError, TamperError
 
 CHUNK_ROWS: Final = 500
@@ -132,12 +132,9 @@ def walk_rows(
         proofs = [row for row in sound_rows if row[KIND] in PROOF_KINDS]
         # The root before each first entry of a new log is needed too: it must be the head that it names.
         cut_sizes = [row[SEQ] - 1 for row in proofs if row[KIND] == LOG_BEGUN and row[SEQ] > sound_size + 1]
-        for end_size in (*cut_sizes, sound_size + len(sound_rows)) if sound_rows else ():
-            first_size = max(root_by_size)
-            new_rows = sound_rows[first_size - sound_size : end_size - sound_size]
-            peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in new_rows])
-            root_by_size[end_size], hash_by_size[end_size] = root_of_peaks(peaks).hex(), new_rows[-1][HASH]
         if sound_rows:
+            end_sizes = (*cut_sizes, sound_size + len(sound_rows))
+            peaks = _add_leaves(peaks, sound_rows, end_sizes, (root_by_size, hash_by_size))
             loose_seq = loose_seq or _first_loose(sound_rows)
             if sense_rules is not None and len(senseless) < MOST_SENSELESS:
                 senseless.extend(_find_senseless(sound_rows, sense_rules, last_recorded_at))
@@ -150,18 +147,29 @@ def walk_rows(
             (last_row,) = deque(chain(chunk[len(sound_rows) :], row_stream), maxlen=1)
             last_row_seq = last_row[SEQ]
             break
+    size = sound_size if last_row_seq is None else last_row_seq
+    by_size = (root_by_size, hash_by_size)
+    first_flaws = (broken_row, loose_seq)
     return Walk(
-        sound_size if last_row_seq is None else last_row_seq,
-        sound_size,
-        last_hash,
-        broken_row,
-        loose_seq,
-        root_by_size,
-        hash_by_size,
-        tuple(proof_rows),
-        commitments,
-        tuple(senseless[:MOST_SENSELESS]),
+        size, sound_size, last_hash, *first_flaws, *by_size, tuple(proof_rows), commitments, tuple(senseless)
     )
+
+
+def _add_leaves(
+    peaks: Peaks,
+    sound_rows: Sequence[StoredRow],
+    end_sizes: Iterable[int],
+    noted_hashes: tuple[dict[int, str], dict[int, str]],
+) -> Peaks:
+    """Add these rows to the tree, and note root and last hash at each of these sizes."""
+    root_by_size, hash_by_size = noted_hashes
+    row_index = 0
+    for end_size in end_sizes:
+        new_rows = sound_rows[row_index : end_size - sound_rows[0][SEQ] + 1]
+        peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in new_rows])
+        root_by_size[end_size], hash_by_size[end_size] = root_of_peaks(peaks).hex(), new_rows[-1][HASH]
+        row_index += len(new_rows)
+    return peaks
 
 
 def iterate_sound(rows: Iterable[StoredRow], size: int, last_hash: str) -> Iterator[StoredRow]:

@@ -58,7 +58,7 @@ def know_outside(folder: Path, places: Sequence[str], *, label: str) -> KnownOut
         endings=read_endings(places, settings),
         origin=known_log.origin if known_log else "",
         head=known_log.head if known_log else None,
-        erased=tuple(path / f"{label}.erased" for path in list_anchor_folders(places, folder)),
+        erasure_registers=tuple(path / f"{label}.erased" for path in list_anchor_folders(places, folder)),
     )
 
 

@@ -23,14 +23,14 @@ class KnownOutside:
     """What is known of a ledger elsewhere than in it: it must fit that to be written.
 
     `origin` and `head` are what the workspace remembers: the identity of the newest log, and its newest head.
-    `erased` are registers of erasures (files) besides the one that the ledger keeps beside itself.
+    `erasure_registers` are registers of erasures (files) besides the one that the ledger keeps beside itself.
     """
 
     anchors: tuple[Checkpoint, ...] = ()
     endings: tuple[LogEnding, ...] = ()
     origin: str = ""
     head: Head | None = None
-    erased: tuple[Path, ...] = ()
+    erasure_registers: tuple[Path, ...] = ()
 
 
 class Ledger(Protocol):

@@ -6,12 +6,11 @@ itself. A log ends, and a new one takes its place, only by a statement that is k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from becalm.ledger import Checkpoint, Head
-from becalm.ledger.chain import HASH, KIND, PREVIOUS, SEQ
+from becalm.ledger import Head
+from becalm.ledger.chain import SEQ
 from becalm.ledger.chain_check import (
     IN_THE_FUTURE,
     Finding,
@@ -22,33 +21,16 @@ from becalm.ledger.chain_check import (
     facts_in,
     walk_rows,
 )
-from becalm.ledger.log_ending import LOG_BEGUN, LogEnding
-from becalm.ledger.signing import (
-    clock_bytes,
-    handover_bytes,
-    is_key,
-    is_self_signed,
-    is_signed,
-    key_id,
-    signed_bytes,
+from becalm.ledger.head_evidence import (
+    IN_LEDGER,
+    Anchor,
+    HeadEvidence,
+    find_flaw,
+    read_keys,
+    read_logs,
+    weigh_heads,
 )
-
-IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A checkpoint with the place that it was kept in: the ledger itself, or somewhere outside."""
-
-    checkpoint: Checkpoint
-    place: str
-    is_outside: bool
-    is_shared: bool = False  # in a folder into which others write: what is not signed there is set aside
-
-    @property
-    def size(self) -> int:
-        """How many entries it speaks of."""
-        return self.checkpoint.head.size
+from becalm.ledger.log_ending import LogEnding
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +86,18 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.size, anchor.place))
     compared_sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
     walk = walk_rows(copy.rows(), copy.identity, compared_sizes, copy.sense_rules)
-    logs, log_findings = _read_logs(walk, copy.identity)
-    key_by_id, time_findings = _read_keys(walk, logs)
-    flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, logs, key_by_id)) is not None}
+    logs, log_findings = read_logs(walk, copy.identity)
+    key_by_id, time_findings = read_keys(walk, logs)
+    flaw_by_anchor = {a: flaw for a in anchors if (flaw := find_flaw(a, logs, key_by_id)) is not None}
     sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
-    evidence = weigh_heads(walk, sound_anchors, logs=logs, key_by_id=key_by_id, copy=copy)
+    evidence = weigh_heads(
+        walk,
+        sound_anchors,
+        logs=logs,
+        key_by_id=key_by_id,
+        endings=copy.endings,
+        inside_endings=copy.inside_endings,
+    )
     set_aside = {a: flaw for a, flaw in flaw_by_anchor.items() if a.is_shared and not flaw.is_contradiction}
     findings = [*copy.findings, *log_findings, *time_findings]
     findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in set_aside]
@@ -152,189 +141,12 @@ def _broken_rows(walk: Walk, copy: LedgerCopy, evidence: HeadEvidence) -> Iterat
         yield Finding("altered", walk.loose_seq, description)
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One of the logs that the entries went through: its heads have `first_size` to `last_size` entries."""
-
-    identity: str
-    first_size: int
-    last_size: int | None = None  # None: it goes on
-    begun_at_seq: int | None = None  # the entry with which it begins; None for the first
-    begun_hash: str = ""  # of that entry
-    people: str = ""  # who asked for it and confirmed it, where entries were lost
-
-    def is_size_of(self, size: int) -> bool:
-        """May a head of this log have so many entries?"""
-        return self.first_size <= size and (self.last_size is None or size <= self.last_size)
-
-
-def _read_logs(walk: Walk, identity: str) -> tuple[dict[str, Log], list[Finding]]:
-    """The logs by their identity, oldest first; each but the first names the head of the one before."""
-    logs, findings = [Log(identity, 0)], []
-    for row in walk.rows_of_kind(LOG_BEGUN):
-        facts, old_size = facts_in(row), row[SEQ] - 1
-        named_head = tuple(facts.get(name) for name in ("old_ledger", "old_size", "old_root", "old_last"))
-        own_head = (logs[-1].identity, old_size, walk.root_by_size[old_size], row[PREVIOUS])
-        new_identity = str(facts.get("new_ledger", ""))
-        if named_head == own_head and new_identity not in {"", *(log.identity for log in logs)}:
-            people = " and ".join(
-                str(facts[who]) for who in ("first_actor", "second_actor") if facts.get(who)
-            )
-            logs[-1] = replace(logs[-1], last_size=old_size)
-            logs.append(Log(new_identity, row[SEQ], None, row[SEQ], row[HASH], people))
-        else:
-            description = (
-                f"Entry {row[SEQ]} begins a new log, and does not name the head of the entries before it."
-            )
-            findings.append(Finding("rewritten", row[SEQ], description))
-    return {log.identity: log for log in logs}, findings
-
-
 def _senseless_entries(walk: Walk) -> Iterator[Finding]:
     """Entries that no ledger would have taken; of those in the future, only where no correction follows."""
     corrected_size = max((row[SEQ] for row in walk.rows_of_kind("clock_corrected")), default=0)
     for seq, reason in walk.senseless:
         if seq > corrected_size or not reason.endswith(IN_THE_FUTURE):
             yield Finding("sense", seq, f"Entry {seq}: {reason}.")
-
-
-def _read_keys(walk: Walk, logs: Mapping[str, Log]) -> tuple[dict[str, str], list[Finding]]:
-    """The public keys that the ledger names, by their id; the one before vouches for each but the first.
-
-    The corrections of the clock are looked at on the way: the key of their time signed them.
-    """
-    key_by_id: dict[str, str] = {}
-    findings = []
-    current_id = ""
-    for row in walk.proof_rows:
-        facts = facts_in(row)
-        identity = next(log.identity for log in logs.values() if log.is_size_of(row[SEQ]))
-        if row[KIND] == "clock_corrected" and current_id:
-            times = (str(facts.get("old_time")), str(facts.get("new_time")))
-            message, signature = clock_bytes(identity, row[PREVIOUS], *times), str(facts.get("signature"))
-            if not is_signed(message, signature=signature, public_key=key_by_id[current_id]):
-                description = (
-                    f"Entry {row[SEQ]} sets the clock right, and the key of the ledger did not sign it."
-                )
-                findings.append(Finding("sense", row[SEQ], description))
-        if row[KIND] != "key_rotated":
-            continue
-        public_key, signature = str(facts.get("new_public_key", "")), str(facts.get("old_signature", ""))
-        handover_message = handover_bytes(identity, current_id, public_key)
-        is_signed_by_old_key = not current_id or is_signed(
-            handover_message, signature=signature, public_key=key_by_id[current_id]
-        )
-        is_named = facts.get("old_key") == current_id and is_key(public_key, str(facts.get("new_key")))
-        if is_named and is_signed_by_old_key:
-            current_id = key_id(public_key)
-            key_by_id[current_id] = public_key
-        else:
-            description = "names a new signing key, but the key before it did not sign that."
-            findings.append(Finding("key", row[SEQ], f"Entry {row[SEQ]} {description}"))
-    return key_by_id, findings
-
-
-def _find_flaw(anchor: Anchor, logs: Mapping[str, Log], key_by_id: Mapping[str, str]) -> Finding | None:
-    """Why a checkpoint says nothing about this ledger, if so.
-
-    Whoever may write into the ledger or into a shared folder can put an unsigned head there: it proves
-    nothing and contradicts nothing.
-    """
-    checkpoint = anchor.checkpoint
-    anchor_label = f"The signed head of {anchor.size} entries in {anchor.place}"
-    public_key, signature = key_by_id.get(checkpoint.key_id), checkpoint.signature
-    if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
-        return Finding("checkpoint", None, f"{anchor_label} was altered: its signature does not fit it.")
-    if not public_key and anchor.place == IN_LEDGER:
-        description = (
-            f"{anchor_label} is signed with key {checkpoint.key_id[:16]}, which the ledger does not name."
-        )
-        return Finding("key", None, description)
-    if not public_key and not is_self_signed(checkpoint):
-        return Finding("checkpoint", None, f"{anchor_label} is not signed by the key that it names.")
-    if checkpoint.ledger_id not in logs:
-        identity = [*logs][-1]
-        difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
-        is_contradiction = anchor.place != IN_LEDGER
-        return Finding(
-            "rewritten", 1, f"{anchor_label} {difference}: another took its place.", is_contradiction
-        )
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class HeadEvidence:
-    """The heads that speak of this ledger: what they prove, and which of them do not agree with its rows."""
-
-    proven_size: int
-    proven_outside_size: int
-    unequal_anchors: tuple[Anchor, ...]
-    unsigned_anchors: tuple[Anchor, ...]  # they only contradict, for nobody known vouches for them
-    unended_anchors: tuple[Anchor, ...]  # kept outside, of a log that another followed without a statement
-    endings: tuple[LogEnding, ...]  # the statements that end the logs of such heads
-    new_logs: tuple[Log, ...]  # every one but the first
-
-
-def weigh_heads(
-    walk: Walk,
-    anchors: Sequence[Anchor],
-    *,
-    logs: Mapping[str, Log],
-    key_by_id: Mapping[str, str],
-    copy: LedgerCopy,
-) -> HeadEvidence:
-    """Which entries do these heads prove? Those whose key the ledger does not name prove nothing.
-
-    Who rewrites a ledger may sign its heads again where he holds the key. So a head that contradicts ends
-    what the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
-    """
-    endings = [ending for ending in copy.endings if _is_ending_of(ending, walk, logs)]
-    inside_endings = [ending for ending in copy.inside_endings if _is_ending_of(ending, walk, logs)]
-    agreeing_anchors, unequal_anchors, unended_anchors = [], [], []
-    used_endings: dict[LogEnding, None] = {}
-    for anchor in anchors:
-        log = logs[anchor.checkpoint.ledger_id]
-        candidates = endings if anchor.is_outside else [*endings, *inside_endings]
-        ending = next((e for e in candidates if e.ends_head(anchor.checkpoint)), None)
-        if log.last_size is not None and anchor.place != IN_LEDGER:
-            used_endings.update({ending: None} if ending else {})
-            unended_anchors.extend([] if ending else [anchor])
-        if log.is_size_of(anchor.size) and walk.root_by_size.get(anchor.size) == anchor.checkpoint.head.root:
-            agreeing_anchors.append(anchor)
-        elif log.last_size is None or anchor.size <= log.last_size or not ending:
-            unequal_anchors.append(anchor)
-    contradicting_anchors = [anchor for anchor in unequal_anchors if anchor.size in walk.root_by_size]
-    first_bad_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)
-    is_contradicted_elsewhere = any(anchor.place != IN_LEDGER for anchor in contradicting_anchors)
-    unsigned_anchors = tuple(anchor for anchor in anchors if anchor.checkpoint.key_id not in key_by_id)
-    proving_anchors = [
-        anchor
-        for anchor in agreeing_anchors
-        if anchor not in unsigned_anchors
-        and anchor.size < first_bad_size
-        and (not is_contradicted_elsewhere or anchor.place != IN_LEDGER)
-    ]
-    return HeadEvidence(
-        max((anchor.size for anchor in proving_anchors), default=0),
-        max((anchor.size for anchor in proving_anchors if anchor.is_outside), default=0),
-        tuple(unequal_anchors),
-        unsigned_anchors,
-        tuple(unended_anchors),
-        tuple(used_endings),
-        tuple(logs.values())[1:],
-    )
-
-
-def _is_ending_of(ending: LogEnding, walk: Walk, logs: Mapping[str, Log]) -> bool:
-    """Does this statement name two logs of this ledger as they follow one another, with their heads?"""
-    old_log, new_log = logs.get(ending.old_ledger), logs.get(ending.new_ledger)
-    return (
-        old_log is not None
-        and new_log is not None
-        and (old_log.last_size, new_log.first_size) == (ending.old_head.size, ending.new_head.size)
-        and walk.root_by_size[ending.old_head.size] == ending.old_head.root
-        and new_log.begun_hash == ending.new_head.last_hash
-    )
 
 
 def _unended_logs(evidence: HeadEvidence) -> Iterator[Finding]:

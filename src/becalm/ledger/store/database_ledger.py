@@ -60,7 +60,7 @@ Query = Select[tuple[object, ...]]
 PAGE_ROW_COUNT: Final = (
     5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
 )
-Written = TypeVar("Written")
+Result = TypeVar("Result")
 NOTHING_OUTSIDE: Final = KnownOutside()
 SEQ_BEYOND_ALL: Final = 2**62  # the number of no entry
 
@@ -127,7 +127,7 @@ class DatabaseLedger:
             )
         self._outside = replace(outside, anchors=tuple(self._trusted_anchors(outside.anchors)))
         self._has_to_check = True
-        self._register = ErasureRegister(memo.path if memo else None, outside.erased)
+        self._register = ErasureRegister(memo.path if memo else None, outside.erasure_registers)
         with suppress(BecalmError):
             self._note_erasures()
         self._fold_names, self._folds_by_kind = name_folds(self.folds), group_by_kind(self.folds)
@@ -373,7 +373,7 @@ class DatabaseLedger:
             connection.execute(update(ledger_table).values(folds=self._fold_names))
         return difference_texts
 
-    def retry_rebuilt(self, write: Callable[[], Written]) -> Written:
+    def retry_rebuilt(self, write: Callable[[], Result]) -> Result:
         """Write; where an altered state table is in the way, fold it again and write again.
 
         An erasure is the right of a person, and a row that somebody forged may not stop it.

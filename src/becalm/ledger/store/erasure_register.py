@@ -21,12 +21,12 @@ COMMITMENT_LENGTH: Final = 64  # of a SHA-256 in hex
 class ErasureRegister:
     """The commitments of all details that were erased, read from every file that can be read.
 
-    `beside` is a file beside which it stands under the same name with the ending `.erased`.
+    `ledger_path` is a file beside which it stands under the same name with the ending `.erased`.
     """
 
-    def __init__(self, beside: Path | None, others: Sequence[Path] = ()) -> None:
-        own_paths = [beside.with_suffix(".erased")] if beside is not None else []
-        self.paths: tuple[Path, ...] = (*own_paths, *others)
+    def __init__(self, ledger_path: Path | None, other_paths: Sequence[Path] = ()) -> None:
+        own_paths = [ledger_path.with_suffix(".erased")] if ledger_path is not None else []
+        self.paths: tuple[Path, ...] = (*own_paths, *other_paths)
 
     def read(self) -> frozenset[str]:
         """Every commitment that stands in one of the files. A line that is none is passed over."""

@@ -71,16 +71,18 @@ _POSTGRES_OBJECTS: Final = text(
 def audit_schema(connection: Connection) -> Iterator[Finding]:
     """Every object of the schema that is missing, altered or none of becalm's."""
     if connection.dialect.name == "sqlite":
-        expected, found = make_sqlite_objects(), read_sqlite_objects(connection)
+        expected_objects, actual_objects = make_sqlite_objects(), read_sqlite_objects(connection)
     else:
-        expected, found = load_postgres_objects(), read_postgres_objects(connection)
-    for name in sorted(expected.keys() | found.keys()):
-        if name not in found:
+        expected_objects, actual_objects = load_postgres_objects(), read_postgres_objects(connection)
+    for name in sorted(expected_objects.keys() | actual_objects.keys()):
+        if name not in actual_objects:
             yield Finding("schema", None, f"The {name} is missing.")
-        elif name not in expected:
+        elif name not in expected_objects:
             yield Finding("schema", None, f"The {name} is none of becalm's.")
-        elif found[name] != expected[name]:
-            yield Finding("schema", None, f"The {name} is not as becalm makes it: {found[name]:.200}")
+        elif actual_objects[name] != expected_objects[name]:
+            yield Finding(
+                "schema", None, f"The {name} is not as becalm makes it: {actual_objects[name]:.200}"
+            )
     stamps = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
     if stamps != [REVISION]:
         yield Finding("schema", None, f"The tables are stamped with revision {stamps}, not {REVISION}.")

@@ -22,10 +22,11 @@ from becalm.ledger import (
     write_export,
 )
 from becalm.ledger.chain_check import SenseRules
+from becalm.ledger.head_evidence import IN_LEDGER, Anchor
 from becalm.ledger.log_ending import parse_ending
 from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.store.new_entries import CLOCK_TOLERANCE
-from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
+from becalm.ledger.verify import LedgerCopy, Verdict, verify_ledger
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
