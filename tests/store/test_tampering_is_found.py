@@ -16,7 +16,7 @@ import pytest
 from ledgers import SetClock, draw_salt, open_sqlite
 from sqlalchemy import Connection
 from tamper_grounds import FileGround
-from tampering import WAYS, Expected, Scene, Way, open_raw, sqlite_desk
+from tampering import NEXT_DAY, WAYS, Expected, Scene, Way, open_raw, sqlite_desk
 
 from becalm.record.core.request import ExportRequest
 from becalm.record.desk.verify import export_record
