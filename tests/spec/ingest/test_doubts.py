@@ -104,6 +104,18 @@ def test_a_column_of_counts_is_asked_about(tmp_path: Path) -> None:
     assert doubts(found, "'OffenseCount' counts records: 60 rows stand for 270")
 
 
+def test_a_number_of_a_complaint_is_no_count_and_windows_have_two_columns_each(tmp_path: Path) -> None:
+    heads = "CMPLNT_NUM,CMPLNT_FR_DT,CMPLNT_FR_TM,CMPLNT_TO_DT,CMPLNT_TO_TM,RPT_DT,OFNS_DESC,County"
+    day = "03/{d:02d}/2020"
+    row = f"{{n}}20,{day},{{h:02d}}:30:00,{day},{{h:02d}}:45:00,{day},Robbery,7"
+    found = entries(proposal(write(tmp_path, "nypd.csv", heads, row)))
+    assert "table" not in found
+    assert found["id"] == "CMPLNT_NUM"
+    assert found["time"]["occurred_from"] == ["CMPLNT_FR_DT", "CMPLNT_FR_TM"]
+    assert found["time"]["occurred_to"] == ["CMPLNT_TO_DT", "CMPLNT_TO_TM"]
+    assert found["time"]["recorded_on"] == "RPT_DT"
+
+
 def test_year_and_month_in_two_columns_and_counts_in_rows(tmp_path: Path) -> None:
     heads = "lsoa_code,lsoa_name,category,year,month,crime_count"
     path = write(tmp_path, "counts.csv", heads, "E0100{n:02d},North {n:03d}A,Robbery,2024,3,{n}")

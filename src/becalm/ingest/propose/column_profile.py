@@ -52,6 +52,7 @@ SERIAL_RANGES: Final = (  # numbers that may be times, and what they count
     (900_000_000, 2_200_000_000, "unix seconds"),
     (900_000_000_000, 2_200_000_000_000, "unix milliseconds"),
 )
+LIKELY_TABLES: Final = ("mps", "police_uk", "simulated_city")  # words that forces use
 OFFENDER: Final = re.compile(r"offender|suspect|perp|accused|defendant|arrest|culprit|prisoner|(^|_)off_")
 COLUMN_NAMES: Final = {
     "occurred_from": r"occur|commit|from|(^|_)fr(_|$)|start|^dt$|date|time|when",
@@ -68,7 +69,7 @@ COLUMN_NAMES: Final = {
     "injury": r"injur",
     "victim_age": r"vic\w*_?age|(^|_)age_?(band|range|group|grp)?$",
     "outcome": r"outcome|disposal|status",
-    "count": r"count|(^|_)(total|cnt|num|n|freq\w*|number_of_\w+|incidents|offences|crimes)($|_)",
+    "count": r"(^|_)(\w*counts?|cnt|total|n|freq\w*|num(ber)?_of_\w+|incidents|offences|crimes)($|_)",
     "measure": r"^measure$",
     "year": r"(^|_)(year|yr)($|_)",
     "month": r"(^|_)(month|mon|mth)($|_)",
@@ -288,7 +289,10 @@ def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
                 words_with_mask = zip(words.values, is_known_word, strict=True)
                 unknown_words = tuple(word for word, is_known in words_with_mask if not is_known)
                 offence_fits.append(OffenceFit(table_key, (profile.column,), known_row_share, unknown_words))
-    return tuple(sorted(offence_fits, key=lambda fit: -fit.share))
+    # of tables that fit as well, the city's own comes first, and those of another city last
+    likely_tables = [draft.locator.city.key, *LIKELY_TABLES]
+    ranks = {table_key: likely_tables.index(table_key) for table_key in set(likely_tables)}
+    return tuple(sorted(offence_fits, key=lambda fit: (-fit.share, ranks.get(fit.table, len(ranks)))))
 
 
 def _may_be_offence(profile: ColumnProfile) -> bool:
