@@ -62,6 +62,8 @@ def test_a_seed_that_is_too_short_and_a_share_that_can_be_guessed_are_refused() 
         Secret(b"12345678", bytes(32))
     with pytest.raises(PlanError, match="openssl rand"):
         check_share(b"2020")
+    with pytest.raises(PlanError, match="65 bytes"):
+        check_share(bytes(65))
     assert check_share(b"") == b""
 
 
