@@ -37,7 +37,7 @@ from becalm.ledger import (
 )
 from becalm.ledger.chain_check import SenseRules
 from becalm.ledger.signing import clock_facts
-from becalm.ledger.store import backup, sqlite
+from becalm.ledger.store import backup, postgres_server, postgres_setup, sqlite, tables
 from becalm.ledger.store.payloads import read_payload_key
 from becalm.ledger.store.schema_audit import load_postgres_objects, read_postgres_objects
 from becalm.ledger.store.sqlite import SqliteLedger
@@ -444,3 +444,44 @@ def test_an_audit_beside_other_work_finds_the_same(tmp_path: Path, monkeypatch: 
     assert {finding.kind for finding in collect()} == {"schema", "state"}
     assert ledger.append(plain(arrest("U4")))[0].seq == 8
     ledger.close()
+
+
+# --- ledgers of the format before ------------------------------------
+
+
+def test_a_file_of_the_format_before_opens_verifies_and_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = open_sqlite(path, now=SetClock(), draw_salt=draw_salt)
+    begin(ledger)
+    ledger.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    words = path.with_suffix(".head").read_text().split()
+    path.with_suffix(".head").write_text(f"{words[0]} {words[1]}\n")  # it did not name the log
+    path.with_suffix(".erased").unlink(missing_ok=True)
+    again = open_sqlite(path, now=SetClock(), draw_salt=draw_salt, payload_key=lambda _: draw_salt())
+    assert (again.audit(), verdict_of(again).findings) == ((), ())
+    assert again.payload(5, access=access("p3")) == b"a name"
+    assert again.append(plain(visit()))[0].seq == 8
+    again.close()
+
+
+def test_a_server_of_the_revision_before_is_brought_up_by_one_call(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.sql("DROP DATABASE IF EXISTS older WITH (FORCE)", "CREATE DATABASE older")
+    owner, app = postgres.url("older"), postgres.url("older", "becalm")
+    for revision in ("0001", "0002"):
+        for module in (postgres_server, postgres_setup, tables):
+            monkeypatch.setattr(module, "REVISION", revision)
+        prepare = postgres_setup.prepare_server
+        if revision == "0002":
+            with pytest.raises(LedgerError, match="becalm record init"):
+                open_postgres(app, draw_salt=draw_salt)
+        prepared = prepare(owner, app, draw_identity=lambda: draw_salt().hex()[:32])
+        assert prepared.revision == revision
+    with closing(open_postgres(app, draw_salt=draw_salt)) as ledger:
+        ledger.append([EventToAppend(visit(), b"a name")])
+        ledger.erase([1], erasure=erasure([1]))
+        assert ledger.audit() == ()
+    postgres.drop(owner)

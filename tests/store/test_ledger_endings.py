@@ -16,6 +16,7 @@ from tampering import NEXT_DAY
 
 from becalm.ledger import (
     Anchor,
+    EventToAppend,
     LedgerCopy,
     LogEnding,
     SigningKey,
@@ -228,3 +229,14 @@ def test_a_statement_beside_the_ledger_ends_no_head_that_is_outside(restored: Re
     copy = LedgerCopy(identity, rows, [*kept, *restored.anchors], inside_endings=endings)
     assert verify_ledger(copy).is_contradicted
     assert verify_ledger(LedgerCopy(identity, rows, [*kept, *inside], inside_endings=endings)).holds
+
+
+def test_it_says_that_enciphered_details_were_not_read(ground: FileGround, tmp_path: Path) -> None:
+    key = draw_salt()
+    ledger = open_sqlite(
+        tmp_path / "ledger.sqlite", now=lambda: NEXT_DAY, draw_salt=draw_salt, payload_key=lambda _: key
+    )
+    ledger.append([EventToAppend(visit(at=NEXT_DAY), b"a name")])
+    ledger.close()
+    code, summary = alone(ground, tmp_path / "ledger.sqlite")
+    assert (code, "details are enciphered" in str(summary["text"])) == (0, True)

@@ -224,9 +224,9 @@ def _senseless_reasons(row: StoredRow, rules: SenseRules, last_recorded_at: str)
     is_in_order = recorded_at >= last_recorded_at or row[KIND] == "clock_corrected"
     reason_by_check = {
         f"no ledger knows version {row[KIND + 1]} of kind {row[KIND]!r}": row[KIND : KIND + 2] in rules.kinds,
-        "it says not who did it": bool(row[ACTOR].strip()),
-        "it says not what for": bool(row[PURPOSE].strip()),
-        f"its times ({recorded_at!r}, {occurred_at!r}) are written as no ledger writes them": bool(
+        "it does not say who did it": bool(row[ACTOR].strip()),
+        "it does not say what for": bool(row[PURPOSE].strip()),
+        f"its times ({recorded_at!r}, {occurred_at!r}) are not written as a ledger writes them": bool(
             INSTANTS.fullmatch(recorded_at + occurred_at) and len(recorded_at) == len(occurred_at) == 27
         ),
         f"it was recorded at {recorded_at}, {IN_THE_FUTURE}": recorded_at <= rules.latest_instant,

@@ -78,7 +78,7 @@ def audit_schema(connection: Connection) -> Iterator[Finding]:
         if name not in actual_objects:
             yield Finding("schema", None, f"The {name} is missing.")
         elif name not in expected_objects:
-            yield Finding("schema", None, f"The {name} is none of becalm's.")
+            yield Finding("schema", None, f"becalm does not make the {name}: somebody added it.")
         elif actual_objects[name] != expected_objects[name]:
             yield Finding(
                 "schema", None, f"The {name} is not as becalm makes it: {actual_objects[name]:.200}"
