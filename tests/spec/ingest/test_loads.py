@@ -154,6 +154,16 @@ def test_stops_written_twice_count_once(here: Station) -> None:
     assert (report.files[0].loaded, report.files[0].rejected) == (25, 25)
 
 
+def test_street_rows_written_twice_count_once_even_without_an_identifier(here: Station) -> None:
+    nameless = [
+        street_row("", place=f"-0.09{n:02d},51.52", crime_type="Anti-social behaviour") for n in range(10)
+    ]
+    rows = [*rows_of("a", 10), *nameless]
+    write_street(here.inbox, [*rows, *rows])
+    report = here.ingest(as_of=date(2020, 5, 1))
+    assert (report.files[0].loaded, report.files[0].rejected) == (20, 20)
+
+
 def test_rows_of_several_forces_in_one_file_are_kept_apart(here: Station) -> None:
     met = [row.replace("City of London Police", "Metropolitan Police Service") for row in rows_of("m", 7)]
     write_csv(here.inbox / "all_london.csv", STREET, [*rows_of("c", 5), *met])

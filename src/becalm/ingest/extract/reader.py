@@ -109,8 +109,7 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
     A file that holds every row twice was put together from the same rows twice: that is no chance.
     """
     if mapping.repeats == "keep":
-        if mapping.table != "published_counts":
-            row_outcomes.reject_copies(mapping.columns()[0])
+        row_outcomes.reject_copies(mapping.columns()[0])
         return
     if mapping.id is None:
         is_repeat, column, fault_reason = is_repeated(sheet.data), mapping.columns()[0], REPEATED_ROW
