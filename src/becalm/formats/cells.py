@@ -154,7 +154,7 @@ def second_copies(data: pa.Table) -> Bools:
     Chance makes some rows equal, but not all of them twice.
     """
     copies = np.zeros(data.num_rows, dtype=np.bool_)
-    codes_by_column = {}
+    codes_by_column: dict[int, Ints] = {}
     # one column shows that it was not, and mostly one of few words, which is fast
     for column in sorted(data.columns, key=lambda column: not pa.types.is_dictionary(column.type)):
         column_codes = dictionary_encode(column, trim=False).codes
