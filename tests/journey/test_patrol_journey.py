@@ -29,6 +29,7 @@ def planned(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a plan in its folder `plan`, which tests must not change."""
     workspace = town.copy(loaded, tmp_path_factory.mktemp("planned") / "workspace")
     patrol_town.plan(workspace, workspace / "plan")
+    becalm("patrol", "chances", workspace / "plan", "-w", workspace, "--draws", "60")
     return workspace
 
 
@@ -48,9 +49,9 @@ def held(folder: Path) -> dict[str, object]:
 
 def chances(folder: Path) -> dict[tuple[str, str], float]:
     """The auditor's chance of a start, by hotspot and quarter of an hour."""
-    text = gzip.decompress((folder / "auditor" / "propensities.csv.gz").read_bytes()).decode()
+    text = gzip.decompress((folder / "auditor" / "chances.csv.gz").read_bytes()).decode()
     assert ",-" not in text
-    return {(r["hotspot"], r["cell_start"]): float(r["propensity"]) for r in csv.DictReader(StringIO(text))}
+    return {(r["place_id"], r["starts_at"]): float(r["start"]) for r in csv.DictReader(StringIO(text))}
 
 
 def cell_of(row: dict[str, str]) -> tuple[str, str]:
@@ -112,7 +113,7 @@ def test_the_commitment_stands_in_the_ledger_before_the_plan(planned: Path) -> N
     assert findings(planned) == []
 
 
-def test_every_quarter_of_an_hour_of_every_place_has_its_propensity(planned: Path) -> None:
+def test_every_quarter_of_an_hour_of_every_place_has_its_chance(planned: Path) -> None:
     cells = chances(planned / "plan")
     assert len({place for place, _ in cells}) == 12
     assert len(cells) == 12 * len({start for _, start in cells})
@@ -194,7 +195,7 @@ def test_an_opened_seed_gives_the_plan_again_to_the_byte(workspace: Path) -> Non
     line = next(line for line in said.splitlines() if "printf" in line).split("'")[3]
     assert hashlib.sha256(line.encode()).hexdigest() == commitment(workspace)
     said = becalm("patrol", "replay", workspace / "plan", "-w", workspace).stdout
-    assert "Identical files: plan.json, visits.csv, auditor/propensities.csv.gz." in said
+    assert "Identical files: plan.json, visits.csv." in said
     assert "was already open" in becalm("patrol", "reveal", workspace / "plan", "-w", workspace).stdout
     assert findings(workspace) == []
 
@@ -235,8 +236,11 @@ def test_a_plan_of_days_that_were_planned_is_a_re_roll(workspace: Path) -> None:
 def test_asking_for_the_same_plan_twice_gives_the_same_plan(workspace: Path) -> None:
     said = patrol_town.plan(workspace, workspace / "copy")
     assert "byte for byte the same" in said
-    for name in ("plan.json", "visits.csv", "sha256.txt"):
+    for name in ("plan.json", "visits.csv"):
         assert (workspace / "copy" / name).read_bytes() == (workspace / "plan" / name).read_bytes()
+    checksums = [set((workspace / name / "sha256.txt").read_text().splitlines()) for name in ("copy", "plan")]
+    assert checksums[0] < checksums[1]
+    assert all("auditor/" in line for line in checksums[1] - checksums[0])  # chances were asked for since
     assert findings(workspace) == []
 
 
@@ -441,10 +445,18 @@ def test_the_rest_of_a_tour_is_drawn_anew_and_replayed(workspace: Path) -> None:
     after = visits(plan)
     assert [r for r in after if r["unit"] != unit] == others
     assert rest_of(plan, unit, at) != before
+    assert not (plan / "auditor").exists()  # those of the plan that stood before hold no longer
+    told = json.loads(
+        becalm("patrol", "chances", plan, "-w", workspace, "--draws", "60", "--format", "json").stdout
+    )
+    assert (told["replans"], told["draws"]) == (1, 60)
     now = chances(plan)
     assert all(now[cell_of(row)] > 0 for row in after)
     assert {cell for cell in now if now[cell] != first[cell]}
     assert all(abs(now[cell] - first[cell]) < 2e-6 for cell in now if cell[1] < at[:13])
+    checksums = dict(reversed(line.split("  ")) for line in (plan / "sha256.txt").read_text().splitlines())
+    for name in ("auditor/chances.csv.gz", "auditor/unit_chances.csv.gz"):
+        assert checksums[name] == hashlib.sha256((plan / name).read_bytes()).hexdigest()
     becalm(*asked, "--reason", "gone home sick", "--off-duty")
     assert rest_of(plan, unit, at) == []
     assert [r["index"] for r in held(plan)["commitment"]["replans"]] == [1, 2]  # type: ignore[index]  # ours

@@ -1,163 +1,171 @@
-"""The law over walks against every single walk of a small graph, written out one by one."""
+"""The law over routes against every single route of a small graph, written out one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import route_reference
+from route_reference import Step
 
-from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes import kernel as route_kernel
-from becalm.methods.routes.distribution import Links, Walker
+from becalm.methods.routes import sequential_kernel as kernel
+from becalm.methods.routes.distribution import (
+    CellChances,
+    Feedback,
+    LinksByMode,
+    RouteLattice,
+    Walker,
+    Walkers,
+)
 
-LENGTHS = np.array([1, 2], dtype=np.int64)
-Step = tuple[str, int, int, int]  # visit, slot, place, number of length; or pause, slot, 0, 0
+LENGTHS, FIRST_SLOT, SLOTS = np.array([1, 2], dtype=np.int64), 3, 30
 WALKS = [
-    Walker(slots=9, node=2, pause_done=1, pause_slots=0, pause_first=0, pause_last=-1),
-    Walker(slots=9, node=2, pause_done=0, pause_slots=2, pause_first=2, pause_last=5),
-    Walker(slots=8, node=0, pause_done=0, pause_slots=3, pause_first=0, pause_last=4),
+    Walker(slots=8, node=2, pause_done=1, pause_slots=0, pause_first=0, pause_last=-1),
+    Walker(slots=8, node=2, pause_done=0, pause_slots=2, pause_first=2, pause_last=4),
+    Walker(slots=7, node=0, pause_done=0, pause_slots=3, pause_first=0, pause_last=3),
 ]
 
 
-def small_ways(seed: int) -> Links:
+def small_links(seed: int) -> LinksByMode:
     rng = np.random.default_rng(seed)
-    slots = rng.integers(1, 3, (3, 2))
-    weight = rng.uniform(0.3, 1.5, (3, 2))
-    np.fill_diagonal(weight, 0.0)
-    return Links(slots, weight, slots * 5.0, np.zeros((3, 2), np.int64), np.array([1, 2, 0]), np.zeros(3))
+    slots = rng.integers(1, 3, (1, 3, 2))
+    weight = rng.uniform(0.3, 1.5, (1, 3, 2))
+    return LinksByMode(slots, weight, slots * 5.0, np.array([[1, 2, 0]]), np.zeros((1, 3)))
 
 
-def small_visits(seed: int, slots: int) -> Floats:
+def small_lattice(seed: int, *, hard_gap: int = 0) -> RouteLattice:
     rng = np.random.default_rng(seed + 100)
-    visit = rng.uniform(0.2, 2.0, (slots + 1, 2, 2))
-    visit[rng.random(visit.shape) < 0.15] = 0.0
-    return visit
+    length_weight = rng.uniform(0.2, 1.0, (2, 2))
+    length_weight /= length_weight.sum(axis=1, keepdims=True)
+    fits = np.arange(3)[:, None] >= LENGTHS
+    fitting = (length_weight[:, None, :] * fits).sum(axis=2)
+    shares = length_weight[:, None, :] * fits / np.maximum(fitting, 1e-9)[:, :, None]
+    free_slots = np.full((SLOTS, 2), 3, dtype=np.uint8)
+    lattice = RouteLattice(
+        weight=rng.uniform(0.2, 2.0, (4, 2)),
+        row=np.arange(SLOTS) // 3 % 4,
+        hour=np.arange(SLOTS) % 5,
+        bins=5,
+        lengths=LENGTHS,
+        length_minutes=LENGTHS * 5,
+        length_weight=length_weight,
+        fitting_weight=fitting,
+        length_entropy=-np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-9)), 0.0).sum(axis=2),
+        free_slots=free_slots,
+        occupant=np.zeros((1, 1), dtype=np.int64),
+        is_near=np.zeros((1, 1), dtype=np.uint8),
+        near_weight=np.ones(2),
+        gap=np.zeros(2, dtype=np.int64),
+        hard_gap=np.array([hard_gap, 0]),
+        slot_minutes=1,
+        first_minute=0,
+    )
+    kernel.mark_visit(lattice._replace(hard_gap=np.zeros(2, dtype=np.int64)), 1, 7, 8, 0)
+    return lattice
 
 
-def next_visits(
-    walk: Walker, visit: Floats, ways: Links, t: int, i: int
-) -> Iterator[tuple[float, int, int, int]]:
-    """Every visit for which one may set off from node i in slot t, with its weight."""
-    for j in range(2):
-        start = t + int(ways.slots[i, j])
-        for number, length in enumerate(LENGTHS):
-            if start + length <= walk.slots and ways.weight[i, j] * visit[start, j, number] > 0:
-                yield float(ways.weight[i, j] * visit[start, j, number]), start, j, number
+def walkers_of(walk: Walker) -> Walkers:
+    return Walkers(
+        first_slot=np.array([FIRST_SLOT]),
+        fields=np.array([walk], dtype=np.int64),
+        mode=np.zeros(1, dtype=np.int64),
+        pair=np.zeros(1, dtype=np.int64),
+        is_open=np.ones((1, walk.slots + 2), dtype=np.uint8),
+    )
 
 
-def all_walks(
-    walk: Walker, visit: Floats, ways: Links, state: tuple[int, int, int], waited: bool = False
-) -> Iterator[tuple[float, tuple[Step, ...]]]:
-    """Every walk from a state on, with its weight: go home, pause, visit somewhere, or wait a slot."""
-    t, i, m = state
-    if m == 1 and not waited and t + ways.home_slots[i] <= walk.slots:
-        yield 1.0, ()
-    if m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= walk.slots:
-        for weight, rest in all_walks(walk, visit, ways, (t + walk.pause_slots, i, 1)):
-            yield weight, (("pause", t, 0, 0), *rest)
-    for step_weight, start, j, number in next_visits(walk, visit, ways, t, i):
-        for weight, rest in all_walks(walk, visit, ways, (start + int(LENGTHS[number]), j, m)):
-            yield step_weight * weight, (("visit", start, j, number), *rest)
-    if t + 1 <= walk.slots:
-        yield from all_walks(walk, visit, ways, (t + 1, i, m), waited=True)
+def cells_of(count: int) -> CellChances:
+    sums, marks = np.zeros((2, count)), np.zeros((2, count), dtype=np.uint8)
+    return CellChances(sums, sums.copy(), marks, marks.copy(), np.array([count]), 1)
 
 
-def listed(walk: Walker, visit: Floats, ways: Links) -> dict[tuple[Step, ...], float]:
-    weight_of_walk: dict[tuple[Step, ...], float] = {}
-    for weight, steps in all_walks(walk, visit, ways, (0, walk.node, walk.pause_done)):
-        assert steps not in weight_of_walk, "each walk is counted once"
-        weight_of_walk[steps] = weight
-    return weight_of_walk
+Case = tuple[Walker, RouteLattice, LinksByMode]
 
 
 @pytest.fixture(params=[(walk, seed) for walk in WALKS for seed in range(3)])
-def case(request: pytest.FixtureRequest) -> tuple[Walker, Floats, Links]:
+def case(request: pytest.FixtureRequest) -> Case:
     walk, seed = request.param
-    return walk, small_visits(seed, walk.slots), small_ways(seed)
+    return walk, small_lattice(seed), small_links(seed)
 
 
-def test_the_law_sums_the_weights_of_all_walks(case: tuple[Walker, Floats, Links]) -> None:
-    walk, visit, ways = case
-    value = route_reference.sum_backward(walk, visit, LENGTHS, ways)
-    assert value.free_sums[walk.pause_done, 0, walk.node] == pytest.approx(
-        sum(listed(*case).values()), rel=1e-12
-    )
+def listed(case: Case) -> dict[tuple[Step, ...], float]:
+    walk, lattice, links = case
+    chance_of_route: dict[tuple[Step, ...], float] = {}
+    routes = route_reference.list_routes(walk, lattice, kernel.select_links(links, 0), FIRST_SLOT)
+    for chance, steps in routes:
+        chance_of_route[steps] = chance_of_route.get(steps, 0.0) + chance
+    return chance_of_route
 
 
-def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walker, Floats, Links]) -> None:
-    walk, visit, ways = case
-    weights = listed(*case)
-    total = sum(weights.values())
-    starts, lengths, entropy = np.zeros((walk.slots + 1, 2)), np.zeros((2, 2)), 0.0
-    for steps, weight in weights.items():
-        entropy -= weight / total * np.log(weight / total)
+def test_the_chances_of_all_routes_add_up_to_1(case: Case) -> None:
+    assert sum(listed(case).values()) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_expected_starts_and_entropy_are_those_of_the_list(case: Case) -> None:
+    walk, lattice, links = case
+    starts, entropy, cells = np.zeros((2, SLOTS)), 0.0, cells_of(SLOTS)
+    presence = np.zeros((2, SLOTS + 20))
+    for steps, chance in listed(case).items():
+        entropy -= chance * np.log(chance)
         for kind, slot, place, number in steps:
             if kind == "visit":
-                starts[slot, place] += weight / total
-                lengths[place, number] += weight / total
-    marginals = route_reference.compute_marginals(walk, visit, LENGTHS, ways)
-    value = route_reference.sum_backward(walk, visit, LENGTHS, ways)
-    np.testing.assert_allclose(marginals.start_chance, starts, atol=1e-12)
-    np.testing.assert_allclose(marginals.visits_by_length, lengths, atol=1e-12)
-    assert marginals.last_node.sum() == pytest.approx(1.0)
-    assert route_reference.compute_entropy(value, marginals, walk, ways) == pytest.approx(entropy, abs=1e-10)
-
-
-def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walker, Floats, Links]) -> None:
-    walk, visit, ways = case
-    value = route_kernel.sum_backward(walk, visit, LENGTHS, ways)
-    for ours, theirs in zip(value, route_reference.sum_backward(walk, visit, LENGTHS, ways), strict=True):
-        assert (ours == theirs).all()
-    marginals = route_kernel.compute_marginals(walk, visit, LENGTHS, ways, value, True)
-    for ours, theirs in zip(
-        marginals, route_reference.compute_marginals(walk, visit, LENGTHS, ways), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
-    assert route_kernel.compute_entropy(value, marginals, walk, ways) == pytest.approx(
-        route_reference.compute_entropy(value, marginals, walk, ways), abs=1e-9
+                starts[place, slot] += chance
+                presence[place, slot : slot + 5 * int(LENGTHS[number])] += chance
+    given = kernel.expect_route(
+        lattice, walkers_of(walk), 0, kernel.select_links(links, 0), np.ones(2), cells
     )
+    np.testing.assert_allclose(cells.start, starts, atol=1e-12)
+    assert given == pytest.approx(entropy, abs=1e-10)
+    # A visit of one slot lasts five minutes here, so that presence reaches beyond the slots that it takes.
+    np.testing.assert_allclose(cells.presence, presence[:, :SLOTS], atol=1e-12)
 
 
 def drawn(
-    case: tuple[Walker, Floats, Links], draws: Ints, apart: Ints
-) -> tuple[tuple[Step, ...], float, bool]:
-    walk, visit, ways = case
-    value = route_kernel.sum_backward(walk, visit, LENGTHS, ways)
-    visits, pause, log_p, well = route_kernel.draw_route(walk, visit, LENGTHS, ways, value, draws, apart)
-    steps = [("visit", *(int(x) for x in row)) for row in visits]
-    if pause >= 0:
-        steps = sorted([*steps, ("pause", pause, 0, 0)], key=lambda step: step[1])
-    return tuple(steps), log_p, well
+    case: Case, draws: np.ndarray, *, with_entropy: bool = True
+) -> tuple[tuple[Step, ...], float, np.ndarray]:
+    walk, lattice, links = case
+    own = lattice._replace(free_slots=lattice.free_slots.copy())
+    feedback = Feedback(np.zeros((1, 2)), np.zeros(2), 0.0, np.ones(1))
+    routes, count = kernel.draw_routes(
+        own, walkers_of(walk), links, feedback, draws[None, :], cells_of(0), with_entropy
+    )
+    steps = [("visit", *(int(x) for x in row[1:4])) for row in routes.visits[:count]]
+    if routes.pause[0, 0] >= 0:
+        steps = sorted([*steps, ("pause", int(routes.pause[0, 0]), 0, 0)], key=lambda step: step[1])
+    return tuple(steps), float(routes.surprise[0]) if with_entropy else 0.0, routes.expected_visits[0]
 
 
-def test_walks_are_drawn_as_often_as_their_weights_say() -> None:
-    case = (WALKS[1], small_visits(1, 9), small_ways(1))
-    weights = listed(*case)
-    total, rng, times = sum(weights.values()), np.random.default_rng(7), 6_000
-    walk_counts: dict[tuple[Step, ...], int] = {}
+@pytest.mark.parametrize("with_entropy", [True, False])
+def test_routes_are_drawn_as_often_as_their_chances_say(with_entropy: bool) -> None:
+    case = (WALKS[1], small_lattice(1), small_links(1))
+    chances, rng, times = listed(case), np.random.default_rng(7), 6_000
+    route_counts: dict[tuple[Step, ...], int] = {}
+    expected_visits = np.zeros(2)
     for _ in range(times):
-        draws = rng.integers(0, 2**64, 60, dtype=np.uint64)
-        steps, log_p, well = drawn(case, draws, np.zeros(2, np.int64))
-        assert well
-        assert log_p == pytest.approx(np.log(weights[steps] / total), abs=1e-9)
-        walk_counts[steps] = walk_counts.get(steps, 0) + 1
-    common = [steps for steps, weight in weights.items() if weight / total * times > 10]
-    expected = np.array([weights[steps] / total * times for steps in common])
-    observed = np.array([walk_counts.get(steps, 0) for steps in common])
+        draws = rng.integers(0, 2**64, 80, dtype=np.uint64)
+        steps, surprise, expected = drawn(case, draws, with_entropy=with_entropy)
+        if with_entropy:
+            assert surprise == pytest.approx(-np.log(chances[steps]), abs=1e-9)
+        route_counts[steps] = route_counts.get(steps, 0) + 1
+        expected_visits += expected / times
+    common = [steps for steps, chance in chances.items() if chance * times > 10]
+    expected_counts = np.array([chances[steps] * times for steps in common])
+    observed_counts = np.array([route_counts.get(steps, 0) for steps in common])
     assert len(common) > 20
-    chi2 = float(((observed - expected) ** 2 / expected).sum())
+    chi2 = float(((observed_counts - expected_counts) ** 2 / expected_counts).sum())
     assert abs(chi2 - len(common)) < 5 * np.sqrt(2 * len(common))
+    true_visits = [
+        sum(chance * sum(s[0] == "visit" and s[2] == j for s in steps) for steps, chance in chances.items())
+        for j in range(2)
+    ]
+    assert expected_visits == pytest.approx(true_visits, rel=0.05)
 
 
 def test_a_walk_keeps_its_own_visits_to_a_place_apart() -> None:
-    case = (WALKS[0], small_visits(2, 9), small_ways(2))
+    case = (WALKS[0], small_lattice(2, hard_gap=4), small_links(2))
     rng = np.random.default_rng(3)
     for _ in range(300):
-        draws = rng.integers(0, 2**64, 60, dtype=np.uint64)
-        steps, _, well = drawn(case, draws, np.array([4, 0]))
+        steps, _, _ = drawn(case, rng.integers(0, 2**64, 80, dtype=np.uint64))
         own_visits = [(slot, slot + int(LENGTHS[number])) for _, slot, place, number in steps if place == 0]
-        assert well
         assert all(later[0] - earlier[1] >= 4 for earlier, later in pairwise(own_visits))

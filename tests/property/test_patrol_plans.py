@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from patrol_requests import KEY, broken_rules, place, request, shift
 
 from becalm.patrol.core import fit
+from becalm.patrol.core.chances import estimate_chances
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import PatrolPolicy, PlanInputs, Span
 from becalm.patrol.core.replan import ReplanMoment, find_unit_state, replan_bursts
@@ -24,7 +25,7 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarse fit is enough here: the rules do not hang on it."""
     monkeypatch.setattr(fit, "ROUNDS", 3)
-    monkeypatch.setattr(fit, "PILOTS", 2)
+    monkeypatch.setattr(fit, "PILOT_TOURS", 20)
 
 
 @st.composite
@@ -79,7 +80,8 @@ def test_a_plan_breaks_no_rule_or_says_why_there_is_none(inputs: PlanInputs) -> 
         return
     assert broken_rules(inputs, plan) == []
     assert len(plan.routes) == len(inputs.shifts)
-    assert ((plan.propensities.start_chances >= 0) & (plan.propensities.start_chances <= 1)).all()
+    chances = estimate_chances(inputs, plan.distribution, draws=2)
+    assert ((chances.start >= 0) & (chances.start <= chances.presence + 1e-9)).all()
 
 
 @QUICK

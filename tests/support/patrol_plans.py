@@ -94,14 +94,11 @@ def plan() -> plan_result.PatrolPlan:
         plan_result.PlaceDosage("market", 2.25, 2.2, 2, 30.0, 30.5, 30, 0.9),
         plan_result.PlaceDosage("station", 1.0, 1.4, 2, 15.0, 20.75, 30, 0.8),
     )
-    start = np.zeros((2, 16))
-    start[0, 0], start[1, 1] = 0.2, 0.125
     return plan_result.PatrolPlan(
         bursts=BURSTS,
         routes=routes,
         distribution=distribution,
         dosage=dosage,
-        propensities=plan_result.Propensities(FINE, DUSK, start),
         shortfalls=(
             plan_result.Shortfall(
                 "market", 2.25, 2.2, "too few minutes", "one more unit from 18:00 to 22:00"

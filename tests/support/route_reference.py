@@ -1,92 +1,120 @@
-"""The distribution of routes in plain NumPy, with which the compiled kernels agree to the bit."""
+"""Routes in plain Python and NumPy, with which the compiled kernels agree."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.distribution import BackwardSums, Links, Marginals, Walker
+from becalm.methods.routes.distribution import FREE_SHARE, Links, RouteLattice, Walker
+
+Step = tuple[str, int, int, int]  # visit, slot, place, number of length; or pause, slot, 0, 0
 
 
-def sum_backward(walker: Walker, visit_weight: Floats, lengths: Ints, links: Links) -> BackwardSums:
-    """What is the weight of all that can follow, from every node and slot (backward, in NumPy)?
+def list_choices(
+    walker: Walker, lattice: RouteLattice, links: Links, first_slot: int, state: tuple[int, int, int]
+) -> list[tuple[float, int, int, int]]:
+    """Every visit for which a walker may set off: its weight, slot (of the lattice), place and length."""
+    (t, i, m), choices = state, []
+    for j in range(lattice.length_weight.shape[0]):
+        slot = t + int(links.slots[i, j])
+        latest = walker.slots - int(links.home_slots[j])
+        if m == 0:
+            latest = min(latest - walker.pause_slots, walker.pause_last)
+        for number, length in enumerate(lattice.lengths.tolist()):
+            if slot + length <= latest and lattice.free_slots[first_slot + slot, j] >= length:
+                weight = lattice.weight[lattice.row[first_slot + slot], j] * lattice.length_weight[j, number]
+                choices.append((float(links.weight[i, j] * weight), first_slot + slot, j, number))
+    return choices
+
+
+def list_routes(
+    walker: Walker,
+    lattice: RouteLattice,
+    links: Links,
+    first_slot: int,
+    state: tuple[int, int, int] | None = None,
+) -> Iterator[tuple[float, tuple[Step, ...]]]:
+    """Every route of one walker on a lattice with nobody else, with its probability, one by one."""
+    t, i, m = state or (0, walker.node, walker.pause_done)
+    if t >= walker.slots:
+        yield 1.0, ()
+        return
+    go_on = 1.0
+    if m == 0 and t >= walker.pause_first:
+        pause = 1.0 / (1.0 + FREE_SHARE * max(walker.pause_last - t, 0))
+        for chance, rest in list_routes(walker, lattice, links, first_slot, (t + walker.pause_slots, i, 1)):
+            yield pause * chance, (("pause", first_slot + t, 0, 0), *rest)
+        go_on -= pause
+    if go_on <= 0.0:
+        return
+    choices = list_choices(walker, lattice, links, first_slot, (t, i, m))
+    total = 1.0 + sum(weight for weight, *_ in choices)
+    for chance, rest in list_routes(walker, lattice, links, first_slot, (t + 1, i, m)):
+        yield go_on / total * chance, rest
+    for weight, slot, j, number in choices:
+        end = slot - first_slot + int(lattice.lengths[number])
+        for chance, rest in list_routes(walker, lattice, links, first_slot, (end, j, m)):
+            yield go_on * weight / total * chance, (("visit", slot, j, number), *rest)
+
+
+def sum_routes(
+    walker: Walker, slots: Ints, home_slots: Ints, visit_weight: Floats, lengths: Ints
+) -> tuple[float, Floats]:
+    """The sum of the weights of all routes, and expected visits by slot, node and length (in NumPy).
 
     `visit_weight[s, j, l]` weighs a visit to place j that starts in slot s and lasts `lengths[l]` slots.
     """
-    n, slots = visit_weight.shape[1], walker.slots
-    free_sums, wait_sums = np.zeros((2, slots + 1, n + 1)), np.zeros((2, slots + 2, n + 1))
-    visit_sums = np.zeros((2, slots + 1, n))
-    for t in range(slots, -1, -1):
+    n, last = visit_weight.shape[1], walker.slots
+    free, wait = np.zeros((2, last + 1, n + 1)), np.zeros((2, last + 2, n + 1))
+    visit = np.zeros((2, last + 1, n))
+    for t in range(last, -1, -1):
         for m in range(walker.pause_done, 2):
-            if walker.pause_done == 0 and (
-                t > walker.pause_last if m == 0 else t < walker.pause_first + walker.pause_slots
-            ):
-                continue  # too late for the pause that is still due, or too early for it to be over
+            if _is_idle(walker, t, m):
+                continue
             for number, length in enumerate(lengths):
-                if t + length <= slots:
-                    visit_sums[m, t] += visit_weight[t, :, number] * free_sums[m, t + length, :n]
-            if m == 0 and walker.pause_first <= t <= walker.pause_last and t + walker.pause_slots <= slots:
-                wait_sums[m, t] += free_sums[1, t + walker.pause_slots]
-            for j in range(n):
-                arrival = t + links.slots[:, j]
-                reached = arrival <= slots
-                wait_sums[m, t, reached] += links.weight[reached, j] * visit_sums[m, arrival[reached], j]
-            wait_sums[m, t] += wait_sums[m, t + 1]
-            free_sums[m, t] = wait_sums[m, t] + (m == 1) * (t + links.home_slots <= slots)
-    return BackwardSums(free_sums, wait_sums, visit_sums)
+                if t + length <= last:
+                    visit[m, t] += visit_weight[t, :, number] * free[m, t + length, :n]
+            if _may_pause(walker, t, m):
+                wait[m, t] += free[1, t + walker.pause_slots]
+            arrivals = [(i, j, t + slots[i, j]) for i, j in np.ndindex(slots.shape)]
+            for i, j, arrival in arrivals:
+                wait[m, t, i] += visit[m, arrival, j] if arrival <= last else 0.0
+            wait[m, t] += wait[m, t + 1]
+            free[m, t] = wait[m, t] + (m == 1) * (t + home_slots <= last)
+    return _spread_mass(walker, slots, visit_weight, lengths, free)
 
 
-def compute_marginals(walker: Walker, visit_weight: Floats, lengths: Ints, links: Links) -> Marginals:
-    """How often does the law visit each place in each slot, and go each way (forward, in NumPy)?"""
-    sums = sum_backward(walker, visit_weight, lengths, links)
-    n, slots = visit_weight.shape[1], walker.slots
-    free_mass, wait_mass = np.zeros((2, slots + 1, n + 1)), np.zeros((2, slots + 1, n + 1))
-    visit_mass = np.zeros((2, slots + 1, n))
-    result = Marginals(
-        np.zeros((slots + 1, n)),
-        np.zeros((n, len(lengths))),
-        np.zeros((n + 1, n)),
-        np.zeros(n + 1),
-        np.zeros(1),
+def _is_idle(walker: Walker, t: int, m: int) -> bool:
+    return walker.pause_done == 0 and (
+        t > walker.pause_last if m == 0 else t < walker.pause_first + walker.pause_slots
     )
-    free_mass[walker.pause_done, 0, walker.node] = 1.0 / sums.free_sums[walker.pause_done, 0, walker.node]
-    for t in range(slots + 1):
+
+
+def _may_pause(walker: Walker, t: int, m: int) -> bool:
+    return m == 0 and walker.pause_first <= t <= walker.pause_last and t + walker.pause_slots <= walker.slots
+
+
+def _spread_mass(
+    walker: Walker, slots: Ints, visit_weight: Floats, lengths: Ints, free: Floats
+) -> tuple[float, Floats]:
+    n, last = visit_weight.shape[1], walker.slots
+    mass, wait = np.zeros((2, last + 1, n + 1)), np.zeros((2, n + 1))
+    visit_mass, expected = np.zeros((2, last + 1, n)), np.zeros(visit_weight.shape)
+    z = float(free[walker.pause_done, 0, walker.node])
+    mass[walker.pause_done, 0, walker.node] = 1.0 / z if z > 0 else 0.0
+    for t in range(last + 1):
         for m in range(walker.pause_done, 2):
-            result.start_chance[t] += visit_mass[m, t] * sums.visit_sums[m, t]
             for number, length in enumerate(lengths):
-                if t + length <= slots:
-                    mass = visit_mass[m, t] * visit_weight[t, :, number]
-                    free_mass[m, t + length, :n] += mass
-                    chance = mass * sums.free_sums[m, t + length, :n]
-                    result.visits_by_length[:, number] += chance
-                    result.log_weight[0] += _expected_log(chance, visit_weight[t, :, number])
-            result.last_node[:] += free_mass[m, t] * ((m == 1) * (t + links.home_slots <= slots))
-            wait_mass[m, t] = free_mass[m, t] + (wait_mass[m, t - 1] if t else 0.0)
-            if m == 0 and walker.pause_first <= t <= walker.pause_last and t + walker.pause_slots <= slots:
-                free_mass[1, t + walker.pause_slots] += wait_mass[m, t]
-            _spread_over_links(t, m, wait_mass[m, t], links, visit_mass, sums.visit_sums, result.link_flow)
-    return result
-
-
-def _spread_over_links(
-    t: int, m: int, wait_mass: Floats, links: Links, visit_mass: Floats, sums: Floats, link_flow: Floats
-) -> None:
-    """Spread what waits at each node in slot t over the ways that lead on."""
-    for i, j in np.ndindex(links.slots.shape):
-        arrival = t + links.slots[i, j]
-        if arrival < visit_mass.shape[1]:
-            visit_mass[m, arrival, j] += links.weight[i, j] * wait_mass[i]
-            link_flow[i, j] += links.weight[i, j] * wait_mass[i] * sums[m, arrival, j]
-
-
-def _expected_log(chance: Floats, weight: Floats) -> float:
-    some = chance > 0
-    return float(chance[some] @ np.log(weight[some]))
-
-
-def compute_entropy(sums: BackwardSums, marginals: Marginals, walker: Walker, links: Links) -> float:
-    """How uncertain is the walk, in nats: log Z less the expected logarithm of its weight."""
-    log_weight = float(marginals.log_weight[0]) + _expected_log(
-        marginals.link_flow.ravel(), links.weight.ravel()
-    )
-    return float(np.log(sums.free_sums[walker.pause_done, 0, walker.node])) - log_weight
+                if t + length <= last:
+                    stay = visit_mass[m, t] * visit_weight[t, :, number]
+                    mass[m, t + length, :n] += stay
+                    expected[t, :, number] += stay * free[m, t + length, :n]
+            wait[m] += mass[m, t]
+            if _may_pause(walker, t, m):
+                mass[1, t + walker.pause_slots] += wait[m]
+            for i, j in np.ndindex(slots.shape):
+                if t + slots[i, j] <= last:
+                    visit_mass[m, t + slots[i, j], j] += wait[m, i]
+    return z, expected

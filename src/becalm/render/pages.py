@@ -71,10 +71,11 @@ def _environment() -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class FolderKind:
-    """What is written: its name, and the file by which an earlier one is known."""
+    """What is written: its name, the file by which an earlier one is known, and what may join it later."""
 
     name: str = "an earlier briefing"
     record: str = RECORD
+    later_names: frozenset[str] = frozenset()
 
 
 BRIEFING = FolderKind()
@@ -117,7 +118,7 @@ def check_folder_free(path: Path, names: Iterable[str], *, kind: FolderKind = BR
         return
     if not path.is_dir():
         raise UsageError(f"{path} is a file. Name a folder with `out`.")
-    own_names = {PurePosixPath(name).parts[0] for name in names}
+    own_names = {PurePosixPath(name).parts[0] for name in names} | kind.later_names
     present_names = {entry.name for entry in path.iterdir()}
     if present_names and (kind.record not in present_names or present_names - own_names):
         strange_names_text = ", ".join(sorted(present_names - own_names)[:3]) or f"no {kind.record}"

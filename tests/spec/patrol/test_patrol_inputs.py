@@ -185,8 +185,9 @@ def test_a_policy_is_refused_with_all_its_faults_at_once(tmp_path: Path) -> None
 
     shipped = (files("becalm.patrol.files") / "policies" / "policy_2020.toml").read_text("utf-8")
     faulty_text = shipped.replace("upto = 1.0", "upto = 0.9").replace(
-        "burst_minutes = [10, 15, 20]", "burst_minutes = [10, 12]"
+        "slot_minutes = 1 ", "slot_minutes = 5 "
     )
+    faulty_text = faulty_text.replace("burst_minutes = [10, 15, 20]", "burst_minutes = [10, 12]")
     path = tmp_path / "policy.toml"
     path.write_text(faulty_text.replace("kph = 4.8", "kph = -4.8"), "utf-8")
     with pytest.raises(InputError) as refused:

@@ -216,7 +216,7 @@ def test_the_arithmetic_of_one_area_can_be_followed_by_hand() -> None:
     assert area.open_minutes_per_day == 2 * (480 - 45)
     assert area.wanted_per_day == 12
     ends = 2 * np.mean([0, 4, 8, 12])
-    by_nearest = (435 - ends) / (15 + 10)  # 4 minutes and 2 to settle, in slots of 5
+    by_nearest = (435 - ends) / (15 + 6)  # 4 minutes and 2 to settle
     assert area.possible_per_day.high == pytest.approx(2 * by_nearest)
     assert area.possible_per_day.low <= area.possible_per_day.value <= area.possible_per_day.high
     assert area_capacity.short == ()

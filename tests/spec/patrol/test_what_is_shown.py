@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from dataclasses import replace
 from datetime import date
-from io import StringIO
 from pathlib import Path
 
 import patrol_plans
 import pytest
 
 from becalm.patrol.core.plan_result import forecast_dosage
-from becalm.patrol.files.plan_files import dosage_geojson, plan_files, propensities_csv, unit_files
+from becalm.patrol.files.plan_files import (
+    checksum_lines,
+    dosage_geojson,
+    plan_files,
+    unit_files,
+    update_checksums,
+)
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
 from becalm.patrol.files.sheets import sheet_file_names, tours_of, unit_calendar
 from becalm.terms import PlanError
@@ -71,18 +74,15 @@ def test_the_map_has_sums_and_a_warning_and_no_times() -> None:
     assert "2020-05-04T" not in text
 
 
-def test_propensities_name_every_cell() -> None:
-    packed = propensities_csv(patrol_plans.plan().propensities)
-    rows = list(csv.DictReader(StringIO(gzip.decompress(packed).decode())))
-    assert len(rows) == 32
-    assert rows[0] == {"hotspot": "market", "cell_start": "2020-05-04T17:00:00Z", "propensity": "0.2"}
-    assert rows[17]["propensity"] == "0.125"
-    assert packed == propensities_csv(patrol_plans.plan().propensities)
-
-
 def test_every_file_is_the_same_for_the_same_plan() -> None:
-    chances = patrol_plans.plan().propensities
-    assert plan_files(PLAN, chances) == plan_files(patrol_plans.document(), chances)
+    assert plan_files(PLAN) == plan_files(patrol_plans.document())
+
+
+def test_files_that_are_added_join_the_checksums(tmp_path: Path) -> None:
+    (tmp_path / "visits.csv").write_text("old")
+    (tmp_path / "sha256.txt").write_text(checksum_lines({"plan.json": "plan", "visits.csv": "before"}))
+    update_checksums(tmp_path, ["visits.csv"])
+    assert (tmp_path / "sha256.txt").read_text() == checksum_lines({"plan.json": "plan", "visits.csv": "old"})
 
 
 def test_units_with_names_alike_have_files_of_their_own() -> None:

@@ -1,22 +1,23 @@
-"""A Gibbs distribution over routes on a time-expanded graph: what it is made of and what it gives.
+"""A distribution of routes: what it is made of, and what drawing from it gives.
 
-A walker is on the way for some slots. It starts at a node, makes visits of one of several lengths at
-places, pauses once within a window, and ends at its home in time. The weight of a route is the product of
-the weights of its visits (by start slot, place and length) and of its links; each route has a probability
-in proportion to its weight, which makes it the distribution of largest entropy among all that have its
-expected visits and links. Write m for the state of the pause (1: done), n for the home node, and
+A walker is on the way for some slots. Whenever it is free at a node i in a slot t it makes one choice: it
+waits a slot, with weight 1, or it sets off to a place j, with the weight
 
-    visit[m, s, j] = sum over l of weight[s, j, l] free[m, s + length_l, j]
-    wait[m, t, i]  = pause + sum over j of link[i, j] visit[m, t + slots[i, j], j] + wait[m, t + 1, i]
-    free[m, t, i]  = wait[m, t, i] + 1 if m = 1 and home is reached in time
+    x[j] = link[i, j] factor[j] weight[row[s], j] fitting[j, room]      where s = t + slots[i, j]
 
-where pause = free[1, t + pause slots, i] if m = 0 and a pause may begin at t. `free` is the sum of the
-weights of all that can follow a visit or a pause, `wait` of what can follow a slot of waiting. All sums run
-in a fixed order with plain additions and products: every machine, and the reference in plain NumPy that the
-tests hold the kernels against, gives the same bits, and one bit is enough to turn a draw.
+of a visit there that starts in slot s; `room` is how many slots the place is free, and the walker can spare
+before it must pause or be at home, and `fitting` the sum of the weights of the lengths that fit. So the
+chance to set off is sum(x) / (1 + sum(x)) in every free slot: place, hour and room count, and what a walker
+did before tells nothing but where it is. It pauses once within a window, in each free slot there with the
+chance 1 / (1 + FREE_SHARE x slots left), so that no slot of the window is likelier than another by much;
+and it ends at its home in time.
 
-Sources: Jaynes, Physical Review 106 (1957) 620-630; Baum et al., Annals of Mathematical Statistics 41
-(1970) 164-171 (forward-backward); Akamatsu, Transportation Research B 30 (1996) 369-386 (routes).
+All sums run in a fixed order with plain additions and products: every machine gives the same bits, and one
+bit is enough to turn a draw.
+
+Sources: Luce, "Individual Choice Behavior" (1959), chapter 1 (weights and chances); Cover and Thomas,
+"Elements of Information Theory" (2006), theorem 2.5.1 (entropy by the chain rule); Horvitz and Thompson,
+Journal of the American Statistical Association 47 (1952) 663-685 (chances known beforehand).
 """
 
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from typing import NamedTuple
 from becalm.methods.arrays import Bytes, Floats, Ints
 
 FEEDBACK_LIMIT = 512  # in steps of the table of exponentials
+FREE_SHARE = 0.25  # of its slots a walker is free to choose in
 
 
 class Links(NamedTuple):
@@ -32,7 +34,6 @@ class Links(NamedTuple):
     slots: Ints  # [n + 1, n], at least 1; a link that does not exist has more slots than any route
     weight: Floats  # [n + 1, n]
     minutes: Floats  # [n + 1, n]
-    slack: Ints  # [n + 1, n], whole minutes by which `slots` exceed what the link needs
     home_slots: Ints  # [n + 1], slots to the home node
     home_minutes: Floats  # [n + 1]
 
@@ -48,39 +49,26 @@ class Walker(NamedTuple):
     pause_last: int
 
 
-class BackwardSums(NamedTuple):
-    """Sums of weights over all that can follow; `free_sums[pause_done, 0, node]` is that of all routes."""
-
-    free_sums: Floats  # [2, slots + 1, n + 1]
-    wait_sums: Floats  # [2, slots + 2, n + 1]
-    visit_sums: Floats  # [2, slots + 1, n]
-
-
-class Marginals(NamedTuple):
-    """What the distribution expects of one walker."""
-
-    start_chance: Floats  # [slots + 1, n]: probability that a visit starts
-    visits_by_length: Floats  # [n, lengths]: expected
-    link_flow: Floats  # [n + 1, n]: expected uses of each link
-    last_node: Floats  # [n + 1]: probability that this is the node from which it goes home
-    log_weight: Floats  # [1]: expected logarithm of the weights of its visits
-
-
 class RouteLattice(NamedTuple):
-    """Places, and slots of the whole time; slots beyond the last are closed."""
+    """Places, and slots of the whole time; drawing changes `free_slots`, `occupant` and `is_near`."""
 
-    weight: Floats  # [n, T] of a visit that starts in a slot
-    length_weight: Floats  # [n, lengths]
+    weight: Floats  # [rows, n] of a visit that starts in a slot of this row
+    row: Ints  # [T]
+    hour: Ints  # [T], the bin of each slot
+    bins: int
     lengths: Ints  # [lengths], in slots
-    closed: Bytes  # [n, T] 1: no visit may overlap this slot
-    occupant: Ints  # [n, T] 0: free; -1: someone stands here; above 0: someone of this pair does
-    is_near: Bytes  # [n, T] 1: within the gap of a visit
+    length_minutes: Ints  # [lengths]
+    length_weight: Floats  # [n, lengths], of each place together 1
+    fitting_weight: Floats  # [n, longest + 1], of all lengths that fit so many slots
+    length_entropy: Floats  # [n, longest + 1], nats of the choice among those
+    free_slots: Bytes  # [T, n] from here on, at most those of the longest visit
+    occupant: Ints  # [T, n] 0: free; -1: closed or taken; above 0: taken by this pair; [1, 1] without pairs
+    is_near: Bytes  # [T, n] 1: within the soft gap of a visit; [1, 1] where no place has one
     near_weight: Floats  # [n]
     gap: Ints  # [n], in slots
-    own_gap: Ints  # [n], slots that a walker keeps between its own visits; 0: no rule
-    hour: Ints  # [T], the bin of each slot
-    cell: Ints  # [T], the cell of each slot
+    hard_gap: Ints  # [n], in slots; 0: none
     slot_minutes: int
+    first_minute: int  # of slot 0, since the first cell began
 
 
 class Walkers(NamedTuple):
@@ -99,7 +87,6 @@ class LinksByMode(NamedTuple):
     slots: Ints  # [W, n + 1, n]
     weight: Floats  # [W, n + 1, n]
     minutes: Floats  # [W, n + 1, n]
-    slack: Ints  # [W, n + 1, n]
     home_slots: Ints  # [W, n + 1]
     home_minutes: Floats  # [W, n + 1]
 
@@ -114,15 +101,28 @@ class Feedback(NamedTuple):
 
 
 class RouteDraws(NamedTuple):
-    """The routes that walkers were given, and what was expected of each when it was drawn."""
+    """The routes that walkers were given, and what was to be expected at each choice that they made."""
 
     visits: Ints  # [count, 5]: walker, slot of the lattice, place, number of length, minutes into the slot
     pause: Ints  # [U, 2]: slot of the lattice or -1, minutes into the slot
-    expected_visits: Floats  # [U, n] visits, given the walkers before
-    visits_by_length: Floats  # [n, lengths] expected
-    log_no_start: Floats  # [n, cells] log of the chance that no visit starts
+    expected_visits: Floats  # [U, n]
+    visits_by_room: Floats  # [n, longest + 1] expected, by the slots that they could have lasted
     expected_by_hour: Floats  # [n, bins] expected visits
-    entropy: Floats  # [U] nats
+    entropy: Floats  # [U] nats: of the choices that were made, each given those before it
     surprise: Floats  # [U] nats
     travel_minutes: Floats  # [U]
-    status: Ints  # [U] 0: well; 1: no route is possible; 2: own rule left none
+
+
+class CellChances(NamedTuple):
+    """Chances by place and cell of equal minutes, added up while walkers are drawn; no cells: not wanted.
+
+    Of each choice that first gives a place a start in a cell (or somebody there) its chance is added, so that
+    the mean of many draws is the chance of a start. Walker u counts in cells below `end_cell[u]` alone.
+    """
+
+    start: Floats  # [n, cells]
+    presence: Floats  # [n, cells]
+    has_start: Bytes  # [n, cells]
+    has_presence: Bytes  # [n, cells]
+    end_cell: Ints  # [U]
+    minutes: int  # of a cell

@@ -1,294 +1,466 @@
 """Many walkers on one lattice, drawn one after the other, each given those drawn before it; compiled.
 
-A walker may not be where another one stands, is drawn less to places that were or will be visited within
-their gap, and a little more to places that have had less than was due. The distribution of each walker
-is that of `kernel` with visit weights changed accordingly, so that its marginals and its entropy, given the
-walkers before it, are exact; the entropy of all together is their sum (the chain rule). The one exception is
-a place with `own_gap` > 0: choices that break a walker's own rule are struck out while it is drawn.
+A walker may not be where another one stands, is drawn less to places within the gap of a visit, where they
+have one, and a little more to places that have had less than was due.
+
+What is expected of a choice is added up before it is made: the mean of that sum over many draws is what the
+distribution expects, and varies far less than what was drawn. Where no entropy is asked for, waiting is
+drawn by thinning (Lewis and Shedler, Naval Research Logistics 26 (1979) 403-413): slots are picked with a
+chance that no choice exceeds, and only there the choices are weighed, as if picked slots were all there were.
+
+Compiled by numba on first use, which takes some seconds; what it makes is kept beside this file or, where
+that cannot be written, in the user's cache. No step may be reordered or fused (`fastmath` is off): a route
+could then not be drawn again from its key on another machine.
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from becalm.methods.arrays import Bools, Bytes, Floats, Ints
-from becalm.methods.routes.distribution import (
-    FEEDBACK_LIMIT,
-    BackwardSums,
-    Feedback,
-    Links,
-    LinksByMode,
-    RouteDraws,
-    RouteLattice,
-    Walker,
-    Walkers,
-)
-from becalm.methods.routes.kernel import compute_entropy, compute_marginals, draw_route, sum_backward
+from becalm.methods.arrays import Floats, Ints
+from becalm.methods.routes import distribution
+from becalm.methods.routes.distribution import CellChances, Links, RouteDraws, RouteLattice, Walkers
 
-MOST_TRIES = 16  # a dead end is rare, and as good as certain to be one after so many
-
-
-@njit(cache=True, nogil=True)
-def select_links(links_by_mode: LinksByMode, mode: int) -> Links:
-    """The links of one mode and home."""
-    return Links(
-        links_by_mode.slots[mode],
-        links_by_mode.weight[mode],
-        links_by_mode.minutes[mode],
-        links_by_mode.slack[mode],
-        links_by_mode.home_slots[mode],
-        links_by_mode.home_minutes[mode],
-    )
-
-
-@njit(cache=True, nogil=True)
-def select_walker(walkers: Walkers, u: int) -> Walker:
-    """One walker of them all."""
-    w = walkers.fields[u]
-    return Walker(w[0], w[1], w[2], w[3], w[4], w[5])
-
-
-@njit(cache=True, nogil=True)
-def weigh_visits(lattice: RouteLattice, walkers: Walkers, u: int, factors: Floats) -> Floats:
-    """The weight of every visit that walker u may make: [slots + 1, n, lengths].
-
-    A visit needs its slots free, and one more where a slot has several minutes, since it starts at any
-    of them.
-    """
-    slot_count, first_slot = walkers.fields[u, 0], walkers.first_slot[u]
-    is_free = _free_slots(
-        lattice.closed, lattice.occupant, walkers.is_open[u], first_slot, slot_count + 2, walkers.pair[u]
-    )
-    n, lengths = lattice.weight.shape[0], lattice.lengths
-    spare_slots = 1 if lattice.slot_minutes > 1 else 0
-    visit_weight = np.zeros((slot_count + 1, n, lengths.shape[0]))
-    is_near, start_weights, length_weights = lattice.is_near, lattice.weight, lattice.length_weight
-    for j in range(n):
-        open_run = 0
-        # Backwards, so that one pass tells how long the place stays open from each slot on.
-        for s in range(slot_count + 1, -1, -1):
-            open_run = open_run + 1 if is_free[j, s] else 0
-            if s > slot_count or open_run == 0:
-                continue
-            start_weight = start_weights[j, first_slot + s] * factors[j]
-            for length_index in range(lengths.shape[0]):
-                if open_run >= lengths[length_index] + spare_slots:
-                    length_weight = start_weight * length_weights[j, length_index]
-                    last_slot = first_slot + s + lengths[length_index] - 1 + spare_slots
-                    if is_near[j, first_slot + s] or is_near[j, last_slot]:
-                        length_weight *= lattice.near_weight[j]
-                    visit_weight[s, j, length_index] = length_weight
-    return visit_weight
-
-
-@njit(cache=True, nogil=True)
-def _free_slots(
-    closed: Bytes, occupant_by_slot: Ints, is_open: Bytes, first_slot: int, slot_count: int, pair: int
-) -> Bools:
-    """Where and when a walker of this pair may be, in slots of its own."""
-    is_free = np.zeros((closed.shape[0], slot_count), np.bool_)
-    for j in range(closed.shape[0]):
-        for s in range(slot_count):
-            occupant = occupant_by_slot[j, first_slot + s]
-            is_mate = occupant > 0 and occupant == pair
-            is_free[j, s] = is_open[s] == 1 and closed[j, first_slot + s] == 0 and (occupant == 0 or is_mate)
-    return is_free
-
-
-@njit(cache=True, nogil=True)
-def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int) -> None:
-    """Keep others off a place in slots `slot` .. `end` - 1, and weigh the place down within its gap."""
-    slot_count = lattice.occupant.shape[1]
-    spare_slots = 1 if lattice.slot_minutes > 1 else 0
-    lattice.occupant[place, max(slot, 0) : max(min(end + spare_slots, slot_count), 0)] = (
-        pair if pair > 0 else -1
-    )
-    gap_slots = lattice.gap[place]
-    if gap_slots > 0:
-        lattice.is_near[place, max(slot - gap_slots, 0) : max(min(end + gap_slots, slot_count), 0)] = 1
-
-
-@njit(cache=True, nogil=True)
-def add_expected_starts(
-    lattice: RouteLattice, first_slot: int, starts: Floats, repeats: float, by_hour: Floats, by_place: Floats
-) -> None:
-    """Add what one walker gives: by place and bin, as often as it occurs, and by place alone."""
-    for s in range(starts.shape[0]):
-        for j in range(starts.shape[1]):
-            if starts[s, j] > 0.0:
-                by_hour[j, lattice.hour[first_slot + s]] += starts[s, j] * repeats
-                by_place[j] += starts[s, j]
+TO_UNIT = 2.0**-53  # 53 bits are all that a double holds: more would round up to 1 now and then
 
 
 @njit(cache=True, nogil=True)
 def draw_routes(
     lattice: RouteLattice,
     walkers: Walkers,
-    links_by_mode: LinksByMode,
-    feedback: Feedback,
+    links_by_mode: distribution.LinksByMode,
+    feedback: distribution.Feedback,
     draws: NDArray[np.uint64],
-    sizes: Ints,
+    chances: CellChances,
     with_entropy: bool,
 ) -> tuple[RouteDraws, int]:
-    """Draw every walker in turn, given those before it. Changes `occupant`, `is_near`, `owed_visits`.
+    """Draw every walker in turn, given those before it. Changes the lattice, `owed_visits` and `chances`.
 
-    `draws` [U, D] are uniform on 64 bits; `sizes` are the numbers of cells and bins.
-    The second answer is the number of visits; rows of `visits` beyond it mean nothing.
-    Without `with_entropy`, entropies stay 0.
+    `draws` [U, D] are uniform on 64 bits. The second answer is the number of visits; rows of `visits` beyond
+    it mean nothing. Without `with_entropy`, entropy and surprise are left out.
     """
-    n, walker_count = lattice.weight.shape[0], walkers.first_slot.shape[0]
-    routes = _empty_draws(walker_count, n, lattice.lengths.shape[0], sizes, walkers.is_open.shape[1])
+    n, count = lattice.fitting_weight.shape[0], walkers.first_slot.shape[0]
+    entropies = count if with_entropy else 0
+    most_visits = walkers.is_open.shape[1] // (lattice.lengths.min() + 1) + 1
+    routes = RouteDraws(
+        np.zeros((count * most_visits, 5), np.int64),
+        np.full((count, 2), -1, np.int64),
+        np.zeros((count, n)),
+        np.zeros((n, lattice.fitting_weight.shape[1])),
+        np.zeros((n, lattice.bins)),
+        np.zeros(entropies),
+        np.zeros(entropies),
+        np.zeros(count),
+    )
     visit_count = 0
-    for u in range(walker_count):
-        walker, links = select_walker(walkers, u), select_links(links_by_mode, walkers.mode[u])
-        visit_weight = weigh_visits(lattice, walkers, u, _feedback_factors(feedback))
-        sums = sum_backward(walker, visit_weight, lattice.lengths, links)
-        if sums.free_sums[walker.pause_done, 0, walker.node] <= 0.0:
-            routes.status[u] = 1
-            continue
-        marginals = compute_marginals(walker, visit_weight, lattice.lengths, links, sums, with_entropy)
-        if with_entropy:
-            routes.entropy[u] = compute_entropy(sums, marginals, walker, links)
-        routes.visits_by_length[:] += marginals.visits_by_length
-        first_slot, start_chances = walkers.first_slot[u], marginals.start_chance
-        add_expected_starts(
-            lattice, first_slot, start_chances, 1.0, routes.expected_by_hour, routes.expected_visits[u]
+    for u in range(count):
+        first_visit, factors = visit_count, feedback_factors(feedback)
+        links = select_links(links_by_mode, walkers.mode[u])
+        visit_count = _draw_route(
+            lattice, walkers, (u, links, factors), draws[u], routes, visit_count, chances
         )
-        _add_no_start_chance(lattice, first_slot, start_chances, routes.log_no_start)
-        visits, pause_slot, log_p, is_complete = _draw_complete_route(
-            lattice, walker, visit_weight, links, sums, draws[u]
-        )
-        if not is_complete:
-            routes.status[u] = 2
-        routes.surprise[u] = -log_p
-        route = visits, pause_slot, draws[u]
-        visit_count = _write_route(lattice, walkers, u, route, links, routes, visit_count)
         feedback.owed_visits[:] += feedback.due_visits[u]
-        for k in range(visits.shape[0]):
-            feedback.owed_visits[visits[k, 1]] -= 1.0
+        for k in range(first_visit, visit_count):
+            feedback.owed_visits[routes.visits[k, 2]] -= 1.0
     return routes, visit_count
 
 
 @njit(cache=True, nogil=True)
-def _draw_complete_route(
-    lattice: RouteLattice,
-    walker: Walker,
-    visit_weight: Floats,
-    links: Links,
-    sums: BackwardSums,
-    draws: NDArray[np.uint64],
-) -> tuple[Ints, int, float, bool]:
-    """Draw a route, again where choices that were struck out led to a dead end; without visits in the end."""
-    visits, pause_slot, log_p, is_complete = draw_route(
-        walker, visit_weight, lattice.lengths, links, sums, draws, lattice.own_gap
-    )
-    attempt_count = 1
-    while not is_complete and attempt_count < MOST_TRIES:
-        # The same numbers in another order: a walker has its own row of the stream, and no more.
-        turned_draws = np.roll(draws, attempt_count * 7)
-        visits, pause_slot, log_p, is_complete = draw_route(
-            walker, visit_weight, lattice.lengths, links, sums, turned_draws, lattice.own_gap
-        )
-        attempt_count += 1
-    if not is_complete:
-        visits, pause_slot = visits[:0], walker.pause_first if walker.pause_done == 0 else -1
-    return visits, pause_slot, log_p, is_complete
-
-
-@njit(cache=True, nogil=True)
-def _empty_draws(count: int, n: int, lengths: int, sizes: Ints, longest: int) -> RouteDraws:
-    return RouteDraws(
-        np.zeros((count * (longest // 2 + 1), 5), np.int64),
-        np.full((count, 2), -1, np.int64),
-        np.zeros((count, n)),
-        np.zeros((n, lengths)),
-        np.zeros((n, sizes[0])),
-        np.zeros((n, sizes[1])),
-        np.zeros(count),
-        np.zeros(count),
-        np.zeros(count),
-        np.zeros(count, np.int64),
+def select_links(links_by_mode: distribution.LinksByMode, mode: int) -> Links:
+    """The links of one mode and home."""
+    return Links(
+        links_by_mode.slots[mode],
+        links_by_mode.weight[mode],
+        links_by_mode.minutes[mode],
+        links_by_mode.home_slots[mode],
+        links_by_mode.home_minutes[mode],
     )
 
 
 @njit(cache=True, nogil=True)
-def _feedback_factors(feedback: Feedback) -> Floats:
-    factors = np.ones(feedback.owed_visits.shape[0])
+def select_walker(walkers: Walkers, u: int) -> distribution.Walker:
+    """One walker of them all."""
+    w = walkers.fields[u]
+    return distribution.Walker(w[0], w[1], w[2], w[3], w[4], w[5])
+
+
+@njit(cache=True, nogil=True)
+def feedback_factors(feedback: distribution.Feedback) -> Floats:
+    """What each place is weighed by for the visits that it is owed."""
+    factors, limit = np.ones(feedback.owed_visits.shape[0]), distribution.FEEDBACK_LIMIT
     if feedback.strength > 0.0:
         for j in range(factors.shape[0]):
             # A step of a table, not exp of a double: libraries differ in the last bit of exp.
             table_step = int(np.rint(feedback.strength * feedback.owed_visits[j]))
-            factors[j] = feedback.table[
-                min(max(table_step, -FEEDBACK_LIMIT), FEEDBACK_LIMIT) + FEEDBACK_LIMIT
-            ]
+            factors[j] = feedback.table[min(max(table_step, -limit), limit) + limit]
     return factors
 
 
 @njit(cache=True, nogil=True)
-def _add_no_start_chance(
-    lattice: RouteLattice, first_slot: int, starts: Floats, log_no_start: Floats
-) -> None:
-    n = starts.shape[1]
-    cell_number, start_chance = lattice.cell[first_slot], np.zeros(n)
-    for s in range(starts.shape[0] + 1):
-        is_over = s == starts.shape[0]
-        if is_over or lattice.cell[first_slot + s] != cell_number:
-            for j in range(n):
-                # Rounding can carry a sure visit past 1, and the logarithm of 0 would poison every later sum.
-                log_no_start[j, cell_number] += np.log1p(-min(start_chance[j], 1.0 - 1e-15))
-                start_chance[j] = 0.0
-            cell_number = lattice.cell[first_slot + s]
-        if not is_over:
-            start_chance += starts[s]
-
-
-@njit(cache=True, nogil=True)
-def _write_route(
+def _draw_route(
     lattice: RouteLattice,
     walkers: Walkers,
-    u: int,
-    route: tuple[Ints, int, NDArray[np.uint64]],
-    links: Links,
+    route: tuple[int, Links, Floats],
+    draws: NDArray[np.uint64],
     routes: RouteDraws,
     visit_count: int,
+    chances: CellChances,
 ) -> int:
-    """Write down the visits of walker u with the minute of each start, and mark them on the lattice."""
-    visits, pause_slot, draws = route
-    slot_length, first_slot = lattice.slot_minutes, walkers.first_slot[u]
-    node_number, free_slot, minute, draw_index = walkers.fields[u, 1], 0, 0, draws.shape[0] - 1
-    has_paused = pause_slot < 0
-    for k in range(visits.shape[0] + 1):
-        if not has_paused and (k == visits.shape[0] or visits[k, 0] > pause_slot):
-            minute = _draw_minute(
-                draws[draw_index],
-                minute - (pause_slot - free_slot) * lattice.slot_minutes,
-                lattice.slot_minutes,
-            )
-            draw_index -= 1
-            routes.pause[u, 0], routes.pause[u, 1] = first_slot + pause_slot, minute
-            free_slot, minute, has_paused = pause_slot + walkers.fields[u, 3], 0, True
-        if k == visits.shape[0]:
-            break
-        slot, place_number, length_index = visits[k]
-        # Minutes are drawn after slots, each not before the one before allows: slots alone set the odds.
-        slack_min = (slot - free_slot - links.slots[node_number, place_number]) * slot_length + links.slack[
-            node_number, place_number
-        ]
-        minute = _draw_minute(draws[draw_index], minute - slack_min, slot_length)
-        draw_index -= 1
-        end_slot = slot + lattice.lengths[length_index]
-        routes.visits[visit_count] = np.array([u, first_slot + slot, place_number, length_index, minute])
-        routes.travel_minutes[u] += links.minutes[node_number, place_number]
-        mark_visit(lattice, place_number, first_slot + slot, first_slot + end_slot, walkers.pair[u])
-        visit_count, node_number, free_slot = visit_count + 1, place_number, end_slot
-    routes.travel_minutes[u] += links.home_minutes[node_number]
+    """Draw the route of a walker (number, links, factors) and write it down; the visits up to then."""
+    u, links, factors = route
+    walker, n, first_slot = select_walker(walkers, u), factors.shape[0], walkers.first_slot[u]
+    own_free, weights, rooms = count_own_free_slots(walkers, u), np.zeros(n), np.zeros(n, np.int64)
+    t, i, m, k, minute, is_thinned = 0, walker.node, walker.pause_done, 0, 0, routes.entropy.shape[0] == 0
+    pick_chance = _bound_chance(lattice, links, factors, first_slot, walker.slots) if is_thinned else 1.0
+    while t < walker.slots:
+        pause = pause_chance(walker, t, m)
+        if pause > 0.0:
+            _count_outcomes(routes, u, pause, (draws[k] >> 11) * TO_UNIT < pause)
+            if (draws[k] >> 11) * TO_UNIT < pause:
+                minute = _draw_minute(draws[k + 1], minute, lattice.slot_minutes)
+                routes.pause[u, 0], routes.pause[u, 1] = first_slot + t, minute
+                t, m, k = t + walker.pause_slots, 1, k + 2
+                continue
+            k += 1
+        elif is_thinned:
+            picked_slot = t + int(np.log((draws[k] >> 11) * TO_UNIT + TO_UNIT) / np.log(1.0 - pick_chance))
+            last_slot = walker.pause_first if m == 0 else walker.slots
+            k, minute, t = k + 1, 0 if picked_slot > t else minute, min(picked_slot, last_slot)
+            if t == last_slot:
+                continue
+        total = weigh_visits(lattice, walkers, (u, links, factors), (t, i, m), own_free, (weights, rooms))
+        scale = 1.0 / ((1.0 + total) * (pick_chance if is_thinned and pause == 0.0 else 1.0))
+        place = _choose(weights, total, (draws[k] >> 11) * TO_UNIT / scale)
+        if total > 0.0:
+            slots = links.slots[i] + first_slot + t
+            _count_choice(lattice, routes, u, (place, total, scale), slots, weights, rooms)
+            _add_cell_chances(lattice, slots, weights, rooms, scale, chances, chances.end_cell[u])
+        t, k, minute = t + 1, k + 1, 0
+        if place >= 0:
+            at = first_slot + t + links.slots[i, place] - 1
+            visit = _draw_visit(lattice, routes, u, at, place, rooms[place], draws[k : k + 2])
+            end = at + lattice.lengths[visit[3]]
+            mark_visit(lattice, place, at, end, walkers.pair[u])
+            _mark_cells(lattice, visit, chances, chances.end_cell[u])
+            routes.visits[visit_count] = visit
+            routes.travel_minutes[u] += links.minutes[i, place]
+            visit_count, t, i, k, minute = visit_count + 1, end - first_slot, place, k + 2, visit[4]
+    routes.travel_minutes[u] += links.home_minutes[i]
     return visit_count
 
 
 @njit(cache=True, nogil=True)
-def _draw_minute(draw: int, earliest: int, slot_minutes: int) -> int:
-    """A minute of the slot, uniform from the earliest one on."""
-    first_minute = max(earliest, 0)
-    return first_minute + int(
-        (draw >> 11) % (slot_minutes - first_minute)
-    )  # its bias, below 2^-40, no sample shows
+def count_own_free_slots(walkers: Walkers, u: int) -> Ints:
+    """From each of its slots on, how many slots in a row are open to visits of walker u?"""
+    free_slots, run = np.zeros(walkers.is_open.shape[1], np.int64), 0
+    for s in range(free_slots.shape[0] - 1, -1, -1):
+        run = run + 1 if walkers.is_open[u, s] else 0
+        free_slots[s] = run
+    return free_slots
+
+
+@njit(cache=True, nogil=True)
+def pause_chance(walker: distribution.Walker, t: int, m: int) -> float:
+    """The chance that a pause begins in a free slot; 1 in the last one of its window."""
+    if m == 1 or t < walker.pause_first:
+        return 0.0
+    return 1.0 / (1.0 + distribution.FREE_SHARE * max(walker.pause_last - t, 0))
+
+
+@njit(cache=True, nogil=True)
+def weigh_visits(
+    lattice: RouteLattice,
+    walkers: Walkers,
+    route: tuple[int, Links, Floats],
+    state: tuple[int, int, int],
+    own_free: Ints,
+    choice: tuple[Floats, Ints],
+) -> float:
+    """Weigh the visits that a walker may set off to: writes weights and rooms into `choice`, gives the sum.
+
+    `route` is its number, its links and the factors of all places; `state` is its own slot, its node, and 1
+    if it needs no pause any more. A room is how many slots a visit may last: the walker must be at home in
+    time, there for its pause, and the place free and open meanwhile.
+    """
+    (u, links, factors), (t, i, m), (weights, rooms), total = route, state, choice, 0.0
+    walker, at, pair = select_walker(walkers, u), walkers.first_slot[u] + t, walkers.pair[u]
+    # Taken out of the loop by hand: the compiler cannot know that what is written below is not read here.
+    slots, link_weight, home_slots, row = links.slots[i], links.weight[i], links.home_slots, lattice.row
+    free_slots, fitting_weight, weight = lattice.free_slots, lattice.fitting_weight, lattice.weight
+    longest, has_gaps = fitting_weight.shape[1] - 1, lattice.is_near.shape[0] > 1
+    spare = 1 if lattice.slot_minutes > 1 else 0  # a visit starts on any minute of its slot
+    last = walker.slots - t - (walker.pause_slots if m == 0 else 0)
+    last_of_pause = walker.pause_last - t if m == 0 else last
+    for j in range(weights.shape[0]):
+        slot = slots[j]
+        room = min(last - home_slots[j], last_of_pause) - slot
+        if room > 0:
+            free = int(free_slots[at + slot, j])
+            if pair > 0 and free <= longest:
+                free = _count_free_for_pair(lattice.occupant, at + slot, j, pair, longest + spare)
+            room = min(room, min(free, own_free[t + slot]) - spare, longest)
+        weights[j], rooms[j] = 0.0, room
+        if room > 0:
+            weights[j] = link_weight[j] * factors[j] * weight[row[at + slot], j] * fitting_weight[j, room]
+            if has_gaps and lattice.is_near[at + slot, j]:
+                weights[j] *= lattice.near_weight[j]
+            total += weights[j]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _count_free_for_pair(occupant: Ints, slot: int, place: int, pair: int, most: int) -> int:
+    free = 0
+    while free < most and (occupant[slot + free, place] == 0 or occupant[slot + free, place] == pair):
+        free += 1
+    return free
+
+
+@njit(cache=True, nogil=True)
+def _bound_chance(
+    lattice: RouteLattice, links: Links, factors: Floats, first_slot: int, slot_count: int
+) -> float:
+    """A chance that no chance to set off exceeds in these slots."""
+    n, most_weight, last_row = factors.shape[0], 0.0, -1
+    link_weights = np.zeros(n)
+    for i in range(n + 1):
+        link_weights = np.maximum(link_weights, links.weight[i])
+    for s in range(slot_count):
+        row = lattice.row[first_slot + s]
+        if row != last_row:
+            last_row, weight_sum = row, 0.0
+            for j in range(n):
+                weight_sum += link_weights[j] * factors[j] * lattice.weight[row, j]
+            most_weight = max(most_weight, weight_sum)
+    return max(most_weight, 1e-9) / (1.0 + most_weight)
+
+
+@njit(cache=True, nogil=True)
+def _choose(weights: Floats, total: float, remaining_weight: float) -> int:
+    """The place where the sum of weights passes what remains; -1 where it never does: to wait."""
+    place = -1
+    if remaining_weight < total:
+        for j in range(weights.shape[0]):
+            if weights[j] > 0.0:
+                # Rounding may leave a rest above 0 after the last choice: then the last one is meant.
+                place = j
+                remaining_weight -= weights[j]
+                if remaining_weight < 0.0:
+                    break
+    return place
+
+
+@njit(cache=True, nogil=True)
+def _count_outcomes(routes: RouteDraws, u: int, chance: float, is_taken: bool) -> None:
+    """Add what choosing yes or no gives in entropy, and in surprise."""
+    if chance < 1.0 and routes.entropy.shape[0] > 0:
+        routes.entropy[u] += _binary_entropy(chance)
+        routes.surprise[u] -= np.log(chance if is_taken else 1.0 - chance)
+
+
+@njit(cache=True, nogil=True)
+def _count_choice(
+    lattice: RouteLattice,
+    routes: RouteDraws,
+    u: int,
+    choice: tuple[int, float, float],
+    slots: Ints,
+    weights: Floats,
+    rooms: Ints,
+) -> None:
+    """Add what is expected of a choice: visits by hour and room, entropy; and the surprise of its outcome."""
+    place, total, scale = choice
+    for j in range(weights.shape[0]):
+        if weights[j] > 0.0:
+            chance = weights[j] * scale
+            routes.expected_visits[u, j] += chance
+            routes.expected_by_hour[j, lattice.hour[slots[j]]] += chance
+            routes.visits_by_room[j, rooms[j]] += chance
+    if routes.entropy.shape[0] > 0:
+        entropy = np.log(1.0 + total)
+        routes.surprise[u] += entropy - (np.log(weights[place]) if place >= 0 else 0.0)
+        for j in range(weights.shape[0]):
+            if weights[j] > 0.0:
+                entropy -= weights[j] * scale * (np.log(weights[j]) - lattice.length_entropy[j, rooms[j]])
+        routes.entropy[u] += entropy
+
+
+@njit(cache=True, nogil=True)
+def _draw_visit(
+    lattice: RouteLattice,
+    routes: RouteDraws,
+    u: int,
+    at: int,
+    place: int,
+    room: int,
+    draws: NDArray[np.uint64],
+) -> Ints:
+    """A visit as a row of `visits`: its length is drawn, and the minute on which it starts."""
+    length_index, remaining_weight = -1, (draws[0] >> 11) * TO_UNIT * lattice.fitting_weight[place, room]
+    for k in range(lattice.lengths.shape[0]):
+        if lattice.lengths[k] <= room and (length_index < 0 or remaining_weight >= 0.0):
+            length_index = k
+            remaining_weight -= lattice.length_weight[place, k]
+    length_weight = lattice.length_weight[place, length_index] / lattice.fitting_weight[place, room]
+    if routes.entropy.shape[0] > 0:
+        routes.surprise[u] -= np.log(length_weight)
+    return np.array([u, at, place, length_index, _draw_minute(draws[1], 0, lattice.slot_minutes)])
+
+
+@njit(cache=True, nogil=True)
+def _draw_minute(draw: int, first_minute: int, slot_minutes: int) -> int:
+    """A minute of the slot, uniform from the first one on."""
+    # The bias of the remainder, below 2^-40, no sample shows.
+    return first_minute + int((draw >> 11) % (slot_minutes - first_minute))
+
+
+@njit(cache=True, nogil=True)
+def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int) -> None:
+    """Keep others off a place in slots `slot` .. `end` - 1 and its hard gap; weigh down its soft one."""
+    slot_count, most_slots = lattice.free_slots.shape[0], lattice.fitting_weight.shape[1]
+    hard_gap, gap = lattice.hard_gap[place], lattice.gap[place]
+    begin = min(max(slot - hard_gap, 0), slot_count)
+    spare = 1 if lattice.slot_minutes > 1 else 0
+    until = max(min(end + spare + hard_gap, slot_count), begin)
+    lattice.free_slots[begin:until, place] = 0
+    for s in range(max(begin - most_slots, 0), begin if until > begin else 0):
+        lattice.free_slots[s, place] = min(lattice.free_slots[s, place], begin - s)
+    if lattice.occupant.shape[0] > 1:
+        lattice.occupant[begin:until, place] = pair if pair > 0 and hard_gap == 0 else -1
+    if lattice.is_near.shape[0] > 1 and gap > 0:
+        lattice.is_near[max(slot - gap, 0) : max(min(end + gap, slot_count), 0), place] = 1
+
+
+@njit(cache=True, nogil=True)
+def _add_cell_chances(
+    lattice: RouteLattice,
+    slots: Ints,
+    weights: Floats,
+    rooms: Ints,
+    scale: float,
+    chances: CellChances,
+    end_cell: int,
+) -> None:
+    """Add chances `scale` x `weights` where nobody drawn before starts in the cell, or is there."""
+    for j in range(weights.shape[0] if end_cell > 0 else 0):
+        for minute in range(lattice.slot_minutes if weights[j] > 0.0 else 0):
+            chance = weights[j] * scale / lattice.slot_minutes
+            start_minute = lattice.first_minute + slots[j] * lattice.slot_minutes + minute
+            cell = start_minute // chances.minutes
+            if cell < end_cell and not chances.has_start[j, cell]:
+                chances.start[j, cell] += chance
+            for k in range(lattice.lengths.shape[0]):
+                if lattice.lengths[k] <= rooms[j]:
+                    last_cell = (start_minute + lattice.length_minutes[k] - 1) // chances.minutes
+                    share = lattice.length_weight[j, k] / lattice.fitting_weight[j, rooms[j]]
+                    for c in range(cell, min(last_cell + 1, end_cell)):
+                        # A product, not a branch: nobody there counts whole, somebody not at all.
+                        chances.presence[j, c] += chance * share * (1 - chances.has_presence[j, c])
+
+
+@njit(cache=True, nogil=True)
+def _mark_cells(lattice: RouteLattice, visit: Ints, chances: CellChances, end_cell: int) -> None:
+    start_minute = lattice.first_minute + visit[1] * lattice.slot_minutes + visit[4]
+    cell = start_minute // chances.minutes
+    if cell < end_cell:
+        chances.has_start[visit[2], cell] = 1
+    last_minute = start_minute + lattice.length_minutes[visit[3]] - 1
+    chances.has_presence[visit[2], cell : min(last_minute // chances.minutes + 1, end_cell)] = 1
+
+
+@njit(cache=True, nogil=True)
+def sample_route(
+    lattice: RouteLattice,
+    walkers: Walkers,
+    u: int,
+    links: Links,
+    factors: Floats,
+    draws: NDArray[np.uint64],
+    chances: CellChances,
+) -> None:
+    """Add the chances by cell of walker u, drawn once for each row of `draws`, given all that is marked."""
+    n, most_visits = factors.shape[0], walkers.is_open.shape[1]
+    begin = max(walkers.first_slot[u] - lattice.fitting_weight.shape[1], 0)
+    end = min(
+        walkers.first_slot[u] + walkers.fields[u, 0] + lattice.fitting_weight.shape[1], lattice.row.shape[0]
+    )
+    free_slots, occupant = lattice.free_slots[begin:end].copy(), lattice.occupant[begin:end].copy()
+    is_near = lattice.is_near[begin:end].copy()
+    routes = RouteDraws(
+        np.zeros((most_visits, 5), np.int64),
+        np.zeros((u + 1, 2), np.int64),
+        np.zeros((u + 1, n)),
+        np.zeros((n, lattice.fitting_weight.shape[1])),
+        np.zeros((n, lattice.bins)),
+        np.zeros(0),
+        np.zeros(0),
+        np.zeros(u + 1),
+    )
+    for k in range(draws.shape[0]):
+        _draw_route(lattice, walkers, (u, links, factors), draws[k], routes, 0, chances)
+        chances.has_start[:] = 0
+        chances.has_presence[:] = 0
+        lattice.free_slots[begin:end], lattice.occupant[begin:end] = free_slots, occupant
+        lattice.is_near[begin:end] = is_near
+
+
+@njit(cache=True, nogil=True)
+def expect_route(
+    lattice: RouteLattice, walkers: Walkers, u: int, links: Links, factors: Floats, chances: CellChances
+) -> float:
+    """What is expected of walker u, given all that is marked: adds its chances by cell, gives its entropy.
+
+    The chance to be free in a slot at a node is carried forward from choice to choice, so that the answer is
+    exact; a draw takes a hundredth of the time.
+    """
+    walker, n, first_slot, entropy = select_walker(walkers, u), factors.shape[0], walkers.first_slot[u], 0.0
+    own_free, weights, rooms = count_own_free_slots(walkers, u), np.zeros(n), np.zeros(n, np.int64)
+    free_mass = np.zeros((walker.slots + walker.pause_slots + 2, 2, n + 1))
+    free_mass[0, walker.pause_done, walker.node] = 1.0
+    for t in range(walker.slots):
+        for m in range(walker.pause_done, 2):
+            pause = pause_chance(walker, t, m)
+            for i in range(n + 1):
+                mass = free_mass[t, m, i]
+                if mass == 0.0:
+                    continue
+                if pause > 0.0:
+                    free_mass[t + walker.pause_slots, 1, i] += mass * pause
+                    entropy += mass * _binary_entropy(pause)
+                    mass *= 1.0 - pause
+                state = (t, i, m)
+                total = weigh_visits(lattice, walkers, (u, links, factors), state, own_free, (weights, rooms))
+                free_mass[t + 1, m, i] += mass / (1.0 + total)
+                if total > 0.0 and mass > 0.0:
+                    scale = mass / (1.0 + total)
+                    slots = links.slots[i] + t
+                    entropy += _spread_choice(lattice, slots, weights, rooms, scale, free_mass[:, m])
+                    entropy += mass * np.log(1.0 + total)
+                    _add_cell_chances(
+                        lattice, slots + first_slot, weights, rooms, scale, chances, chances.end_cell[u]
+                    )
+    return entropy
+
+
+@njit(cache=True, nogil=True)
+def _binary_entropy(chance: float) -> float:
+    if chance >= 1.0:
+        return 0.0
+    return float(-chance * np.log(chance) - (1.0 - chance) * np.log(1.0 - chance))
+
+
+@njit(cache=True, nogil=True)
+def _spread_choice(
+    lattice: RouteLattice, slots: Ints, weights: Floats, rooms: Ints, scale: float, free_mass: Floats
+) -> float:
+    """Carry the chances `scale` x `weights` of a choice to where its visits end; what it adds in entropy."""
+    entropy = 0.0
+    for j in range(weights.shape[0]):
+        if weights[j] > 0.0:
+            chance = weights[j] * scale
+            entropy -= chance * (np.log(weights[j]) - lattice.length_entropy[j, rooms[j]])
+            for k in range(lattice.lengths.shape[0]):
+                if lattice.lengths[k] <= rooms[j]:
+                    length_chance = lattice.length_weight[j, k] / lattice.fitting_weight[j, rooms[j]]
+                    free_mass[slots[j] + lattice.lengths[k], j] += chance * length_chance
+    return entropy

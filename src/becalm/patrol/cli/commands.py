@@ -5,6 +5,7 @@ import typer
 from becalm.console.command import command
 from becalm.patrol.cli.capacity import capacity
 from becalm.patrol.cli.certificate import certificate
+from becalm.patrol.cli.chances import chances
 from becalm.patrol.cli.finished_plan import check, forecast, next_, price, sheet
 from becalm.patrol.cli.open import audit, replan, replay, reveal, share
 from becalm.patrol.cli.plan import commit, plan
@@ -25,6 +26,7 @@ command(app, "next", requests.NextRequest)(next_)
 command(app, "sheet", requests.SheetRequest, has_files=False)(sheet)
 command(app, "forecast", requests.ForecastRequest)(forecast)
 command(app, "price", requests.PriceRequest)(price)
+command(app, "chances", requests.ChancesRequest)(chances)
 command(app, "replan", requests.ReplanRequest)(replan)
 command(app, "reveal", requests.RevealRequest)(reveal)
 command(app, "replay", requests.ReplayRequest)(replay)

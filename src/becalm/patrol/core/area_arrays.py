@@ -1,5 +1,6 @@
 """The inputs as arrays, one area at a time: slots, places, ways and units, ready for the kernel."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -10,11 +11,21 @@ import numpy as np
 from becalm.methods.arrays import Bytes, Floats, Ints
 from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
 from becalm.methods.routes.distribution import LinksByMode, Walkers
-from becalm.patrol.core.plan_inputs import Mode, PatrolPlace, PatrolPolicy, PlanInputs, Span, UnitShift
+from becalm.patrol.core.plan_inputs import (
+    HOURS_OF_WEEK,
+    Mode,
+    PatrolPlace,
+    PatrolPolicy,
+    PlanInputs,
+    Span,
+    UnitShift,
+)
 from becalm.patrol.core.plan_result import CELL_MINUTES
 
 NO_WAY_SLOTS = 1_000_000  # of a way that does not exist: longer than any plan
-RETURN_MINUTES = 30  # a unit that has left a place does not come back to it at once
+RETURN_MINUTES = 5  # from the end of a burst to the next one of the same unit at the same place, at least
+RETURN_WEIGHT = 0.5  # of coming back, against going to another place halfway down the list of ways
+FLOOR_SHARE = 0.1  # of the mean hour: no hour is without any chance of a visit
 BLOCK_MINUTES = 30  # the part of a shift that is not open to bursts is taken in blocks of at least this
 
 
@@ -37,25 +48,32 @@ class SlotGrid:
         """When a slot begins, and some minutes later."""
         return self.origin + timedelta(minutes=slot * self.slot_minutes + minute)
 
-    @cached_property
-    def local_starts(self) -> list[datetime]:
-        """When each slot begins, by the clocks of the city."""
-        return [self.instant_at(slot).astimezone(self.zone) for slot in range(self.count)]
+    @property
+    def first_midnight(self) -> datetime:
+        """When the plan's first day begins, from which cells are counted."""
+        return datetime.combine(self.first_day, time(), self.zone).astimezone(UTC)
 
     @cached_property
-    def hour_of_week(self) -> Ints:
-        """The hour of the local week in which each slot begins; Monday 00:00 is 0."""
-        return np.array([at.weekday() * 24 + at.hour for at in self.local_starts], dtype=np.int64)
-
-    @cached_property
-    def day_index(self) -> Ints:
-        """The civil day in which each slot begins; the first one is 0."""
-        return np.array([(start.date() - self.first_day).days for start in self.local_starts], dtype=np.int64)
+    def local_cells(self) -> list[datetime]:
+        """When each cell of 15 minutes begins, by the clocks of the city."""
+        cell_count = self.count * self.slot_minutes // CELL_MINUTES + 1
+        cell_starts = (self.origin + timedelta(minutes=k * CELL_MINUTES) for k in range(cell_count))
+        return [start.astimezone(self.zone) for start in cell_starts]
 
     @cached_property
     def cell(self) -> Ints:
-        """The cell of 15 minutes in which each slot begins."""
+        """The cell in which each slot begins."""
         return np.arange(self.count, dtype=np.int64) * self.slot_minutes // CELL_MINUTES
+
+    @cached_property
+    def hour_of_cell(self) -> Ints:
+        """The hour of the local week in which each cell begins; Monday 00:00 is 0."""
+        return np.array([at.weekday() * 24 + at.hour for at in self.local_cells], dtype=np.int64)
+
+    @cached_property
+    def day_of_cell(self) -> Ints:
+        """The civil day in which each cell begins; the first one is 0."""
+        return np.array([(start.date() - self.first_day).days for start in self.local_cells], dtype=np.int64)
 
 
 def build_slot_grid(inputs: PlanInputs) -> SlotGrid:
@@ -79,8 +97,8 @@ class AreaArrays:
     shifts: tuple[UnitShift, ...]
     walkers: Walkers
     links: LinksByMode
-    closed: Bytes  # [n, T]
-    dose_factor: Floats  # [n, T] of the trial's arm, 1 where there is none
+    closed: tuple[tuple[int, int, int], ...]  # place, and the slots from .. until which it is closed
+    dose_by_day: Floats  # [n, days] of the trial's arm, 1 where there is none
     target_visits: Floats  # [n] over the whole plan
     target_minutes: Floats
 
@@ -106,9 +124,9 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         sorted((s for s in inputs.shifts if s.area == name), key=lambda s: (s.hours.start, s.unit, s.day))
     )
     travel_kinds = sorted({(shift.mode, shift.base) for shift in shifts})
-    days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_index.max()) + 1)]
+    days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_of_cell.max()) + 1)]
     dose_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
-    dose_factor = dose_by_day.reshape(len(places), len(days))[:, grid.day_index]
+    dose_by_day = dose_by_day.reshape(len(places), len(days))
     dose_days = np.array([total_dose_factor(inputs, place) for place in places])
     return AreaArrays(
         area=name,
@@ -120,8 +138,8 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         links=LinksByMode(
             *map(np.stack, zip(*(_build_links(inputs, places, *kind) for kind in travel_kinds), strict=True))
         ),
-        closed=_closed_slots(places, grid, dose_factor),
-        dose_factor=dose_factor,
+        closed=tuple(_closed_slots(places, grid, dose_by_day)),
+        dose_by_day=dose_by_day,
         target_visits=np.array([place.dosage.visits_per_day for place in places]) * dose_days,
         target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * dose_days,
     )
@@ -138,18 +156,24 @@ def total_dose_factor(inputs: PlanInputs, place: PatrolPlace) -> float:
     return sum(dose_factor_on(inputs, place, day) for day in days)
 
 
-def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: Floats) -> Bytes:
-    """Every slot in which a place is off, or that one of its blackouts touches: [n, T]."""
-    is_closed: Bytes = (dose_factor == 0.0).astype(np.uint8)
-    for closed_row, place in zip(is_closed, places, strict=True):
+def _closed_slots(
+    places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_by_day: Floats
+) -> Iterator[tuple[int, int, int]]:
+    """The slots of every day on which a place is off, and those that one of its blackouts touches."""
+    for j, place in enumerate(places):
         for span in place.blackouts:
-            first_slot, end_slot = grid.slot_at(span.start), grid.slot_at(span.end, up=True)
-            closed_row[max(first_slot, 0) : max(min(end_slot, closed_row.size), 0)] = 1
-    return is_closed
+            yield j, max(grid.slot_at(span.start), 0), max(grid.slot_at(span.end, up=True), 0)
+        for day in np.flatnonzero(dose_by_day[j] == 0.0):
+            cells = np.flatnonzero(grid.day_of_cell == day)
+            first_slot, end_slot = (
+                minute // grid.slot_minutes
+                for minute in (cells[0] * CELL_MINUTES, (cells[-1] + 1) * CELL_MINUTES)
+            )
+            yield j, int(first_slot), int(end_slot)
 
 
 def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> LinksByMode:
-    """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
+    """The ways of one mode from one base; a unit may come back to the place that it has just left."""
     travel_table, policy, n = inputs.travel[mode], inputs.policy, len(places)
     stop_positions = [travel_table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
     # Rounded before the ceiling: a sum of edges that is 5.0000000001 on one machine is 5 on all of them.
@@ -157,19 +181,22 @@ def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode
     minutes[n, n] = 0.0
     is_reachable = np.isfinite(minutes)
     minutes = np.where(is_reachable, minutes, 0.0)
-    step, way_minutes, has_way = policy.slot_minutes, minutes[:, :n], is_reachable[:, :n]
-    needed_minutes = np.where(has_way, way_minutes + policy.settle_minutes, 0.0)
-    hop_slots = np.where(has_way, np.maximum(np.ceil(needed_minutes / step), 1), NO_WAY_SLOTS)
-    return_minutes = np.array([max(place.gap_minutes, RETURN_MINUTES) for place in places])
-    hop_slots[np.arange(n), np.arange(n)] = np.ceil(return_minutes / step) + 1
+    step, way_minutes, has_way, own = policy.slot_minutes, minutes[:, :n], is_reachable[:, :n], np.arange(n)
+    # Bursts begin on any minute of their slots, wherever the one before ended: without the spare minutes, the
+    # last minutes of a slot would be likelier than the first.
+    spare_minutes = np.where(np.arange(n + 1) < n, step - 1, 0)[:, None]
+    needed_minutes = way_minutes + policy.settle_minutes + spare_minutes
+    needed_minutes[own, own] = max(RETURN_MINUTES, policy.settle_minutes) + step - 1
     # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
     weighed_minutes = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
+    link_nats = -round_to_grid(policy.travel_weight * weighed_minutes)
+    middle_nats = np.sort(link_nats[:n], axis=1)[:, n // 2] if n else 0
+    link_nats[own, own] = middle_nats + round_to_grid(np.log(RETURN_WEIGHT))
     home_slots = np.where(is_reachable[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return LinksByMode(
-        slots=hop_slots.astype(np.int64),
-        weight=np.where(has_way, exact_exp(-round_to_grid(policy.travel_weight * weighed_minutes)), 0.0),
+        slots=np.where(has_way, np.maximum(-(-needed_minutes // step), 1), NO_WAY_SLOTS).astype(np.int64),
+        weight=np.where(has_way, exact_exp(link_nats), 0.0),
         minutes=way_minutes,
-        slack=np.where(has_way, hop_slots * step - needed_minutes, 0.0).astype(np.int64),
         home_slots=home_slots.astype(np.int64),
         home_minutes=minutes[:, n],
     )
@@ -239,6 +266,74 @@ def select_shifts(area: AreaArrays, shift_rows: Ints) -> AreaArrays:
     """The same area with some of its shifts, in their order."""
     shifts = tuple(area.shifts[int(u)] for u in shift_rows)
     return replace(area, shifts=shifts, walkers=select_walkers(area.walkers, shift_rows))
+
+
+def share_due_visits(area: AreaArrays, due_visits: Floats) -> Floats:
+    """How many visits each unit means to give, so that all together give what is due: [U, n].
+
+    By the place's profile in the hours in which a unit is on duty, whoever else is.
+    """
+    due_of_cell = profile_by_cell(area)
+    walkers, grid = area.walkers, area.grid
+    first_cells = walkers.first_slot * grid.slot_minutes // CELL_MINUTES
+    end_cells = (walkers.first_slot + walkers.fields[:, 0]) * grid.slot_minutes // CELL_MINUTES
+    # Running sums, in one order everywhere: NumPy's sums differ in the last bit from processor to processor.
+    running_sums = np.concatenate([np.zeros((len(area.places), 1)), due_of_cell.cumsum(axis=1)], axis=1)
+    own_share = (running_sums[:, end_cells] - running_sums[:, first_cells]).T
+    sums = own_share.cumsum(axis=0)[-1]
+    return np.asarray(own_share * np.where(sums > 0, due_visits / np.where(sums > 0, sums, 1.0), 0.0))
+
+
+def profile_by_cell(area: AreaArrays) -> Floats:
+    """What a place is due in each cell of 15 minutes, in shares, [n, cells]: by profile, arm and closures."""
+    grid, n = area.grid, len(area.places)
+    hour_profile = np.array([place.profile for place in area.places], dtype=np.float64).reshape(
+        n, HOURS_OF_WEEK
+    )
+    hour_profile = hour_profile / np.maximum(hour_profile.cumsum(axis=1)[:, -1:], 1e-12)
+    # Without a floor an hour without past harm would never see a patrol, and whoever watches learns which.
+    hour_profile = (1.0 - FLOOR_SHARE) * hour_profile + FLOOR_SHARE / HOURS_OF_WEEK
+    day_of_cell = np.clip(grid.day_of_cell, 0, area.dose_by_day.shape[1] - 1)
+    due_of_cell = hour_profile[:, grid.hour_of_cell] * area.dose_by_day[:, day_of_cell]
+    for place_index, first_slot, end_slot in area.closed:
+        cells = grid.cell[first_slot:end_slot]
+        due_of_cell[place_index, cells] = 0.0
+    return np.asarray(due_of_cell)
+
+
+def split_days(area: AreaArrays, most_shifts: int) -> tuple[AreaArrays, ...]:
+    """The area cut at midnights into parts with about so many shifts, each with what is due in its days."""
+    due_shares = share_due_visits(area, area.target_visits)
+    days = np.array([(shift.day - area.grid.first_day).days for shift in area.shifts], dtype=np.int64)
+    part_count = max(1, round(len(area.shifts) / most_shifts))
+    # The same number of days in each: a part with one more would weigh its days more than the others theirs.
+    part_of_day = np.arange(days.max() + 1) * part_count // (days.max() + 1)
+    rows_of_part = [np.flatnonzero(part_of_day[days] == part) for part in range(part_count)]
+    return tuple(_cut_area(area, rows, due_shares) for rows in rows_of_part if rows.size)
+
+
+def _cut_area(area: AreaArrays, shift_rows: Ints, due_shares: Floats) -> AreaArrays:
+    """An area with some shifts alone, on a grid from the first of them to the last."""
+    cut_area, grid = select_shifts(area, shift_rows), area.grid
+    end_slot = int((cut_area.walkers.first_slot + cut_area.walkers.fields[:, 0]).max()) + 4
+    slots_of_day = 24 * 60 // grid.slot_minutes
+    offset = int(cut_area.walkers.first_slot.min()) // slots_of_day * slots_of_day
+    due_visits = due_shares[shift_rows].sum(axis=0)
+    share = np.divide(
+        due_visits, area.target_visits, out=np.zeros_like(due_visits), where=area.target_visits > 0
+    )
+    return replace(
+        cut_area,
+        grid=replace(grid, origin=grid.instant_at(offset), count=end_slot - offset),
+        walkers=cut_area.walkers._replace(first_slot=cut_area.walkers.first_slot - offset),
+        closed=tuple(
+            (place_index, max(first - offset, 0), min(end, end_slot) - offset)
+            for place_index, first, end in area.closed
+            if first < end_slot and end > offset
+        ),
+        target_visits=area.target_visits * share,
+        target_minutes=area.target_minutes * share,
+    )
 
 
 def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, ...]:

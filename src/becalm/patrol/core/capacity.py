@@ -210,7 +210,9 @@ def _mean_hop_minutes(
     if len(visit_share) == 1:
         return float(math.ceil(policy.settle_minutes / slot_minutes) * slot_minutes)
     away_minutes = np.where(np.eye(len(visit_share), dtype=bool), np.inf, between_minutes)
-    hop_minutes = np.ceil((away_minutes + policy.settle_minutes) / slot_minutes) * slot_minutes
+    # Bursts start on any minute of a slot, wherever the one before ended.
+    needed_minutes = away_minutes + policy.settle_minutes + slot_minutes - 1
+    hop_minutes = np.ceil(needed_minutes / slot_minutes) * slot_minutes
     if math.isinf(travel_weight):
         return float(visit_share @ hop_minutes.min(axis=1) / visit_share.sum())
     has_way = np.isfinite(away_minutes)

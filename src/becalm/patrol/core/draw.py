@@ -1,19 +1,25 @@
 """Draws the tours of one area from its distribution and a key, unit by unit."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import fsum
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
-from becalm.methods.routes.distribution import FEEDBACK_LIMIT, Feedback, RouteDraws, RouteLattice
-from becalm.methods.routes.expected_visits import expect_visits
-from becalm.methods.routes.sequential_kernel import draw_routes, mark_visit
-from becalm.patrol.core.area_arrays import AreaArrays, select_shifts, select_walkers
+from becalm.methods.routes.bit_exact import derive_key, exact_exp, expand_numbers, round_to_grid
+from becalm.methods.routes.distribution import FEEDBACK_LIMIT, CellChances, Feedback, RouteDraws, RouteLattice
+from becalm.methods.routes.sequential_kernel import (
+    draw_routes,
+    expect_route,
+    feedback_factors,
+    mark_visit,
+    select_links,
+)
+from becalm.patrol.core.area_arrays import AreaArrays, share_due_visits
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst, PlanInputs
-from becalm.patrol.core.plan_result import GRID, RouteDistribution
+from becalm.patrol.core.plan_result import CELL_MINUTES, GRID, RouteDistribution
 from becalm.terms import PlanError
 
 DrawNumbers = NDArray[np.uint64]
@@ -24,24 +30,61 @@ class TourDraw:
     """All that the tours of one area are drawn from."""
 
     area: AreaArrays
-    hour_weights: Ints  # [n, 168]
-    length_weights: Ints  # [n, lengths]
-    earlier_bursts: tuple[Burst, ...]  # to keep clear of
+    lattice: RouteLattice  # with what is closed or stands already
     feedback: Feedback
     numbers: DrawNumbers  # [U, numbers a tour]
 
-    def draw(self, count: int | None = None, *, with_entropy: bool = True) -> RouteDraws:
-        """Draw the tours of all units, or of the first `count` alone."""
-        area = self.area if count is None else select_shifts(self.area, np.arange(count))
-        lattice = build_lattice(self.area, self.hour_weights, self.length_weights, self.earlier_bursts)
-        # Drawing uses up what is owed: of a copy, or the next draw of the same tours would be another one.
-        due_visits, owed_visits = self.feedback.due_visits[:count], self.feedback.owed_visits.copy()
-        feedback = self.feedback._replace(due_visits=due_visits, owed_visits=owed_visits)
-        result_sizes = np.array([int(area.grid.cell[-1]) + 1, HOURS_OF_WEEK], dtype=np.int64)
-        tours, visit_count = draw_routes(
-            lattice, area.walkers, area.links, feedback, self.numbers[:count], result_sizes, with_entropy
+    def copy(self) -> "TourDraw":
+        """The same draw with arrays of its own: drawing marks the lattice and uses up what is owed."""
+        lattice = self.lattice._replace(
+            free_slots=self.lattice.free_slots.copy(),
+            occupant=self.lattice.occupant.copy(),
+            is_near=self.lattice.is_near.copy(),
         )
-        return RouteDraws(tours.visits[:visit_count], *tours[1:])
+        feedback = self.feedback._replace(owed_visits=self.feedback.owed_visits.copy())
+        return TourDraw(self.area, lattice, feedback, self.numbers)
+
+    def draw(self, chances: CellChances | None = None, *, with_entropy: bool = True) -> RouteDraws:
+        """Draw the tours of all units; chances by place and cell are added to `chances`."""
+        own, area, cells = self.copy(), self.area, chances or no_cells(self.area)
+        tours, visit_count = draw_routes(
+            own.lattice,
+            area.walkers,
+            area.links,
+            own.feedback,
+            own.numbers,
+            cells,
+            with_entropy,
+        )
+        tours = tours._replace(visits=tours.visits[:visit_count])
+        no_nats = np.zeros(len(area.shifts))
+        return tours if with_entropy else tours._replace(entropy=no_nats, surprise=no_nats)
+
+    def replay(self, tours: RouteDraws) -> Iterator[tuple[int, "TourDraw"]]:
+        """Each tour by its number, with the draw as it stood before that tour was drawn."""
+        own, area = self.copy(), self.area
+        cuts = np.searchsorted(tours.visits[:, 0], np.arange(1, len(area.shifts)))
+        for u, visits in enumerate(np.split(tours.visits, cuts)):
+            yield u, own
+            for _, slot, place_index, length_index, _ in visits:
+                end_slot = slot + area.length_slots[length_index]
+                mark_visit(own.lattice, place_index, slot, end_slot, area.walkers.pair[u])
+            own.feedback.owed_visits[:] += own.feedback.due_visits[u]
+            np.subtract.at(own.feedback.owed_visits, visits[:, 2], 1.0)
+
+    def expect(self, u: int, chances: CellChances) -> float:
+        """Add the exact chances of one tour, given all that is marked; its entropy in nats."""
+        area = self.area
+        links, factors = select_links(area.links, int(area.walkers.mode[u])), feedback_factors(self.feedback)
+        return expect_route(self.lattice, area.walkers, u, links, factors, chances)
+
+
+def no_cells(area: AreaArrays, cell_count: int = 0) -> CellChances:
+    """Chances of so many cells of 15 minutes, all still 0."""
+    shape = (len(area.places), cell_count)
+    end_cells = np.full(len(area.shifts), cell_count, dtype=np.int64)
+    sums, marks = (np.zeros(shape), np.zeros(shape)), (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
+    return CellChances(*sums, *marks, end_cells, CELL_MINUTES)
 
 
 def prepare_draw(
@@ -49,13 +92,13 @@ def prepare_draw(
 ) -> TourDraw:
     """The first draw of an area's tours, in which visits owed have their feedback."""
     hour_weights, length_weights, due_visits = select_weights(distribution, area)
-    lattice = build_lattice(area, hour_weights, length_weights, inputs.earlier)
-    due_visits_of_unit = share_due_visits(area, lattice, due_visits)
+    due_visits_of_unit = share_due_visits(area, due_visits)
     owed_visits_of_place = np.array([inputs.owed_visits.get(place.hotspot, 0.0) for place in area.places])
     exp_table = exact_exp(np.arange(-FEEDBACK_LIMIT, FEEDBACK_LIMIT + 1))
     feedback = Feedback(due_visits_of_unit, owed_visits_of_place, inputs.policy.feedback * GRID, exp_table)
     tour_numbers = draw_tour_numbers(area, key)
-    return TourDraw(area, hour_weights, length_weights, inputs.earlier, feedback, tour_numbers)
+    lattice = build_lattice(area, hour_weights, length_weights, inputs.earlier)
+    return TourDraw(area, lattice, feedback, tour_numbers)
 
 
 def prepare_redraw(
@@ -64,7 +107,8 @@ def prepare_redraw(
     """A draw of the rest of some tours, clear of these bursts; visits owed wait for the next period."""
     hour_weights, length_weights, _ = select_weights(distribution, area)
     tour_numbers = draw_tour_numbers(area, key, replan)
-    return TourDraw(area, hour_weights, length_weights, bursts, no_feedback(area), tour_numbers)
+    lattice = build_lattice(area, hour_weights, length_weights, bursts)
+    return TourDraw(area, lattice, no_feedback(area), tour_numbers)
 
 
 def no_feedback(area: AreaArrays) -> Feedback:
@@ -91,38 +135,87 @@ def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[I
 def build_lattice(
     area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier_bursts: tuple[Burst, ...]
 ) -> RouteLattice:
-    """The places of an area under weights in whole numbers, with earlier bursts marked."""
-    grid, places = area.grid, area.places
-    # Weights are sums of whole numbers of 1/1024 nat until the very end, and `exact_exp` is made of exact
-    # steps alone: with a library's exp the last bit, and now and then a burst, would hang on the processor.
-    dose_nats = round_to_grid(np.log(np.where(area.dose_factor > 0, area.dose_factor, 1.0)))
-    gap_nats = round_to_grid([np.log(place.gap_weight or 1.0) for place in places])
-    gap_slots = -(-np.array([place.gap_minutes for place in places], dtype=np.int64) // grid.slot_minutes)
-    has_hard_gap = np.array([place.gap_weight == 0.0 for place in places])
-    # Bursts begin on any minute of a slot: a hard gap needs a slot more, or it could be short by minutes.
-    hard_gap_slots = np.where(has_hard_gap & (gap_slots > 0), gap_slots + (grid.slot_minutes > 1), 0)
+    """The places of an area under weights in whole numbers, with closures and earlier bursts marked."""
+    grid, places, lengths, n = area.grid, area.places, area.length_slots, len(area.places)
+    soft_gaps, hard_gaps = _gap_slots(area)
+    # Rooms beyond the last slot: the kernel looks ahead from where a visit may start.
+    slot_count, longest = grid.count + int(lengths.max()) + 2, int(lengths.max())
+    row_of_slot, weight_rows = _weight_rows(area, hour_weights, slot_count)
+    length_weight, fitting_weight, length_shares = _weigh_lengths(area, length_weights)
+    length_entropy = -(length_shares * np.log(np.where(length_shares > 0, length_shares, 1.0))).sum(axis=2)
+    has_pairs, has_gaps = bool(area.walkers.pair.any()), bool(soft_gaps.any())
     lattice = RouteLattice(
-        weight=exact_exp(hour_weights[:, grid.hour_of_week] + dose_nats),
-        length_weight=exact_exp(length_weights),
-        lengths=area.length_slots,
-        closed=area.closed,
-        occupant=np.zeros(area.closed.shape, dtype=np.int64),
-        is_near=np.zeros(area.closed.shape, dtype=np.uint8),
-        near_weight=np.where(has_hard_gap, 0.0, exact_exp(gap_nats)),
-        gap=np.maximum(gap_slots, hard_gap_slots),
-        own_gap=hard_gap_slots,
-        hour=grid.hour_of_week,
-        cell=grid.cell,
+        weight=weight_rows,
+        row=row_of_slot,
+        hour=grid.hour_of_cell[
+            np.minimum(np.arange(slot_count), grid.count - 1) * grid.slot_minutes // CELL_MINUTES
+        ],
+        bins=HOURS_OF_WEEK,
+        lengths=lengths,
+        length_minutes=np.array(area.policy.burst_minutes, dtype=np.int64),
+        length_weight=length_weight,
+        fitting_weight=fitting_weight,
+        length_entropy=length_entropy,
+        free_slots=np.full((slot_count, n), longest + 1, dtype=np.uint8),
+        occupant=np.zeros((slot_count, n) if has_pairs else (1, 1), dtype=np.int64),
+        is_near=np.zeros((slot_count, n) if has_gaps else (1, 1), dtype=np.uint8),
+        near_weight=exact_exp(round_to_grid([np.log(place.gap_weight or 1.0) for place in places])),
+        gap=soft_gaps,
+        hard_gap=hard_gaps,
         slot_minutes=grid.slot_minutes,
+        first_minute=(grid.origin - grid.first_midnight) // timedelta(minutes=1),
     )
+    no_gaps = lattice._replace(gap=np.zeros(n, dtype=np.int64), hard_gap=np.zeros(n, dtype=np.int64))
+    for closed_index, first_slot, end_slot in area.closed:
+        spare_slots = 1 if grid.slot_minutes > 1 else 0  # `mark_visit` adds them, and a closure needs none
+        mark_visit(no_gaps, closed_index, first_slot, end_slot - spare_slots, 0)
     index_of_hotspot = {place.hotspot: place_index for place_index, place in enumerate(places)}
     for burst in earlier_bursts:
         place_index = index_of_hotspot.get(burst.hotspot)
         if place_index is not None:
             first_slot, end_slot = grid.slot_at(burst.span.start), grid.slot_at(burst.span.end, up=True)
-            if end_slot + int(lattice.gap[place_index]) >= 0 and first_slot < grid.count:
-                mark_visit(lattice, place_index, first_slot, end_slot, 0)
+            mark_visit(lattice, place_index, first_slot, end_slot, 0)
     return lattice
+
+
+def _gap_slots(area: AreaArrays) -> tuple[Ints, Ints]:
+    """The slots of each place's soft gap, and of its hard one; 0 where it has none."""
+    slot_minutes, weights = area.grid.slot_minutes, np.array([place.gap_weight for place in area.places])
+    gap_slots = -(-np.array([place.gap_minutes for place in area.places], dtype=np.int64) // slot_minutes)
+    # Bursts begin on any minute of a slot: a hard gap needs a slot more, or it could be short by minutes.
+    hard_slots = np.where((weights == 0.0) & (gap_slots > 0), gap_slots + (slot_minutes > 1), 0)
+    return np.where((weights > 0.0) & (weights < 1.0), gap_slots, 0), hard_slots
+
+
+def _weigh_lengths(area: AreaArrays, length_weights: Ints) -> tuple[Floats, Floats, Floats]:
+    """Weights of lengths, [n, lengths]; of all that fit so many slots, [n, slots]; and shares in those."""
+    slots = np.arange(int(area.length_slots.max()) + 1)
+    weights = exact_exp(length_weights)
+    weights = weights / weights.cumsum(axis=1)[:, -1:]
+    fitting = weights[:, None, :] * (slots[:, None] >= area.length_slots)
+    sums = fitting.cumsum(axis=2)[:, :, -1]
+    return weights, sums, np.asarray(fitting / np.where(sums > 0, sums, 1.0)[:, :, None])
+
+
+def expected_minutes_by_room(area: AreaArrays, length_weights: Ints) -> Floats:
+    """How long is a visit on average, by the slots that it may last? [n, slots]."""
+    return np.asarray(
+        _weigh_lengths(area, length_weights)[2] @ np.array(area.policy.burst_minutes, dtype=np.float64)
+    )
+
+
+def _weight_rows(area: AreaArrays, hour_weights: Ints, slot_count: int) -> tuple[Ints, Floats]:
+    """The row of weights of each slot, and the rows: one for each hour of the week and arms of a day."""
+    # Weights are sums of whole numbers of 1/1024 nat until the very end, and `exact_exp` is made of exact
+    # steps alone: with a library's exp the last bit, and now and then a burst, would hang on the processor.
+    dose_nats = round_to_grid(np.log(np.where(area.dose_by_day > 0, area.dose_by_day, 1.0)))
+    dose_rows, dose_of_day = np.unique(dose_nats.T, axis=0, return_inverse=True)
+    nats = hour_weights.T[None, :, :] + dose_rows[:, None, :]
+    grid, slots = area.grid, np.minimum(np.arange(slot_count), area.grid.count - 1)
+    cell_of_slot = slots * grid.slot_minutes // CELL_MINUTES
+    day_of_slot = np.clip(grid.day_of_cell[cell_of_slot], 0, len(dose_of_day) - 1)
+    row_of_slot = dose_of_day.reshape(-1)[day_of_slot] * HOURS_OF_WEEK + grid.hour_of_cell[cell_of_slot]
+    return row_of_slot.astype(np.int64), exact_exp(nats.reshape(-1, len(area.places)))
 
 
 def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> DrawNumbers:
@@ -132,48 +225,13 @@ def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> DrawNumb
     tour_numbers = np.zeros((len(area.shifts), numbers_per_tour(area)), dtype=np.uint64)
     for numbers_of_tour, shift in zip(tour_numbers, area.shifts, strict=True):
         key_label = (area.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), replan)
-        numbers_of_tour[:] = uniform_numbers(derive_key(key, "tour", *key_label), numbers_of_tour.size)
+        numbers_of_tour[:] = expand_numbers(derive_key(key, "tour", *key_label), numbers_of_tour.size)
     return tour_numbers
 
 
 def numbers_per_tour(area: AreaArrays) -> int:
-    """How many numbers may a tour use: one a slot, and for each visit two more, of its length and minute."""
-    return 2 * int(area.walkers.is_open.shape[1]) + 8
-
-
-def group_equal_walks(area: AreaArrays) -> tuple[Ints, Ints]:
-    """Units of one kind have one distribution: one unit of each kind, and the kind of every unit.
-
-    A kind is a start in the week, a length, a way to go, a meal, and what is closed or scaled meanwhile.
-    """
-    walkers, dose_factor = area.walkers, area.dose_factor
-    has_varying_slots = bool((area.closed != 0).any() or (dose_factor != dose_factor[:, :1]).any())
-    kind_of_walk: dict[tuple[object, ...], int] = {}
-    example_units: list[int] = []
-    kind_of_unit = np.zeros(len(area.shifts), dtype=np.int64)
-    for u in range(len(area.shifts)):
-        slot_slice = slice(int(walkers.first_slot[u]), int(walkers.first_slot[u] + walkers.fields[u, 0] + 2))
-        walk_arrays = [walkers.fields[u], walkers.is_open[u], area.grid.hour_of_week[slot_slice]]
-        walk_arrays += [area.closed[:, slot_slice], dose_factor[:, slot_slice]] if has_varying_slots else []
-        walk_key = (int(walkers.mode[u]), *(walk_array.tobytes() for walk_array in walk_arrays))
-        if walk_key not in kind_of_walk:
-            kind_of_walk[walk_key] = len(example_units)
-            example_units.append(u)
-        kind_of_unit[u] = kind_of_walk[walk_key]
-    return np.array(example_units, dtype=np.int64), kind_of_unit
-
-
-def share_due_visits(area: AreaArrays, lattice: RouteLattice, due_visits: Floats) -> Floats:
-    """How many visits each unit means to give, so that all together give what is due: [U, n].
-
-    Each kind of unit gives in proportion to what the distribution expects of it by itself.
-    """
-    examples, kinds = group_equal_walks(area)
-    walkers = select_walkers(area.walkers, examples)
-    expected = expect_visits(lattice, walkers, area.links, np.ones(examples.size), HOURS_OF_WEEK)[2][kinds]
-    # Exact sums (`fsum`): NumPy's order of adding, and so the last bit, differs from processor to processor.
-    sums = np.array([fsum(place_column) for place_column in expected.T])
-    return np.asarray(expected * np.where(sums > 0, due_visits / np.where(sums > 0, sums, 1.0), 0.0))
+    """How many numbers may a tour use: two a slot, and for each visit two more, of its length and minute."""
+    return 3 * int(area.walkers.is_open.shape[1]) + 8
 
 
 def count_visits(tours: RouteDraws) -> Ints:

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from becalm.methods.routes.distribution import RouteDraws
-from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas
-from becalm.patrol.core.draw import count_visits, prepare_draw
+from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas, share_due_visits
+from becalm.patrol.core.bound import bound_bits
+from becalm.patrol.core.draw import TourDraw, count_visits, no_cells, prepare_draw
 from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
-from becalm.patrol.core.fit import PILOT_KEY, bound_bits, fit_area_distribution
-from becalm.patrol.core.plan_inputs import Burst, PlanInputs, Span
+from becalm.patrol.core.fit import PILOT_KEY, fit_area_distribution
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst, PlanInputs, Span
 from becalm.patrol.core.plan_result import (
     PatrolPlan,
     PlaceDosage,
-    Propensities,
     RouteDistribution,
     UnitRoute,
     join_distributions,
@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 AreaTours = tuple[AreaArrays, RouteDraws]
 Change = Callable[[PlanInputs], PlanInputs]
 HARD_GAP_MINUTES = 45
+EXACT_CHOICES = 2_000_000  # of an area; above, the entropy is that of the choices as they came
 
 
 def plan_bursts(
@@ -56,7 +57,7 @@ def plan_bursts(
     route_distribution = distribution or fit_distribution(inputs, advance=advance)
     areas = build_areas(inputs, key)
     tours = _map_in_threads(
-        lambda area: prepare_draw(inputs, route_distribution, area, key).draw(), areas, advance
+        lambda area: _draw_tours(prepare_draw(inputs, route_distribution, area, key)), areas, advance
     )
     drawn_areas = tuple(zip(areas, tours, strict=True))
     routes = tuple(route for area, area_tours in drawn_areas for route in build_routes(area, area_tours))
@@ -73,12 +74,26 @@ def plan_bursts(
         routes=routes,
         distribution=route_distribution,
         dosage=dosage,
-        propensities=_collect_propensities(drawn_areas),
         shortfalls=find_shortfalls(inputs, dosage, route_distribution),
         bits=sum(route.bits for route in routes),
         bound_bits=sum(bounds, 0.0),
         travel_share=sum(route.travel_minutes for route in routes) / on_duty_minutes,
     )
+
+
+def _draw_tours(tour_draw: TourDraw) -> RouteDraws:
+    """The tours of an area; in a small one with what is exactly expected of each, given those before it."""
+    tours, area = tour_draw.draw(), tour_draw.area
+    choice_count = len(area.places) ** 2 * int(area.walkers.fields[:, 0].sum())
+    if choice_count > EXACT_CHOICES:
+        return tours
+    cells = no_cells(area, int(area.grid.cell[-1]) + 1)
+    exact_nats = [before.expect(u, cells) for u, before in tour_draw.replay(tours)]
+    hour_of_cell = area.grid.hour_of_cell[: cells.start.shape[1]]
+    by_hour = np.array(
+        [np.bincount(hour_of_cell, starts, HOURS_OF_WEEK) for starts in cells.start], dtype=np.float64
+    )
+    return tours._replace(entropy=np.array(exact_nats), expected_by_hour=by_hour)
 
 
 def fit_distribution(inputs: PlanInputs, *, advance: Advance = ignore_progress) -> RouteDistribution:
@@ -138,10 +153,11 @@ def _tally_dosage(
     burst_minutes = np.array(inputs.policy.burst_minutes)
     dosage = []
     for area, tours in drawn_areas:
-        # The variance of visits about what was expected of each tour, over their mean (1: Poisson).
-        expected_count = float(tours.expected_visits.sum())
-        squared_error_sum = float(((count_visits(tours) - tours.expected_visits) ** 2).sum())
-        dispersion = squared_error_sum / expected_count if expected_count > 0 else 1.0
+        # The variance of visits about what each tour meant to give, over their mean (1: Poisson).
+        due = [distribution.due_millivisits[row_of_place[place.hotspot]] / 1000.0 for place in area.places]
+        meant_visits = share_due_visits(area, np.array(due))
+        squared_error_sum = float(((count_visits(tours) - meant_visits) ** 2).sum())
+        dispersion = squared_error_sum / float(meant_visits.sum()) if meant_visits.any() else 1.0
         for j, place in enumerate(area.places):
             is_at_place, place_row = tours.visits[:, 2] == j, row_of_place[place.hotspot]
             due_visits = distribution.due_millivisits[place_row] / 1000.0
@@ -166,14 +182,6 @@ def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
     stiffness = 2.0 * feedback * due_visits
     damping = -np.expm1(-stiffness) / stiffness if stiffness > 0 else 1.0
     return float(np.sqrt(dispersion * due_visits * damping))
-
-
-def _collect_propensities(drawn_areas: Sequence[AreaTours]) -> Propensities:
-    hotspots = [place.hotspot for area, _ in drawn_areas for place in area.places]
-    name_order = sorted(range(len(hotspots)), key=hotspots.__getitem__)
-    log_no_start = np.concatenate([tours.log_no_start for _, tours in drawn_areas])[name_order]
-    first_cell = drawn_areas[0][0].grid.origin
-    return Propensities(tuple(hotspots[k] for k in name_order), first_cell, -np.expm1(log_no_start))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class PatrolPlace:
     dosage: Dosage
     profile: tuple[float, ...]  # shares of the week's harm in its 168 local hours, Monday 00:00 first
     gap_minutes: int = 30  # another visit within this time of the last one is weighted down …
-    gap_weight: float = 0.5  # … by this factor; 0 is a hard gap, which leaks
+    gap_weight: float = 1.0  # … by this factor; 1 is no gap, and any other tells when nobody comes
     blackouts: tuple[Span, ...] = ()
     arm: Arm = ""
     name: str = ""  # as people know it
@@ -117,7 +117,7 @@ class TravelTable:
 class PatrolPolicy:
     """The rules of the planner: reviewed data with their evidence, not code."""
 
-    slot_minutes: int = 5
+    slot_minutes: int = 1
     burst_minutes: tuple[int, ...] = (10, 15, 20)
     settle_minutes: int = 2  # between arriving and starting
     travel_weight: float = 0.0  # in nats per minute of travel; below 0 the next place is rather a far one

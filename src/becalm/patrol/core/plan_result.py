@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
-from becalm.methods.arrays import Floats
 from becalm.patrol.core.plan_inputs import Burst, PatrolPlace, Span
 from becalm.patrol.core.roster import day_span
 from becalm.terms import Estimate, ReplayError
@@ -113,19 +112,6 @@ class Shortfall:
 
 
 @dataclass(frozen=True, slots=True)
-class Propensities:
-    """The chance that a burst starts, by place and cell of 15 minutes, as it was when tours were drawn.
-
-    `start_chances[p, c]` is 1 - prod over units of (1 - the unit's own chance, given those drawn before it).
-    """
-
-    hotspots: tuple[str, ...]  # sorted
-    first_cell: datetime
-    start_chances: Floats
-    cell_minutes: int = CELL_MINUTES
-
-
-@dataclass(frozen=True, slots=True)
 class PatrolPlan:
     """Bursts for every unit, the distribution they were drawn from, and how unpredictable they are."""
 
@@ -133,7 +119,6 @@ class PatrolPlan:
     routes: tuple[UnitRoute, ...]  # by area, start and unit: the order of drawing
     distribution: RouteDistribution
     dosage: tuple[PlaceDosage, ...]  # by hotspot, sorted
-    propensities: Propensities
     shortfalls: tuple[Shortfall, ...]
     bits: float  # of the whole plan: the sum of the units' conditional entropies
     bound_bits: float  # the most that any distribution has at this expected dosage; 0 where not asked for

@@ -41,7 +41,7 @@ class DoseRule:
     low_share: Annotated[float, Field(ge=0, le=1)] = 0.8
     high_share: Annotated[float, Field(ge=1)] = 1.2
     gap_minutes: Annotated[int, Field(ge=0)] = 30
-    gap_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    gap_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     when_short: Literal["refuse", "scale"] = "scale"
 
 

@@ -1,24 +1,16 @@
-"""Somebody is sick, called away or making an arrest: draws the rest of a tour again from where units are.
+"""Somebody is sick, called away or making an arrest: draws the rest of a tour again from where units are."""
 
-And the chance of a start in every quarter of an hour, after some tours were drawn again. Each unit has its
-own part in the chance that nobody starts in a cell: under the distribution of its first draw until its tour
-was drawn again, and under the one of that draw from then on. The first also holds for the bursts that
-were kept when the tour was drawn again; a cell in which both had a share has the chance of either.
-"""
-
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.methods.arrays import Floats
-from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid, select_shifts
-from becalm.patrol.core.draw import TourDraw, prepare_draw, prepare_redraw
+from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, select_shifts
+from becalm.patrol.core.draw import prepare_redraw
 from becalm.patrol.core.plan import build_routes
 from becalm.patrol.core.plan_inputs import Burst, PlanInputs, UnitShift
-from becalm.patrol.core.plan_result import CELL_MINUTES, Propensities, RouteDistribution, UnitRoute
+from becalm.patrol.core.plan_result import RouteDistribution, UnitRoute
 from becalm.terms import PlanError
 
 
@@ -206,86 +198,3 @@ class ReplanStep:
 
     moment: ReplanMoment
     states: tuple[UnitState, ...]
-
-
-def update_propensities(
-    inputs: PlanInputs,
-    distribution: RouteDistribution,
-    key: bytes,
-    propensities: Propensities,
-    steps: Iterable[ReplanStep],
-) -> Propensities:
-    """The chance of a start by place and cell, under the distributions that held in the end.
-
-    `propensities` are those of the first draw; those of areas without a re-plan stay as they are.
-    """
-    first_draws: dict[str, TourDraw] = {}
-    tour_logs: dict[tuple[str, date], Floats] = {}
-    area_logs: dict[str, Floats] = {}
-    for step in steps:
-        moment = step.moment
-        redraws = {
-            area.area: prepare_redraw(distribution, area, bursts, moment.key, moment.replan)
-            for area, bursts in build_replan_areas(inputs, moment, step.states)
-            if area.shifts
-        }
-        for state in step.states:
-            route = find_route(inputs, moment, state)
-            name, tour_key = route.area, (route.unit, route.day)
-            if name not in first_draws:
-                area = build_area(inputs, name, build_slot_grid(inputs), key)
-                first_draws[name] = prepare_draw(inputs, distribution, area, key)
-                area_logs[name] = _log_no_start(first_draws[name], len(area.shifts))
-            if tour_key not in tour_logs:
-                tour_logs[tour_key] = _tour_log_no_start(first_draws[name], route)
-            old_log, grid = tour_logs[tour_key], first_draws[name].area.grid
-            new_log = _after_replan(inputs, step, state, grid, old_log, redraws.get(name))
-            area_logs[name] = area_logs[name] + (new_log - old_log)
-            tour_logs[tour_key] = new_log
-    start_chances = propensities.start_chances.copy()
-    for name, log_no_start in area_logs.items():
-        place_rows = [propensities.hotspots.index(place.hotspot) for place in first_draws[name].area.places]
-        start_chances[place_rows] = -np.expm1(np.minimum(log_no_start, 0.0))
-    return replace(propensities, start_chances=start_chances)
-
-
-def _log_no_start(draw: TourDraw, count: int) -> Floats:
-    """The logarithm of the chance that none of the first tours starts a burst: [n, cells]."""
-    if count == 0:
-        return np.zeros((len(draw.area.places), int(draw.area.grid.cell[-1]) + 1))
-    return np.asarray(draw.draw(count, with_entropy=False).log_no_start)
-
-
-def _tour_log_no_start(draw: TourDraw, route: UnitRoute) -> Floats:
-    """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
-    # Drawing the first tours again, with and without this one, tells its part: the kernel keeps only sums.
-    tour_keys = [(shift.unit, shift.day) for shift in draw.area.shifts]
-    if (route.unit, route.day) not in tour_keys:
-        return _log_no_start(draw, 0)
-    u = tour_keys.index((route.unit, route.day))
-    return _log_no_start(draw, u + 1) - _log_no_start(draw, u)
-
-
-def _after_replan(
-    inputs: PlanInputs,
-    step: ReplanStep,
-    state: UnitState,
-    grid: SlotGrid,
-    old_log_no_start: Floats,
-    redraw: TourDraw | None,
-) -> Floats:
-    """What a tour adds after it was drawn again: as before up to the last burst that stayed, then the new."""
-    route = find_route(inputs, step.moment, state)
-    begun_bursts = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
-    last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in begun_bursts)]))
-    log_no_start = np.where(np.arange(old_log_no_start.shape[1]) <= last_kept_cell, old_log_no_start, 0.0)
-    if redraw is not None:
-        redraw_log_no_start = _tour_log_no_start(redraw, route)
-        redraw_cells = np.arange(redraw_log_no_start.shape[1]) + _cell_at(grid, redraw.area.grid.origin)
-        is_inside = (redraw_cells >= 0) & (redraw_cells < log_no_start.shape[1])
-        log_no_start[:, redraw_cells[is_inside]] += redraw_log_no_start[:, is_inside]
-    return log_no_start
-
-
-def _cell_at(grid: SlotGrid, instant: datetime) -> int:
-    return (instant - grid.origin) // timedelta(minutes=CELL_MINUTES)

@@ -204,6 +204,16 @@ class ReplanRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChancesRequest(Request):
+    """How likely was each start, for an evaluation?"""
+
+    plan: PlanFolder
+    draws: Annotated[
+        int, Parameter("How many plans are drawn for the averages.", unit="draws", low=2, high=100_000)
+    ] = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevealRequest(Request):
     """Which plan's seed is opened, for everybody who may read the ledger?"""
 

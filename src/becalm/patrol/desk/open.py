@@ -1,6 +1,5 @@
 """Opening a sealed seed, and drawing its plan again from it, byte for byte."""
 
-import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.replan import redraw_plan
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
-from becalm.patrol.files.plan_files import PROPENSITIES_NAME, plan_files, sha256_of_text
+from becalm.patrol.files.plan_files import plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
 from becalm.terms import PlanError, ReplayError, UsageError
 
-COMPARED_FILES = ("plan.json", "visits.csv", PROPENSITIES_NAME)
+COMPARED_FILES = ("plan.json", "visits.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
     sampling_key = _opened_key(plan, history)
     _check_used_once(desk, history)
     check_same_distribution(fit_distribution(plan.inputs), plan.distribution)
-    new_files = plan_files(*redraw_plan(plan, sampling_key))
+    new_files = plan_files(redraw_plan(plan, sampling_key)[0])
     file_contents = {
         name: (folder / name).read_bytes() for name in COMPARED_FILES if (folder / name).is_file()
     }
@@ -150,8 +149,6 @@ def _check_recorded(history: SeedHistory, plan: PlanDocument, contents: Mapping[
 
 def _check_equal(name: str, content: bytes, replayed: str | bytes, folder: Path) -> None:
     new_content = replayed if isinstance(replayed, bytes) else replayed.encode()
-    if name.endswith(".gz"):
-        content, new_content = gzip.decompress(content), gzip.decompress(new_content)
     if content == new_content:
         return
     where_text = describe_first_difference(name, content.decode(errors="replace"), new_content.decode())

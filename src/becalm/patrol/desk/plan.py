@@ -12,7 +12,7 @@ from becalm.find.desk.override import active_entries
 from becalm.formats.json_text import json_text
 from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
-from becalm.patrol.core.plan_result import Propensities, RouteDistribution
+from becalm.patrol.core.plan_result import RouteDistribution
 from becalm.patrol.core.request import CommitRequest, InputsRequest, PlanRequest
 from becalm.patrol.core.seed_history import Ground, SeedHistory
 from becalm.patrol.desk import seed
@@ -94,8 +94,8 @@ def plan_patrol(
         distribution = fit_distribution(inputs.plan_inputs, advance=advance)
         history = _commit(desk, request, inputs, distribution, active_seed, share)
         sealed_seed = seed.open_sealed(desk, history, share=share)
-        plan, propensities = _draw_plan(inputs, distribution, sealed_seed, advance)
-    plan_texts = plan_files(plan, propensities)
+        plan = _draw_plan(inputs, distribution, sealed_seed, advance)
+    plan_texts = plan_files(plan)
     is_reissue = _record_plan(desk, sealed_seed, plan, plan_texts)
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
     override_differences = describe_override_differences(inputs.sources, active_entries(desk))
@@ -112,7 +112,7 @@ def is_first_use() -> bool:
 
     What was compiled from an older version of becalm is of no use, and counts as nothing.
     """
-    from becalm.methods.routes.expected_visits import expect_visits
+    from becalm.methods.routes.entropy_bound import expect_visits
     from becalm.methods.routes.sequential_kernel import draw_routes
 
     compiled_kernels: tuple[Any, ...] = (expect_visits, draw_routes)
@@ -163,12 +163,12 @@ def _hash_inputs(inputs: PatrolInputs, distribution: RouteDistribution) -> str:
 
 def _draw_plan(
     inputs: PatrolInputs, distribution: RouteDistribution, sealed_seed: seed.SealedSeed, advance: Advance
-) -> tuple[PlanDocument, Propensities]:
+) -> PlanDocument:
     plan = plan_bursts(
         inputs.plan_inputs, key=sealed_seed.key, distribution=distribution, bound=True, advance=advance
     )
     history = sealed_seed.history
-    document = PlanDocument.of(
+    return PlanDocument.of(
         plan,
         inputs.plan_inputs,
         version=seed.PROGRAM,
@@ -185,7 +185,6 @@ def _draw_plan(
         capacity=capacity_rows(inputs.capacity),
         notes=inputs.notes,
     )
-    return document, plan.propensities
 
 
 def _record_plan(

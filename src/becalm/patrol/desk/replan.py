@@ -11,7 +11,7 @@ from becalm.ledger import Fact
 from becalm.patrol.core import replan as replan_core
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import Burst
-from becalm.patrol.core.plan_result import Propensities, UnitRoute, tally_bursts
+from becalm.patrol.core.plan_result import UnitRoute, tally_bursts
 from becalm.patrol.core.request import ReplanRequest
 from becalm.patrol.core.seed_audit import count_replans
 from becalm.patrol.core.seed_history import SeedHistory
@@ -80,7 +80,7 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
     record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=event_facts)
     new_plan = apply_replan(plan, replan_note, sealed_seed.key)
-    plan_texts = plan_files(new_plan, redraw_plan(new_plan, sealed_seed.key)[1])
+    plan_texts = plan_files(new_plan)
     old, new = set(plan.bursts), set(new_plan.bursts)
     _record_replan(desk, sealed_seed, new_plan, plan_texts, request, dropped_count=len(old - new))
     folder = path if path.is_dir() else path.parent
@@ -107,8 +107,8 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
     )
 
 
-def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
-    """The first draw of this plan and its re-plans, with the chances of a start when each was drawn."""
+def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[replan_core.ReplanStep, ...]]:
+    """A plan drawn again, first draw and re-plans; and each re-plan with the moment it was made."""
     first_plan = plan_bursts(plan.inputs, key=key, distribution=plan.distribution)
     document = PlanDocument.of(
         replace(first_plan, bound_bits=plan.bound_bits),
@@ -124,10 +124,7 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
     for note in plan.commitment["replans"]:
         replan_steps.append(_replan_step(document, note, key))
         document = apply_replan(document, note, key)
-    propensities = replan_core.update_propensities(
-        plan.inputs, plan.distribution, key, first_plan.propensities, replan_steps
-    )
-    return document, propensities
+    return document, tuple(replan_steps)
 
 
 def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> replan_core.ReplanStep:

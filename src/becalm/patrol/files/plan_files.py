@@ -1,50 +1,22 @@
 """All files of a plan: for the planner, the commander, the units and the auditor."""
 
-import gzip
 import hashlib
-import io
 import json
-from collections.abc import Mapping
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pc
 from pyproj import Transformer
 
-from becalm.patrol.core.plan_result import Propensities, forecast_dosage
+from becalm.formats.durable_files import write_durably
+from becalm.patrol.core.plan_result import forecast_dosage
 from becalm.patrol.files import sheets
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
 from becalm.render.pages import FolderKind
 
-PROPENSITY_DECIMALS = 6
 CHECKSUMS = "sha256.txt"
-
-
-def propensities_csv(propensities: Propensities) -> bytes:
-    """The propensities as gzipped CSV: hotspot, cell_start (UTC), propensity; every cell of every place.
-
-    The same bytes for the same propensities where the same zlib compresses them.
-    """
-    place_count, cell_count = len(propensities.hotspots), propensities.start_chances.shape[1]
-    cell_duration = timedelta(minutes=propensities.cell_minutes)
-    cell_start_texts = tuple(
-        f"{propensities.first_cell + c * cell_duration:%Y-%m-%dT%H:%M:%SZ}" for c in range(cell_count)
-    )
-    rounded_chances = np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
-    cell_table = pa.table(
-        {
-            "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(place_count), cell_count)),
-            "cell_start": _repeat_names(cell_start_texts, np.tile(np.arange(cell_count), place_count)),
-            "propensity": rounded_chances + 0.0,  # never -0
-        }
-    )
-    csv_stream = io.BytesIO()
-    csv_stream.write(b"hotspot,cell_start,propensity\n")
-    pc.write_csv(cell_table, csv_stream, pc.WriteOptions(include_header=False, quoting_style="needed"))
-    return gzip.compress(csv_stream.getvalue(), compresslevel=6, mtime=0)
 
 
 def checksum_lines(files: Mapping[str, str | bytes]) -> str:
@@ -57,13 +29,18 @@ def sha256_of_text(content: str | bytes) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
-def _repeat_names(words: tuple[str, ...], index: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(words)).dictionary_decode()
+def update_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Write the checksums of files that were added to a folder or replaced in it."""
+    path = folder / CHECKSUMS
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    digest_of_file = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    digest_of_file |= {name: sha256_of_text((folder / name).read_bytes()) for name in names}
+    text = "".join(f"{digest}  {name}\n" for name, digest in sorted(digest_of_file.items()))
+    write_durably(path, text.encode())
 
 
-PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json")
+PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json", later_names=frozenset({"auditor"}))
 SHEETS_FOLDER: Final = FolderKind("an earlier folder of sheets", record="sheets.html")
-PROPENSITIES_NAME: Final = "auditor/propensities.csv.gz"
 PUBLISHING_WARNING: Final = (
     "Dosage of whole periods, without times. Do not publish it before the period is over, and never publish "
     "anything finer: it would show where and when patrols are."
@@ -74,12 +51,8 @@ PLAN_NAMES: Final = (
 )
 
 
-def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[str, str | bytes]:
-    """Every file of a plan's folder by name; the same bytes for the same plan.
-
-    `propensities` are those of the laws that held in the end, or their file as it stands.
-    """
-    propensities_file = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
+def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
+    """Every file of a plan's folder by name; the same bytes for the same plan."""
     visits_text = visits_csv(plan.inputs, plan.bursts)
     content_of_file: dict[str, str | bytes] = {
         "plan.json": plan_json(plan, visits=visits_text),
@@ -88,7 +61,6 @@ def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[s
         "forecast.csv": forecast_csv(plan),
         "hotspots.geojson": dosage_geojson(plan),
         **{f"units/{name}": text for name, text in unit_files(plan, plan.inputs.first_day).items()},
-        PROPENSITIES_NAME: propensities_file,
     }
     return {**content_of_file, CHECKSUMS: checksum_lines(content_of_file)}
 

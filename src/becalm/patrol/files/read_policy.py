@@ -41,7 +41,7 @@ def _check_dose(rule: DoseRule) -> DoseRule:
 class PlannerEntry(Strict):
     """The [planner] table."""
 
-    slot_minutes: int = Field(default=5, ge=1, le=15)
+    slot_minutes: int = Field(default=1, ge=1, le=15)
     burst_minutes: tuple[int, ...] = Field(default=(10, 15, 20), min_length=1)
     settle_minutes: int = Field(default=2, ge=0, le=15)
     travel_weight: float = Field(default=0.0, ge=-1, le=5)
