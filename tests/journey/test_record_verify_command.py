@@ -69,11 +69,19 @@ def test_an_honest_ledger_holds_and_says_what_was_not_shown(workspace: Path) -> 
     told = answer(workspace, "record", "verify")
     assert (told["holds"], told["findings"], told["proven_outside"]) == (True, [], 2)
     assert any("newer than every head kept outside" in note for note in told["notes"])
-    for head in (workspace.parent / "city-outside" / "heads").iterdir():
-        head.unlink()
+    configure(workspace, 'anchors = ["elsewhere"]')
     alone = answer(workspace, "record", "verify")
     assert any("No head kept outside was compared" in note for note in alone["notes"])
     assert "The ledger holds" in ask(workspace, "record", "verify").output
+
+
+def test_heads_that_were_sent_outside_and_are_gone_are_missed(workspace: Path) -> None:
+    for head in (workspace.parent / "city-outside" / "heads").iterdir():
+        head.unlink()
+    missed = ask(workspace, "record", "verify", code=11).stderr
+    assert "The signed head of 2 entries was sent to ../city-outside/heads and is no longer there" in missed
+    ask(workspace, "record", "checkpoint")
+    assert answer(workspace, "record", "verify")["holds"]
 
 
 def test_a_changed_entry_is_named_with_an_exit_code_of_its_own(workspace: Path) -> None:

@@ -153,6 +153,15 @@ def with_details(tmp_path: Path) -> Path:
 SHOW = ("record", "show", 4, "--details", "--purpose", "visit", "--workspace")
 
 
+def test_a_file_of_an_answer_about_a_person_is_for_its_owner_alone(
+    open_umask: None, with_details: Path, tmp_path: Path
+) -> None:
+    call(*SHOW, with_details, "--out", tmp_path / "entry.json")
+    call("record", "events", "--out", tmp_path / "events.csv", "--workspace", with_details)
+    assert stat.S_IMODE((tmp_path / "entry.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "events.csv").stat().st_mode) == 0o666
+
+
 def test_details_are_enciphered_in_the_file_and_the_key_is_elsewhere(with_details: Path) -> None:
     held = b"".join(path.read_bytes() for path in with_details.glob("ledger.*"))
     assert b"Ann Example" not in held

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from becalm.console.command import Format
+from becalm.formats.durable_files import open_private
 from becalm.formats.json_text import json_text
 from becalm.ledger import Entry
 from becalm.terms import UsageError
@@ -34,6 +35,7 @@ class View(Generic[AnswerT]):
     rows: Callable[[AnswerT], Iterable[Row]]
     lines: Callable[[AnswerT], Iterable[object]]
     columns: tuple[str, ...] = ()
+    is_private: bool = False  # it may hold details: a file that is written is for its owner alone
     files: Mapping[str, Callable[[AnswerT], str | bytes]] = field(default_factory=dict)
 
 
@@ -45,7 +47,8 @@ def emit_answer(answer: AnswerT, view: View[AnswerT], format: Format, files: Seq
     for out_file in files:
         file_content = writer_by_ending[out_file.suffix.lower()](answer)
         try:
-            out_file.write_bytes(file_content.encode() if isinstance(file_content, str) else file_content)
+            with open(out_file, "wb", opener=open_private if view.is_private else None) as byte_stream:
+                byte_stream.write(file_content.encode() if isinstance(file_content, str) else file_content)
         except OSError as error:
             raise UsageError(f"{out_file} cannot be written: {error.strerror}. Name another file.") from error
     if format is Format.table:

@@ -14,6 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
+from becalm.formats.durable_files import make_private_folder
 from becalm.ledger import Checkpoint, format_anchor
 from becalm.ledger.canonical import JsonValue, canonical_json
 from becalm.ledger.chain import COLUMNS, FACTS, KIND, SEQ, StoredRow
@@ -41,7 +42,7 @@ def write_export(
     Raises LedgerError where the folder holds something already, or cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         if any(folder.iterdir()):
             raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
         keys: dict[str, str] = {}

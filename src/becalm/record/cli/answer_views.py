@@ -36,7 +36,7 @@ def events_view(*, with_subjects: bool) -> View[Sequence[Entry]]:
         short_rows = [{**row, "facts": LONG_HASH.sub(r"\1…", str(row["facts"]))} for row in rows(entries)]
         return tabulate(screen_column_names, short_rows)
 
-    return View(data, rows, lines)
+    return View(data, rows, lines, is_private=with_subjects)
 
 
 def arrests_view(request: ArrestsRequest) -> View[ArrestAnswer]:
@@ -189,7 +189,9 @@ def _details_text(proven: ProvenEntry) -> str:
     return "erased; only their commitment is left" if proven.is_erased else "kept; not shown"
 
 
-ENTRY_VIEW: View[ProvenEntry] = View(_entry_record, lambda proven: [_entry_row(proven)], _entry_lines)
+ENTRY_VIEW: View[ProvenEntry] = View(
+    _entry_record, lambda proven: [_entry_row(proven)], _entry_lines, is_private=True
+)
 
 
 def _import_lines(log: LogImport) -> Iterable[str]:
@@ -227,6 +229,7 @@ ACCESS_VIEW: View[AccessLog] = View(
     data=lambda log: {"accesses": _access_rows(log), "source": source_record(log.source)},
     rows=lambda log: [{**row, "facts": str(row["facts"])} for row in _access_rows(log)],
     lines=_access_lines,
+    is_private=True,
 )
 
 

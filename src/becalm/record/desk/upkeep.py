@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from becalm.desk import Desk, make_event, record_event
+from becalm.formats.durable_files import write_durably
 from becalm.ledger import (
     Entry,
     EventToAppend,
@@ -131,7 +132,7 @@ def propose_or_confirm_restore(desk: Desk, request: ask.RestoreRequest) -> Resto
                 f"{proposal_path} cannot be read ({error}). Remove it, and ask again."
             ) from error
     if first_proposal is None or first_proposal.target != proposal.target:
-        proposal_path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_durably(proposal_path, json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n")
         return proposal
     if not are_two_people(first_proposal.actor, desk.actor):
         raise LedgerError(

@@ -83,11 +83,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
     collect_audit = ledger.start_audit()  # before the bar of progress, which is a thread
-    payload_commitments = None
-    try:
-        payload_commitments = ledger.payload_commitments()
-    except LedgerError as error:  # the entries hold without them: their commitments are in the chain
-        remark_texts = (*remark_texts, f"Personal details were not checked. {error.message}")
+    payload_commitments, payload_remarks = _read_payload_commitments(ledger)
     entry_count = None
     with suppress(LedgerError, TamperError):  # it can no longer say how many it has
         entry_count = ledger.head().size
@@ -101,14 +97,42 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             endings=_read_endings(desk, ledger, request.anchor, is_outside=True),
             inside_endings=_read_endings(desk, ledger, (), is_outside=False),
             sense_rules=SenseRules(set(ledger.kinds.by_key), format_instant(desk.now() + CLOCK_TOLERANCE)),
-            remarks=remark_texts,
+            remarks=(*remark_texts, *payload_remarks),
             findings=chain(
                 checkpoint_findings,
                 note_findings,
+                _missing_heads(desk, ledger),
                 _check_notes(ledger, has_heads=not note_findings, collect_audit=collect_audit),
             ),
         )
         return VerifiedLedger(ledger.identity, verify_ledger(ledger_copy))
+
+
+def _read_payload_commitments(ledger: Ledger) -> tuple[Iterator[tuple[int, str]] | None, tuple[str, ...]]:
+    try:
+        return ledger.payload_commitments(), ()
+    except LedgerError as error:  # the entries hold without them: their commitments are in the chain
+        return None, (f"Personal details were not checked. {error.message}",)
+
+
+def _missing_heads(desk: Desk, ledger: Ledger) -> Iterator[Finding]:
+    """Folders to which the ledger says that a signed head was sent, and in which the newest is no longer."""
+    settings, newest_size_by_place = _anchor_settings(desk, ledger), dict[str, int]()
+    with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
+        for entry in ledger.entries(kinds=("checkpoint_made",)):
+            places = entry.event.facts.get("anchors")
+            for place in places if isinstance(places, tuple) else ():
+                if place in desk.workspace.config.ledger.anchors:
+                    newest_size_by_place[str(place)] = int(str(entry.event.facts["size"]))
+    for place, size in newest_size_by_place.items():
+        is_folder = not place.startswith("qr:") and anchors.list_anchor_folders((place,), desk.workspace.path)
+        kept_names = [path.name for path in anchors.list_anchor_files((place,), settings)]
+        if is_folder and not any(f"-{size:09d}-" in name for name in kept_names):
+            problem_text = (
+                f"The signed head of {size} entries was sent to {place} and is no longer there. Put the "
+                "heads back, or name another place under [ledger] anchors: `becalm record checkpoint`."
+            )
+            yield Finding("checkpoint", None, problem_text)
 
 
 def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
