@@ -5,6 +5,7 @@ It is opened durably, written by one transaction at a time, and its failures are
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -133,6 +134,7 @@ class SqliteLedger(DatabaseLedger):
 
     def _audit_in_child(self, sender: MultiprocessingConnection) -> None:
         self._file.forget_connections()
+        gc.disable()  # a row of each entry is kept until the end, and nothing of it goes round in circles
         sender.send(self.audit())
 
     def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
