@@ -33,10 +33,9 @@ def compare(session: Session, request: CompareRequest) -> None:
 def comparison_view() -> View[Comparison]:
     """How a comparison is shown."""
     from becalm.console.emit import View
-    from becalm.measure.core.comparison import Comparison
     from becalm.measure.files import comparison as text
 
-    return View(Comparison.as_record, text.comparison_rows, _lines, columns=text.CSV_COLUMNS)
+    return View(text.comparison_record, text.comparison_rows, _lines, columns=text.CSV_COLUMNS)
 
 
 def _lines(comparison: Comparison) -> Iterable[object]:

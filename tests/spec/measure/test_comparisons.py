@@ -12,7 +12,7 @@ from becalm.measure import ComparisonContext, compare_baselines, compare_periods
 from becalm.measure.core.baseline import Baseline, choose_baselines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareSettings
-from becalm.measure.files.comparison import comparison_lines
+from becalm.measure.files.comparison import comparison_lines, comparison_record, comparison_rows
 from becalm.measure.files.sentences import headline, how_sure, noise_sentence
 from becalm.tables import CountTable, count_incidents
 from becalm.terms import Gap, OffenceGroup, Period, QuestionError, parse_period
@@ -342,6 +342,10 @@ def test_where_baselines_disagree_the_first_sentence_says_so(april_2018, april_2
         headline(found) == f"The answer depends on the baseline: recorded offences in April 2020 were {said}."
     )
     assert how_sure(found).startswith("Against April 2019, the 95% interval")
+    assert comparison_record(found)["headline"] == headline(found)
+    assert all(
+        row["notes"].startswith(headline(found)) for row in comparison_rows(found) if row["group"] == "total"
+    )
 
 
 def test_where_baselines_agree_one_figure_is_said():

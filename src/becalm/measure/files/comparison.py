@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow
+from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow, Record
 from becalm.measure.files.sentences import (
     baseline_name,
+    baselines_disagree,
     headline,
     how_sure,
     noise_sentence,
@@ -20,11 +21,18 @@ TEXT_COLUMNS: Final = ("Group", "Before", "Now", "Change", "Interval", "Verdict"
 POLICE_MARK: Final = "†"
 
 
+def comparison_record(comparison: Comparison) -> Record:
+    """The comparison as other programs read it, with its first sentence, so that none passes it by."""
+    return {**comparison.as_record(), "headline": headline(comparison)}
+
+
 def comparison_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
     """Every group against every baseline, one row each, the total first; empty where nothing is given."""
     for contrast in comparison.against:
         for row in contrast.all_rows:
-            yield {**row.as_record(), "notes": "; ".join(row.notes), "baseline": contrast.baseline.label}
+            doubts = (baselines_disagree(comparison),) if row is contrast.total else ()
+            notes_text = "; ".join(filter(None, (*doubts, *row.notes)))
+            yield {**row.as_record(), "notes": notes_text, "baseline": contrast.baseline.label}
 
 
 def comparison_csv(comparison: Comparison) -> str:

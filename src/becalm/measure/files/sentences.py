@@ -34,10 +34,10 @@ def headline(comparison: Comparison) -> str:
     """The first sentence of the briefing: what happened, and before it what must be known to believe that."""
     months_text = number_format.join_words(comparison.doubtful_months)
     doubt_text = f"Check the records of {months_text} first: they look incomplete. " if months_text else ""
-    return doubt_text + (_baselines_disagree(comparison) or _main_change(comparison))
+    return doubt_text + (baselines_disagree(comparison) or _main_change(comparison))
 
 
-def _baselines_disagree(comparison: Comparison) -> str:
+def baselines_disagree(comparison: Comparison) -> str:
     """Where baselines lead to different answers, all of them in one sentence; else nothing."""
     answers = [
         (c.baseline, c.total) for c in comparison.against if c.total and c.total.change_percent is not None
@@ -94,7 +94,7 @@ def how_sure(comparison: Comparison) -> str:
     if low is None or high is None:
         return "With so few records no percentage is given; the counts themselves are in the table."
     against = (
-        f"Against {baseline_name(comparison.baseline)}, the" if _baselines_disagree(comparison) else "The"
+        f"Against {baseline_name(comparison.baseline)}, the" if baselines_disagree(comparison) else "The"
     )
     interval_text = f"{against} {comparison.level * 100:.3g}% interval"
     if not math.isfinite(high):
