@@ -99,7 +99,7 @@ def test_clusters_and_outbreaks_are_told_of_the_places_that_are_listed(place, wo
 def test_floating_boxes_are_no_ground_for_a_test(place, question):
     done = becalm("find", question, "-w", place / "w", "-t", "robbery", "--unit", "box", "--cell-m", 100)
     assert done.exit_code == 5
-    assert "stands out by its making" in done.output
+    assert "stands out by design" in done.output
     assert "--unit square --cell-m 100" in done.output
 
 
