@@ -92,9 +92,9 @@ def judge(found: HotspotList, truth: dict[tuple[int, int], float]) -> np.ndarray
 
 @pytest.fixture(scope="module")
 def judged() -> tuple[np.ndarray, list[float]]:
-    """Two cities, each at two moments of its life: every listed place, and the attained shares."""
+    """Four cities, each at two moments of its life: every listed place, and the attained shares."""
     rows, attained = [], []
-    for seed in (1, 2):
+    for seed in (1, 2, 3, 4):
         city = simulate_city(Settings(), np.random.default_rng(seed))
         for months in (24, 47):
             counts, truth = counts_of(city, months), true_cells(city.plan, months)

@@ -230,7 +230,7 @@ def _group_places(means: Floats, counts: Floats, doubt: Floats, truncation: Trun
     return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, sizes])
 
 
-BELIEVED_BURST, BELIEVED_DRIFT = 0.08, 0.02  # the means of what is believed beforehand
+BELIEVED_BURST, BELIEVED_DRIFT = 0.15, 0.04  # the means of what is believed beforehand
 BURSTS = 4.0 * np.linspace(0.0, 1.0, 14) ** 2  # above the variance of independent events
 DRIFTS = 2.0 * np.linspace(0.0, 1.0, 16) ** 2
 
