@@ -58,6 +58,10 @@ def test_what_fell_in_unknown_cells_is_caught_by_no_method():
     street = sum(n for _, _, t, _, n in STREET if t == 22)
     for row in tested.rows:
         assert row.pai.value == pytest.approx((1 + 1 + street / (street + 40) + 1) / 4)
+    share = 40 / (sum(n for _, _, t, _, n in STREET if t in TESTED) + 80)
+    assert tested.warnings[-1].startswith(
+        f"{share:.0%} of the incidents fell in places without an earlier record"
+    )
 
 
 @pytest.mark.parametrize("method", ["blend", "ewma", "count_12", "kde_150", "season", "kde_all_150"])

@@ -29,6 +29,7 @@ from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate, Que
 
 LEVEL = 0.95
 ROUNDS = 4000
+LEAST_UNKNOWN = 0.05  # of the incidents, in places that nobody knew of: from here on it is said
 METHOD = "bootstrap over months"
 
 
@@ -57,17 +58,16 @@ def backtest(
     """
     settings = settings or FindSettings()
     _check_request(counts, area_share, origins)
-    land = places if isinstance(places, BoxLand) else None
-    fixed_places = places.squares if isinstance(places, BoxLand) else places
-    panel = build_panel(counts, targets, boundary=boundary, places=fixed_places, settings=settings)
+    squares = places.squares if isinstance(places, BoxLand) else places
+    panel = build_panel(counts, targets, boundary=boundary, places=squares, settings=settings)
     requested_months = range(len(panel.months) - origins, len(panel.months))
     tested_months, warnings = _select_months(panel, requested_months)
     month_scores = (
-        score_months(panel, settings, tested_months, finder=finder, rng=rng)
-        if land is None
-        else score_box_months(
-            land, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
+        score_box_months(
+            places, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
         )
+        if isinstance(places, BoxLand)
+        else score_months(panel, settings, tested_months, finder=finder, rng=rng)
     )
     method_skills = judge_months(
         month_scores, area_share=area_share, count=settings.count, advance=advance, rng=rng
@@ -88,7 +88,7 @@ def backtest(
         rows=tuple(_build_row(method, skills, resamples, area_share) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=(*warnings, *_warn_of_few(len(tested_months)), *_warn_of_all(settings.count, last_panel)),
+        warnings=(*warnings, *_list_warnings(settings.count, panel, last_panel, tested_months)),
         kind=last_panel.kind,
         gini_best=float(np.mean(method_skills.best_gini)),
         gini_null=float(np.mean(method_skills.null_gini)),
@@ -189,6 +189,14 @@ def _check_request(counts: Counts, area_share: float, origins: int) -> None:
         )
 
 
+def _list_warnings(
+    list_count: int, panel: PlacePanel, last_panel: PlacePanel, tested_months: Sequence[int]
+) -> Iterator[str]:
+    yield from _warn_of_few(len(tested_months))
+    yield from _warn_of_all(list_count, last_panel)
+    yield from _warn_of_unknown(panel, tested_months)
+
+
 def _warn_of_few(origin_count: int) -> tuple[str, ...]:
     """All of n months fall on one side by luck alone once in 2^(n - 1) times: 6 is the first n below 5 %."""
     if origin_count >= LEAST_FOR_VERDICT:
@@ -215,6 +223,18 @@ def _select_months(panel: PlacePanel, requested_months: range) -> tuple[tuple[in
     return busy_months, (
         f"No incident of the target is on record in {empty_months_text}: left out, for no method can be "
         "right or wrong there.",
+    )
+
+
+def _warn_of_unknown(panel: PlacePanel, tested_months: Sequence[int]) -> tuple[str, ...]:
+    """How much fell where nobody knew of a place?"""
+    known_count = sum(float(panel.known_events(month)[1].sum()) for month in tested_months)
+    unknown_share = 1.0 - known_count / float(panel.target.totals[list(tested_months)].sum())
+    if unknown_share < LEAST_UNKNOWN:
+        return ()
+    return (
+        f"{unknown_share:.0%} of the incidents fell in places without an earlier record, where no method"
+        " could catch them. Give the boundary of the city, so that all of its land competes.",
     )
 
 
