@@ -270,7 +270,9 @@ def _text_refusal(file_name: str, error: Exception) -> InputError:
     error_text = str(error)
     if "straddling" in error_text or "block" in error_text:
         row_problem = f"has a row longer than {BLOCK_BYTES:,} bytes"
-        return file_refusal(file_name, row_problem, "no crime record is; look for a lone quotation mark")
+        return file_refusal(
+            file_name, row_problem, "no crime record is so long: look for a lone quotation mark"
+        )
     text_remedy = "fetch it again, or open and save it again"
     return file_refusal(file_name, f"cannot be read as rows ({error_text[:200]})", text_remedy)
 

@@ -216,7 +216,7 @@ class _LineGuard:
             long_line_fault = Fault(
                 f"line {self.line}",
                 f"is longer than {self.limit:,} bytes",
-                "no crime record is; look for a missing line end or a lone quotation mark there",
+                "no crime record is so long: look for a missing line end or a lone quotation mark there",
             )
             raise InputError(f"{self.name} was refused", (long_line_fault,))
         if first_break_offset >= 0:

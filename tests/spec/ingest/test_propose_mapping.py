@@ -120,7 +120,7 @@ def test_days_before_months_or_after_are_a_doubt(tmp_path: Path) -> None:
 
 def test_times_in_the_hour_left_out_speak_for_utc(tmp_path: Path) -> None:
     table = chicago_like().assign(date="2015-03-08 02:30")
-    assert "400 of 400 stand in the hour that America/Chicago leaves out" in doubt(
+    assert "400 of 400 lie in the hour that America/Chicago skips in spring" in doubt(
         proposal(tmp_path, table), "local or UTC"
     )
 

@@ -180,7 +180,7 @@ def _propose_month(draft: Draft) -> Entries:
             return {"month": columns, "formats": [f"%Y {month_format}"], "precision": "month"}
         month_profile = draft.profiles[0]
         draft.doubts.append(
-            f"no column looks like a time: {month_profile.column!r} stands in [time] only to be replaced"
+            f"no column looks like a time: {month_profile.column!r} was put into [time]: replace it"
         )
     draft.used_columns.add(month_profile.column)
     return {"month": month_profile.column, "formats": list(month_profile.formats[:1]), "precision": "month"}
@@ -201,10 +201,8 @@ def _doubt_zone(draft: Draft, profile: ColumnProfile, times: Times) -> None:
         return
     city_zone = draft.locator.city.time_zone
     gap_count = int(local_to_utc(times, city_zone)[1].sum())
-    evidence = (
-        f"{f'{gap_count} of {len(times):,} stand' if gap_count else f'none of {len(times):,} stands'} "
-        f"in the hour that {city_zone} leaves out in spring"
-    )
+    few_or_many = f"{gap_count} of {len(times):,}" if gap_count else f"none of {len(times):,}"
+    evidence = f"{few_or_many} lie in the hour that {city_zone} skips in spring"
     draft.doubts.append(
         f'are the times of {profile.column!r} local or UTC? zone = "{_zone(profile)}" was taken; {evidence}'
     )
@@ -291,8 +289,8 @@ def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, point_quality: str) 
             f"several systems put the points into {city.name}: {', '.join(guess.systems)}; {crs} was taken"
         )
     draft.doubts.append(
-        "are the places exact, moved to a block or snapped to given points? "
-        f"There are {guess.distinct_share:.0%} as many distinct points as rows; "
+        "are the places exact, moved to a block, or snapped to fixed points? "
+        f"There are {guess.distinct_share:.0%} as many different points as rows; "
         f'quality = "{point_quality}" was taken'
     )
 
