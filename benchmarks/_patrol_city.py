@@ -25,6 +25,8 @@ def city(
     staggered: bool = True,
     first_day: date = FIRST_DAY,
     areas: int = AREAS,
+    places_of_area: int = PLACES,
+    days: int = DAYS,
 ) -> plan_inputs.PlanInputs:
     """A request for 14 days with so many unit-shifts a day in each area: 9 gives 1,512, 25 gives 4,200.
 
@@ -36,10 +38,10 @@ def city(
     for number in range(areas):
         area = f"area {number + 1:02}"
         corner = np.array([(number % 4) * SIDE_M, (number // 4) * SIDE_M]) + 500_000.0
-        centres = corner + rng.uniform(800, SIDE_M - 800, (CENTRES, 2))
+        centres = corner + rng.uniform(800, SIDE_M - 800, (max(CENTRES, places_of_area // 12), 2))
         bases.append(plan_inputs.Base(f"base {number + 1:02}", *(float(x) for x in centres[0])))
-        places += area_places(area, centres, rng, BURSTS_A_SHIFT * shifts_a_day)
-        shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered, first_day)
+        places += area_places(area, places_of_area, centres, rng, BURSTS_A_SHIFT * shifts_a_day)
+        shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered, first_day, days)
     return plan_inputs.PlanInputs(
         places=tuple(places),
         shifts=tuple(shifts),
@@ -47,18 +49,20 @@ def city(
         travel={mode: travel_table(places, bases, mode) for mode in SPEED_KMH},
         policy=policy,
         first_day=first_day,
-        days=DAYS,
+        days=days,
         zone=ZONE,
     )
 
 
 def area_places(
-    area: str, centres: np.ndarray, rng: np.random.Generator, visits_a_day: float
+    area: str, count: int, centres: np.ndarray, rng: np.random.Generator, visits_a_day: float
 ) -> list[plan_inputs.PatrolPlace]:
     """The places of an area about its centres, dosed in the bands of the shipped policy by their harm."""
-    at = centres[np.arange(PLACES) % CENTRES] + rng.normal(0, 350, (PLACES, 2))
-    harm = rng.pareto(2.0, PLACES) + 0.3
-    band = np.array([5.0] * 4 + [3.5] * 9 + [2.0] * 8)[np.argsort(np.argsort(-harm))]
+    at = centres[np.arange(count) % len(centres)] + rng.normal(0, 350, (count, 2))
+    harm = rng.pareto(2.0, count) + 0.3
+    band = np.repeat([5.0, 3.5, 2.0], np.diff([0, count * 4 // 21, count * 13 // 21, count]))[
+        np.argsort(np.argsort(-harm))
+    ]
     dose = band / band.sum() * visits_a_day
     return [
         plan_inputs.PatrolPlace(
@@ -71,7 +75,7 @@ def area_places(
             dosage=plan_inputs.Dosage(float(dose[j]), float(dose[j]) * 15.0),
             profile=week_profile(rng),
         )
-        for j in range(PLACES)
+        for j in range(count)
     ]
 
 
@@ -85,11 +89,11 @@ def week_profile(rng: np.random.Generator) -> tuple[float, ...]:
 
 
 def area_shifts(
-    area: str, base: str, shifts_a_day: int, staggered: bool, first_day: date
+    area: str, base: str, shifts_a_day: int, staggered: bool, first_day: date, days: int
 ) -> list[plan_inputs.UnitShift]:
     """Early, late and night shifts of 8 hours; every fourth unit walks."""
     shifts = []
-    for day in range(DAYS):
+    for day in range(days):
         civil = first_day + timedelta(days=day)
         for number in range(shifts_a_day):
             late = STAGGER_MINUTES[(number // 3) % len(STAGGER_MINUTES)] if staggered else 0

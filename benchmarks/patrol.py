@@ -1,4 +1,7 @@
-"""Plans 14 days for 252 places in 12 areas: time, dosage, entropy, travel, and replanning.
+"""Plans 14 days for 252 places in 12 even areas, and for one area of many: time, dosage, entropy, replanning.
+
+One area of 250 places with 105 tours a day is what a real city's centre looks like; the word `sizes` on the
+command line also measures what places and days cost there. Its figures are of a process of its own.
 
 Times are wall clock with processor seconds beside them, and include fitting, drawing, writing, hashing and
 judging; the kernel has been compiled before. Predictability against rivals is in `patrol_rivals.py`. So
@@ -7,6 +10,7 @@ many plans as asked (20) are drawn from one fitted law, each with a key of its o
 
 import hashlib
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +28,10 @@ from becalm.patrol.core.replan import ReplanMoment, find_shift, find_unit_state,
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
 SEALED = {"commitment": "ab" * 32}
+CONCENTRATED = ((250, 105, 14, 15.0, 700.0), (250, 105, 70, 60.0, 1000.0))
+COSTS = tuple((places, 42, 14, 0.0, 0.0) for places in (25, 50, 100, 200)) + tuple(
+    (100, 42, days, 0.0, 0.0) for days in (7, 14, 28, 56)
+)
 SIZES = {9: ("1,512 unit-shifts", 10.0, 0.06), 25: ("4,200 unit-shifts", 20.0, 0.03)}
 
 
@@ -44,6 +52,24 @@ def main(seeds: int) -> None:
         )
         measure_plans(request, plan, name, seeds, most_error)
         measure_replans(request, plan, name)
+    for places, shifts_a_day, days, *bounds in CONCENTRATED + (COSTS if "sizes" in sys.argv else ()):
+        sizes = (str(places), str(shifts_a_day), str(days), *(str(bound) for bound in bounds))
+        subprocess.run([sys.executable, __file__, "one-area", *sizes], check=True)
+
+
+def measure_one_area(places: int, shifts_a_day: int, days: int, most: float, most_mb: float) -> None:
+    """One area of so many places: fit, draw and bound, in this process."""
+    plan_bursts(city(shifts_a_day=2, areas=1), key=b"warm", bound=True)
+    request = city(shifts_a_day=shifts_a_day, areas=1, places_of_area=places, days=days)
+    start, cpu = time.perf_counter(), time.process_time()
+    plan = plan_bursts(request, key=key_of(0), bound=True)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    due = sum(row.target_visits for row in plan.dosage)
+    error = sum(abs(row.expected_visits - row.target_visits) for row in plan.dosage) / due
+    name = f"{places} places in one area, {shifts_a_day} tours a day, {days} days"
+    report(f"plan {name} (cpu {cpu:.1f} s)", seconds, most=most or None, most_mb=most_mb or None)
+    report(f"{name}: expected dosage error", 100 * error, unit="%", most=1.0)
+    report(f"{name}: entropy ratio", plan.entropy_ratio, unit="", least=0.8)
 
 
 def key_of(seed: int) -> bytes:
@@ -126,4 +152,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    if sys.argv[1:2] == ["one-area"]:
+        measure_one_area(*(int(size) for size in sys.argv[2:5]), *(float(bound) for bound in sys.argv[5:7]))
+    else:
+        main(next((int(word) for word in sys.argv[1:] if word.isdigit()), 20))

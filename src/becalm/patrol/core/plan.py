@@ -264,6 +264,7 @@ def _keep_middle_length(inputs: PlanInputs) -> PlanInputs:
 CHANGES: tuple[tuple[str, Change], ...] = (
     ("the policy as it is", _change_policy()),
     ("no gap", _change_gap(None, 1.0)),
+    ("a soft gap: half as likely within 30 minutes", _change_gap(30, 0.5)),
     (f"a hard gap of {HARD_GAP_MINUTES} minutes", _change_gap(HARD_GAP_MINUTES, 0.0)),
     ("no catch-up of visits owed", _change_policy(feedback=0.0)),
     ("almost a quota: catch-up of visits owed at 0.5", _change_policy(feedback=0.5)),
