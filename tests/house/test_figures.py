@@ -24,7 +24,7 @@ def measure(root: Path) -> ModuleType:
 
 MODULES = 340
 LINES = (
-    52_500  # agreed: 48,000; decision 0006 says what is missing. It may fall and not rise for the same jobs
+    61_500  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.070  # agreed: 0.060, likewise
 
