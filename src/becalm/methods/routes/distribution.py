@@ -9,7 +9,7 @@ of a visit there that starts in slot s; `room` is how many slots the place is fr
 before it must pause or be at home, and `fitting` the sum of the weights of the lengths that fit. So the
 chance to set off is sum(x) / (1 + sum(x)) in every free slot: place, hour and room count, and what a walker
 did before tells nothing but where it is. It pauses once within a window, in each free slot there with the
-chance 1 / (1 + FREE_SHARE x slots left), so that no slot of the window is likelier than another by much;
+chance 1 / (1 + FREE_SHARE x slots left), so that no slot of the window is more likely than another by much;
 and it ends at its home in time.
 
 All sums run in a fixed order with plain additions and products: every machine gives the same bits, and one

@@ -6,7 +6,7 @@ standard error of that mean. It is exact where a cell belongs to a single tour t
 chance of one unit is the one that it had given the units that were drawn before it: exact in areas of few
 places, and elsewhere the mean over draws of this tour alone.
 
-After a re-plan the chances are those that held: a tour that was drawn anew counts by its first law up to the
+After a re-plan the chances are those that held: a tour that was drawn again counts by its first law up to the
 last burst that it kept, and from then on by that of the new draw, from where the unit stood then.
 
 Source: Rao, Bulletin of the Calcutta Mathematical Society 37 (1945) 81-91, and Blackwell, Annals of
@@ -156,7 +156,7 @@ def _areas_of(inputs: PlanInputs, step: ReplanStep) -> set[str]:
 def find_end_cells(
     inputs: PlanInputs, steps: Sequence[ReplanStep], grid: SlotGrid
 ) -> dict[tuple[str, datetime], list[int]]:
-    """Up to which cell did each law of a tour hold that was drawn anew? By unit and start, law by law."""
+    """Up to which cell did each law of a tour hold that was drawn again? By unit and start, law by law."""
     end_cells: dict[tuple[str, datetime], list[int]] = {}
     for step in steps:
         for state in step.states:

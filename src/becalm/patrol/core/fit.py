@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 
 
 def map_in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> tuple[Result, ...]:
-    """The answers in order. Kernels let go of the interpreter, so that threads work side by side."""
+    """The answers in order. Kernels release the interpreter, so that threads work side by side."""
     with ThreadPoolExecutor(WORKERS) as pool:
         return tuple(pool.map(work, items))
 
