@@ -45,9 +45,10 @@ METHOD_HEADINGS = (
     "calibration",
     "log score",
     "PAI less count_12",
-    "blend's PAI less this",
+    "blend less this",
     "verdict",
 )
+LEFT_OUT = ("hit rate", "log score", "PAI less count_12")  # where the screen has no room for whole intervals
 
 
 @command(app, "backtest", BacktestRequest)
@@ -135,11 +136,14 @@ def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
         f"hit rate in the best {result.count} places."
     )
     method_cells = [_method_cells(row, result.origins) for row in result.rows]
-    hidden_columns = WIDE_ONLY if is_narrow(console()) else ()
+    hidden_columns = (*WIDE_ONLY, *LEFT_OUT) if is_narrow(console()) else ()
     yield figure_table(METHOD_HEADINGS, method_cells, left=("method",), hidden=hidden_columns, folded=())
     yield from _summary(result)
     yield from (f"warning: {warning}" for warning in result.warnings)
-    yield f"Intervals hold {result.level:.0%} (months resampled); seed {answer.run.seed}."
+    yield (
+        f"Intervals hold {result.level:.0%} (months resampled). Less this: the PAI of the blend less that of "
+        f"the method. Verdict: against count_12. Seed {answer.run.seed}."
+    )
 
 
 def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
