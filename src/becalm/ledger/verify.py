@@ -101,12 +101,8 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     set_aside = {a: flaw for a, flaw in flaw_by_anchor.items() if a.is_shared and not flaw.is_contradiction}
     findings = [*copy.findings, *log_findings, *time_findings]
     findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in set_aside]
-    findings += _senseless_entries(walk)
-    findings += [
-        *_unknown_keys(walk, evidence),
-        *_unended_logs(evidence),
-        *_broken_rows(walk, copy, evidence),
-    ]
+    findings += [*_senseless_entries(walk), *_unknown_keys(walk, evidence), *_unended_logs(evidence)]
+    findings += _broken_rows(walk, copy, evidence)
     first_bad = _first_bad(findings)
     findings += _disagreements(walk, evidence, first_bad)
     findings += _lost_checkpoints(walk, anchors)
