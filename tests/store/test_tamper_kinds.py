@@ -1,7 +1,7 @@
 """Every kind of tampering that was thought of is seen, on both stores, where a head lies outside.
 
 Without such a head some are not: which ones, and how often, stands in the manual, in a table that the long
-test writes anew.
+test writes again.
 """
 
 import shutil
