@@ -31,6 +31,7 @@ from becalm.find.core.location_uncertainty import (
 from becalm.find.core.place_splits import Split, apply_splits
 from becalm.find.core.request import PlaceOptions, RecordOptions
 from becalm.find.core.settings import FindSettings, Targets, choose_targets, merge_groups
+from becalm.find.core.stray_records import drop_strays
 from becalm.find.files.splits import load_splits
 from becalm.methods.place_set import Lattice, PlaceSet
 from becalm.tables import (
@@ -119,6 +120,9 @@ def load_inputs(
     fitted_places, size_warnings = fit_place_size(places, location)
     if fitted_places.cell_m != places.cell_m:
         counts = count_places(incident_table, cell_m=fitted_places.cell_m, months=used_months)
+    boundaries = load_boundaries(desk.workspace)
+    outline = boundaries.outline if boundaries else None
+    counts, stray_warnings = (counts, ()) if outline else drop_strays(counts)
     source_gaps = gaps_of(desk, record_source, as_of=records.as_of) if only is None else ()
     warnings = (
         *(f"coverage: {gap}" for gap in select_gaps(source_gaps, used_months, (record_source.key,))),
@@ -130,9 +134,8 @@ def load_inputs(
         ),
         *warn_of_doubt(location),
         *size_warnings,
+        *stray_warnings,
     )
-    boundaries = load_boundaries(desk.workspace)
-    outline = boundaries.outline if boundaries else None
     return FindInputs(incident_table, counts, targets, outline, fitted_places, location, dict(pins), warnings)
 
 
@@ -157,6 +160,8 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
     if inputs.places.is_grid and not (has_split_cell or needs_shapes):
         return StudyRegion(inputs.counts)
     point_counts = count_points(inputs.incidents, months=inputs.counts.months)
+    if inputs.boundary is None:
+        point_counts, _ = drop_strays(point_counts)  # said where the cells were counted
     excluded_land = _read_excluded(desk, inputs.places)
     if inputs.places.unit == "box":
         box_land = _build_box_land(inputs, point_counts, excluded_land)
