@@ -5,7 +5,7 @@ make the ground between them and the city part of every smoothing, and of the me
 """
 
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -27,12 +27,16 @@ Counts = TypeVar("Counts", PlaceCounts, PointCounts)
 def drop_strays(counts: Counts) -> tuple[Counts, tuple[str, ...]]:
     """The counts without the records that lie more than 10 km from all others, and a warning where any do."""
     if isinstance(counts, PlaceCounts):
-        is_stray = find_strays(counts.columns * counts.cell_m, counts.rows * counts.cell_m, counts.counts)
+        is_stray = find_strays(
+            np.asarray(counts.columns * counts.cell_m, dtype=np.float64),
+            np.asarray(counts.rows * counts.cell_m, dtype=np.float64),
+            counts.counts,
+        )
     else:
         is_stray = find_strays(counts.easting_m, counts.northing_m, counts.counts)
     if not is_stray.any():
         return counts, ()
-    entry_arrays = {
+    entry_arrays: dict[str, Any] = {
         name: values[~is_stray]
         for name in (f.name for f in fields(counts))
         if isinstance(values := getattr(counts, name), np.ndarray)
