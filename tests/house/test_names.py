@@ -37,8 +37,6 @@ ALLOWED: dict[str, str] = {
     "becalm/ingest/reader.py::repaired": "a key of the JSON, as in FileIntake",
     "becalm/measure/core/request.py::counted": "the option --counted",
     "becalm/methods/neighbourhood.py::others": "the neighbours beside `starts`, as the docstring says",
-    "becalm/methods/routes/distribution.py::closed": "a mask of slots, in a kernel's own words",
-    "becalm/methods/routes/sequential_kernel.py::closed": "the same mask",
     "becalm/methods/scan.py::other": "one cylinder and the other",
     "becalm/methods/scan.py::others": "the neighbours beside `starts`",
     "becalm/patrol/core/area_arrays.py::closed": "the same mask, where it is made",

@@ -19,31 +19,31 @@ def chances(session: Session, request: ChancesRequest) -> None:
     from becalm.patrol.desk.chances import write_chances
 
     say_first_use()
-    written = write_chances(session.open_desk(), request)
-    session.emit(written, View(_chances_data, lambda answer: [_chances_data(answer)], _chances_lines))
+    chances_folder = write_chances(session.open_desk(), request)
+    session.emit(chances_folder, View(_chances_data, lambda answer: [_chances_data(answer)], _chances_lines))
 
 
-def _chances_data(written: WrittenChances) -> dict[str, object]:
-    estimates = written.chances
+def _chances_data(chances_folder: WrittenChances) -> dict[str, object]:
+    estimates = chances_folder.chances
     return {
-        "folder": str(written.folder),
-        "files": list(written.files),
+        "folder": str(chances_folder.folder),
+        "files": list(chances_folder.files),
         "places": len(estimates.hotspots),
         "cells": int(estimates.start.shape[1]),
         "draws": int(estimates.draws.max()),
         "exact_cells": int((estimates.draws == 0).sum()),
         "expected_starts": round(float(estimates.start.sum()), 1),
         "bias": round(estimates.bias, 5),
-        "replans": written.replan_count,
+        "replans": chances_folder.replan_count,
     }
 
 
-def _chances_lines(written: WrittenChances) -> Iterator[str]:
-    estimates = written.chances
+def _chances_lines(chances_folder: WrittenChances) -> Iterator[str]:
+    estimates = chances_folder.chances
     place_count, cell_count = estimates.start.shape
     yield f"Chances of a start and of presence: {place_count} places, {cell_count:,} quarters of an hour"
     yield f"  average of  {int(estimates.draws.max())} draws of the plan's law, each with a fresh key"
-    yield f"  re-plans    {written.replan_count}; from each one on, the chances are those of its draw"
+    yield f"  re-plans    {chances_folder.replan_count}; from each one on, the chances are those of its draw"
     yield f"  bias        the mean of started / chance is {estimates.bias:.2%} above 1 by estimation"
-    for name in written.files:
-        yield f"  {written.folder / name}"
+    for name in chances_folder.files:
+        yield f"  {chances_folder.folder / name}"

@@ -181,17 +181,22 @@ def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode
     minutes[n, n] = 0.0
     is_reachable = np.isfinite(minutes)
     minutes = np.where(is_reachable, minutes, 0.0)
-    step, way_minutes, has_way, own = policy.slot_minutes, minutes[:, :n], is_reachable[:, :n], np.arange(n)
+    step, way_minutes, has_way, place_indices = (
+        policy.slot_minutes,
+        minutes[:, :n],
+        is_reachable[:, :n],
+        np.arange(n),
+    )
     # Bursts begin on any minute of their slots, wherever the one before ended: without the spare minutes, the
     # last minutes of a slot would be likelier than the first.
     spare_minutes = np.where(np.arange(n + 1) < n, step - 1, 0)[:, None]
     needed_minutes = way_minutes + policy.settle_minutes + spare_minutes
-    needed_minutes[own, own] = max(RETURN_MINUTES, policy.settle_minutes) + step - 1
+    needed_minutes[place_indices, place_indices] = max(RETURN_MINUTES, policy.settle_minutes) + step - 1
     # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
     weighed_minutes = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
     link_nats = -round_to_grid(policy.travel_weight * weighed_minutes)
     middle_nats = np.sort(link_nats[:n], axis=1)[:, n // 2] if n else 0
-    link_nats[own, own] = middle_nats + round_to_grid(np.log(RETURN_WEIGHT))
+    link_nats[place_indices, place_indices] = middle_nats + round_to_grid(np.log(RETURN_WEIGHT))
     home_slots = np.where(is_reachable[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return LinksByMode(
         slots=np.where(has_way, np.maximum(-(-needed_minutes // step), 1), NO_WAY_SLOTS).astype(np.int64),

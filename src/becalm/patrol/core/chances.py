@@ -193,8 +193,10 @@ def _draw_replans(
             ends = [(*end_cells[tour], cells.start.shape[1])[law_of_tour[tour]] for tour in laws]
             redrawn = redraw.draw(cells._replace(end_cell=np.array(ends, dtype=np.int64)), with_entropy=False)
             for route in build_routes(redraw_area, redrawn, moment.replan):
-                kept = tuple(b for b in routes[route.unit, route.day].bursts if b.span.start <= moment.at)
-                routes[route.unit, route.day] = replace(route, bursts=(*kept, *route.bursts))
+                kept_bursts = tuple(
+                    b for b in routes[route.unit, route.day].bursts if b.span.start <= moment.at
+                )
+                routes[route.unit, route.day] = replace(route, bursts=(*kept_bursts, *route.bursts))
 
 
 def _exact_cells(tour_draw: TourDraw, cell_count: int) -> Iterator[tuple[CellChances, Bools]]:

@@ -46,13 +46,13 @@ class TourDraw:
 
     def draw(self, chances: CellChances | None = None, *, with_entropy: bool = True) -> RouteDraws:
         """Draw the tours of all units; chances by place and cell are added to `chances`."""
-        own, area, cells = self.copy(), self.area, chances or no_cells(self.area)
+        area_draw, area, cells = self.copy(), self.area, chances or no_cells(self.area)
         tours, visit_count = draw_routes(
-            own.lattice,
+            area_draw.lattice,
             area.walkers,
             area.links,
-            own.feedback,
-            own.numbers,
+            area_draw.feedback,
+            area_draw.numbers,
             cells,
             with_entropy,
         )
@@ -62,15 +62,15 @@ class TourDraw:
 
     def replay(self, tours: RouteDraws) -> Iterator[tuple[int, "TourDraw"]]:
         """Each tour by its number, with the draw as it stood before that tour was drawn."""
-        own, area = self.copy(), self.area
+        area_draw, area = self.copy(), self.area
         cuts = np.searchsorted(tours.visits[:, 0], np.arange(1, len(area.shifts)))
         for u, visits in enumerate(np.split(tours.visits, cuts)):
-            yield u, own
+            yield u, area_draw
             for _, slot, place_index, length_index, _ in visits:
                 end_slot = slot + area.length_slots[length_index]
-                mark_visit(own.lattice, place_index, slot, end_slot, area.walkers.pair[u])
-            own.feedback.owed_visits[:] += own.feedback.due_visits[u]
-            np.subtract.at(own.feedback.owed_visits, visits[:, 2], 1.0)
+                mark_visit(area_draw.lattice, place_index, slot, end_slot, area.walkers.pair[u])
+            area_draw.feedback.owed_visits[:] += area_draw.feedback.due_visits[u]
+            np.subtract.at(area_draw.feedback.owed_visits, visits[:, 2], 1.0)
 
     def expect(self, u: int, chances: CellChances) -> float:
         """Add the exact chances of one tour, given all that is marked; its entropy in nats."""

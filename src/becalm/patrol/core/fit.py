@@ -89,9 +89,9 @@ def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -
     response, old_gap, level = 0.5, 0.0, 0.0
     for number in range(ROUNDS + SETTLING_ROUNDS):
         # Two parts at a time, in turn: many days cost no more rounds than few.
-        chosen = [(WORKERS * number + k) % len(parts) for k in range(WORKERS)]
-        means = draw_pilots([parts[k] for k in chosen], weights, earlier_bursts, number)
-        round_targets = add_targets([targets[k] for k in chosen])
+        part_numbers = [(WORKERS * number + k) % len(parts) for k in range(WORKERS)]
+        means = draw_pilots([parts[k] for k in part_numbers], weights, earlier_bursts, number)
+        round_targets = add_targets([targets[k] for k in part_numbers])
         gain = 1.0 if number < ROUNDS else 2.0 / (number - ROUNDS + 3)
         gap = float(_log_ratio(round_targets.visits.sum(), means.visits.sum()))
         if number and number < ROUNDS and abs(level) > 0.02:

@@ -213,7 +213,7 @@ def build_price_list(
             Price(
                 rule=rule,
                 bits_per_tour=plan.bits / len(plan.routes),
-                entropy_ratio=plan.entropy_ratio,
+                entropy_ratio=plan.entropy_ratio or float("nan"),
                 travel_share=plan.travel_share,
                 dosage_error=compute_dosage_error(plan),
                 shortfall_visits=sum(s.target_visits - s.expected_visits for s in plan.shortfalls),

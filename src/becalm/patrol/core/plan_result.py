@@ -125,9 +125,9 @@ class PatrolPlan:
     travel_share: float  # of the minutes on duty
 
     @property
-    def entropy_ratio(self) -> float:
+    def entropy_ratio(self) -> float | None:
         """How near is the plan to the least predictable one with the same dosage (1: none is better)?"""
-        return self.bits / self.bound_bits if self.bound_bits else float("nan")
+        return self.bits / self.bound_bits if self.bound_bits else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ import numpy as np
 
 from becalm.patrol.core.capacity import Capacity
 from becalm.patrol.core.plan_inputs import Burst, PatrolPolicy, PlanInputs, Span, TravelTable, UnitShift
-from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteDistribution, Shortfall, UnitRoute
+from becalm.patrol.core.plan_result import PatrolPlan, RouteDistribution, UnitRoute
 from becalm.terms import PlanError
 
 INPUTS = (
@@ -164,21 +164,16 @@ DECIMALS = 4
 VISIT_COLUMNS = ("unit", "hotspot", "start", "end", "minutes", "area", "day", "arm")
 
 
-@dataclass(frozen=True, slots=True)
-class PlanDocument:
-    """What plan.json and visits.csv hold; `commitment` and `sources` are plain JSON."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDocument(PatrolPlan):
+    """What plan.json and visits.csv hold: a plan, what it was made from, and who sealed it.
+
+    `commitment` and `sources` are plain JSON.
+    """
 
     version: str
     crs: str
     inputs: PlanInputs
-    bursts: tuple[Burst, ...]
-    routes: tuple[UnitRoute, ...]
-    distribution: RouteDistribution
-    dosage: tuple[PlaceDosage, ...]
-    shortfalls: tuple[Shortfall, ...]
-    bits: float
-    bound_bits: float
-    travel_share: float
     commitment: Mapping[str, Any]
     sources: Mapping[str, str]
     capacity: tuple[Mapping[str, Any], ...] = ()
@@ -197,29 +192,17 @@ class PlanDocument:
         capacity: tuple[Mapping[str, Any], ...] = (),
         notes: tuple[str, ...] = (),
     ) -> "PlanDocument":
-        """What is written of this plan, all but its propensities, which have a file of their own."""
+        """What is written of this plan, all but its chances, which have files of their own."""
         return cls(
+            **{field.name: getattr(plan, field.name) for field in fields(PatrolPlan)},
             version=version,
             crs=crs,
             inputs=inputs,
-            bursts=plan.bursts,
-            routes=plan.routes,
-            distribution=plan.distribution,
-            dosage=plan.dosage,
-            shortfalls=plan.shortfalls,
-            bits=plan.bits,
-            bound_bits=plan.bound_bits,
-            travel_share=plan.travel_share,
             commitment=commitment,
             sources=sources,
             capacity=capacity,
             notes=notes,
         )
-
-    @property
-    def entropy_ratio(self) -> float | None:
-        """How near is the plan to the least predictable one with the same dosage (1: none is better)?"""
-        return self.bits / self.bound_bits if self.bound_bits else None
 
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
