@@ -1,6 +1,6 @@
 """How well would each method have predicted where the next month's incidents fell?"""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
@@ -26,6 +26,7 @@ from becalm.methods.forecast_scores import MeanInterval, draw_resamples, mean_in
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PointCounts
 from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate, QuestionError, UsageError
+from becalm.terms.progress import Advance, ignore_progress
 
 LEVEL = 0.95
 ROUNDS = 4000
@@ -43,7 +44,7 @@ def backtest(
     places: PlaceSet | BoxLand | None = None,
     settings: FindSettings | None = None,
     finder: NamedFinder | None = None,
-    advance: Callable[[float], None] = lambda _: None,
+    advance: Advance = ignore_progress,
     rng: np.random.Generator,
 ) -> Backtest:
     """How well would each method have predicted each of the last `origins` months?

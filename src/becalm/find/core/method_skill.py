@@ -1,6 +1,6 @@
 """How each method did on each tested month: what it would have caught, where, and how surprised it was."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from becalm.methods.faded_counts import memories
 from becalm.methods.forecast_scores import SearchCurve, search_curve, search_order
 from becalm.methods.place_set import PlaceSet
 from becalm.terms import CalibrationBin
+from becalm.terms.progress import Advance, ignore_progress
 
 COUNT_MONTHS = (1, 3, 12, 36)
 KDE_SIGMAS_M = (150, 300)
@@ -166,7 +167,7 @@ def judge_months(
     *,
     area_share: float,
     count: int,
-    advance: Callable[[float], None] = lambda _: None,
+    advance: Advance = ignore_progress,
     rng: np.random.Generator,
 ) -> MethodSkills:
     """How well did each method predict each month but the first, which tunes the log score?"""
