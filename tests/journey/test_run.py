@@ -103,7 +103,7 @@ def test_again_gives_the_same_bytes_after_newer_records_came(
     newer.mkdir()
     lines = (files / "extract" / "incidents.csv").read_text("utf-8").splitlines(keepends=True)
     (newer / "incidents.csv").write_text("".join([lines[0], *lines[1::2]]), encoding="utf-8")
-    becalm("ingest", newer, "--workspace", workspace, "--as-of", "2020-08-01")
+    becalm("ingest", newer, "--workspace", workspace, "--as-of", "2020-08-01", "--replace")
     becalm("run", "-w", workspace, *ASKED, "--out", tmp_path / "new")
     assert contents(tmp_path / "new")["comparison.csv"] != before["comparison.csv"]
     becalm(
@@ -266,7 +266,7 @@ def test_published_counts_are_compared_and_the_page_says_why_there_are_no_places
 
 def test_a_briefing_prints_the_head_of_the_ledger_and_the_record_keeps_it(briefed: Path) -> None:
     asked = ("record", "events", "--kind", "briefing_published", "--format", "json", "--workspace", briefed)
-    (mark,) = json.loads(becalm(*asked).stdout)
+    mark, *_ = json.loads(becalm(*asked).stdout)
     made = contents(briefed / "briefing")
     ledger, size, root = json.loads(made["run.json"])["parameters"]["ledger"].split()
     assert int(size) < mark["seq"]
