@@ -165,7 +165,8 @@ def test_a_workspace_answers_a_notebook_as_it_answers_the_commands(loaded: Path)
     assert json.loads(listed.to_geojson())["features"] == shown["features"]
     compared = workspace.compare(by="borough", period="2020-04")
     options = ("-w", loaded, "--by", "borough", "--period", "2020-04", "--format", "json")
-    assert compared.as_record() == json.loads(becalm("measure", "compare", *options))
+    told = json.loads(becalm("measure", "compare", *options))
+    assert compared.as_record() == {name: value for name, value in told.items() if name != "headline"}
     assert "separation_m" in inspect.signature(workspace.hotspots).parameters
     with pytest.raises(UsageError, match=r"hotspots has no parameter 'cout'\. Did you mean 'count'\?"):
         workspace.hotspots(cout=5)

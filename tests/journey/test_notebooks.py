@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ def words_of(outputs: list[Output]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_runs_and_gives_what_it_shows(path: Path):
+def test_a_notebook_runs_and_gives_what_it_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # as where the environment that holds becalm is active
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     notebook = json.loads(path.read_text("utf-8"))
     for cell, outputs in zip(code_cells(notebook), run_cells(notebook), strict=True):
         assert words_of(outputs) == words_of(cell["outputs"]), (

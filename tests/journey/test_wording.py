@@ -63,7 +63,8 @@ def test_options_may_stand_before_the_sub_command(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace")
     told = becalm("ingest", "--workspace", workspace, "rejects", "--format", "json", code=0)
     assert told == becalm("ingest", "rejects", "--format", "json", "--workspace", workspace, code=0)
-    assert "is a folder -> name a file in it" in becalm("ingest", "-w", workspace, "map", tmp_path, code=4)
+    refused = becalm("ingest", "-w", workspace, "map", tmp_path, code=4)
+    assert "becalm.toml  has the ending '.toml' -> give csv, xlsx" in refused
     assert "Propose" not in becalm("ingest", f"--workspace={workspace}", "./map", code=4)
 
 

@@ -16,7 +16,7 @@ from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import RouteDistribution
 
-GOLDEN = "db4d0f35e679407579ba236169e7cd79ba4d1b3e6feee11a5758645ec5094802"
+GOLDEN = "9dac88ec966f3242608fe9db4f0c7aff43a0ef434d94643dbc2824d4a93634de"
 
 
 def test_a_stream_is_hmac_sha256_of_a_counter() -> None:

@@ -175,7 +175,8 @@ def _keep_readings(
 
 def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
     """What do the sources that were loaded not cover?"""
-    new_files = [f for f in files if f.status != "already loaded"]
+    # a file without a single row has no table
+    new_files = [f for f in files if f.table and f.status != "already loaded"]
     sources = {(file.table, source) for file in new_files for source in file.source.split(", ")}
     return tuple(gap for table, source in sorted(sources) for gap in gaps_of(desk, Source(table, source)))
 
