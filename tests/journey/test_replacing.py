@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -86,4 +86,6 @@ def test_a_file_cut_off_in_the_middle_of_a_row_is_carried_to_every_answer(
     answer = CliRunner().invoke(app, [*ask, "--workspace", str(workspace)])
     assert any(words in warning for warning in json.loads(answer.output)["warnings"])
     file.write_text(whole, "utf-8")
-    assert words not in load(workspace, file, "--as-of", date.today().isoformat(), format="table")
+    assert words not in load(
+        workspace, file, "--as-of", datetime.now().astimezone().date().isoformat(), format="table"
+    )
