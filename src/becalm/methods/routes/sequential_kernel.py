@@ -319,14 +319,14 @@ def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int
     """Keep others off a place in slots `slot` .. `end` - 1 and its hard gap; weigh down its soft one."""
     slot_count, most_slots = lattice.free_slots.shape[0], lattice.fitting_weight.shape[1]
     hard_gap, gap = lattice.hard_gap[place], lattice.gap[place]
-    begin = min(max(slot - hard_gap, 0), slot_count)
+    begin_slot = min(max(slot - hard_gap, 0), slot_count)
     spare = 1 if lattice.slot_minutes > 1 else 0
-    until = max(min(end + spare + hard_gap, slot_count), begin)
-    lattice.free_slots[begin:until, place] = 0
-    for s in range(max(begin - most_slots, 0), begin if until > begin else 0):
-        lattice.free_slots[s, place] = min(lattice.free_slots[s, place], begin - s)
+    until = max(min(end + spare + hard_gap, slot_count), begin_slot)
+    lattice.free_slots[begin_slot:until, place] = 0
+    for s in range(max(begin_slot - most_slots, 0), begin_slot if until > begin_slot else 0):
+        lattice.free_slots[s, place] = min(lattice.free_slots[s, place], begin_slot - s)
     if lattice.occupant.shape[0] > 1:
-        lattice.occupant[begin:until, place] = pair if pair > 0 and hard_gap == 0 else -1
+        lattice.occupant[begin_slot:until, place] = pair if pair > 0 and hard_gap == 0 else -1
     if lattice.is_near.shape[0] > 1 and gap > 0:
         lattice.is_near[max(slot - gap, 0) : max(min(end + gap, slot_count), 0), place] = 1
 
@@ -380,12 +380,12 @@ def sample_route(
 ) -> None:
     """Add the chances by cell of walker u, drawn once for each row of `draws`, given all that is marked."""
     n, most_visits = factors.shape[0], walkers.is_open.shape[1]
-    begin = max(walkers.first_slot[u] - lattice.fitting_weight.shape[1], 0)
+    begin_slot = max(walkers.first_slot[u] - lattice.fitting_weight.shape[1], 0)
     end = min(
         walkers.first_slot[u] + walkers.fields[u, 0] + lattice.fitting_weight.shape[1], lattice.row.shape[0]
     )
-    free_slots, occupant = lattice.free_slots[begin:end].copy(), lattice.occupant[begin:end].copy()
-    is_near = lattice.is_near[begin:end].copy()
+    free_slots, occupant = lattice.free_slots[begin_slot:end].copy(), lattice.occupant[begin_slot:end].copy()
+    is_near = lattice.is_near[begin_slot:end].copy()
     routes = RouteDraws(
         np.zeros((most_visits, 5), np.int64),
         np.zeros((u + 1, 2), np.int64),
@@ -400,8 +400,8 @@ def sample_route(
         _draw_route(lattice, walkers, (u, links, factors), draws[k], routes, 0, chances)
         chances.has_start[:] = 0
         chances.has_presence[:] = 0
-        lattice.free_slots[begin:end], lattice.occupant[begin:end] = free_slots, occupant
-        lattice.is_near[begin:end] = is_near
+        lattice.free_slots[begin_slot:end], lattice.occupant[begin_slot:end] = free_slots, occupant
+        lattice.is_near[begin_slot:end] = is_near
 
 
 @njit(cache=True, nogil=True)
