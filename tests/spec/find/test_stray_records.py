@@ -59,3 +59,21 @@ def test_what_is_left_out_is_said_and_the_rest_is_as_it_was() -> None:
         "Correct their coordinates, or give the city's boundaries.",
     )
     assert drop_strays(kept) == (kept, ())
+
+
+def test_where_no_record_has_a_place_there_is_none_to_leave_out() -> None:
+    none, nowhere = np.zeros(0, dtype=np.int64), np.zeros(0)
+    counts = PointCounts(
+        months=("2020-01",),
+        month_index=none,
+        groups=("robbery",),
+        group_index=none,
+        counts=none,
+        without_location=9,
+        location_quality=(),
+        source="drawn",
+        as_of=date(2020, 2, 1),
+        easting_m=nowhere,
+        northing_m=nowhere,
+    )
+    assert drop_strays(counts) == (counts, ())

@@ -26,6 +26,8 @@ Counts = TypeVar("Counts", PlaceCounts, PointCounts)
 
 def drop_strays(counts: Counts) -> tuple[Counts, tuple[str, ...]]:
     """The counts without the records that lie more than 10 km from all others, and a warning where any do."""
+    if not len(counts.counts):  # that no record has a place is refused with better words elsewhere
+        return counts, ()
     if isinstance(counts, PlaceCounts):
         is_stray = find_strays(
             np.asarray(counts.columns * counts.cell_m, dtype=np.float64),
