@@ -21,7 +21,7 @@ from becalm.methods.dispersion import overdispersion, seasonal_design
 from becalm.methods.rate_ratios import rate_ratios
 from becalm.tables import CountTable
 from becalm.terms import OffenceTable, Period, month_start
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 PLANTED = 0.6
 Held = list[tuple[bool, float]]

@@ -30,7 +30,7 @@ from becalm.ledger.event_kinds import FACT_TYPES, EventKind
 from becalm.tables import schema
 from becalm.terms import ERROR_KINDS
 from becalm.workspace import config as workspace
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 DOCS = Path(__file__).parent
 ABOUT = tomllib.loads((DOCS / "reference.toml").read_text("utf-8"))

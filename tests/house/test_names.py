@@ -41,7 +41,7 @@ ALLOWED: dict[str, str] = {
     "becalm/methods/scan.py::others": "the neighbours beside `starts`",
     "becalm/patrol/core/area_arrays.py::closed": "the same mask, where it is made",
     "becalm/patrol/core/check.py::what": "what a rule's breach was: the field of Violation",
-    "becalm/patrol/core/owed_dosage.py::listed": "listed places, the argument of a question",
+    "becalm/patrol/core/dose_places.py::listed": "listed places, the argument of a question",
     "becalm/patrol/core/seed_audit.py::what": "the field of a finding, as in Fault",
     "becalm/simulate/settings.py::recorded": "whether an offence is recorded at all",
     "becalm/terms/errors.py::what": "where, what, remedy: the three parts of a fault",

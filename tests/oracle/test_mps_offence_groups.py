@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from becalm.terms import plain_word
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 KNOWN = {
     "robbery": (3442, 1104),

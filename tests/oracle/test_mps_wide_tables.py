@@ -13,9 +13,9 @@ import pytest
 from becalm.formats.sheet import InputFile
 from becalm.ingest.locate import Locator
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.ingest.wide import WideTableReader
+from becalm.ingest.wide_table import WideTableReader
 from becalm.workspace.config import read_city
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 pytestmark = pytest.mark.data
 

@@ -20,7 +20,7 @@ from becalm.ingest.police_uk.reader import PoliceUkReader
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.terms import InputError
 from becalm.workspace.config import read_city
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 LONDON = read_city("london").city()
 LOCATOR, OFFENCES = Locator(LONDON), load_offences(None)

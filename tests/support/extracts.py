@@ -15,7 +15,7 @@ from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.locate import Locator
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.workspace.config import read_city
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 MAPPING = """
 name = "force"

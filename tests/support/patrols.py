@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.patrol.core.delivery import Traces
-from becalm.patrol.core.owed_dosage import ListedPlace
+from becalm.patrol.core.dose_places import ListedPlace
 from becalm.patrol.core.plan_inputs import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.roster import PatrolArea, Roster, Team

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.ingest.loads import SourceStatus, list_sources
+from becalm.ingest.past_loads import SourceStatus, list_sources
 from becalm.ledger import Head
 from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newest_anchors
 from becalm.ledger.known_head import read_known_log

@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from becalm.formats import features, text_file, workbook
+from becalm.formats import features, read_workbook, text_file
 from becalm.formats.sheet import BY_ITSELF, InputFile, Layout, Sheet, file_refusal
 from becalm.terms import InputError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".xz", ".bz2")
 FORMATS = {  # what a mapping may name, and the endings that it stands for
     "csv": TEXT_SUFFIXES,
-    "xlsx": workbook.BOOK_SUFFIXES,
+    "xlsx": read_workbook.BOOK_SUFFIXES,
     "parquet": (".parquet", ".geoparquet"),
     "json": features.JSON_SUFFIXES,
     "layer": (*features.LAYER_SUFFIXES, ".zip"),
@@ -61,7 +61,7 @@ def _columns(path: Path, sha256: str, file_name: str, layout: Layout) -> tuple[s
     if file_format == "csv":
         return tuple(filter(None, text_file.read_header(path, file_name, layout.header_row).columns))
     if file_format == "xlsx":
-        return tuple(filter(None, workbook.read_book_head(path, file_name, layout)[1].names))
+        return tuple(filter(None, read_workbook.read_book_head(path, file_name, layout)[1].names))
     if file_format == "parquet":
         return tuple(_open_parquet(path, file_name).schema_arrow.names)
     return read_sheet(InputFile(file_name, path, sha256, date.min), layout).heads
@@ -73,7 +73,7 @@ def read_sheet(file: InputFile, layout: Layout = BY_ITSELF) -> Sheet:
     if file_format == "csv":
         return features.spread_points(text_file.read_rows(file.path, file.name, layout.header_row))
     if file_format == "xlsx":
-        return features.spread_points(workbook.read_book(file.path, file.name, layout))
+        return features.spread_points(read_workbook.read_book(file.path, file.name, layout))
     if file_format == "parquet":
         return _read_parquet(file)
     if file_format == "json":

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from becalm.ingest.desk import IngestReport, ProposedMapping, Rejects
-    from becalm.ingest.loads import Load
+    from becalm.ingest.past_loads import Load
     from becalm.terms import Gap
 
 LOAD = "load"
@@ -111,7 +111,7 @@ def rejects(session: Session, request: RejectsRequest) -> None:
 def show_loads(session: Session, request: LoadsRequest) -> None:
     """Which loads are there, and do they still count?"""
     from becalm.console.emit import View
-    from becalm.ingest.loads import Load, list_loads
+    from becalm.ingest.past_loads import Load, list_loads
 
     view = View(lambda loads: list(map(asdict, loads)), _load_rows, _load_lines, columns=_names(Load))
     session.emit(list_loads(session.open_desk(), request), view)
@@ -124,7 +124,7 @@ def withdraw(session: Session, request: WithdrawRequest) -> None:
     Nothing is deleted; the ledger keeps who took it back and why.
     """
     from becalm.console.emit import View
-    from becalm.ingest.loads import Load, take_back_load
+    from becalm.ingest.past_loads import Load, take_back_load
 
     def rows(load: Load) -> Iterator[dict[str, object]]:
         return _load_rows([load])
@@ -137,7 +137,7 @@ def withdraw(session: Session, request: WithdrawRequest) -> None:
 def purge(session: Session, request: PurgeRequest) -> None:
     """Destroy records past retention for good. Their hashes stay, and the ledger says that they are gone."""
     from becalm.console.emit import View
-    from becalm.ingest.loads import Purge, purge_records
+    from becalm.ingest.past_loads import Purge, purge_records
 
     def lines(purged: Purge) -> Iterable[str]:
         months = f"{purged.first_month} to {purged.last_month}"

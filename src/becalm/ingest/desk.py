@@ -44,7 +44,7 @@ from becalm.tables import (
 from becalm.terms import FileIntake, Gap, RowFault, UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import Workspace, read_city, write_config
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 CITIES = "cities"  # a folder of the workspace, for city files that were proposed
 

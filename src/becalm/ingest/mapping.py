@@ -20,7 +20,7 @@ from becalm.formats.sheet import InputFile, Layout, Sheet, file_refusal
 from becalm.formats.table_reader import columns_of, format_of
 from becalm.ingest.reader import ReadContext
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import Key, Source, Strict, check_recipe, recipe_files, suggest
+from becalm.workspace.reviewed_toml import Key, Source, Strict, check_recipe, recipe_files, suggest
 
 Column = Annotated[str, Field(min_length=1)]
 Columns = Column | Annotated[tuple[Column, ...], Field(min_length=1)]

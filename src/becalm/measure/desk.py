@@ -42,7 +42,7 @@ from becalm.terms import (
     parse_period,
     suggest_group,
 )
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 
 def compare(

@@ -36,7 +36,7 @@ from pydantic_core import ErrorDetails
 
 from becalm.formats.durable_files import write_durably
 from becalm.terms import Borough, City, Fault, WorkspaceError
-from becalm.workspace.recipes import Model, Strict
+from becalm.workspace.reviewed_toml import Model, Strict
 
 if TYPE_CHECKING:
     from tomlkit.items import Table

@@ -12,7 +12,7 @@ from becalm.ingest.mapping import choose_mapping, shipped_mappings
 from becalm.ingest.reader import ReadContext
 from becalm.terms import InputError
 from becalm.workspace.config import shipped_cities
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from police_files import STOPS, STREET, Station, station, stop_row, street_row, write_csv, write_street
 
-from becalm.ingest.loads import list_loads, list_sources, purge_records, take_back_load
+from becalm.ingest.past_loads import list_loads, list_sources, purge_records, take_back_load
 from becalm.ingest.request import LoadsRequest, PurgeRequest, WithdrawRequest
 from becalm.terms import InputError, ReplayError, UsageError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from becalm.terms import WorkspaceError, plain_word
-from becalm.workspace.recipes import load_offences, offence_table_sha256
+from becalm.workspace.read_offence_tables import load_offences, offence_table_sha256
 
 OWN = """
 key = "toronto"

@@ -12,7 +12,7 @@ from extracts import context_of, input_file, named
 from workbooks import write_xlsx
 
 from becalm.ingest.reader import Reading
-from becalm.ingest.wide import WideTableReader
+from becalm.ingest.wide_table import WideTableReader
 from becalm.tables import PUBLISHED_COUNTS
 
 BOROUGHS = """\

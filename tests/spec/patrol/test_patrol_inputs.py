@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from patrols import CRS, ZONE, first_day, listed, policy, roster, team
 
-from becalm.patrol.core.owed_dosage import dose_places
+from becalm.patrol.core.dose_places import dose_places
 from becalm.patrol.core.plan_inputs import Base
 from becalm.patrol.core.policy import DoseBand, meal_minutes, policy_week
 from becalm.patrol.core.roster import Absence, expand_shifts, find_changed_nights, hour_of_week, tour_span

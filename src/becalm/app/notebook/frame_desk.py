@@ -34,7 +34,7 @@ from becalm.terms import (
 )
 from becalm.workspace.config import CityEntry, Config
 from becalm.workspace.new_workspace import check_city, make_folder
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")

@@ -18,10 +18,10 @@ from becalm.app.notebook.frame_desk import (
 )
 from becalm.app.notebook.frames import ONE_GROUP, FrameColumns
 from becalm.console.emit import View
-from becalm.find.cli.patterns import near_repeat_view
+from becalm.find.cli.explanations import near_repeat_view
 from becalm.find.core.near_repeats import NearRepeats, RepeatBand
 from becalm.find.core.request import NearRepeatRequest
-from becalm.find.desk.patterns import measure_near_repeats
+from becalm.find.desk.explanations import measure_near_repeats
 from becalm.render import number_format, svg
 
 CLEAR_P = 0.05

@@ -211,7 +211,7 @@ class OpenWorkspace:
     def near_repeats(self, **options: Any) -> NotebookNearRepeats:
         """After one incident, is another one nearby soon more likely than chance alone explains?"""
         from becalm.app.notebook.near_repeats import NotebookNearRepeats
-        from becalm.find.desk.patterns import measure_near_repeats
+        from becalm.find.desk.explanations import measure_near_repeats
 
         return self._ask(
             NearRepeatRequest, options, lambda r: NotebookNearRepeats.of(measure_near_repeats(self._desk, r))

@@ -48,7 +48,7 @@ from becalm.tables import (
 )
 from becalm.terms import OffenceGroup, QuestionError, RunRecord, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 
 FOOTPRINT_M = 500.0
 NO_POINTS = "These records are published counts without points, so no hotspots can be found."

@@ -47,7 +47,7 @@ from becalm.tables import (
 )
 from becalm.terms import UsageError
 from becalm.workspace.boundaries import load_boundaries
-from becalm.workspace.recipes import load_offences
+from becalm.workspace.read_offence_tables import load_offences
 from becalm.workspace.shapes import read_land, read_own_areas, read_street_lines
 
 LEAST_SQUARE_M = 150.0  # the ground between boxes is kept in squares of at least so many metres

@@ -20,7 +20,7 @@ from becalm.terms import (
     UsageError,
     WorkspaceError,
 )
-from becalm.workspace.recipes import Strict, check_recipe, recipe_files, suggest
+from becalm.workspace.reviewed_toml import Strict, check_recipe, recipe_files, suggest
 
 
 class WeightEntry(Strict):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from becalm.find.core.list_rules import Rules, read_hours
 from becalm.terms import InputError, PlaceDecision, Selection, WeighedDecision
-from becalm.workspace.recipes import Strict, check_recipe
+from becalm.workspace.reviewed_toml import Strict, check_recipe
 
 LEAST_MISSED = 0.005  # incidents: below it, two decimals show nothing
 

@@ -19,7 +19,7 @@ from becalm.formats.sheet import RowOutcomes, Sheet
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, WordMap
 from becalm.methods.arrays import Ints, Objects
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.recipes import suggest_remedy
+from becalm.workspace.reviewed_toml import suggest_remedy
 
 JOINT: Final = " / "
 WORDS_SHOWN: Final = 5

@@ -31,7 +31,8 @@ from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Floats, Ints, Objects
 from becalm.tables import REPEATED_ROW, TABLES, TablePart
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import offence_table_sha256, suggest
+from becalm.workspace.read_offence_tables import offence_table_sha256
+from becalm.workspace.reviewed_toml import suggest
 
 Columns = dict[str, pa.Array]
 Notes = tuple[str, ...]

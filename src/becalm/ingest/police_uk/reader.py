@@ -44,7 +44,8 @@ from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Ints
 from becalm.tables import INCIDENTS, OUTCOMES, STOPS
 from becalm.terms import InputError, OffenceTable, plain_word
-from becalm.workspace.recipes import offence_table_sha256, suggest_remedy
+from becalm.workspace.read_offence_tables import offence_table_sha256
+from becalm.workspace.reviewed_toml import suggest_remedy
 
 OFFENCES = "police_uk"  # the offence table of these files
 STREET_COLUMNS = {

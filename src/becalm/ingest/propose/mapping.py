@@ -27,7 +27,7 @@ from becalm.ingest.propose.column_profile import (
 from becalm.ingest.propose.counts import may_be_count, propose_counts
 from becalm.ingest.propose.time_and_place import Entries, Entry, propose_place, propose_time
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.recipes import suggest
+from becalm.workspace.reviewed_toml import suggest
 
 WORDS_SHOWN: Final = 12
 LINE_LENGTH: Final = 90  # of an array that stands on one line

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from becalm.methods.arrays import Floats
-from becalm.patrol.core.owed_dosage import scale_dosage
+from becalm.patrol.core.dose_places import scale_dosage
 from becalm.patrol.core.plan_inputs import Arm, Mode, PatrolPlace, PatrolPolicy, TravelTable, UnitShift
 from becalm.terms import Fault, PlanError
 

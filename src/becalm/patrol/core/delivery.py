@@ -12,7 +12,7 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.fence_stays import Stays, find_stays, signed_distances
+from becalm.methods.geofence_stays import Stays, find_stays, signed_distances
 from becalm.patrol.core.plan_inputs import Burst, PatrolPlace, Span
 from becalm.patrol.core.policy import DeliveryRule
 

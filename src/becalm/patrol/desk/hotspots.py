@@ -11,7 +11,7 @@ from becalm.find.desk import override
 from becalm.find.desk.hotspots import HotspotAnswer, HotspotRequest, RecordOptions, find_hotspots
 from becalm.formats.durable_files import sha256_of
 from becalm.formats.json_text import data_digest
-from becalm.patrol.core.owed_dosage import ListedPlace, places_from_list
+from becalm.patrol.core.dose_places import ListedPlace, places_from_list
 from becalm.patrol.core.plan_inputs import Arm
 from becalm.patrol.core.request import InputsRequest
 from becalm.patrol.files.read_hotspots import read_hotspots

@@ -15,7 +15,7 @@ from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.formats.durable_files import sha256_of
 from becalm.patrol.core import travel as travel_core
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
-from becalm.patrol.core.owed_dosage import dose_places, select_places
+from becalm.patrol.core.dose_places import dose_places, select_places
 from becalm.patrol.core.plan_inputs import (
     Arm,
     Base,
@@ -42,7 +42,7 @@ from becalm.patrol.files.read_travel import read_travel
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
 from becalm.terms import Fault, PlanError, UsageError, suggest_word
 from becalm.workspace.config import POLICY_FILE, STREET_FILES, UNITS_FILE, Workspace
-from becalm.workspace.recipes import Source
+from becalm.workspace.reviewed_toml import Source
 from becalm.workspace.streets import read_streets
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import suggest
+from becalm.workspace.reviewed_toml import suggest
 
 MOST_FAULTS = 20  # that are shown of one file
 

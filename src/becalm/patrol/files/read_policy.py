@@ -19,7 +19,7 @@ from becalm.patrol.core.policy import (
     SealRule,
 )
 from becalm.patrol.files.csv_rows import check_faultless
-from becalm.workspace.recipes import Source, Strict, check_recipe
+from becalm.workspace.reviewed_toml import Source, Strict, check_recipe
 
 SHIPPED = "policy_2020.toml"
 FACTORS = {"low_factor", "high_factor"}  # of the trial's arms: the planner needs them

@@ -13,7 +13,7 @@ from becalm.patrol.core.plan_inputs import Base, Mode
 from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
 from becalm.patrol.files.csv_rows import check_faultless
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import Source, Strict, check_recipe, suggest
+from becalm.workspace.reviewed_toml import Source, Strict, check_recipe, suggest
 
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)

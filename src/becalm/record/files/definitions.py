@@ -9,7 +9,7 @@ from pydantic import Field
 
 from becalm.record.core.arrests import ArrestDefinition
 from becalm.terms import WorkspaceError
-from becalm.workspace.recipes import Strict, check_recipe
+from becalm.workspace.reviewed_toml import Strict, check_recipe
 
 SHIPPED_FILE = "dedicated_arrests.toml"
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from becalm.ledger import EventKind, EventKinds
 from becalm.terms import Fault, InputError, UsageError
-from becalm.workspace.recipes import Source, Strict, check_recipe, recipe_files, suggest
+from becalm.workspace.reviewed_toml import Source, Strict, check_recipe, recipe_files, suggest
 
 Column = Annotated[str, Field(min_length=1)]
 PLACE_FACTS = ("place_easting_m", "place_northing_m")

@@ -25,7 +25,8 @@ from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.tables import PUBLISHED_COUNTS, TablePart
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.recipes import offence_table_sha256, suggest_remedy
+from becalm.workspace.read_offence_tables import offence_table_sha256
+from becalm.workspace.reviewed_toml import suggest_remedy
 
 MONTH_COLUMN: Final = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])$")
 OFFENCES: Final = "mps"  # the offence table that these files are read with

@@ -1,26 +1,17 @@
-"""Recipes are reviewed data in TOML: offence tables, harm weights, mappings. All faults come together.
-
-An offence table says which words of a source fall into which group.
-"""
+"""Reviewed data in TOML: offence tables, harm weights, mappings. All faults come together."""
 
 import difflib
-import hashlib
-import json
 import tomllib
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
-from datetime import date
+from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.dataclasses import dataclass
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from becalm.terms import Fault, OffenceGroup, OffenceTable, WorkspaceError, plain_word
+from becalm.terms import Fault
 
 
 class Strict(BaseModel):
@@ -31,6 +22,7 @@ class Strict(BaseModel):
 
 Model = TypeVar("Model", bound=Strict)
 Source = Path | Traversable
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 def recipe_files(package: str, shipped: str, own_folder: Path | None = None) -> tuple[Source, ...]:
@@ -87,69 +79,3 @@ def _fault(file_name: str, error: ErrorDetails, recipe_model: type[Strict]) -> F
     error_text = error["msg"].removeprefix("Value error, ")
     value_text = "" if isinstance(entry_value, dict) else f"{entry_value!r:.80}: "
     return Fault(fault_place, f"{value_text}{error_text}", "correct this entry")
-
-
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class GroupEntry(OffenceGroup):
-    """One [[groups]] entry: a group and the words that fall into it."""
-
-    key: Key
-    words: tuple[str, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if self.in_total == bool(self.why_not_in_total):
-            raise ValueError("why_not_in_total must be given exactly where in_total is false")
-        return self
-
-
-class TableFile(Strict):
-    """A whole offence table."""
-
-    key: Key
-    version: str
-    author: str
-    reviewed_on: date
-    origin: str
-    groups: tuple[GroupEntry, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_group_per_word(self) -> Self:
-        word_counts = Counter(plain_word(w) for g in self.groups for w in g.words)
-        key_counts = Counter(g.key for g in self.groups)
-        repeated = [w for w, n in word_counts.items() if n > 1] + [k for k, n in key_counts.items() if n > 1]
-        if repeated:
-            raise ValueError(f"given twice: {', '.join(map(repr, repeated))}; keep each word and key once")
-        return self
-
-    def table(self) -> OffenceTable:
-        """The table as a term."""
-        field_names = [field.name for field in fields(OffenceGroup)]
-        groups = tuple(OffenceGroup(*(getattr(g, name) for name in field_names)) for g in self.groups)
-        words = tuple((w, g.key) for g in self.groups for w in g.words)
-        return OffenceTable(self.key, self.version, self.author, self.reviewed_on, self.origin, groups, words)
-
-
-def load_offences(workspace_offences: Path | None) -> Mapping[str, OffenceTable]:
-    """Which offence tables are there? The workspace's own take the place of shipped ones of the same key.
-
-    Raises WorkspaceError with every fault of every table together.
-    """
-    table_by_name: dict[str, OffenceTable] = {}
-    table_faults: list[Fault] = []
-    for table_source in recipe_files("becalm.workspace", "offence_tables", workspace_offences):
-        table_file, source_faults = check_recipe(table_source, TableFile)
-        table_faults += source_faults
-        if table_file is not None:
-            table_by_name.setdefault(table_file.key, table_file.table())
-    if table_faults:
-        raise WorkspaceError(f"The offence tables have {len(table_faults)} faults", tuple(table_faults))
-    return table_by_name
-
-
-def offence_table_sha256(table: OffenceTable) -> str:
-    """The hash of all that a table decides, for the recipe that a file was read with."""
-    return hashlib.sha256(json.dumps(asdict(table), default=str, sort_keys=True).encode()).hexdigest()

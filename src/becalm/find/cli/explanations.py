@@ -25,7 +25,7 @@ CLUSTER_HEADINGS = (
 def clusters(session: Session, request: ClusterRequest) -> None:
     """Say which listed places stand out with their neighbours (Gi*, local Moran), and since when."""
     from becalm.console.emit import View
-    from becalm.find.desk.patterns import explain_list
+    from becalm.find.desk.explanations import explain_list
 
     view: View[ClusterMap] = View(asdict, lambda answer: _part_rows(answer, "clusters"), _cluster_lines)
     session.emit(explain_list(session.open_desk(), request), view)
@@ -37,7 +37,7 @@ def near_repeats(session: Session, request: NearRepeatRequest) -> None:
 
     Pairs of points are counted, so there is no --unit: which places compete does not matter.
     """
-    from becalm.find.desk.patterns import measure_near_repeats
+    from becalm.find.desk.explanations import measure_near_repeats
 
     session.emit(measure_near_repeats(session.open_desk(), request), near_repeat_view())
 
@@ -53,7 +53,7 @@ def near_repeat_view() -> View[NearRepeats]:
 def outbreaks(session: Session, request: OutbreakRequest) -> None:
     """Say where and when there was suddenly more than that place and that time explain."""
     from becalm.console.emit import View
-    from becalm.find.desk.patterns import scan_outbreaks
+    from becalm.find.desk.explanations import scan_outbreaks
 
     view: View[Outbreaks] = View(asdict, lambda answer: _part_rows(answer, "outbreaks"), _outbreak_lines)
     session.emit(scan_outbreaks(session.open_desk(), request), view)
