@@ -84,10 +84,10 @@ def register(app: typer.Typer) -> None:
         folder, workspace_path = Path(request.folder) if request.folder else None, session.workspace
         if folder is not None and workspace_path is not None and folder != workspace_path:
             raise UsageError(f"Two folders are named, {folder} and {workspace_path}. Name only one.")
-        path = folder or workspace_path
-        if path is None:
+        init_folder = folder or workspace_path
+        if init_folder is None:
             raise UsageError("No folder is named. Name the folder to make, e.g. `becalm init city`.")
-        workspace = make_workspace(path, request, cast("Callable[[Path], Desk]", session.context.obj))
+        workspace = make_workspace(init_folder, request, cast("Callable[[Path], Desk]", session.context.obj))
         session.emit(
             workspace,
             View(
@@ -117,9 +117,11 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     check_city(city_entry, request.city or DEFAULT_CITY)
     is_city_chosen = request.city is not None or request.boundaries is not None
     # Where they stand side by side, by its way from the workspace, so that both can be moved together.
-    outside = str(Path(request.outside).resolve()) if request.outside else f"../{path.resolve().name}-outside"
+    anchor_folder_text = (
+        str(Path(request.outside).resolve()) if request.outside else f"../{path.resolve().name}-outside"
+    )
     city_entry = city_entry.model_copy(update={"chosen": is_city_chosen})
-    config = Config(city=city_entry, ledger=LedgerEntry.kept_in(outside))
+    config = Config(city=city_entry, ledger=LedgerEntry.kept_in(anchor_folder_text))
     shape_copy = (
         copy_boundaries(
             Path(request.boundaries),
@@ -136,8 +138,8 @@ def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[P
     copied_names = [str(file) for file in patrol_files.values()]
     head_notes = tuple(_sign_first_head(path, open_desk, entries_before))
     notes = (*_notes(is_city_chosen, shape_copy, copied_names, path), *head_notes)
-    outside_folder = (path / outside).resolve()
-    return WorkspaceMade(path, workspace.city, is_city_chosen, shape_copy, notes, outside_folder)
+    anchor_folder = (path / anchor_folder_text).resolve()
+    return WorkspaceMade(path, workspace.city, is_city_chosen, shape_copy, notes, anchor_folder)
 
 
 def _sign_first_head(
@@ -162,12 +164,15 @@ def _sign_first_head(
         raise
     try:
         deliveries = make_checkpoint(desk, CheckpointRequest()).deliveries
-        failures = [f"{delivery.place}: {delivery.failure}" for delivery in deliveries if delivery.failure]
+        failure_texts = [
+            f"{delivery.place}: {delivery.failure}" for delivery in deliveries if delivery.failure
+        ]
     except BecalmError as error:
-        failures = [str(error)]
-    if failures:
+        failure_texts = [str(error)]
+    if failure_texts:
         yield (
-            f"MISSING: no signed head of the ledger is kept outside the workspace ({'; '.join(failures)}). "
+            "MISSING: no signed head of the ledger is kept outside the workspace "
+            f"({'; '.join(failure_texts)}). "
             "Whoever can write to the workspace can rewrite the ledger unseen. Name places elsewhere under "
             "[ledger] key and anchors in becalm.toml, then run `becalm record checkpoint`."
         )

@@ -151,9 +151,9 @@ def open_ledger(workspace: Workspace, at_end: AtEnd | None = None) -> Ledger:
         from becalm.ledger.store.postgres import PostgresLedger, memo_name
 
         memo_path = workspace.path / memo_name(url)
-        outside = know_outside(workspace.path, places, label=memo_path.stem)
+        outside_heads = know_outside(workspace.path, places, label=memo_path.stem)
         ledger = PostgresLedger(
-            url, draw_salt=draw_salt, kinds=EVENT_KINDS, folds=FOLDS, memo=memo_path, outside=outside
+            url, draw_salt=draw_salt, kinds=EVENT_KINDS, folds=FOLDS, memo=memo_path, outside=outside_heads
         )
     else:
         from becalm.ledger.store.sqlite import SqliteLedger
@@ -182,10 +182,12 @@ def read_details_key(workspace: Workspace, draw_key: Callable[[], bytes], *, may
     from becalm.ledger.store.payloads import read_payload_key
 
     settings, key_text = workspace.config.ledger, os.environ.get("BECALM_DETAILS_KEY", "")
-    source = "The variable BECALM_DETAILS_KEY"
+    key_source_text = "The variable BECALM_DETAILS_KEY"
     try:
         if not key_text and settings.details_key_command:
-            source = f"The command {settings.details_key_command!r}, under [ledger] details_key_command,"
+            key_source_text = (
+                f"The command {settings.details_key_command!r}, under [ledger] details_key_command,"
+            )
             command_words = shlex.split(settings.details_key_command)
             key_text = subprocess.run(command_words, capture_output=True, text=True, check=True).stdout
         if not key_text:
@@ -193,7 +195,8 @@ def read_details_key(workspace: Workspace, draw_key: Callable[[], bytes], *, may
         return bytes.fromhex(key_text.strip())
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise LedgerError(
-            f"{source} gave no key of personal details ({type(error).__name__}). It must give 64 hex digits. "
+            f"{key_source_text} gave no key of personal details ({type(error).__name__}). It must "
+            "give 64 hex digits. "
             "Without the key nobody can read the details; the entries are not affected."
         ) from error
 

@@ -58,8 +58,8 @@ def _lines(status: WorkspaceStatus) -> Iterable[str]:
     if status.ledger is None:
         yield "No ledger yet."
     else:
-        ledger = status.ledger
-        yield f"Ledger {ledger.identity} in {ledger.place}: {ledger.head.size:,} entries"
-        yield f"  root     {ledger.head.root}"
-        yield f"  outside  {ledger.outside_size:,} entries are proved by signed heads kept outside"
+        ledger_status = status.ledger
+        yield f"Ledger {ledger_status.identity} in {ledger_status.place}: {ledger_status.head.size:,} entries"
+        yield f"  root     {ledger_status.head.root}"
+        yield f"  outside  {ledger_status.outside_size:,} entries are proved by signed heads kept outside"
     yield from (f"Warning: {warning}" for warning in status.warnings)

@@ -60,8 +60,8 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
             "it unseen. Name a place elsewhere under [ledger] anchors, and run `becalm record checkpoint`."
         )
     warnings += _warn_of_wide_rights(desk)
-    sources = list_sources(desk)
-    return WorkspaceStatus(workspace.path, workspace.city, sources, ledger_status, tuple(warnings))
+    source_statuses = list_sources(desk)
+    return WorkspaceStatus(workspace.path, workspace.city, source_statuses, ledger_status, tuple(warnings))
 
 
 def _warn_of_losses(desk: Desk) -> Iterator[str]:
@@ -87,48 +87,52 @@ def _warn_of_losses(desk: Desk) -> Iterator[str]:
 def _describe_ledger(desk: Desk) -> LedgerStatus | None:
     """The ledger as it is; None where none was begun, for asking must not begin one."""
     workspace = desk.workspace
-    file = desk.ledger_file
-    if file is not None and not file.exists() and read_known_log(workspace.path, file.stem) is None:
+    ledger_path = desk.ledger_file
+    if (
+        ledger_path is not None
+        and not ledger_path.exists()
+        and read_known_log(workspace.path, ledger_path.stem) is None
+    ):
         return None
     ledger = desk.open_ledger()
-    settings = AnchorSettings(workspace.path, ledger.label)
-    folders = list_anchor_folders(workspace.config.ledger.anchors, workspace.path)
+    anchor_settings = AnchorSettings(workspace.path, ledger.label)
+    anchor_folders = list_anchor_folders(workspace.config.ledger.anchors, workspace.path)
     outside_places = [
         str(folder.resolve())
-        for folder in folders
+        for folder in anchor_folders
         if not folder.resolve().is_relative_to(workspace.path.resolve())
     ]
-    outside_sizes = [
+    outside_head_sizes = [
         anchor.head.size
-        for anchor in read_newest_anchors(outside_places, settings)
+        for anchor in read_newest_anchors(outside_places, anchor_settings)
         if anchor.ledger_id == ledger.identity
     ]
-    key = workspace.path / workspace.config.ledger.key
+    key_path = workspace.path / workspace.config.ledger.key
     return LedgerStatus(
         place=str(desk.ledger_file or "a PostgreSQL server"),
         identity=ledger.identity,
         head=ledger.head(),
-        outside_size=max(outside_sizes, default=0),
-        key=key,
-        has_key=key.is_file(),
+        outside_size=max(outside_head_sizes, default=0),
+        key=key_path,
+        has_key=key_path.is_file(),
     )
 
 
 def _warn_of_wide_rights(desk: Desk) -> Iterator[str]:
     """Files and folders that others than the owner may read, write or enter; signed heads may be shared."""
-    workspace = desk.workspace.path
-    anchor_folders = list_anchor_folders(desk.workspace.config.ledger.anchors, workspace)
+    workspace_path = desk.workspace.path
+    anchor_folders = list_anchor_folders(desk.workspace.config.ledger.anchors, workspace_path)
     shared_paths = {folder.resolve() for folder in anchor_folders}
     wide_paths = []
-    for folder, folder_names, file_names in os.walk(workspace):
+    for folder, folder_names, file_names in os.walk(workspace_path):
         folder_names[:] = [name for name in folder_names if Path(folder, name).resolve() not in shared_paths]
         for path in (Path(folder, name) for name in (".", *file_names)):
-            mode = stat.S_IMODE(path.lstat().st_mode)
-            if mode & RIGHTS_OF_OTHERS and not path.is_symlink():
-                wide_paths.append(f"{path.relative_to(workspace)} ({mode:o})")
+            permission_bits = stat.S_IMODE(path.lstat().st_mode)
+            if permission_bits & RIGHTS_OF_OTHERS and not path.is_symlink():
+                wide_paths.append(f"{path.relative_to(workspace_path)} ({permission_bits:o})")
     if wide_paths:
         more_text = f" and {len(wide_paths) - PATHS_SHOWN} more" if len(wide_paths) > PATHS_SHOWN else ""
         yield (
             f"Others can read or enter {len(wide_paths)} files and folders: "
-            f"{', '.join(wide_paths[:PATHS_SHOWN])}{more_text}. Run `chmod -R go= {workspace}`."
+            f"{', '.join(wide_paths[:PATHS_SHOWN])}{more_text}. Run `chmod -R go= {workspace_path}`."
         )

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 
 from becalm.archive.manifest import (
     Manifest,
-    Slot,
+    PartKey,
     StagedFile,
     current_files,
+    part_key_of,
     read_manifest,
     settle_versions,
-    slot_of,
     write_manifest,
 )
 from becalm.formats.durable_files import OWNER_FILE, make_private_folder, sha256_of, sync_path
@@ -61,14 +61,16 @@ class ParquetIntake:
 
     def add(self, part: TablePart, **origin: Unpack[PartOrigin]) -> None:
         """Keep these rows aside. The same bytes under a second name count once."""
-        slot = (part.table, part.source, part.month)
-        input_key = (*slot, origin["input_sha256"], origin["recipe_sha256"])
+        part_key = (part.table, part.source, part.month)
+        input_key = (*part_key, origin["input_sha256"], origin["recipe_sha256"])
         if self._inputs.setdefault(input_key, origin["input_file"]) != origin["input_file"]:
             return
         with _name_disk_errors(self._root):
             staged_path = self._stage(part)
         row_count = pq.read_metadata(staged_path).num_rows
-        archive_file = ArchiveFile("", *slot, row_count, "", intake_id=self.id, whole=part.whole, **origin)
+        archive_file = ArchiveFile(
+            "", *part_key, row_count, "", intake_id=self.id, whole=part.whole, **origin
+        )
         self._staged_files.append(StagedFile(staged_path, archive_file))
 
     def add_faults(self, faults: Iterable[RowFault]) -> None:
@@ -81,20 +83,20 @@ class ParquetIntake:
 
     def list_replacements(self) -> tuple[Replacement, ...]:
         """Which months of the archive will this load take the place of, and with how many rows?"""
-        current = current_files(self._manifest)
-        new_files: dict[Slot, list[ArchiveFile]] = {}
+        files_now = current_files(self._manifest)
+        new_files: dict[PartKey, list[ArchiveFile]] = {}
         for staged_file in self._settle():
-            new_files.setdefault(slot_of(staged_file.entry), []).append(staged_file.entry)
+            new_files.setdefault(part_key_of(staged_file.entry), []).append(staged_file.entry)
         replacements = []
-        for slot, slot_files in new_files.items():
-            former_files = [file for file in current if slot_of(file) == slot]
-            newest = max(file.as_of for file in slot_files)
+        for part_key, part_files in new_files.items():
+            former_files = [file for file in files_now if part_key_of(file) == part_key]
+            newest_as_of = max(file.as_of for file in part_files)
             is_kept = any(
-                f.version in {s.version for s in slot_files} or f.as_of > newest for f in former_files
+                f.version in {s.version for s in part_files} or f.as_of > newest_as_of for f in former_files
             )
             if former_files and not is_kept:
-                former_rows, new_rows = (sum(f.rows for f in files) for files in (former_files, slot_files))
-                replacements.append(Replacement(*slot, slot_files[0].input_file, former_rows, new_rows))
+                former_rows, new_rows = (sum(f.rows for f in files) for files in (former_files, part_files))
+                replacements.append(Replacement(*part_key, part_files[0].input_file, former_rows, new_rows))
         return tuple(replacements)
 
     def _settle(self) -> tuple[StagedFile, ...]:
@@ -115,7 +117,7 @@ class ParquetIntake:
         with _name_disk_errors(self._root):
             self._write_faults()
             if self._staged_files:
-                former = self._manifest
+                former_manifest = self._manifest
                 fault_files = (
                     replace(file, entry=replace(file.entry, version=self.id))
                     for file in self._staged_files
@@ -127,25 +129,25 @@ class ParquetIntake:
                         pool.map(self._publish_file, range(len(settled_files)), settled_files)
                     )
                 _sync_folders(self._root, {(self._root / entry.path).parent for entry in published_files})
-                all_files = (*former.files, *published_files)
-                write_manifest(self._root, Manifest(self._number, all_files, former.withdrawn))
+                all_files = (*former_manifest.files, *published_files)
+                write_manifest(self._root, Manifest(self._number, all_files, former_manifest.withdrawn))
         return self.id
 
     def _stage(self, part: TablePart) -> Path:
         part_label = f"{part.table} of {part.source} {part.month}"
         if isinstance(part.rows, str):
-            path = Path(part.rows)
-            if Path(self.staging).resolve() not in path.resolve().parents:
+            rows_path = Path(part.rows)
+            if Path(self.staging).resolve() not in rows_path.resolve().parents:
                 raise ArchiveError(
-                    f"{path} ({part_label}) does not lie in the staging folder {self.staging}."
+                    f"{rows_path} ({part_label}) does not lie in the staging folder {self.staging}."
                 )
-            check_schema(pq.read_schema(path), part.table, part_label)
+            check_schema(pq.read_schema(rows_path), part.table, part_label)
         else:
             check_schema(part.rows.schema, part.table, part_label)
-            path = Path(self.staging) / f"kept-{len(self._staged_files):06d}.parquet"
-            _write(part.rows.select(arrow_schema(part.table).names).cast(arrow_schema(part.table)), path)
-        _check_single_values(path, {"source": part.source, "month": part.month}, part_label)
-        return path
+            rows_path = Path(self.staging) / f"kept-{len(self._staged_files):06d}.parquet"
+            _write(part.rows.select(arrow_schema(part.table).names).cast(arrow_schema(part.table)), rows_path)
+        _check_single_values(rows_path, {"source": part.source, "month": part.month}, part_label)
+        return rows_path
 
     def _write_faults(self) -> None:
         if not self._faults:
@@ -286,9 +288,13 @@ def _check_single_values(path: Path, value_by_column: dict[str, str], part_label
 def _read_distinct_values(parquet: pq.ParquetFile, column_name: str) -> set[object]:
     """The values of a column: from the file's own statistics where it has them, else read."""
     column_index, group_numbers = parquet.schema_arrow.names.index(column_name), range(parquet.num_row_groups)
-    bounds = [parquet.metadata.row_group(number).column(column_index).statistics for number in group_numbers]
-    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in bounds):
-        return {value for g in bounds for value in (g.min, g.max)}
+    value_statistics = [
+        parquet.metadata.row_group(number).column(column_index).statistics for number in group_numbers
+    ]
+    if all(
+        g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in value_statistics
+    ):
+        return {value for g in value_statistics for value in (g.min, g.max)}
     return set(parquet.read(columns=[column_name])[column_name].unique().to_pylist())
 
 

@@ -32,7 +32,7 @@ KEY_COLUMNS = {"incidents": ("incident_id", "occurred_on"), "stops": ("stop_id",
 EDGE_DAYS = 3  # days at either end of a month that a whole re-issue may lack
 DATED_SHARE = 0.95
 FRAGMENT_SHARE = 0.5
-Slot = tuple[str, str, str]  # what a version is a version of: table, source and month
+PartKey = tuple[str, str, str]  # what a version is a version of: table, source and month
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class Manifest:
 
 def read_manifest(root: Path) -> Manifest:
     """What does the archive in this folder hold? Nothing, where there is none yet."""
-    path = root / MANIFEST
+    manifest_path = root / MANIFEST
     try:
-        manifest_json = json.loads(path.read_text("utf-8"))
+        manifest_json = json.loads(manifest_path.read_text("utf-8"))
         if manifest_json["format"] != FORMAT:
             raise ArchiveError(
-                f"{path} has format {manifest_json['format']}, and this becalm reads {FORMAT}. "
+                f"{manifest_path} has format {manifest_json['format']}, and this becalm reads {FORMAT}. "
                 "Use the becalm that wrote it."
             )
         field_names = {field.name for field in fields(ArchiveFile)}
@@ -68,13 +68,14 @@ def read_manifest(root: Path) -> Manifest:
             )
             for file_entry in manifest_json["files"]
         )
-        withdrawn = tuple(manifest_json.get("withdrawn", ()))
-        return Manifest(int(manifest_json["last_intake"]), listed_files, withdrawn)
+        withdrawn_intakes = tuple(manifest_json.get("withdrawn", ()))
+        return Manifest(int(manifest_json["last_intake"]), listed_files, withdrawn_intakes)
     except FileNotFoundError:
         return Manifest()
     except (ValueError, KeyError, TypeError) as error:
         raise ArchiveError(
-            f"{path} cannot be read ({error}). Restore it from a backup, or delete the folder {root} "
+            f"{manifest_path} cannot be read ({error}). Restore it from a backup, or delete the "
+            f"folder {root} "
             "and load the records again."
         ) from error
 
@@ -83,9 +84,9 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     """Put this manifest in the place of the former in one step that survives a crash."""
     file_entries = ({**asdict(file), "as_of": file.as_of.isoformat()} for file in manifest.files)
     entry_lines = ",\n".join(json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in file_entries)
-    withdrawn = f'"withdrawn": {json.dumps(manifest.withdrawn)}, ' if manifest.withdrawn else ""
-    header = f'"format": {FORMAT}, "last_intake": {manifest.last_intake}, {withdrawn}'
-    manifest_text = f'{{{header}"files": [\n{entry_lines}\n]}}\n'
+    withdrawn_entry_text = f'"withdrawn": {json.dumps(manifest.withdrawn)}, ' if manifest.withdrawn else ""
+    header_text = f'"format": {FORMAT}, "last_intake": {manifest.last_intake}, {withdrawn_entry_text}'
+    manifest_text = f'{{{header_text}"files": [\n{entry_lines}\n]}}\n'
     write_durably(root / MANIFEST, manifest_text)
 
 
@@ -100,16 +101,16 @@ def current_files(
         f for f in manifest.files if manifest.is_readable(f) and (as_of is None or f.as_of <= as_of)
     ]
     record_files = [f for f in files_as_of if f.table != "row_faults"]
-    as_of_by_slot: dict[Slot, dict[str, date]] = {}
+    as_of_by_part: dict[PartKey, dict[str, date]] = {}
     for f in record_files:
-        as_of_by_version = as_of_by_slot.setdefault(slot_of(f), {})
+        as_of_by_version = as_of_by_part.setdefault(part_key_of(f), {})
         newest_as_of = max(f.as_of, as_of_by_version.pop(f.version, f.as_of))
         as_of_by_version[f.version] = newest_as_of  # popped before: the last to come stands last
-    newest_version_by_slot = {  # the version with the newest as-of date; of equals, the one that came last
-        slot: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
-        for slot, as_of_by_version in as_of_by_slot.items()
+    newest_version_by_part = {  # the version with the newest as-of date; of equals, the one that came last
+        part_key: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
+        for part_key, as_of_by_version in as_of_by_part.items()
     }
-    newest_files = [f for f in record_files if newest_version_by_slot[slot_of(f)] == f.version]
+    newest_files = [f for f in record_files if newest_version_by_part[part_key_of(f)] == f.version]
     current_paths = {f.path for f in newest_files}
     replaced_intakes = {f.intake_id for f in record_files} - {f.intake_id for f in newest_files}
     return tuple(
@@ -121,7 +122,7 @@ def current_files(
     )
 
 
-def slot_of(file: ArchiveFile) -> Slot:
+def part_key_of(file: ArchiveFile) -> PartKey:
     """What a version is a version of: table, source and month."""
     return file.table, file.source, file.month
 
@@ -157,8 +158,8 @@ class Edition:
         day_column = self.keys["day"]
         if len(day_column) == 0 or day_column.null_count > (1 - DATED_SHARE) * len(day_column):
             return None
-        first_and_last = pc.min_max(day_column).as_py()
-        return first_and_last["min"], first_and_last["max"]
+        day_extremes = pc.min_max(day_column).as_py()
+        return day_extremes["min"], day_extremes["max"]
 
     def joined_by(self, newer: Self) -> Self:
         """Both together, under this one's name."""
@@ -171,26 +172,32 @@ def settle_versions(
     staged_files: Sequence[StagedFile], present_files: Sequence[ArchiveFile], root: Path
 ) -> tuple[StagedFile, ...]:
     """The same files, each with the version that it belongs to, without rows that it has already."""
-    current_by_slot: dict[Slot, list[ArchiveFile]] = {}
+    current_by_part: dict[PartKey, list[ArchiveFile]] = {}
     for file in present_files:
-        current_by_slot.setdefault(slot_of(file), []).append(file)
-    files_by_slot: dict[Slot, dict[str, list[StagedFile]]] = {}
+        current_by_part.setdefault(part_key_of(file), []).append(file)
+    files_by_part: dict[PartKey, dict[str, list[StagedFile]]] = {}
     for staged in staged_files:
-        entry = staged.entry
+        staged_entry = staged.entry
         # A whole file is a version of its own: of several in one intake only the newest may count.
-        version = f"{entry.intake_id}/{entry.input_sha256}" if entry.whole else entry.intake_id
-        files_by_slot.setdefault(slot_of(entry), {}).setdefault(version, []).append(staged)
+        file_version = (
+            f"{staged_entry.intake_id}/{staged_entry.input_sha256}"
+            if staged_entry.whole
+            else staged_entry.intake_id
+        )
+        files_by_part.setdefault(part_key_of(staged_entry), {}).setdefault(file_version, []).append(staged)
     settled_files: list[StagedFile] = []
-    for slot, files_by_version in files_by_slot.items():
-        current_edition = _read_current_edition(current_by_slot.get(slot, []), root)
+    for part_key, files_by_version in files_by_part.items():
+        current_edition = _read_current_edition(current_by_part.get(part_key, []), root)
         new_editions = [
-            (_build_edition(version, files), files) for version, files in files_by_version.items()
+            (_build_edition(file_version, files), files) for file_version, files in files_by_version.items()
         ]
         for new_edition, files in sorted(new_editions, key=lambda pair: (not pair[0].whole, pair[0].as_of)):
-            version = new_edition.version
+            file_version = new_edition.version
             home_version = _choose_version(new_edition, current_edition)
             for staged in files:
-                new_file = _drop_present_rows(staged, current_edition) if home_version != version else staged
+                new_file = (
+                    _drop_present_rows(staged, current_edition) if home_version != file_version else staged
+                )
                 settled_files.append(replace(new_file, entry=replace(new_file.entry, version=home_version)))
             if current_edition is not None and home_version == current_edition.version:
                 current_edition = current_edition.joined_by(new_edition)
@@ -252,13 +259,13 @@ def _read_keys(rows: pa.Table, table: str) -> pa.Table:
 
 
 def _build_edition(version: str, staged_files: Sequence[StagedFile]) -> Edition:
-    entries = [staged_file.entry for staged_file in staged_files]
+    file_entries = [staged_file.entry for staged_file in staged_files]
     return Edition(
         version,
-        max(archive_file.as_of for archive_file in entries),
-        any(archive_file.whole for archive_file in entries),
-        frozenset(archive_file.input_sha256 for archive_file in entries),
-        entries[0].table,
+        max(archive_file.as_of for archive_file in file_entries),
+        any(archive_file.whole for archive_file in file_entries),
+        frozenset(archive_file.input_sha256 for archive_file in file_entries),
+        file_entries[0].table,
         tuple(staged_file.path for staged_file in staged_files),
     )
 

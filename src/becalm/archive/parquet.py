@@ -73,10 +73,11 @@ class ParquetArchive:
                 f for f in _select_pinned(manifest, only) if f.table == name and source in (None, f.source)
             )
             error_class = ReplayError
-        damages = [damage for file in archive_files if (damage := self._describe_damage(file))]
-        if damages:
+        damage_texts = [damage for file in archive_files if (damage := self._describe_damage(file))]
+        if damage_texts:
             raise error_class(
-                f"{len(damages)} archive files are not as the manifest lists them: {'; '.join(damages[:5])}. "
+                f"{len(damage_texts)} archive files are not as the manifest lists them: "
+                f"{'; '.join(damage_texts[:5])}. "
                 f"Restore them in {self._root} from a backup, or load their records into a new workspace."
             )
         self._backend = self._backend or self._connect()
@@ -170,16 +171,16 @@ def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) ->
             else session.createDataFrame([], PySparkSchema.from_ibis(schema))
         )
         spark_frame.createOrReplaceTempView(view_name)
-        table = backend.table(view_name)
+        view_table = backend.table(view_name)
     elif paths:
-        table = backend.read_parquet(file_names, hive_partitioning=False)
+        view_table = backend.read_parquet(file_names, hive_partitioning=False)
     else:
-        table = backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True)
+        view_table = backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True)
     # Convert only what differs, so that filters still reach the files.
-    type_by_column = table.schema()
-    return table.select(
+    type_by_column = view_table.schema()
+    return view_table.select(
         **{
-            n: table[n] if type_by_column[n].copy(nullable=True) == type_ else table[n].cast(type_)
+            n: view_table[n] if type_by_column[n].copy(nullable=True) == type_ else view_table[n].cast(type_)
             for n, type_ in schema.items()
         }
     )
@@ -204,9 +205,9 @@ def _check_spark() -> None:
     version_text = subprocess.run([java_path, "-version"], capture_output=True, text=True, check=False).stderr
     version_match = re.search(r'version "(\d+)', version_text)
     if version_match is None or int(version_match[1]) < LEAST_JAVA:
-        first_line = version_text.splitlines()[0] if version_text else "nothing"
+        version_line = version_text.splitlines()[0] if version_text else "nothing"
         raise DependencyError(
-            f"The Spark engine needs Java {LEAST_JAVA} or newer; {java_path} says {first_line!r}. {remedy}"
+            f"The Spark engine needs Java {LEAST_JAVA} or newer; {java_path} says {version_line!r}. {remedy}"
         )
 
 

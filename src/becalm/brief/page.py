@@ -66,8 +66,11 @@ def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
 def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[ComparisonRow | None]]]:
     """Each line of table 2: the row it is about, and that row against every baseline."""
     contrasts = briefing.comparison.against
-    row_by_group = [{row.group: row for row in contrast.all_rows} for contrast in contrasts]
-    return [(row, [rows.get(row.group) for rows in row_by_group]) for row in briefing.comparison.all_rows]
+    rows_by_group_of_contrast = [{row.group: row for row in contrast.all_rows} for contrast in contrasts]
+    return [
+        (row, [rows.get(row.group) for rows in rows_by_group_of_contrast])
+        for row in briefing.comparison.all_rows
+    ]
 
 
 def _inline(mark: Markup) -> Markup:

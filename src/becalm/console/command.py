@@ -113,7 +113,7 @@ def command(
     told the options.
     """
     request_fields = fields_of(request)
-    names = option_names(request_fields)
+    option_names_by_field = option_names(request_fields)
 
     def decorate(function: Callable[[Session, RequestT], None]) -> Callable[[Session, RequestT], None]:
         @wraps(function)
@@ -135,15 +135,18 @@ def command(
                 session.check_endings(endings)
                 function(session, build_request(request, value_by_field))
             except BecalmError as error:
-                raise error.reworded(lambda text: name_options(text, names)) from error
+                raise error.reworded(lambda text: name_options(text, option_names_by_field)) from error
 
         field_arguments = [
-            _argument(field, defaults.get(field.name, field.default), names) for field in request_fields
+            _argument(field, defaults.get(field.name, field.default), option_names_by_field)
+            for field in request_fields
         ]
-        shared = _shared_arguments(has_workspace=has_workspace, endings=endings if has_files else ())
-        arguments = [_keyword("context", typer.Context), *field_arguments, *shared]
-        run.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # what Typer reads
-        run.__annotations__ = {argument.name: argument.annotation for argument in arguments}
+        shared_arguments = _shared_arguments(
+            has_workspace=has_workspace, endings=endings if has_files else ()
+        )
+        typer_arguments = [_keyword("context", typer.Context), *field_arguments, *shared_arguments]
+        run.__signature__ = Signature(typer_arguments)  # type: ignore[attr-defined]  # what Typer reads
+        run.__annotations__ = {argument.name: argument.annotation for argument in typer_arguments}
         run.request = request  # type: ignore[attr-defined]  # what `becalm schema` reads
         app.command(name)(run)
         return function
@@ -187,34 +190,45 @@ def requests_below(
 
 
 def _option_name(field: RequestField) -> str:
-    name = field.parameter.name or field.name.replace("_", "-")
-    return (field.parameter.metavar or name.upper()) if field.parameter.is_argument else f"--{name}"
+    option_name = field.parameter.name or field.name.replace("_", "-")
+    return (
+        (field.parameter.metavar or option_name.upper())
+        if field.parameter.is_argument
+        else f"--{option_name}"
+    )
 
 
 def _argument(field: RequestField, default: object, option_by_field: Mapping[str, str]) -> Argument:
     """The field as an argument of the function that Typer sees."""
-    parameter = field.parameter
+    field_parameter = field.parameter
     value_type = {FileName: Path, date: datetime}.get(field.kind, field.kind)
     option_settings: dict[str, Any] = {
-        "help": name_options(parameter.help, option_by_field),
-        "metavar": parameter.metavar or None,
+        "help": name_options(field_parameter.help, option_by_field),
+        "metavar": field_parameter.metavar or None,
     }
     if field.kind is date:
         option_settings |= {"formats": ["%Y-%m-%d"]}
-    if value_type in (int, float) and not parameter.remedy:  # else the request refuses, in its own words
-        option_settings |= {"min": parameter.low, "max": parameter.high}
+    if (
+        value_type in (int, float) and not field_parameter.remedy
+    ):  # else the request refuses, in its own words
+        option_settings |= {"min": field_parameter.low, "max": field_parameter.high}
     is_default_empty = default is MISSING or default in (None, (), "")
-    if parameter.default_text or is_default_empty:
-        option_settings |= {"show_default": parameter.default_text or False}
+    if field_parameter.default_text or is_default_empty:
+        option_settings |= {"show_default": field_parameter.default_text or False}
     type_hint = list[value_type] if field.is_many else value_type  # type: ignore[valid-type]
     if field.is_optional or (field.is_many and default is not MISSING):
         type_hint = type_hint | None
     if default is MISSING or (field.is_many and not default):
         default = Argument.empty if default is MISSING else None
-    if parameter.is_argument:
+    if field_parameter.is_argument:
         return _keyword(field.name, Annotated[type_hint, typer.Argument(**option_settings)], default)
-    spellings = [_option_name(field), *([f"-{parameter.short}"] if parameter.short else [])]
-    return _keyword(field.name, Annotated[type_hint, typer.Option(*spellings, **option_settings)], default)
+    option_spellings = [
+        _option_name(field),
+        *([f"-{field_parameter.short}"] if field_parameter.short else []),
+    ]
+    return _keyword(
+        field.name, Annotated[type_hint, typer.Option(*option_spellings, **option_settings)], default
+    )
 
 
 def _plain(value: Any) -> object:

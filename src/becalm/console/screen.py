@@ -112,19 +112,21 @@ _OPEN_BARS: list[Progress] = []  # a screen holds one live display: a task withi
 def progress_bar(task: str, *, total: float | None, unit: str) -> Iterator[Advance]:
     """A bar for this task while the context lasts; nothing is left of it afterwards."""
     if _OPEN_BARS:
-        bar = _OPEN_BARS[0]
-        task_id = bar.add_task(task, total=total, unit=unit)
+        open_bar = _OPEN_BARS[0]
+        task_id = open_bar.add_task(task, total=total, unit=unit)
         try:
-            yield lambda amount: bar.advance(task_id, amount)
+            yield lambda amount: open_bar.advance(task_id, amount)
         finally:
-            bar.remove_task(task_id)
+            open_bar.remove_task(task_id)
         return
     console = Console(stderr=True)
     progress_columns = (TextColumn("{task.description}"), BarColumn(), _RateColumn(), TimeRemainingColumn())
-    with Progress(*progress_columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        _OPEN_BARS.append(bar)
+    with Progress(
+        *progress_columns, console=console, transient=True, disable=not console.is_terminal
+    ) as open_bar:
+        _OPEN_BARS.append(open_bar)
         try:
-            task_id = bar.add_task(task, total=total, unit=unit)
-            yield lambda amount: bar.advance(task_id, amount)
+            task_id = open_bar.add_task(task, total=total, unit=unit)
+            yield lambda amount: open_bar.advance(task_id, amount)
         finally:
-            _OPEN_BARS.remove(bar)
+            _OPEN_BARS.remove(open_bar)

@@ -38,10 +38,10 @@ class Picture:
     @classmethod
     def of(cls, drawing: Markup) -> Self:
         """The drawing with our style sheet in it, so that it needs nothing else."""
-        opening = '<svg xmlns="http://www.w3.org/2000/svg" '
-        style = f"<style>{picture_style()}</style>"
-        opening_tag, _, inner_svg = str(drawing).replace("<svg ", opening, 1).partition(">")
-        return cls(f"{opening_tag}>{style}{inner_svg}")
+        svg_opening_tag = '<svg xmlns="http://www.w3.org/2000/svg" '
+        style_element = f"<style>{picture_style()}</style>"
+        opening_tag, _, inner_svg = str(drawing).replace("<svg ", svg_opening_tag, 1).partition(">")
+        return cls(f"{opening_tag}>{style_element}{inner_svg}")
 
     def save(self, path: str | Path) -> Path:
         """Write the picture to this file."""
@@ -52,8 +52,8 @@ class Picture:
         return self.svg
 
     def _repr_html_(self) -> str:
-        encoded = base64.b64encode(self.svg.encode()).decode()
-        return f'<img src="data:image/svg+xml;base64,{encoded}" style="width:100%;max-width:45rem" alt="">'
+        base64_svg = base64.b64encode(self.svg.encode()).decode()
+        return f'<img src="data:image/svg+xml;base64,{base64_svg}" style="width:100%;max-width:45rem" alt="">'
 
 
 class Answer:
@@ -68,8 +68,8 @@ class Answer:
 
     def to_frame(self) -> pd.DataFrame:
         """The rows of the answer as a pandas data frame, with the columns of `--format csv`."""
-        rows = [dict(row) for row in self._view().rows(self)]
-        return pd.DataFrame(rows, columns=list(self._view().columns) or None)
+        row_dicts = [dict(row) for row in self._view().rows(self)]
+        return pd.DataFrame(row_dicts, columns=list(self._view().columns) or None)
 
     def plot(self) -> Picture:
         """The answer as a picture."""
@@ -82,8 +82,10 @@ class Answer:
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
-        lines = [line for line in self._view().lines(self) if " --" not in str(line)]  # of the command alone
-        return "\n".join([*map(_line_html, lines), self.plot()._repr_html_()])
+        shown_lines = [
+            line for line in self._view().lines(self) if " --" not in str(line)
+        ]  # of the command alone
+        return "\n".join([*map(_line_html, shown_lines), self.plot()._repr_html_()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,10 @@ class NotebookHotspots(Answer, HotspotAnswer):
         return hotspot_view()
 
     def _drawing(self) -> Markup:
-        areas = (Area("", self.boundary),) if self.boundary is not None else ()
-        return hotspot_map(self.hotspots.hotspots, areas, key="hotspots", title="The hotspots", numbered=10)
+        boundary_areas = (Area("", self.boundary),) if self.boundary is not None else ()
+        return hotspot_map(
+            self.hotspots.hotspots, boundary_areas, key="hotspots", title="The hotspots", numbered=10
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,8 @@ class NotebookComparison(Answer, Comparison):
         return comparison_view()
 
     def _drawing(self) -> Markup:
-        title = f"Change by {self.by.replace('_', ' ')}, {number_format.period(self.period)}"
-        return change_chart(change_rows(self), key="changes", title=title)
+        chart_title = f"Change by {self.by.replace('_', ' ')}, {number_format.period(self.period)}"
+        return change_chart(change_rows(self), key="changes", title=chart_title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,44 +141,48 @@ class NotebookBacktest(Answer, BacktestAnswer):
         return backtest_view()
 
     def _drawing(self) -> Markup:
-        rows = [(row.method, row.pai) for row in self.backtest.rows]
-        return draw_intervals(rows, title=f"PAI at {self.backtest.area_share:.2%} of the area, by method")
+        pai_rows = [(row.method, row.pai) for row in self.backtest.rows]
+        return draw_intervals(pai_rows, title=f"PAI at {self.backtest.area_share:.2%} of the area, by method")
 
 
 def _line_html(line: object) -> str:
     """One line of a command's output, or one of its tables, as HTML."""
     if not hasattr(line, "columns"):
-        text = str(line).strip()
-        return f"<p>{escape(text)}</p>" if text else ""
-    columns = [(str(column.header), [str(cell) for cell in column.cells]) for column in line.columns]
-    head = "".join(f"<th>{escape(heading)}</th>" for heading, _ in columns)
-    rows = zip(*(cells for _, cells in columns), strict=True)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        line_text = str(line).strip()
+        return f"<p>{escape(line_text)}</p>" if line_text else ""
+    cells_by_heading = [(str(column.header), [str(cell) for cell in column.cells]) for column in line.columns]
+    head_markup = "".join(f"<th>{escape(heading)}</th>" for heading, _ in cells_by_heading)
+    cell_rows = zip(*(cells for _, cells in cells_by_heading), strict=True)
+    body_markup = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in cell_rows
+    )
+    return f"<table><thead><tr>{head_markup}</tr></thead><tbody>{body_markup}</tbody></table>"
 
 
 def draw_intervals(rows: Sequence[tuple[str, Estimate]], *, title: str) -> Markup:
     """Estimates with their intervals, one below the other, on one axis."""
-    ends = [end for _, estimate in rows for end in (estimate.low, estimate.high, 0.0)]
-    ticks = svg.round_ticks(min(ends), max(ends), about=6)
-    axis = svg.Scale(ticks[0], ticks[-1], LABEL_WIDTH, CHART_WIDTH - 20)
-    bottom = 30 + ROW_HEIGHT * len(rows)
-    marks = [svg.line(axis(tick), 24, axis(tick), bottom, class_="grid") for tick in ticks]
-    marks += [svg.text(axis(tick), 16, f"{tick:g}", class_="tick", text_anchor="middle") for tick in ticks]
+    interval_ends = [end for _, estimate in rows for end in (estimate.low, estimate.high, 0.0)]
+    tick_values = svg.round_ticks(min(interval_ends), max(interval_ends), about=6)
+    x_axis = svg.Scale(tick_values[0], tick_values[-1], LABEL_WIDTH, CHART_WIDTH - 20)
+    bottom_y = 30 + ROW_HEIGHT * len(rows)
+    svg_marks = [svg.line(x_axis(tick), 24, x_axis(tick), bottom_y, class_="grid") for tick in tick_values]
+    svg_marks += [
+        svg.text(x_axis(tick), 16, f"{tick:g}", class_="tick", text_anchor="middle") for tick in tick_values
+    ]
     for i, (label, estimate) in enumerate(rows):
         y = 30 + ROW_HEIGHT * (i + 0.5)
-        marks += [
+        svg_marks += [
             svg.text(8, y + 4, label, class_="label"),
-            svg.line(axis(estimate.low), y, axis(estimate.high), y, class_="bar"),
-            svg.element("circle", cx=axis(estimate.value), cy=y, r=5, class_="mark fall"),
+            svg.line(x_axis(estimate.low), y, x_axis(estimate.high), y, class_="bar"),
+            svg.element("circle", cx=x_axis(estimate.value), cy=y, r=5, class_="mark fall"),
         ]
-    words = "; ".join(f"{label}: {e.value:.3g} ({e.low:.3g} to {e.high:.3g})" for label, e in rows)
+    description_text = "; ".join(f"{label}: {e.value:.3g} ({e.low:.3g} to {e.high:.3g})" for label, e in rows)
     return svg.picture(
-        *marks,
+        *svg_marks,
         key="intervals",
         title=title,
-        description=words,
+        description=description_text,
         width=CHART_WIDTH,
-        height=bottom + 10,
+        height=bottom_y + 10,
         class_="chart",
     )

@@ -68,12 +68,12 @@ class NotebookCertificate(Answer, Certificate):
         return certificate_view()
 
     def _drawing(self) -> Markup:
-        attacks = (("this log", self.attack), ("chance alone", self.floor))
-        rows = [(label, attack.gain) for label, attack in attacks if attack]
-        if rows:
-            return draw_intervals(rows, title="What an attacker gains from having watched (AUC)")
-        returns = [(f"from minute {rate.from_minute}", rate.ratio) for rate in self.scan.returns]
-        return draw_intervals(returns, title="Visits after a departure, as a share of the usual ones")
+        labelled_attacks = (("this log", self.attack), ("chance alone", self.floor))
+        gain_rows = [(label, attack.gain) for label, attack in labelled_attacks if attack]
+        if gain_rows:
+            return draw_intervals(gain_rows, title="What an attacker gains from having watched (AUC)")
+        return_rows = [(f"from minute {rate.from_minute}", rate.ratio) for rate in self.scan.returns]
+        return draw_intervals(return_rows, title="Visits after a departure, as a share of the usual ones")
 
 
 @contextmanager
@@ -82,12 +82,12 @@ def _visit_file(visits: Any) -> Iterator[Path]:
     if isinstance(visits, str | Path):
         yield Path(visits)
         return
-    table = read_table(visits)
+    visit_table = read_table(visits)
     with tempfile.TemporaryDirectory(prefix="becalm-") as folder:
-        path = Path(folder) / "visits.csv"
-        cells = [_csv_cells(column) for column in table.columns]
-        pyarrow.csv.write_csv(pa.table(cells, names=table.column_names), path)
-        yield path
+        csv_path = Path(folder) / "visits.csv"
+        cells_of_column = [_csv_cells(column) for column in visit_table.columns]
+        pyarrow.csv.write_csv(pa.table(cells_of_column, names=visit_table.column_names), csv_path)
+        yield csv_path
 
 
 def _csv_cells(column: pa.ChunkedArray) -> pa.Array:

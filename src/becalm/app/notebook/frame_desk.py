@@ -45,15 +45,17 @@ LocationQuality = Literal["exact", "block", "snap"]
 
 def check_parameters(function: Callable[P, AnswerT]) -> Callable[P, AnswerT]:
     """Refuse a parameter that the question does not have, and let its faults name parameters."""
-    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    parameter_names = [name for name in inspect.signature(function).parameters if name != "self"]
 
     @wraps(function)
     def ask(*args: P.args, **options: P.kwargs) -> AnswerT:
-        check_names(function.__name__, options, names)
+        check_names(function.__name__, options, parameter_names)
         try:
             return function(*args, **options)
         except BecalmError as error:
-            raise error.reworded(lambda text: name_options(text, {n: f"{n}=" for n in names})) from error
+            raise error.reworded(
+                lambda text: name_options(text, {n: f"{n}=" for n in parameter_names})
+            ) from error
 
     return ask
 
@@ -127,11 +129,17 @@ class PointFrame:
 @contextmanager
 def desk_on_points(frame: PointFrame) -> Iterator[Desk]:
     """A desk on a workspace that holds these points, in a city of their coordinate system."""
-    points = read_points(frame.points, frame.columns, crs=frame.crs, from_crs=frame.from_crs)
-    city = frame_city(points.crs, frame.time_zone)
+    frame_points = read_points(frame.points, frame.columns, crs=frame.crs, from_crs=frame.from_crs)
+    city = frame_city(frame_points.crs, frame.time_zone)
     quality, source = frame.location_quality, frame.source
     with desk_on_frame(
-        frame.points, frame.columns, city, points, frame.boundary, source=source, location_quality=quality
+        frame.points,
+        frame.columns,
+        city,
+        frame_points,
+        frame.boundary,
+        source=source,
+        location_quality=quality,
     ) as desk:
         yield desk
 
@@ -148,7 +156,7 @@ def desk_on_frame(
     location_quality: LocationQuality = "exact",
 ) -> Iterator[Desk]:
     """A desk on a workspace that holds nothing but this frame, and is gone when the question is answered."""
-    incidents = read_incidents(
+    incident_table = read_incidents(
         frame,
         columns,
         points=points,
@@ -158,16 +166,16 @@ def desk_on_frame(
         source=source,
     )
     with tempfile.TemporaryDirectory(prefix="becalm-") as folder:
-        path = Path(folder) / "frame"
-        shapes = None if boundary is None else _geojson(read_boundary(boundary, city.crs))
-        make_folder(path, Config(city=city), shapes)
-        desk = open_desk(path)
+        workspace_path = Path(folder) / "frame"
+        boundary_geojson = None if boundary is None else _geojson(read_boundary(boundary, city.crs))
+        make_folder(workspace_path, Config(city=city), boundary_geojson)
+        desk = open_desk(workspace_path)
         with desk.archive.intake() as intake:
-            for month in sorted(set(incidents["month"].to_pylist())):
-                rows = incidents.filter(pa.compute.equal(incidents["month"], month))
+            for month in sorted(set(incident_table["month"].to_pylist())):
+                month_rows = incident_table.filter(pa.compute.equal(incident_table["month"], month))
                 intake.add(
-                    TablePart("incidents", source, month, rows),
-                    as_of=incidents["as_of"][0].as_py(),
+                    TablePart("incidents", source, month, month_rows),
+                    as_of=incident_table["as_of"][0].as_py(),
                     input_file="data frame",
                     input_sha256="",
                     recipe="data frame",
@@ -179,13 +187,13 @@ def desk_on_frame(
 
 def _offence_groups() -> dict[str, OffenceGroup]:
     """The groups of all shipped tables; found by police if any table says so."""
-    groups = [group for table in load_offences(None).values() for group in table.groups]
-    return {group.key: group for group in sorted(groups, key=lambda group: group.found_by == "police")}
+    table_groups = [group for table in load_offences(None).values() for group in table.groups]
+    return {group.key: group for group in sorted(table_groups, key=lambda group: group.found_by == "police")}
 
 
 def _geojson(shapes: Mapping[str, Any]) -> str:
-    features = [
+    geojson_features = [
         {"type": "Feature", "properties": {"name": name}, "geometry": json.loads(shapely.to_geojson(shape))}
         for name, shape in sorted(shapes.items())
     ]
-    return json.dumps({"type": "FeatureCollection", "features": features})
+    return json.dumps({"type": "FeatureCollection", "features": geojson_features})

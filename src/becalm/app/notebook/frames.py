@@ -58,10 +58,12 @@ def read_table(frame: Any) -> pa.Table:
         frame = pd.DataFrame(frame.drop(columns=frame.geometry.name))
     if hasattr(frame, "collect") and not hasattr(frame, "__arrow_c_stream__"):  # Polars, not yet computed
         frame = frame.collect()
-    names = [str(name) for name in getattr(frame, "columns", ())]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        faults = tuple(Fault(f"column {name!r}", "is there twice", "rename one of them") for name in twice)
-        raise InputError("The data frame cannot be read", faults)
+    column_names = [str(name) for name in getattr(frame, "columns", ())]
+    if twice := sorted({name for name in column_names if column_names.count(name) > 1}):
+        repeat_faults = tuple(
+            Fault(f"column {name!r}", "is there twice", "rename one of them") for name in twice
+        )
+        raise InputError("The data frame cannot be read", repeat_faults)
     if not (hasattr(frame, "__arrow_c_stream__") or isinstance(frame, pa.Table)):
         raise UsageError(f"A {type(frame).__name__} is not a data frame. Give {ACCEPTED}.")
     try:
@@ -82,27 +84,29 @@ def read_points(frame: Any, columns: FrameColumns, *, crs: str | None, from_crs:
         is_faulty = shapely.is_missing(point_shapes) | shapely.is_empty(point_shapes)
         is_faulty |= shapely.get_type_id(point_shapes) != shapely.GeometryType.POINT
         if is_faulty.any():
-            fault = _rows_fault(
+            geometry_fault = _rows_fault(
                 "geometry", is_faulty, "are missing or not points", "give one point per incident"
             )
-            raise InputError("The incidents have no places", (fault,))
+            raise InputError("The incidents have no places", (geometry_fault,))
         x, y, from_crs = shapely.get_x(point_shapes), shapely.get_y(point_shapes), CRS(frame.crs).to_string()
     else:
-        table = read_table(frame)
-        x, y = (_numbers(table, name, parameter) for name, parameter in ((columns.x, "x"), (columns.y, "y")))
+        frame_table = read_table(frame)
+        x, y = (
+            _numbers(frame_table, name, parameter) for name, parameter in ((columns.x, "x"), (columns.y, "y"))
+        )
     return FramePoints(*_project(x, y, crs=crs, from_crs=from_crs))
 
 
 def _numbers(table: pa.Table, name: str, parameter: str) -> Floats:
-    cells = _column(table, name, parameter).to_pandas()
-    numbers = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
-    if not np.isfinite(numbers).all():
+    column_cells = _column(table, name, parameter).to_pandas()
+    number_of_row = np.asarray(pd.to_numeric(column_cells, errors="coerce"), dtype=np.float64)
+    if not np.isfinite(number_of_row).all():
         remedy = "leave these incidents out, or place them"
-        fault = _rows_fault(
-            f"{parameter}={name!r}", ~np.isfinite(numbers), "are missing or no numbers", remedy
+        number_fault = _rows_fault(
+            f"{parameter}={name!r}", ~np.isfinite(number_of_row), "are missing or no numbers", remedy
         )
-        raise InputError("The incidents have no places", (fault,))
-    return numbers
+        raise InputError("The incidents have no places", (number_fault,))
+    return number_of_row
 
 
 def _project(x: Floats, y: Floats, *, crs: str | None, from_crs: str | None) -> tuple[Floats, Floats, str]:
@@ -152,20 +156,20 @@ def read_incidents(
     source: str,
 ) -> pa.Table:
     """The frame's incidents as the archive holds them, with every fault of the frame in one error."""
-    table = read_table(frame)
-    faults = list(_find_faults(table, columns))
-    if faults:
-        raise InputError("The incidents cannot be counted", tuple(faults))
-    local, precision = _read_dates(table[columns.date], time_zone)
+    frame_table = read_table(frame)
+    frame_faults = list(_find_faults(frame_table, columns))
+    if frame_faults:
+        raise InputError("The incidents cannot be counted", tuple(frame_faults))
+    local, precision = _read_dates(frame_table[columns.date], time_zone)
     if np.isnat(local).any():
         remedy = "give dates, or text as 2020-04-30 or 2020-04-30 22:15"
-        fault = _rows_fault(f"date={columns.date!r}", np.isnat(local), "are missing or no dates", remedy)
-        raise InputError("The incidents cannot be counted", (fault,))
-    row_count = table.num_rows
-    group_of_row = _texts(table, columns.group) if columns.group else [ONE_GROUP] * row_count
+        date_fault = _rows_fault(f"date={columns.date!r}", np.isnat(local), "are missing or no dates", remedy)
+        raise InputError("The incidents cannot be counted", (date_fault,))
+    row_count = frame_table.num_rows
+    group_of_row = _texts(frame_table, columns.group) if columns.group else [ONE_GROUP] * row_count
     finder_of_row = [groups[key].found_by if key in groups else "unknown" for key in group_of_row]
     values_by_column = {
-        "incident_id": _texts(table, columns.id) if columns.id else [str(i) for i in range(row_count)],
+        "incident_id": _texts(frame_table, columns.id) if columns.id else [str(i) for i in range(row_count)],
         "source": [source] * row_count,
         "file": ["data frame"] * row_count,
         "found_by": finder_of_row,
@@ -178,15 +182,15 @@ def read_incidents(
         **_time_columns(local, precision, time_zone),
         **({"easting_m": points.x_m, "northing_m": points.y_m} if points else {}),
     }
-    schema = arrow_schema("incidents")
+    incident_schema = arrow_schema("incidents")
     return pa.table(
         [
             pa.array(values_by_column[field.name], field.type)
             if field.name in values_by_column
             else pa.nulls(row_count, field.type)
-            for field in schema
+            for field in incident_schema
         ],
-        schema=schema,
+        schema=incident_schema,
     )
 
 
@@ -197,19 +201,22 @@ def day_after(local: Times) -> date:
 
 def _find_faults(table: pa.Table, columns: FrameColumns) -> Iterator[Fault]:
     for parameter in ("date", "group", "id"):
-        name = getattr(columns, parameter)
-        if name is None:
+        column_name = getattr(columns, parameter)
+        if column_name is None:
             continue
-        if name not in table.column_names:
-            yield _missing_column(table, name, parameter)
-        elif parameter != "date" and table[name].null_count:
-            is_missing = np.asarray(table[name].to_pandas().isna())
+        if column_name not in table.column_names:
+            yield _missing_column(table, column_name, parameter)
+        elif parameter != "date" and table[column_name].null_count:
+            is_missing = np.asarray(table[column_name].to_pandas().isna())
             yield _rows_fault(
-                f"{parameter}={name!r}", is_missing, "are missing", "fill them, or leave these rows out"
+                f"{parameter}={column_name!r}",
+                is_missing,
+                "are missing",
+                "fill them, or leave these rows out",
             )
-        elif parameter == "id" and (repeated := table[name].to_pandas().duplicated()).any():
+        elif parameter == "id" and (repeated := table[column_name].to_pandas().duplicated()).any():
             remedy = "leave repeated incidents out"
-            yield _rows_fault(f"id={name!r}", np.asarray(repeated), "repeat an earlier one", remedy)
+            yield _rows_fault(f"id={column_name!r}", np.asarray(repeated), "repeat an earlier one", remedy)
     if not table.num_rows:
         yield Fault("data frame", "has no rows", "give the incidents of several months")
 
@@ -240,7 +247,7 @@ def _texts(table: pa.Table, name: str) -> list[str]:
 
 def _read_dates(cells: pa.ChunkedArray, time_zone: str) -> tuple[Times, str]:
     """The local time of each incident, and how exact it is: to the minute, the day or the month."""
-    precision = "minute"
+    time_precision = "minute"
     if pa.types.is_dictionary(cells.type):
         cells = cells.cast(cells.type.value_type)
     if (
@@ -248,48 +255,53 @@ def _read_dates(cells: pa.ChunkedArray, time_zone: str) -> tuple[Times, str]:
         or pa.types.is_large_string(cells.type)
         or cells.type == pa.string_view()
     ):
-        texts = cells.to_pandas().astype("string").str.strip()
-        precision = "month" if (texts.str.len() == len("2020-04")).all() else precision
-        instants = pd.to_datetime(
-            texts, errors="coerce", format="ISO8601", utc=bool(texts.str.contains("Z$|[+]", na=False).any())
+        date_texts = cells.to_pandas().astype("string").str.strip()
+        time_precision = "month" if (date_texts.str.len() == len("2020-04")).all() else time_precision
+        parsed_instants = pd.to_datetime(
+            date_texts,
+            errors="coerce",
+            format="ISO8601",
+            utc=bool(date_texts.str.contains("Z$|[+]", na=False).any()),
         )
     elif pa.types.is_temporal(cells.type) and not pa.types.is_time(cells.type):
-        instants = pd.to_datetime(cells.to_pandas(), errors="coerce")
+        parsed_instants = pd.to_datetime(cells.to_pandas(), errors="coerce")
     else:
-        return np.full(len(cells), "NaT", dtype="M8[us]"), precision
-    if instants.dt.tz is not None:
-        instants = instants.dt.tz_convert(time_zone).dt.tz_localize(None)
-    local: Times = np.asarray(instants, dtype="M8[us]")
+        return np.full(len(cells), "NaT", dtype="M8[us]"), time_precision
+    if parsed_instants.dt.tz is not None:
+        parsed_instants = parsed_instants.dt.tz_convert(time_zone).dt.tz_localize(None)
+    local: Times = np.asarray(parsed_instants, dtype="M8[us]")
     dated_times = local[~np.isnat(local)]
-    if precision == "minute" and (dated_times == dated_times.astype("M8[D]")).all():
-        precision = "day"
-    return local, precision
+    if time_precision == "minute" and (dated_times == dated_times.astype("M8[D]")).all():
+        time_precision = "day"
+    return local, time_precision
 
 
 def _time_columns(local: Times, precision: str, time_zone: str) -> dict[str, Sequence[Any] | Times]:
     """The instants in UTC, the civil day and the hour of the week, as far as the precision reaches."""
     if precision == "month":
         return {}
-    days = local.astype("M8[D]")
+    day_of_row = local.astype("M8[D]")
     start_utc = _to_utc(local, time_zone)
     if precision == "day":
-        next_midnight = _to_utc((days.astype(np.int64) + 1).astype("M8[D]"), time_zone)
-        return {"occurred_from": start_utc, "occurred_to": next_midnight, "occurred_on": days}
-    hour_of_day = (local - days) // np.timedelta64(1, "h")
-    weekday = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+        next_midnight_utc = _to_utc((day_of_row.astype(np.int64) + 1).astype("M8[D]"), time_zone)
+        return {"occurred_from": start_utc, "occurred_to": next_midnight_utc, "occurred_on": day_of_row}
+    hour_of_row = (local - day_of_row) // np.timedelta64(1, "h")
+    weekday_of_row = (day_of_row.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
     return {
         "occurred_from": start_utc,
         "occurred_to": start_utc,
-        "occurred_on": days,
-        "hour_of_week": (weekday * 24 + hour_of_day).astype(np.int16),
+        "occurred_on": day_of_row,
+        "hour_of_week": (weekday_of_row * 24 + hour_of_row).astype(np.int16),
     }
 
 
 def _to_utc(local: Times, time_zone: str) -> Times:
     """Instants of local times; one that came twice is the first, one that was skipped the next there was."""
-    is_first = np.ones(len(local), dtype=bool)
-    zoned = pd.DatetimeIndex(local).tz_localize(time_zone, ambiguous=is_first, nonexistent="shift_forward")
-    return np.asarray(zoned.tz_convert("UTC").tz_localize(None), dtype="M8[us]")
+    is_first_reading = np.ones(len(local), dtype=bool)
+    zoned_times = pd.DatetimeIndex(local).tz_localize(
+        time_zone, ambiguous=is_first_reading, nonexistent="shift_forward"
+    )
+    return np.asarray(zoned_times.tz_convert("UTC").tz_localize(None), dtype="M8[us]")
 
 
 def _to_degrees(shape: Any, crs: str) -> Any:
@@ -303,22 +315,22 @@ def read_boundary(boundary: Any, crs: str) -> dict[str, Any]:
         if boundary.crs is None:
             raise InputError("The boundary has no coordinate system. Set one with boundary.set_crs(...).")
         name_column = next((name for name in ("name", "Name", "NAME") if name in boundary), None)
-        names = [str(name) for name in boundary[name_column]] if name_column else []
-        shapes = list(boundary.geometry.to_crs(WGS84))
+        area_names = [str(name) for name in boundary[name_column]] if name_column else []
+        area_shapes = list(boundary.geometry.to_crs(WGS84))
     else:
-        shapes = (
+        area_shapes = (
             list(shapely.get_parts(boundary)) if isinstance(boundary, shapely.Geometry) else list(boundary)
         )
-        shapes, names = [_to_degrees(shape, crs) for shape in shapes], []
-    faults = [
+        area_shapes, area_names = [_to_degrees(shape, crs) for shape in area_shapes], []
+    shape_faults = [
         Fault(
             f"boundary, row {i}", shapely.is_valid_reason(shape), "correct it, e.g. with shapely.make_valid"
         )
-        for i, shape in enumerate(shapes)
+        for i, shape in enumerate(area_shapes)
         if shape is None or not shape.is_valid or shape.area <= 0
     ]
-    if faults or not shapes:
-        raise InputError("The boundary cannot be used: give valid polygons", tuple(faults[:20]))
-    if len(set(names)) != len(shapes):
-        names = [f"area {i}" for i in range(1, len(shapes) + 1)]
-    return dict(zip(names, shapes, strict=True))
+    if shape_faults or not area_shapes:
+        raise InputError("The boundary cannot be used: give valid polygons", tuple(shape_faults[:20]))
+    if len(set(area_names)) != len(area_shapes):
+        area_names = [f"area {i}" for i in range(1, len(area_shapes) + 1)]
+    return dict(zip(area_names, area_shapes, strict=True))

@@ -52,8 +52,10 @@ def near_repeats(
     `points` and the columns are given as for `hotspots`; `metres` and `days` are the upper edges of the
     bands of distance and delay. Incidents need a day, not only a month.
     """
-    columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    with desk_on_points(PointFrame(points, columns, crs, from_crs, None, "exact", time_zone, source)) as desk:
+    frame_columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
+    with desk_on_points(
+        PointFrame(points, frame_columns, crs, from_crs, None, "exact", time_zone, source)
+    ) as desk:
         request = build_flat_request(
             NearRepeatRequest,
             metres=metres,
@@ -80,10 +82,10 @@ class NotebookNearRepeats(Answer, NearRepeats):
 def draw_bands(bands: Iterable[RepeatBand]) -> Markup:
     """Observed over expected pairs in each band; a full square where chance does not explain it."""
     all_bands = list(bands)
-    distances = list(dict.fromkeys((band.from_m, band.until_m) for band in all_bands))
-    delays = list(dict.fromkeys((band.from_days, band.until_days) for band in all_bands))
-    cell_width = (CHART_WIDTH - LABEL_WIDTH) / len(delays)
-    marks = [
+    distance_ranges = list(dict.fromkeys((band.from_m, band.until_m) for band in all_bands))
+    delay_ranges = list(dict.fromkeys((band.from_days, band.until_days) for band in all_bands))
+    cell_width = (CHART_WIDTH - LABEL_WIDTH) / len(delay_ranges)
+    svg_marks = [
         svg.text(
             LABEL_WIDTH + cell_width * (j + 0.5),
             18,
@@ -91,27 +93,29 @@ def draw_bands(bands: Iterable[RepeatBand]) -> Markup:
             class_="tick",
             text_anchor="middle",
         )
-        for j, delay in enumerate(delays)
+        for j, delay in enumerate(delay_ranges)
     ]
-    marks += [
+    svg_marks += [
         svg.text(
             8,
             50 + ROW_HEIGHT * i,
             "the same place" if until_m == 0 else _span(from_m, until_m, "m"),
             class_="label",
         )
-        for i, (from_m, until_m) in enumerate(distances)
+        for i, (from_m, until_m) in enumerate(distance_ranges)
     ]
     for band in all_bands:
-        x = LABEL_WIDTH + cell_width * (delays.index((band.from_days, band.until_days)) + 0.5)
-        marks.append(_draw_band(band, x, 45 + ROW_HEIGHT * distances.index((band.from_m, band.until_m))))
+        x = LABEL_WIDTH + cell_width * (delay_ranges.index((band.from_days, band.until_days)) + 0.5)
+        svg_marks.append(
+            _draw_band(band, x, 45 + ROW_HEIGHT * distance_ranges.index((band.from_m, band.until_m)))
+        )
     return svg.picture(
-        *marks,
+        *svg_marks,
         key="bands",
         title="Pairs of incidents over those expected by chance",
         description=f"A full square: more pairs than chance explains (p up to {CLEAR_P}).",
         width=CHART_WIDTH,
-        height=50 + ROW_HEIGHT * len(distances),
+        height=50 + ROW_HEIGHT * len(distance_ranges),
         class_="chart",
     )
 

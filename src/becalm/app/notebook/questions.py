@@ -65,9 +65,9 @@ def compare(
     newest whole month, without `baseline` the same period of the year before. `holidays` is a country or
     region such as "GB-ENG", for `align="holidays"`. With `id`, repeated incidents are refused.
     """
-    columns = FrameColumns(date=date, group=group, id=id)
-    city = frame_city(UNPLACED_CRS, time_zone, holidays)
-    with desk_on_frame(frame, columns, city, source=source) as desk:
+    frame_columns = FrameColumns(date=date, group=group, id=id)
+    frame_city_entry = frame_city(UNPLACED_CRS, time_zone, holidays)
+    with desk_on_frame(frame, frame_columns, frame_city_entry, source=source) as desk:
         request = build_flat_request(
             CompareRequest,
             period=period,
@@ -112,9 +112,11 @@ def hotspots(
     compete where incidents are recorded. With `group`, name the `target` groups to look for.
     `location_quality` says whether points are exact, moved to a block or snapped to map points.
     """
-    columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    frame = PointFrame(points, columns, crs, from_crs, boundary, location_quality, time_zone, source)
-    with desk_on_points(frame) as desk:
+    frame_columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
+    point_frame = PointFrame(
+        points, frame_columns, crs, from_crs, boundary, location_quality, time_zone, source
+    )
+    with desk_on_points(point_frame) as desk:
         request = build_flat_request(
             HotspotRequest,
             count=count,
@@ -157,9 +159,11 @@ def backtest(
 
     `points` and the columns are given as for `hotspots`; `origins` is how many months are predicted.
     """
-    columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    frame = PointFrame(points, columns, crs, from_crs, boundary, location_quality, time_zone, source)
-    with desk_on_points(frame) as desk:
+    frame_columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
+    point_frame = PointFrame(
+        points, frame_columns, crs, from_crs, boundary, location_quality, time_zone, source
+    )
+    with desk_on_points(point_frame) as desk:
         request = build_flat_request(
             BacktestRequest,
             count=count,
@@ -227,22 +231,24 @@ class OpenWorkspace:
     def _ask(
         self, request: type[RequestT], options: Mapping[str, Any], ask: Callable[[RequestT], AnswerT]
     ) -> AnswerT:
-        names = [field.name for field in fields_of(request)]
-        check_names(inspect.stack()[1].function, options, names)
+        field_names = [field.name for field in fields_of(request)]
+        check_names(inspect.stack()[1].function, options, field_names)
         try:
             return ask(build_flat_request(request, **options))
         except BecalmError as error:
-            raise error.reworded(lambda text: name_options(text, {n: f"{n}=" for n in names})) from error
+            raise error.reworded(
+                lambda text: name_options(text, {n: f"{n}=" for n in field_names})
+            ) from error
 
 
 def _sign(method: Any, request: type[Request]) -> None:
     """Give the method the parameters of its request: a notebook completes and explains them from there."""
-    parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    parameters += [
+    signature_parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    signature_parameters += [
         inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
         for field in fields_of(request)
     ]
-    method.__signature__ = inspect.Signature(parameters)
+    method.__signature__ = inspect.Signature(signature_parameters)
 
 
 _sign(OpenWorkspace.compare, CompareRequest)

@@ -109,8 +109,12 @@ def _note_no_plan(run: RunRecord, note: str) -> RunRecord:
 
 def _find_active_plan(desk: Desk, day: date) -> SeedHistory | None:
     """The newest plan that covers this day for all areas, if its sealed copy is here."""
-    histories = [s for s in audit_patrol(desk).histories if s.plans and not s.area and s.overlaps(day, 1, "")]
-    sealed_histories = [s for s in histories if sealed_box(desk).text(s.commitment, "plan.json") is not None]
+    planned_histories = [
+        s for s in audit_patrol(desk).histories if s.plans and not s.area and s.overlaps(day, 1, "")
+    ]
+    sealed_histories = [
+        s for s in planned_histories if sealed_box(desk).text(s.commitment, "plan.json") is not None
+    ]
     return max(sealed_histories, key=lambda s: s.seq, default=None)
 
 

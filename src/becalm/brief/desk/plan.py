@@ -109,12 +109,16 @@ def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name:
 def plan_pins(desk: Desk, plan: BriefingPlan, *, as_of: date | None) -> dict[str, str]:
     """Everything that this plan will read, with the SHA-256 of its bytes."""
     source_names = {plan.source, plan.hotspot_source}
-    archive_files = {
+    sha256_by_archive_file = {
         f"{ARCHIVE_PIN}{f.path}": f.sha256
         for f in desk.archive.files(as_of=as_of)
         if f.table == "row_faults" or (f.source in source_names and f.table in COUNTED_TABLES)
     }
-    file_pins = {**archive_files, **workspace_pins(desk.workspace), **override_pins(desk, plan.overrides)}
+    file_pins = {
+        **sha256_by_archive_file,
+        **workspace_pins(desk.workspace),
+        **override_pins(desk, plan.overrides),
+    }
     return dict(sorted(file_pins.items()))  # as a record is read again
 
 
@@ -139,10 +143,14 @@ def workspace_pins(workspace: Workspace) -> dict[str, str]:
 def check_workspace_pins(workspace: Workspace, data: Mapping[str, str]) -> None:
     """Refuse to repeat a run where the city, its boundaries or the offence tables are not as they were."""
     other_prefixes = (ARCHIVE_PIN, PATROL_PIN, OVERRIDE_PIN)
-    own_pins = {key: file_sha256 for key, file_sha256 in data.items() if not key.startswith(other_prefixes)}
+    recorded_pins = {
+        key: file_sha256 for key, file_sha256 in data.items() if not key.startswith(other_prefixes)
+    }
     current_pins = workspace_pins(workspace)
     changed_pins = sorted(
-        key for key in own_pins.keys() | current_pins.keys() if own_pins.get(key) != current_pins.get(key)
+        key
+        for key in recorded_pins.keys() | current_pins.keys()
+        if recorded_pins.get(key) != current_pins.get(key)
     )
     if changed_pins:
         raise ReplayError(

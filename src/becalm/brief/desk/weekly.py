@@ -173,15 +173,18 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
     pinned_desk, briefing_plan, comparison = answers.pinned_desk, answers.plan, answers.comparison
     hotspot_list = answers.hotspots.hotspots if answers.hotspots else None
     map_areas, areas_note = _load_areas(pinned_desk, briefing_plan)
-    compared_groups = _load_groups(pinned_desk, briefing_plan.source)
-    group_by_key = {**_load_groups(pinned_desk, briefing_plan.hotspot_source), **compared_groups}
+    compared_group_by_key = _load_groups(pinned_desk, briefing_plan.source)
+    offence_group_by_key = {
+        **_load_groups(pinned_desk, briefing_plan.hotspot_source),
+        **compared_group_by_key,
+    }
     compared_months = {month for window in comparison.windows for month in window.months}
     return Briefing(
         place=desk.workspace.city.name if desk.workspace.config.city.chosen else "",
         comparison=comparison,
         run=run,
-        labels=tuple((key, group.label) for key, group in sorted(group_by_key.items())),
-        run_up=_count_run_up(pinned_desk, answers.source, comparison, compared_groups),
+        labels=tuple((key, group.label) for key, group in sorted(offence_group_by_key.items())),
+        run_up=_count_run_up(pinned_desk, answers.source, comparison, compared_group_by_key),
         hotspots=hotspot_list,
         hotspots_note=answers.no_hotspots_note,
         week=compute_list_week(hotspot_list) if hotspot_list else None,
@@ -238,9 +241,9 @@ def _count_run_up(
     if source.table == "incidents":
         month_counts = count_incidents(source_records, by="offence_group", unit="month")
     else:
-        found_by = {key: group.found_by for key, group in group_by_key.items()}
+        finder_by_group = {key: group.found_by for key, group in group_by_key.items()}
         month_counts = count_published(
-            source_records, by="offence_group", source=source.key, found_by=found_by
+            source_records, by="offence_group", source=source.key, found_by=finder_by_group
         )
     groups_outside_total = outside_total(month_counts.groups, group_by_key)
     counts_in_total = pick_groups(

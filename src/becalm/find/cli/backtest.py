@@ -102,46 +102,55 @@ def _backtest_object(answer: BacktestAnswer) -> dict[str, Any]:
 
 
 def _gain_object(result: Backtest) -> dict[str, float] | None:
-    gain = result.finder_gain
+    finder_gain = result.finder_gain
     return (
-        {"pai": round(gain.value, 4), "low": round(gain.low, 4), "high": round(gain.high, 4)}
-        if gain
+        {
+            "pai": round(finder_gain.value, 4),
+            "low": round(finder_gain.low, 4),
+            "high": round(finder_gain.high, 4),
+        }
+        if finder_gain
         else None
     )
 
 
 def _row_object(row: BacktestRow) -> dict[str, str | float]:
     pai, pai_gain, blend_gain = row.pai, row.difference_from_count_12, row.blend_gain
-    numbers = (
+    row_scores = (
         *(row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score),
         *(pai_gain.value, pai_gain.low, pai_gain.high, row.ser, row.gini_generalised, row.calibration),
         *(blend_gain.value, blend_gain.low, blend_gain.high),
     )
-    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in numbers)), strict=True))
+    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in row_scores)), strict=True))
 
 
 def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
     from becalm.console.screen import console, figure_table, is_narrow
 
-    result = answer.backtest
-    place_word = "cells" if result.kind == "cell" else place_noun(result.kind)
+    backtest_result = answer.backtest
+    place_word = "cells" if backtest_result.kind == "cell" else place_noun(backtest_result.kind)
     yield (
-        f"{result.incidents:,} incidents of {', '.join(result.target)} in {result.origins} months "
-        f"({result.months[0]} to {result.months[-1]}), each predicted from the months before it; "
-        f"source {result.source}, as of {result.as_of}."
+        f"{backtest_result.incidents:,} incidents of {', '.join(backtest_result.target)} in "
+        f"{backtest_result.origins} months "
+        f"({backtest_result.months[0]} to {backtest_result.months[-1]}), each predicted from the "
+        "months before it; "
+        f"source {backtest_result.source}, as of {backtest_result.as_of}."
     )
     yield (
-        f"PAI, PEI and RRI at {result.area_share:.2%} of {land_amount(result.kind, result.area_m2)} "
-        f"({result.denominator}; {result.places:,} {place_word} of {result.cell_m:g} m); "
-        f"hit rate in the best {result.count} places."
+        f"PAI, PEI and RRI at {backtest_result.area_share:.2%} of "
+        f"{land_amount(backtest_result.kind, backtest_result.area_m2)} "
+        f"({backtest_result.denominator}; {backtest_result.places:,} {place_word} of "
+        f"{backtest_result.cell_m:g} m); "
+        f"hit rate in the best {backtest_result.count} places."
     )
-    method_cells = [_method_cells(row, result.origins) for row in result.rows]
+    method_cells = [_method_cells(row, backtest_result.origins) for row in backtest_result.rows]
     hidden_columns = (*WIDE_ONLY, *LEFT_OUT) if is_narrow(console()) else ()
     yield figure_table(METHOD_HEADINGS, method_cells, left=("method",), hidden=hidden_columns, folded=())
-    yield from _summary(result)
-    yield from (f"warning: {warning}" for warning in result.warnings)
+    yield from _summary(backtest_result)
+    yield from (f"warning: {warning}" for warning in backtest_result.warnings)
     yield (
-        f"Intervals hold {result.level:.0%} (months resampled). Less this: the PAI of the blend less that of "
+        f"Intervals hold {backtest_result.level:.0%} (months resampled). Less this: the PAI of the "
+        "blend less that of "
         f"the method. Verdict: against count_12. Seed {answer.run.seed}."
     )
 
@@ -169,11 +178,12 @@ def _gain_text(gain: Estimate) -> str:
 def _summary(result: Backtest) -> tuple[str, ...]:
     """What belongs to the months and not to one method."""
     expected_incidents, actual_incidents = (
-        sum(getattr(g, name) for g in result.calibration) for name in ("expected_count", "observed_count")
+        sum(getattr(g, finder_name) for g in result.calibration)
+        for finder_name in ("expected_count", "observed_count")
     )
     top_group, gain = result.calibration[-1], result.finder_gain
-    name = result.rows[-1].method
-    gain_lines = (f"{name} less blend: PAI {_gain_text(gain)}.",) if gain else ()
+    finder_name = result.rows[-1].method
+    gain_lines = (f"{finder_name} less blend: PAI {_gain_text(gain)}.",) if gain else ()
     return (
         *gain_lines,
         f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents spread "

@@ -73,14 +73,14 @@ def _cluster_lines(answer: ClusterMap) -> Iterator[object]:
         f"{answer.hot:,} of {answer.places:,} places ({answer.denominator}) with Gi* q <= {answer.level:g}, "
         f"adjusted by {answer.adjustment} over all places; source {answer.source}, as of {answer.as_of}."
     )
-    cluster_cells = [
+    cluster_rows = [
         (
             *(str(c.rank), c.place_id, str(c.count), f"{c.z:.2f}", _chance(c.q)),
             *(c.quadrant, _chance(c.quadrant_q), c.history, f"{c.hot_periods} of {answer.periods}"),
         )
         for c in answer.clusters[:ROWS_SHOWN]
     ]
-    yield figure_table(CLUSTER_HEADINGS, cluster_cells)
+    yield figure_table(CLUSTER_HEADINGS, cluster_rows)
     history_counts_text = ", ".join(f"{number:,} {history_kind}" for history_kind, number in answer.histories)
     yield f"All places over {answer.periods} periods of {answer.period_months} months: {history_counts_text}."
     yield from (f"warning: {warning}" for warning in answer.warnings)
@@ -100,14 +100,14 @@ def _repeat_lines(answer: NearRepeats) -> Iterator[object]:
     distance_ranges = list(dict.fromkeys((b.from_m, b.until_m) for b in answer.bands))
     band_by_range = {(b.from_m, b.until_m, b.from_days): b for b in answer.bands}
     column_titles = ("distance", *(_span(*delay_range, "days") for delay_range in delay_ranges))
-    band_cells = [
+    band_rows = [
         (
             "the same place" if until_m == 0 else _span(from_m, until_m, "m"),
             *(_band(band_by_range[from_m, until_m, delay_range[0]]) for delay_range in delay_ranges),
         )
         for from_m, until_m in distance_ranges
     ]
-    yield figure_table(column_titles, band_cells, left=("distance",))
+    yield figure_table(column_titles, band_rows, left=("distance",))
     yield from (f"warning: {warning}" for warning in answer.warnings)
     yield ("A ratio of 2 means twice the pairs expected by chance. Points are paired, whatever the unit.")
 
@@ -115,15 +115,16 @@ def _repeat_lines(answer: NearRepeats) -> Iterator[object]:
 def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:
     from becalm.console.screen import figure_table
 
-    significant = [outbreak for outbreak in answer.outbreaks if outbreak.p <= answer.level]
+    significant_outbreaks = [outbreak for outbreak in answer.outbreaks if outbreak.p <= answer.level]
     yield (
         f"{answer.incidents:,} incidents of {', '.join(answer.target)}, {answer.first} to {answer.last}; "
         f"source {answer.source}, as of {answer.as_of}. Circles up to {answer.radius_m:g} m and "
-        f"{answer.longest} {answer.step}s: {len(significant)} beyond chance (p <= {answer.level:g} against "
+        f"{answer.longest} {answer.step}s: {len(significant_outbreaks)} beyond chance (p <= "
+        f"{answer.level:g} against "
         f"{answer.orders} random orders, every circle and run looked at)."
     )
     column_titles = ("centre, m", "radius, m", f"{answer.step}s", "observed", "expected", "p")
-    outbreak_cells = [
+    outbreak_rows = [
         (
             f"{o.easting_m:.0f} {o.northing_m:.0f}",
             f"{o.radius_m:.0f}",
@@ -132,7 +133,7 @@ def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:
         )
         for o in answer.outbreaks[:ROWS_SHOWN]
     ]
-    yield figure_table(column_titles, outbreak_cells)
+    yield figure_table(column_titles, outbreak_rows)
     yield from (f"warning: {warning}" for warning in answer.warnings)
     yield f"A place that always carries much is no outbreak, nor a {answer.step} with more everywhere."
 

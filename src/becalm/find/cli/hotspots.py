@@ -94,17 +94,19 @@ def hotspot_view(files: tuple[Path, ...] = ()) -> View[HotspotAnswer]:
 def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[object]:
     from becalm.console.screen import console, figure_table, is_narrow
 
-    hotspots = answer.hotspots
-    yield _heading(hotspots)
-    screen = console()
-    hidden_columns = _hidden_columns(hotspots, narrow=is_narrow(screen), crowded=screen.width < HARM_NEEDS)
-    hotspot_cells = [_cells(h) for h in hotspots.hotspots[:ROWS_SHOWN]]
-    yield figure_table(LIST_HEADINGS, hotspot_cells, hidden=hidden_columns, folded=("borough",))
-    yield from _summary(hotspots)
-    yield from _harm_lines(hotspots)
-    yield from _rule_lines(hotspots)
-    yield _week_line(hotspots)
-    yield from (f"warning: {warning}" for warning in hotspots.warnings)
+    hotspot_list = answer.hotspots
+    yield _heading(hotspot_list)
+    screen_console = console()
+    hidden_columns = _hidden_columns(
+        hotspot_list, narrow=is_narrow(screen_console), crowded=screen_console.width < HARM_NEEDS
+    )
+    hotspot_rows = [_cells(h) for h in hotspot_list.hotspots[:ROWS_SHOWN]]
+    yield figure_table(LIST_HEADINGS, hotspot_rows, hidden=hidden_columns, folded=("borough",))
+    yield from _summary(hotspot_list)
+    yield from _harm_lines(hotspot_list)
+    yield from _rule_lines(hotspot_list)
+    yield _week_line(hotspot_list)
+    yield from (f"warning: {warning}" for warning in hotspot_list.warnings)
     yield from (f"written: {output_file}" for output_file in files)
     yield f"seed {answer.run.seed}"
     yield "The whole list: --format csv, or --out FILE"
@@ -204,12 +206,13 @@ def _memory(half_life_months: float) -> str:
 
 def _week_line(hotspots: HotspotList) -> str:
     """What the columns about hours of the week mean, or why there are none."""
-    peak = next((h.peak for h in hotspots.hotspots if h.peak), None)
-    if peak is None:
+    peak_hours = next((h.peak for h in hotspots.hotspots if h.peak), None)
+    if peak_hours is None:
         return "When in the week: not known, for these records carry no times."
     return (
-        f"Busiest hours: the {peak.hours} in a row that hold most of the place's week; {peak.hours} average "
-        f"ones hold {peak.hours / HOURS_OF_WEEK:.1%}. Sure: the least probability that they hold more."
+        f"Busiest hours: the {peak_hours.hours} in a row that hold most of the place's week; "
+        f"{peak_hours.hours} average "
+        f"ones hold {peak_hours.hours / HOURS_OF_WEEK:.1%}. Sure: the least probability that they hold more."
     )
 
 
@@ -278,9 +281,11 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
 
 def price_in_words(price: RulePrice, unit: str = "incidents") -> str:
     """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3 incidents"."""
-    phrases = []
+    price_phrases = []
     if price.relaxation_gain is not None and price.unit != "the decision":
-        phrases.append(f"{price.unit} would add {price.relaxation_gain:.2f} {unit}")
+        price_phrases.append(f"{price.unit} would add {price.relaxation_gain:.2f} {unit}")
     if price.removal_gain is not None:
-        phrases.append(f"without the rule {price.removal_gain:.2f} more{'' if phrases else ' ' + unit}")
-    return f"{price.rule}: {', '.join(phrases) or 'cannot be priced'}"
+        price_phrases.append(
+            f"without the rule {price.removal_gain:.2f} more{'' if price_phrases else ' ' + unit}"
+        )
+    return f"{price.rule}: {', '.join(price_phrases) or 'cannot be priced'}"

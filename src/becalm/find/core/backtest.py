@@ -59,8 +59,8 @@ def backtest(
     """
     settings = settings or FindSettings()
     _check_request(counts, area_share, origins)
-    squares = places.squares if isinstance(places, BoxLand) else places
-    panel = build_panel(counts, targets, boundary=boundary, places=squares, settings=settings)
+    competing_places = places.squares if isinstance(places, BoxLand) else places
+    panel = build_panel(counts, targets, boundary=boundary, places=competing_places, settings=settings)
     requested_months = range(len(panel.months) - origins, len(panel.months))
     tested_months, warnings = _select_months(panel, requested_months)
     month_scores = (
@@ -116,16 +116,16 @@ def score_box_months(
     if not isinstance(counts, PointCounts):
         raise TypeError("Floating boxes are placed on counts by point, not by cell.")
     placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
-    origins = add_tuning_origin(placement.squares, settings, tested_months)
-    shrinkage = measure_shrinkage(placement, origins[0])
-    for origin in origins:
+    origin_months = add_tuning_origin(placement.squares, settings, tested_months)
+    shrinkage = measure_shrinkage(placement, origin_months[0])
+    for origin in origin_months:
         panel, places = placement.place(origin)
         (forecast,) = forecast_counts(panel, settings, [origin])
-        by_method = score_methods(panel, forecast, first_tested=tested_months[0])
-        by_method = add_finder_scores(panel, finder, origin, by_method, settings, rng)
-        by_method[BLEND] = shrinkage.shrink(forecast, places).expected_counts
+        scores_by_method = score_methods(panel, forecast, first_tested=tested_months[0])
+        scores_by_method = add_finder_scores(panel, finder, origin, scores_by_method, settings, rng)
+        scores_by_method[BLEND] = shrinkage.shrink(forecast, places).expected_counts
         elsewhere_count = placement.squares.target.totals[origin] - panel.target.totals[origin]
-        yield MonthScores(panel, origin, by_method, float(elsewhere_count))
+        yield MonthScores(panel, origin, scores_by_method, float(elsewhere_count))
 
 
 def _estimate_gain(

@@ -39,23 +39,24 @@ def build_tiles(
     """Squares or hexagons: all that have land in the region, else those that hold a record of any offence."""
     if region is not None:
         check_cell_count(region.bounds, lattice.width_m, max_cells=MOST_TILES)
-        a, b, outlines = clip_tiles(lattice, check_region(region))
+        a, b, tile_outlines = clip_tiles(lattice, check_region(region))
     else:
         has_crime = footprint_mask(counts, targets)
         tile_of_record = np.column_stack(
             lattice.tile_of(counts.easting_m[has_crime], counts.northing_m[has_crime])
         )
         a, b = np.unique(tile_of_record, axis=0).T
-        outlines = lattice.outlines(a, b)
-    turn = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
-    prefix = (
-        "" if lattice.shape == "square" and not turn else lattice.shape[:3]
+        tile_outlines = lattice.outlines(a, b)
+    turn_suffix = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
+    shape_prefix = (
+        "" if lattice.shape == "square" and not turn_suffix else lattice.shape[:3]
     )  # the grid's cells keep names
     tile_ids = [
-        f"{prefix}{lattice.width_m:g}m{turn}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True)
+        f"{shape_prefix}{lattice.width_m:g}m{turn_suffix}_{i}_{j}"
+        for i, j in zip(a.tolist(), b.tolist(), strict=True)
     ]
-    denominator = FOOTPRINT if region is None else INSIDE
-    return build_land_places(lattice.shape, tile_ids, outlines, lattice.width_m, denominator)
+    denominator_name = FOOTPRINT if region is None else INSIDE
+    return build_land_places(lattice.shape, tile_ids, tile_outlines, lattice.width_m, denominator_name)
 
 
 def build_land_places(
@@ -70,15 +71,15 @@ def build_land_places(
 
 def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
     """The user's own areas, cut to the region; those outside it are left out and counted."""
-    width_m = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
+    median_width_m = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
     if region is None:
-        return build_land_places("own", ids, outlines, width_m, "the given areas")
+        return build_land_places("own", ids, outlines, median_width_m, "the given areas")
     clipped_places = clip_places(
-        build_land_places("own", ids, outlines, width_m, "the given areas inside the boundary"), region
+        build_land_places("own", ids, outlines, median_width_m, "the given areas inside the boundary"), region
     )
-    outside_count = len(ids) - clipped_places.size
-    outside_note = f"{outside_count} of the given areas lie outside the boundary and are left out."
-    return replace(clipped_places, notes=(outside_note,) if outside_count else ())
+    outside_area_count = len(ids) - clipped_places.size
+    outside_note = f"{outside_area_count} of the given areas lie outside the boundary and are left out."
+    return replace(clipped_places, notes=(outside_note,) if outside_area_count else ())
 
 
 def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
@@ -107,15 +108,21 @@ def build_street_places(
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
     stretches = cut_at_junctions(lines, junction_m=junction_m)
     is_junction, length_m = stretches.is_junction, shapely.length(stretches.shapes)
-    prefixes = np.where(is_junction, "jun", "seg").tolist()
+    id_prefixes = np.where(is_junction, "jun", "seg").tolist()
     rounded_points = np.rint(stretches.points).astype(np.int64).tolist()
     place_ids = _number_repeats(
-        [f"{prefix}_{x}_{y}" for prefix, (x, y) in zip(prefixes, rounded_points, strict=True)]
+        [f"{prefix}_{x}_{y}" for prefix, (x, y) in zip(id_prefixes, rounded_points, strict=True)]
     )
-    width_m = 2.0 * junction_m if is_junction.all() else float(np.median(length_m[~is_junction]))
-    denominator = f"{float(length_m.sum()) / 1000.0:,.1f} km of street"
+    typical_width_m = 2.0 * junction_m if is_junction.all() else float(np.median(length_m[~is_junction]))
+    denominator_text = f"{float(length_m.sum()) / 1000.0:,.1f} km of street"
     return PlaceSet(
-        "segment", place_ids, stretches.shapes, length_m, round(width_m, 1), denominator, snap_m=snap_m
+        "segment",
+        place_ids,
+        stretches.shapes,
+        length_m,
+        round(typical_width_m, 1),
+        denominator_text,
+        snap_m=snap_m,
     )
 
 
@@ -230,10 +237,10 @@ def build_h3_places(
     else:
         _check_cell_number(boundary, resolution)
         cell_names, outlines = h3_over(check_region(boundary), resolution, crs=crs)
-    width_m = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
+    mean_width_m = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
     if boundary is None:
-        return build_land_places("h3", cell_names, outlines, width_m, FOOTPRINT)
-    return clip_places(build_land_places("h3", cell_names, outlines, width_m, INSIDE), boundary)
+        return build_land_places("h3", cell_names, outlines, mean_width_m, FOOTPRINT)
+    return clip_places(build_land_places("h3", cell_names, outlines, mean_width_m, INSIDE), boundary)
 
 
 def _check_cell_number(boundary: BaseGeometry, resolution: int) -> None:
@@ -264,8 +271,8 @@ def h3_under(x_m: Floats, y_m: Floats, resolution: int, *, crs: str) -> tuple[tu
     """Every H3 cell that holds one of these points (in metres of `crs`), and its outline in metres."""
     h3 = _load_h3(resolution)
     longitude, latitude = Transformer.from_crs(crs, WGS84, always_xy=True).transform(x_m, y_m)
-    points = zip(latitude.tolist(), longitude.tolist(), strict=True)
-    cell_names = tuple(sorted({h3.latlng_to_cell(lat, lon, resolution) for lat, lon in points}))
+    lat_lon_pairs = zip(latitude.tolist(), longitude.tolist(), strict=True)
+    cell_names = tuple(sorted({h3.latlng_to_cell(lat, lon, resolution) for lat, lon in lat_lon_pairs}))
     return cell_names, _outlines(h3, cell_names, crs)
 
 

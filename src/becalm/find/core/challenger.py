@@ -45,16 +45,19 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
 
 def is_better_than_blend(trial: Backtest) -> bool:
     """Is the whole interval of the finder's gain over the blend above 0, over months enough to say so?"""
-    gain = trial.finder_gain
-    return gain is not None and gain.low > 0 and trial.can_judge
+    finder_gain = trial.finder_gain
+    return finder_gain is not None and finder_gain.low > 0 and trial.can_judge
 
 
 def judge_challenger(trial: Backtest) -> tuple[str, tuple[str, ...]]:
     """Which finder may choose the places, and what is to be said of the trial."""
-    gain = trial.finder_gain
-    if gain is None:
+    finder_gain = trial.finder_gain
+    if finder_gain is None:
         return BLEND, ()
-    gain_text = f"PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) in {trial.origins} months"
+    gain_text = (
+        f"PAI {finder_gain.value:+.2f} ({finder_gain.low:+.2f} to {finder_gain.high:+.2f}) "
+        f"in {trial.origins} months"
+    )
     if is_better_than_blend(trial):
         return CHALLENGER, (f"The challenger chose these places: it beats the blend, {gain_text}.",)
     return BLEND, (

@@ -65,7 +65,7 @@ class PlaceChooser:
         `expected_values` are what is to be had most of together: incidents, or their harm.
         """
         places, rules = self.panel.places, self.rules
-        choice_values = spread_by_finder(
+        value_of_place = spread_by_finder(
             self.finder, self.panel, origin, expected_values, how_many=rules.count, rng=self.rng
         )
         hours_share = compute_hours_share(rules.facts, places, rules.hours) if rules.hours else 1.0
@@ -74,7 +74,7 @@ class PlaceChooser:
         )
         x, y = places.centres_m
         candidates = Candidates(
-            expected_values=choice_values * hours_share,
+            expected_values=value_of_place * hours_share,
             x_m=x,
             y_m=y,
             area_index=area_index_and_names[0],
@@ -113,8 +113,10 @@ def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = T
     rule_prices: tuple[RulePrice, ...] = ()
     if with_prices:
         applied_rules = replace(rules, decisions=matched_decisions)
-        build = partial(build_problem, candidates)
-        rule_prices = tuple(price_rules(best_choice.value, applied_rules, build, step_m=candidates.width_m))
+        build_subset_problem = partial(build_problem, candidates)
+        rule_prices = tuple(
+            price_rules(best_choice.value, applied_rules, build_subset_problem, step_m=candidates.width_m)
+        )
     bound_gap_share = (best_choice.bound - best_choice.value) / max(best_choice.bound, 1e-12)
     return PlaceChoice(
         best_choice.points,
@@ -165,18 +167,18 @@ def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
     is_barred = is_forced.copy() if candidates.listable is None else ~candidates.listable
     for decision in rules.decisions:
         if decision.place_id in candidates.number_by_id:
-            flags = is_forced if decision.include else is_barred
-            flags[candidates.number_by_id[decision.place_id]] = True
-    group_by_area = {area_name: group_number for group_number, area_name in enumerate(rules.areas)}
+            decision_mask = is_forced if decision.include else is_barred
+            decision_mask[candidates.number_by_id[decision.place_id]] = True
+    group_number_by_area = {area_name: group_number for group_number, area_name in enumerate(rules.areas)}
     # The last entry is for places without an area: their index is -1.
-    group_of_area = [*(group_by_area.get(area_name, -1) for area_name in candidates.area_names), -1]
+    group_numbers = [*(group_number_by_area.get(area_name, -1) for area_name in candidates.area_names), -1]
     return SubsetProblem(
         values=candidates.expected_values,
         x=candidates.x_m,
         y=candidates.y_m,
         count=rules.count,
         separation=rules.separation_m,
-        group=np.array(group_of_area, dtype=np.int64)[candidates.area_index],
+        group=np.array(group_numbers, dtype=np.int64)[candidates.area_index],
         floors=np.array([rules.floors.get(area_name, 0) for area_name in rules.areas], dtype=np.int64),
         caps=np.array([rules.caps.get(area_name, NO_CAP) for area_name in rules.areas], dtype=np.int64),
         forced=is_forced,
@@ -208,7 +210,7 @@ def _check_areas(candidates: Candidates, rules: Rules) -> None:
             f"The places have no areas, so no floor or cap can hold for {', '.join(unknown_areas)}. "
             "Ingest records that name their borough, or leave floors and caps out."
         )
-    faults = []
+    area_faults = []
     for area_name in unknown_areas:
         similar_names = difflib.get_close_matches(area_name, candidates.area_names, n=1)
         hint_text = (
@@ -216,8 +218,8 @@ def _check_areas(candidates: Candidates, rules: Rules) -> None:
             if similar_names
             else f"choose among {', '.join(candidates.area_names)}"
         )
-        faults.append(Fault(area_name, "is no area of these records", hint_text))
-    raise UsageError("A floor or cap names an area that is not known", tuple(faults))
+        area_faults.append(Fault(area_name, "is no area of these records", hint_text))
+    raise UsageError("A floor or cap names an area that is not known", tuple(area_faults))
 
 
 def check_feasible(problem: SubsetProblem, rules: Rules, number_by_id: Mapping[str, int]) -> None:
@@ -233,8 +235,10 @@ def check_feasible(problem: SubsetProblem, rules: Rules, number_by_id: Mapping[s
 
 def _find_count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
     included_count = int(np.count_nonzero(problem.forced))
-    included_groups = problem.group[problem.forced]
-    area_counts = np.bincount(included_groups[included_groups >= 0], minlength=len(problem.floors))
+    included_group_numbers = problem.group[problem.forced]
+    area_counts = np.bincount(
+        included_group_numbers[included_group_numbers >= 0], minlength=len(problem.floors)
+    )
     missing_count = int(np.maximum(problem.floors - area_counts, 0).sum())
     excess_count = included_count + missing_count - problem.count
     if excess_count > 0:

@@ -117,10 +117,10 @@ def explain_clusters(
     """
     _check_settings(adjustment, months, period_months, level, panel)
     month_count = len(panel.months)
-    neighbours = panel.places.neighbours()
-    count_of_place = _count_incidents(panel, month_count - months, month_count)
-    q = adjust(permutation_p(count_of_place, neighbours), adjustment)
-    is_hot_place = _find_hot_periods(panel, neighbours, period_months, adjustment, level)
+    place_neighbours = panel.places.neighbours()
+    incident_counts = _count_incidents(panel, month_count - months, month_count)
+    q = adjust(permutation_p(incident_counts, place_neighbours), adjustment)
+    is_hot_place = _find_hot_periods(panel, place_neighbours, period_months, adjustment, level)
     place_count_by_history = Counter(classify_histories(is_hot_place))
     return ClusterMap(
         target=target,
@@ -132,7 +132,7 @@ def explain_clusters(
         places=panel.size,
         hot=int(np.count_nonzero(q <= level)),
         clusters=_build_clusters(
-            panel, listed_index, count_of_place, q, is_hot_place, neighbours, adjustment
+            panel, listed_index, incident_counts, q, is_hot_place, place_neighbours, adjustment
         ),
         periods=len(is_hot_place),
         period_months=period_months,
@@ -140,7 +140,7 @@ def explain_clusters(
         denominator=panel.denominator,
         source=source,
         as_of=as_of,
-        warnings=tuple(_list_warnings(panel, neighbours)),
+        warnings=tuple(_list_warnings(panel, place_neighbours)),
         kind=panel.kind,
     )
 
@@ -190,9 +190,12 @@ def _list_warnings(panel: PlacePanel, neighbours: Neighbours) -> Iterator[str]:
             "half of them. Counts are compared, not counts per size: a large place holds more by its size "
             "alone."
         )
-    lonely_place_count = int(np.count_nonzero(neighbours.numbers() == 0))
-    if lonely_place_count:
-        yield f"{lonely_place_count:,} of {panel.size:,} places touch no other, so they cannot be clusters."
+    neighbourless_place_count = int(np.count_nonzero(neighbours.numbers() == 0))
+    if neighbourless_place_count:
+        yield (
+            f"{neighbourless_place_count:,} of {panel.size:,} places touch no other, so they "
+            "cannot be clusters."
+        )
 
 
 def classify_histories(is_hot: Bools) -> tuple[History, ...]:
@@ -222,9 +225,9 @@ def _find_hot_periods(
     start_months = range(len(panel.months) - period_months, -1, -period_months)[:MOST_PERIODS]
     is_hot = np.zeros((len(start_months), panel.size), dtype=bool)
     for period_index, start_month in enumerate(reversed(start_months)):
-        count_of_place = _count_incidents(panel, start_month, start_month + period_months)
-        if count_of_place.any():
-            is_hot[period_index] = adjust(permutation_p(count_of_place, neighbours), adjustment) <= level
+        incident_counts = _count_incidents(panel, start_month, start_month + period_months)
+        if incident_counts.any():
+            is_hot[period_index] = adjust(permutation_p(incident_counts, neighbours), adjustment) <= level
     return is_hot
 
 
@@ -248,9 +251,9 @@ def _check_settings(
             raise UsageError(
                 f"`{option_name}` {option_value} is not possible: there are {month_count} months on record."
             )
-    count_of_place = _count_incidents(panel, month_count - months, month_count)
-    if count_of_place.sum() < 2 or count_of_place.min() == count_of_place.max():
+    incident_counts = _count_incidents(panel, month_count - months, month_count)
+    if incident_counts.sum() < 2 or incident_counts.min() == incident_counts.max():
         raise QuestionError(
-            f"{int(count_of_place.sum())} incidents in the last {months} months are too few to compare "
+            f"{int(incident_counts.sum())} incidents in the last {months} months are too few to compare "
             "places. Take more `months`."
         )

@@ -71,10 +71,12 @@ def counts_from_points(
 
 
 def _read_months(when: ArrayLike) -> Times:
-    values = np.asarray(when).ravel()
-    if np.issubdtype(values.dtype, np.datetime64):
-        return values.astype("datetime64[M]")
-    return np.array([_read_month(str(month_text)) for month_text in values.tolist()], dtype="datetime64[M]")
+    incident_times = np.asarray(when).ravel()
+    if np.issubdtype(incident_times.dtype, np.datetime64):
+        return incident_times.astype("datetime64[M]")
+    return np.array(
+        [_read_month(str(month_text)) for month_text in incident_times.tolist()], dtype="datetime64[M]"
+    )
 
 
 def _read_month(month_text: str) -> np.datetime64:

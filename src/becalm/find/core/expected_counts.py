@@ -97,25 +97,27 @@ def forecast_counts(
 
 def forecast_each(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> Iterator[Forecast]:
     """The same forecasts, one after the other."""
-    half_life_at = choose_half_lives(panel, settings, origins)
+    half_life_by_origin = choose_half_lives(panel, settings, origins)
     training_months = {origin: _training_months(settings, origin) for origin in origins}
     for origin in origins:
         _check_past(panel, origin, training_months[origin])
     # Origins share most of their training months: each month's parts are made once for each half-life.
     all_parts: dict[tuple[int, float], Floats] = {}
-    for half_life in sorted(set(half_life_at.values())):
-        shared_origins = [origin for origin in origins if half_life_at[origin] == half_life]
-        months = sorted({month for origin in shared_origins for month in (*training_months[origin], origin)})
-        parts_by_month = _build_parts(panel, settings, half_life, months)
+    for half_life in sorted(set(half_life_by_origin.values())):
+        shared_origins = [origin for origin in origins if half_life_by_origin[origin] == half_life]
+        needed_months = sorted(
+            {month for origin in shared_origins for month in (*training_months[origin], origin)}
+        )
+        parts_by_month = _build_parts(panel, settings, half_life, needed_months)
         all_parts |= {(month, half_life): month_parts for month, month_parts in parts_by_month.items()}
     memories_by_month = _build_memories(
         panel, settings, {month for origin in origins for month in (*training_months[origin], origin)}
     )
 
     def forecast(origin: int) -> Forecast:
-        half_life, months = half_life_at[origin], (*training_months[origin], origin)
-        parts = {month: all_parts[month, half_life] for month in months}
-        return _forecast_origin(panel, settings, origin, half_life, memories_by_month, parts)
+        half_life, needed_months = half_life_by_origin[origin], (*training_months[origin], origin)
+        parts_by_month = {month: all_parts[month, half_life] for month in needed_months}
+        return _forecast_origin(panel, settings, origin, half_life, memories_by_month, parts_by_month)
 
     # Two at a time: origins are independent, and their sums leave the interpreter free. No more, for
     # each holds a dozen arrays over all places.
@@ -138,14 +140,14 @@ def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Fore
 
 def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
     """Which single half-life predicted the training months before each origin best?"""
-    half_life_at = {}
+    half_life_by_origin = {}
     for origin in origins:
         known_panel, _ = panel.known_before(origin)
         training_months = _training_months(settings, origin)
-        half_life_at[origin] = choose_half_life(
+        half_life_by_origin[origin] = choose_half_life(
             known_panel.target, known_panel.even, half_lives=settings.half_lives, origins=training_months
         ).steps
-    return half_life_at
+    return half_life_by_origin
 
 
 def _build_parts(
@@ -156,14 +158,14 @@ def _build_parts(
     A place that was not known before the month has no chance in any of them.
     """
     near_m, around_m = settings.near_m, settings.around_m
-    known_at = {month: panel.known_before(month) for month in months}
+    known_places_by_month = {month: panel.known_before(month) for month in months}
 
     def density(month: int, memory: Floats, sigma_m: float = 0.0, *, without_own: bool = True) -> Floats:
-        (known_panel, known_index), chances = known_at[month], np.zeros(panel.size)
-        values = memory[known_index]
+        (known_panel, known_index), chances = known_places_by_month[month], np.zeros(panel.size)
+        smoothed_memory = memory[known_index]
         if sigma_m > 0:
-            values = known_panel.places.smooth(values, sigma_m, without_own=without_own)
-        chances[known_index] = _normalise(values, known_panel.even)
+            smoothed_memory = known_panel.places.smooth(smoothed_memory, sigma_m, without_own=without_own)
+        chances[known_index] = _normalise(smoothed_memory, known_panel.even)
         return chances
 
     # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.
@@ -179,17 +181,17 @@ def _build_parts(
                 density(month, memory),
                 density(month, memory, near_m, without_own=False),
             ]
-    nothing = np.zeros(panel.size)  # spread evenly over what is known
-    return {m: np.array([*month_parts, density(m, nothing)]) for m, month_parts in parts_by_month.items()}
+    zero_counts = np.zeros(panel.size)  # spread evenly over what is known
+    return {m: np.array([*month_parts, density(m, zero_counts)]) for m, month_parts in parts_by_month.items()}
 
 
 def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
     prior, means = forecast.prior.best, forecast.prior_mean
     prior_rates = prior.shape(means, forecast.prior_doubt) / (prior.scale * means)
-    rates = prior_rates + forecast.own_exposure
-    own_total = float((forecast.own_counts / rates).sum())
-    prior_weight = prior.scale * prior_rates / rates * means.sum()
+    posterior_rates = prior_rates + forecast.own_exposure
+    own_total = float((forecast.own_counts / posterior_rates).sum())
+    prior_weight = prior.scale * prior_rates / posterior_rates * means.sum()
     total_count = own_total + float((forecast.part_shares @ forecast.parts * prior_weight).sum())
     own_share, prior_weight = own_total / total_count, prior_weight / total_count
     own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)
@@ -226,11 +228,13 @@ def _forecast_origin(
     prior_doubt = (
         _measure_doubt(known_panel, settings, origin, half_life, part_shares) / (part_shares @ parts) ** 2
     )
-    truncation = None
+    prior_truncation = None
     is_selected = np.zeros(0, bool) if known_panel.first_other is None else known_panel.first_other >= origin
     if len(is_selected) and own_counts[is_selected].sum() > LEAST_SELECTED * own_counts.sum():
-        truncation = Truncation(is_selected, float(target_series.totals[:origin].sum()) / expected_total)
-    prior = fit_prior(prior_mean, own_counts, own_exposure, doubt=prior_doubt, truncation=truncation)
+        prior_truncation = Truncation(
+            is_selected, float(target_series.totals[:origin].sum()) / expected_total
+        )
+    prior = fit_prior(prior_mean, own_counts, own_exposure, doubt=prior_doubt, truncation=prior_truncation)
     related_part_names = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
@@ -310,9 +314,14 @@ def _check_past(panel: PlacePanel, origin: int, training_months: range) -> None:
 
 def _fit_part_shares(panel: PlacePanel, training: range, parts_by_month: Mapping[int, Floats]) -> Floats:
     """The shares that best predicted where each training month's incidents fell."""
-    events = [panel.known_events(month) for month in training]
-    chances = [parts_by_month[month][:, places] for month, (places, _) in zip(training, events, strict=True)]
-    part_shares = _fit_shares(np.concatenate(chances, axis=1), np.concatenate([c for _, c in events]))
+    known_events_of_month = [panel.known_events(month) for month in training]
+    part_chances = [
+        parts_by_month[month][:, places]
+        for month, (places, _) in zip(training, known_events_of_month, strict=True)
+    ]
+    part_shares = _fit_shares(
+        np.concatenate(part_chances, axis=1), np.concatenate([c for _, c in known_events_of_month])
+    )
     part_shares[-1] = max(part_shares[-1], LEAST_EVEN_SHARE)  # no place is impossible
     return np.asarray(part_shares / part_shares.sum())
 
@@ -320,11 +329,9 @@ def _fit_part_shares(panel: PlacePanel, training: range, parts_by_month: Mapping
 def _fit_shares(chances: Floats, counts: Floats) -> Floats:
     # An imagined incident that only one forecast thought possible is worth the logarithm of that one's share:
     # together they are a Dirichlet prior, and no share can fall to 0 for want of records.
-    forecast_count = len(chances)
-    imagined_counts = np.full(forecast_count, SHARE_BELIEF / forecast_count)
-    return fit_mixture(
-        np.hstack([chances, np.eye(forecast_count)]), np.concatenate([counts, imagined_counts])
-    )
+    part_count = len(chances)
+    imagined_counts = np.full(part_count, SHARE_BELIEF / part_count)
+    return fit_mixture(np.hstack([chances, np.eye(part_count)]), np.concatenate([counts, imagined_counts]))
 
 
 def _measure_doubt(
@@ -344,17 +351,17 @@ def _measure_doubt(
     ]
     if panel.related is not None:
         sources += [(panel.related, half_life, 0.0), (panel.related, half_life, near_m)]
-    variance = np.zeros(panel.size)
+    variance_of_place = np.zeros(panel.size)
     for (series, steps, sigma_m), share in zip(sources, part_shares, strict=False):
-        weight_total = sum_faded(series.totals, steps, origin)
-        if weight_total <= 0 or share < 1e-6:
+        faded_weight_total = sum_faded(series.totals, steps, origin)
+        if faded_weight_total <= 0 or share < 1e-6:
             continue
         ((_, squared_weights),) = memories(series, steps / 2.0, [origin])
         if sigma_m > 0:
             smooth_weights = panel.places.smooth(squared_weights, sigma_m / np.sqrt(2.0), without_own=True)
             squared_weights = smooth_weights / max(4.0 * np.pi * sigma_m**2 * panel.places_per_m2, 1.0)
-        variance += (share / weight_total) ** 2 * squared_weights
-    return variance
+        variance_of_place += (share / faded_weight_total) ** 2 * squared_weights
+    return variance_of_place
 
 
 def _training_months(settings: FindSettings, origin: int) -> range:

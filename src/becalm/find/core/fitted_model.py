@@ -70,10 +70,10 @@ def fit_model(
         # scatter was measured on boxes that were placed without the last year.
         forecast, scatter = shrinkage.shrink(forecast, panel.places), shrinkage.scatter
     order_posterior = widen_posterior(forecast.posterior, forecast.own_counts, scatter or default_scatter)
-    level_doubt = measure_total_doubt(panel.target.totals, panel.target.exposure)
+    total_doubt = measure_total_doubt(panel.target.totals, panel.target.exposure)
     posterior = GammaPosterior.with_mean(
         order_posterior.mean,
-        1.0 / (1.0 / order_posterior.shape + level_doubt * (1.0 + 1.0 / order_posterior.shape)),
+        1.0 / (1.0 / order_posterior.shape + total_doubt * (1.0 + 1.0 / order_posterior.shape)),
     )
     if location is not None:
         order_posterior = add_location_uncertainty(
@@ -90,19 +90,22 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     too short for that.
     """
     month_count = len(panel.months)
-    origin = max(month_count - SCATTER_MONTHS, (month_count + 1) // 2, settings.least_months)
-    past_counts, held_out_counts = panel.target.window(0, origin), panel.target.window(origin, month_count)
+    cut_month = max(month_count - SCATTER_MONTHS, (month_count + 1) // 2, settings.least_months)
+    past_counts, held_out_counts = (
+        panel.target.window(0, cut_month),
+        panel.target.window(cut_month, month_count),
+    )
     training_counts = panel.target.window(
-        max(settings.least_history, origin - settings.training_months), origin
+        max(settings.least_history, cut_month - settings.training_months), cut_month
     )
     if (
-        origin >= month_count
+        cut_month >= month_count
         or min(past_counts.sum(), held_out_counts.sum()) < settings.least_incidents
         or not training_counts.any()
     ):
         return None
-    (forecast,) = forecast_counts(panel, settings, [origin])
-    held_out_counts = held_out_counts[panel.known_before(origin)[1]]
+    (forecast,) = forecast_counts(panel, settings, [cut_month])
+    held_out_counts = held_out_counts[panel.known_before(cut_month)[1]]
     # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
     best_index = np.argsort(-forecast.expected_counts, kind="stable")
     expected_share = np.cumsum(forecast.expected_counts[best_index]) / forecast.expected_counts.sum()

@@ -67,11 +67,11 @@ class BoxShrinkage:
         """The forecast with boxes cut to what lasts; what they lose falls on the ground between them."""
         expected_counts, is_box = forecast.expected_counts, listable_mask(places)
         inside_count, total_count = float(expected_counts[is_box].sum()), float(expected_counts.sum())
-        outside_count = total_count - inside_count
-        if outside_count <= 0:  # no ground between them could take what they lose
+        outside_incident_count = total_count - inside_count
+        if outside_incident_count <= 0:  # no ground between them could take what they lose
             return forecast
         # The total stays: it is known well, only its share in the boxes was flattered by placing them.
-        outside_factor = (total_count - self.lasting_share * inside_count) / outside_count
+        outside_factor = (total_count - self.lasting_share * inside_count) / outside_incident_count
         factor_of_place = np.where(is_box, self.lasting_share, outside_factor)
         posterior = forecast.posterior
         return replace(forecast, posterior=GammaPosterior(posterior.shape, posterior.rate / factor_of_place))
@@ -105,7 +105,7 @@ class BoxPlacement:
         """The panel with boxes placed on the months before this one alone, and its places."""
         squares, _ = self.squares.known_before(before_month)
         half_life = choose_half_lives(squares, self.settings, [before_month])[before_month]
-        places = place_boxes(
+        box_places = place_boxes(
             self.land
             if not isinstance(squares.places, PlaceSet)
             else replace(self.land, squares=squares.places),
@@ -115,7 +115,7 @@ class BoxPlacement:
             half_life=half_life,
             box_count=self.box_count,
         )
-        return build_panel(self.counts, self.targets, places=places, settings=self.settings), places
+        return build_panel(self.counts, self.targets, places=box_places, settings=self.settings), box_places
 
 
 def place_list_boxes(
@@ -136,26 +136,26 @@ def prepare_placement(
     land: BoxLand, counts: PointCounts, targets: Targets, settings: FindSettings, *, area_share: float
 ) -> BoxPlacement:
     """What placing boxes on this land needs, at any month."""
-    squares = build_panel(counts, targets, places=land.squares, settings=settings)
+    square_panel = build_panel(counts, targets, places=land.squares, settings=settings)
     box_count = land.count_boxes(settings.count, area_share=area_share)
-    return BoxPlacement(land, counts, targets, settings, squares, box_count)
+    return BoxPlacement(land, counts, targets, settings, square_panel, box_count)
 
 
 def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
     """Place boxes without the year before month `last`, and see what of their promise that year keeps."""
     settings, month_sums = placement.settings, placement.squares.target.totals
-    origin = max(last - WATCHED_MONTHS, (last + 1) // 2, settings.least_months)
+    cut_month = max(last - WATCHED_MONTHS, (last + 1) // 2, settings.least_months)
     if (
-        origin >= last
-        or min(month_sums[:origin].sum(), month_sums[origin:last].sum()) < settings.least_incidents
+        cut_month >= last
+        or min(month_sums[:cut_month].sum(), month_sums[cut_month:last].sum()) < settings.least_incidents
     ):
         return BoxShrinkage()
-    panel, places = placement.place(origin)
-    (forecast,) = forecast_counts(panel, settings, [origin])
+    panel, places = placement.place(cut_month)
+    (forecast,) = forecast_counts(panel, settings, [cut_month])
     box_numbers = np.flatnonzero(listable_mask(places))
-    best_first = box_numbers[np.argsort(-forecast.expected_counts[box_numbers], kind="stable")]
-    best_index = best_first[: settings.count]
-    later_counts = panel.target.window(origin, last)
+    boxes_best_first = box_numbers[np.argsort(-forecast.expected_counts[box_numbers], kind="stable")]
+    best_index = boxes_best_first[: settings.count]
+    later_counts = panel.target.window(cut_month, last)
     later_share = _estimate_share(later_counts, best_index)
     promised_share = float(forecast.expected_counts[best_index].sum() / forecast.expected_counts.sum())
     # Boxes that did better than promised were lucky once more: never lift what is expected.
@@ -163,16 +163,18 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
     box_trial = BoxTrial(
         side_m=placement.land.side_m,
         count=len(best_index),
-        laid_to=panel.months[origin - 1],
-        first_month=panel.months[origin],
+        laid_to=panel.months[cut_month - 1],
+        first_month=panel.months[cut_month],
         last_month=panel.months[last - 1],
-        held_share=_estimate_share(panel.target.window(0, origin), best_index).value,
+        held_share=_estimate_share(panel.target.window(0, cut_month), best_index).value,
         promised_share=promised_share,
         later_share=later_share,
         kept_share=lasting_share,
     )
-    posterior = GammaPosterior(forecast.posterior.shape[best_first], forecast.posterior.rate[best_first])
-    scatter = fit_scatter(posterior, forecast.own_counts[best_first], later_counts[best_first])
+    posterior = GammaPosterior(
+        forecast.posterior.shape[boxes_best_first], forecast.posterior.rate[boxes_best_first]
+    )
+    scatter = fit_scatter(posterior, forecast.own_counts[boxes_best_first], later_counts[boxes_best_first])
     return BoxShrinkage(lasting_share, scatter, box_trial)
 
 
@@ -245,10 +247,12 @@ def _add_remainder(boxes: PlaceSet, squares: PlaceSet) -> PlaceSet:
 
 def _subtract_boxes(square_outlines: Shapes, box_outlines: Shapes) -> Shapes:
     square_index, box_index = shapely.STRtree(box_outlines).query(square_outlines, predicate="intersects")
-    order = np.argsort(square_index, kind="stable")
-    cut_index, starts = np.unique(square_index[order], return_index=True)
+    square_order = np.argsort(square_index, kind="stable")
+    cut_index, starts = np.unique(square_index[square_order], return_index=True)
     remainder_outlines = square_outlines.copy()
-    for square, in_square in zip(cut_index.tolist(), np.split(box_index[order], starts[1:]), strict=True):
+    for square, in_square in zip(
+        cut_index.tolist(), np.split(box_index[square_order], starts[1:]), strict=True
+    ):
         remainder_outlines[square] = shapely.difference(
             square_outlines[square], shapely.union_all(box_outlines[in_square])
         )

@@ -80,18 +80,20 @@ def fit_harm_model(
     if weighting is None:
         return None
     (harm_rng,) = rng.spawn(1)  # of its own, so that showing harm beside incidents changes no draw of theirs
-    whole_count = float(panel.target.totals.sum())
+    whole_incident_count = float(panel.target.totals.sum())
     group_models: list[GroupModel] = []
     for weight in weighting.weights.of(targets.target):
         group_panel = build_group_panel(panel, counts, targets, weight.group)
         record_count = int(group_panel.target.totals.sum())
         if has_enough_records(group_panel, settings):
-            location = weighting.locations.get(weight.group)
+            group_location = weighting.locations.get(weight.group)
             group_models.append(
-                _fit_group(group_panel, weight, record_count, model, location, settings, harm_rng)
+                _fit_group(group_panel, weight, record_count, model, group_location, settings, harm_rng)
             )
         else:
-            group_models.append(_scale_whole(weight, record_count, record_count / whole_count, model))
+            group_models.append(
+                _scale_whole(weight, record_count, record_count / whole_incident_count, model)
+            )
     group_harm = [g.weight.weight * g.earlier_values for g in group_models if g.earlier_values is not None]
     return HarmModel(
         tuple(group_models),
@@ -134,13 +136,15 @@ def _scale_whole(
 
     How many they are is itself no surer than a count of so few: that adds its variance everywhere.
     """
-    share = max(record_share, 1e-12)
+    record_share_floor = max(record_share, 1e-12)
 
     def scale(posterior: GammaPosterior) -> GammaPosterior:
-        shape = 1.0 / (1.0 / posterior.shape + 1.0 / max(record_count, 1))
-        return GammaPosterior(shape, shape / (posterior.mean * share))
+        posterior_shape = 1.0 / (1.0 / posterior.shape + 1.0 / max(record_count, 1))
+        return GammaPosterior(posterior_shape, posterior_shape / (posterior.mean * record_share_floor))
 
-    earlier_harm = None if whole_model.earlier_values is None else whole_model.earlier_values * share
+    earlier_harm = (
+        None if whole_model.earlier_values is None else whole_model.earlier_values * record_share_floor
+    )
     scaled_posteriors = scale(whole_model.posterior), scale(whole_model.order_posterior)
     return GroupModel(group_weight, record_count, *scaled_posteriors, earlier_harm, False)
 
@@ -165,17 +169,21 @@ def build_harm_basis(
     hours_share: Floats | float,
 ) -> HarmBasis:
     """What the harm of the listed places rests on."""
-    share = hours_share[listed_index] if isinstance(hours_share, np.ndarray) else hours_share
-    group_counts = np.array([(g.posterior.mean[listed_index] * share).sum() for g in model.groups])
+    listed_hours_share = hours_share[listed_index] if isinstance(hours_share, np.ndarray) else hours_share
+    group_counts = np.array(
+        [(g.posterior.mean[listed_index] * listed_hours_share).sum() for g in model.groups]
+    )
     weight_of_group = np.array([g.weight.weight for g in model.groups])
     count_variances = [
-        g.posterior.shape[listed_index] * (share / g.posterior.rate[listed_index]) ** 2 for g in model.groups
+        g.posterior.shape[listed_index] * (listed_hours_share / g.posterior.rate[listed_index]) ** 2
+        for g in model.groups
     ]
-    group_doubt = weight_of_group**2 * np.array(
+    group_variances = weight_of_group**2 * np.array(
         [float(count_variance.sum()) for count_variance in count_variances]
     )
-    share_lists = [
-        _to_shares(values).tolist() for values in (group_counts, weight_of_group * group_counts, group_doubt)
+    group_share_lists = [
+        _to_shares(values).tolist()
+        for values in (group_counts, weight_of_group * group_counts, group_variances)
     ]
     group_harms = [
         GroupHarm(
@@ -188,7 +196,7 @@ def build_harm_basis(
             doubt_share=doubt_share,
             scored=g.has_own_forecast,
         )
-        for g, incident_share, harm_share, doubt_share in zip(model.groups, *share_lists, strict=True)
+        for g, incident_share, harm_share, doubt_share in zip(model.groups, *group_share_lists, strict=True)
     ]
     ordered_groups = sorted(group_harms, key=lambda g: (-g.harm_share, g.group))
     median_event_count = float(np.median(model.posterior.shape[listed_index])) if len(listed_index) else 0.0
@@ -197,7 +205,7 @@ def build_harm_basis(
 
 def warn_of_harm(basis: HarmBasis) -> tuple[str, ...]:
     """Is the harm of the listed places driven by few rare events?"""
-    warnings = [
+    harm_warnings = [
         f"{g.group}: {g.records} records are too few for a score of their own; they are expected where all "
         "of the target is."
         for g in basis.groups
@@ -212,10 +220,12 @@ def warn_of_harm(basis: HarmBasis) -> tuple[str, ...]:
         f"the harm of half of the listed places is known no better than {basis.events:.1f} incidents would be"
     )
     if basis.rare:
-        warnings.append(f"The harm rank is driven by few rare events: {rare_groups_text}; {certainty_text}.")
+        harm_warnings.append(
+            f"The harm rank is driven by few rare events: {rare_groups_text}; {certainty_text}."
+        )
     elif basis.events < FEW_EVENTS:
-        warnings.append(f"The harm rank rests on few events: {certainty_text}.")
-    return tuple(warnings)
+        harm_warnings.append(f"The harm rank rests on few events: {certainty_text}.")
+    return tuple(harm_warnings)
 
 
 def _to_shares(amounts: Floats) -> Floats:

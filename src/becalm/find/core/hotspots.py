@@ -93,11 +93,13 @@ def find_hotspots(
     settings = rules.apply_to(settings)
     _check_finder(finder, rules)
     panel, boxes = _count_in_places(counts, targets, boundary, places, settings)
-    chooser = PlaceChooser(panel, rules, finder, rng.spawn(1)[0])
-    model = fit_model(panel, settings, location, rng, shrinkage=boxes.shrinkage if boxes else None)
-    harm_model = fit_harm_model(panel, counts, targets, model, rules.harm, settings=settings, rng=rng)
-    result = search(chooser, model, harm_model, settings=settings)
-    return build_hotspot_list(result, counts, targets, settings, location=location, boxes=boxes, crs=crs)
+    place_chooser = PlaceChooser(panel, rules, finder, rng.spawn(1)[0])
+    fitted_model = fit_model(panel, settings, location, rng, shrinkage=boxes.shrinkage if boxes else None)
+    harm_model = fit_harm_model(panel, counts, targets, fitted_model, rules.harm, settings=settings, rng=rng)
+    search_result = search(place_chooser, fitted_model, harm_model, settings=settings)
+    return build_hotspot_list(
+        search_result, counts, targets, settings, location=location, boxes=boxes, crs=crs
+    )
 
 
 def search(
@@ -109,17 +111,17 @@ def search(
 ) -> SearchResult:
     """Which places are chosen, how sure is their order, and what would have been chosen otherwise?"""
     next_month = model.forecast.origin
-    by_harm = harm_model is not None and chooser.rules.by_harm
-    ranking, other_ranking = (harm_model, model) if harm_model and by_harm else (model, harm_model)
+    is_ranked_by_harm = harm_model is not None and chooser.rules.by_harm
+    ranking, other_ranking = (harm_model, model) if harm_model and is_ranked_by_harm else (model, harm_model)
     place_choice, hours_share = chooser.choose(ranking.expected_values, next_month)
-    certainty = _measure_certainty(chooser, ranking, place_choice.listed_index, hours_share, settings)
+    list_certainty = _measure_certainty(chooser, ranking, place_choice.listed_index, hours_share, settings)
     earlier_index = other_index = None
     if ranking.earlier_values is not None:
         earlier_index = chooser.choose_index(ranking.earlier_values, next_month - 1)
     if other_ranking is not None:
         other_index = chooser.choose_index(other_ranking.expected_values, next_month)
     return SearchResult(
-        chooser, model, harm_model, place_choice, hours_share, certainty, earlier_index, other_index
+        chooser, model, harm_model, place_choice, hours_share, list_certainty, earlier_index, other_index
     )
 
 
@@ -209,8 +211,8 @@ def build_hotspot_list(
 
 def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: float) -> tuple[Hotspot, ...]:
     listed_index, certainty = result.choice.listed_index, result.certainty
-    posterior = scale_to_hours(result.model.posterior, result.hours_share)
-    count_estimates = _build_estimates(posterior, listed_index, level, METHOD)
+    hours_posterior = scale_to_hours(result.model.posterior, result.hours_share)
+    count_estimates = _build_estimates(hours_posterior, listed_index, level, METHOD)
     place_harms = _build_place_harm(result, level)
     is_by_length = isinstance(places, PlaceSet) and places.by_length
     numbered_names = zip(listed_index.tolist(), name_places(places, listed_index), strict=True)

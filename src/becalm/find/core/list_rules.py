@@ -46,9 +46,9 @@ class Rules:
     facts: PlaceFacts | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        faults = tuple(_find_faults(self))
-        if faults:
-            raise UsageError("These rules cannot be kept by any list", faults)
+        rule_faults = tuple(_find_faults(self))
+        if rule_faults:
+            raise UsageError("These rules cannot be kept by any list", rule_faults)
 
     @property
     def by_harm(self) -> bool:
@@ -102,12 +102,14 @@ def read_hours(text: str) -> DayHours:
     >>> read_hours("Sun 23-01").of_week
     (0, 167)
     """
-    words = text.replace(",", " ").split()
-    is_hours_last = bool(words) and (words[-1].casefold() in NAMED_HOURS or HOURS.fullmatch(words[-1]))
-    hours_text = words.pop().casefold() if is_hours_last else ""
-    if not (words or hours_text):
+    hours_words = text.replace(",", " ").split()
+    is_hours_last = bool(hours_words) and (
+        hours_words[-1].casefold() in NAMED_HOURS or HOURS.fullmatch(hours_words[-1])
+    )
+    hours_text = hours_words.pop().casefold() if is_hours_last else ""
+    if not (hours_words or hours_text):
         raise UsageError(f"{text!r} names no hours. {HOURS_HELP}")
-    weekdays = tuple(dict.fromkeys(day for word in words for day in _read_days(word, text)))
+    weekdays = tuple(dict.fromkeys(day for word in hours_words for day in _read_days(word, text)))
     if hours_text in NAMED_HOURS:
         return replace(NAMED_HOURS[hours_text], weekdays=weekdays)
     start_text, _, end_text = (hours_text or "0-24").partition("-")
@@ -119,14 +121,16 @@ def read_hours(text: str) -> DayHours:
 
 def _read_days(days_text: str, text: str) -> Iterator[int]:
     """The weekdays of `Fri` or of `Mon-Thu`, which may run over the end of the week."""
-    ends = []
+    day_range_ends = []
     for name in days_text.split("-"):
-        similar = [i for i, day in enumerate(WEEKDAYS) if day.casefold().startswith(name.casefold())]
-        if len(name) < 3 or not similar:
+        similar_day_indices = [
+            i for i, day in enumerate(WEEKDAYS) if day.casefold().startswith(name.casefold())
+        ]
+        if len(name) < 3 or not similar_day_indices:
             raise UsageError(f"{text!r} names no hours: {name!r} is not a weekday. {HOURS_HELP}")
-        ends += similar
-    for days_after in range((ends[-1] - ends[0]) % len(WEEKDAYS) + 1):
-        yield (ends[0] + days_after) % len(WEEKDAYS)
+        day_range_ends += similar_day_indices
+    for days_after in range((day_range_ends[-1] - day_range_ends[0]) % len(WEEKDAYS) + 1):
+        yield (day_range_ends[0] + days_after) % len(WEEKDAYS)
 
 
 def _set_bound(bounds: Mapping[str, int], area: str, new_bound: int | None) -> Mapping[str, int]:

@@ -101,11 +101,12 @@ def fit_place_size(
         fitted_m = location.least_width_m
         fitting_places = replace(places, cell_m=fitted_m)
     if not places.merge:
-        size = f"`h3_resolution {fitting_places.h3_resolution}`" if is_h3 else f"`cell_m {fitted_m:g}`"
+        size_text = f"`h3_resolution {fitting_places.h3_resolution}`" if is_h3 else f"`cell_m {fitted_m:g}`"
         raise QuestionError(
             f"Places of {width_m:g} m are finer than these records are placed: their source moved them to "
             f"fixed points, and the next point is typically {location.spacing_m:.0f} m away. A list of such "
-            f"places would rank the points of a map. Take {size}, the smallest that will do, or add `merge` "
+            f"places would rank the points of a map. Take {size_text}, the smallest that will do, "
+            "or add `merge` "
             "to have it done."
         )
     return fitting_places, (

@@ -93,22 +93,25 @@ def score_months(
 
     The first month is the one that tunes the log score.
     """
-    origins = add_tuning_origin(panel, settings, tested_months)
-    for forecast in forecast_each(panel, settings, origins):
+    origin_months = add_tuning_origin(panel, settings, tested_months)
+    for forecast in forecast_each(panel, settings, origin_months):
         known_panel, _ = panel.known_before(forecast.origin)
-        by_method = score_methods(known_panel, forecast, first_tested=tested_months[0])
-        by_method = add_finder_scores(known_panel, finder, forecast.origin, by_method, settings, rng)
+        scores_by_method = score_methods(known_panel, forecast, first_tested=tested_months[0])
+        scores_by_method = add_finder_scores(
+            known_panel, finder, forecast.origin, scores_by_method, settings, rng
+        )
         elsewhere_count = panel.target.totals[forecast.origin] - known_panel.target.totals[forecast.origin]
-        yield MonthScores(known_panel, forecast.origin, by_method, float(elsewhere_count))
+        yield MonthScores(known_panel, forecast.origin, scores_by_method, float(elsewhere_count))
 
 
 def add_tuning_origin(
     panel: PlacePanel, settings: FindSettings, tested_months: Sequence[int]
 ) -> tuple[int, ...]:
     """The tested months, and before them the one that tunes the log score."""
-    first = tested_months[0]
+    first_tested_month = tested_months[0]
     last_busy_month = max(
-        (month for month in range(first) if panel.target.counts[month].sum() > 0), default=first - 1
+        (month for month in range(first_tested_month) if panel.target.counts[month].sum() > 0),
+        default=first_tested_month - 1,
     )
     return (max(last_busy_month, settings.least_months), *tested_months)
 
@@ -141,9 +144,9 @@ def score_methods(panel: PlacePanel, forecast: Forecast, *, first_tested: int) -
 
 def _count_season(panel: PlacePanel, origin: int) -> Floats:
     """What happened at this time of year in all years before."""
-    lags = range(YEAR, origin + 2, YEAR)
-    seasons = (panel.target.window(origin - lag - 1, origin - lag + 2) for lag in lags)
-    return sum(seasons, np.zeros(panel.size))
+    lag_months = range(YEAR, origin + 2, YEAR)
+    season_counts = (panel.target.window(origin - lag - 1, origin - lag + 2) for lag in lag_months)
+    return sum(season_counts, np.zeros(panel.size))
 
 
 def add_finder_scores(
@@ -190,8 +193,10 @@ def judge_months(
             skills_by_method.setdefault(method, []).append(skill)
         earlier_month = month
         advance(1.0)
-    bins = tuple(CalibrationBin(*row) for row in np.mean(bin_rows, axis=0).tolist())
-    return MethodSkills(earlier_month.panel, skills_by_method, tuple(best_gini), tuple(null_gini), bins)
+    calibration_bins = tuple(CalibrationBin(*row) for row in np.mean(bin_rows, axis=0).tolist())
+    return MethodSkills(
+        earlier_month.panel, skills_by_method, tuple(best_gini), tuple(null_gini), calibration_bins
+    )
 
 
 def _build_outcome(month: MonthScores, area_share: float, count: int) -> _MonthOutcome:
@@ -272,8 +277,10 @@ def _to_chances(score_of_place: Floats, even_shares: Floats) -> Floats:
 
 def _fit_trust(panel: PlacePanel, month: int, chance_of: Floats) -> Floats:
     """The shares of the method and of an even spread that would have been best for this month."""
-    busy = panel.target.places[month]
-    return fit_mixture(np.array([chance_of[busy], panel.even[busy]]), panel.target.counts[month])
+    busy_places = panel.target.places[month]
+    return fit_mixture(
+        np.array([chance_of[busy_places], panel.even[busy_places]]), panel.target.counts[month]
+    )
 
 
 def _measure_log_score(panel: PlacePanel, month: int, chance_of: Floats, trust_shares: Floats) -> float:

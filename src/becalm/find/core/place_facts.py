@@ -52,25 +52,30 @@ def build_place_facts(
     policy: HourPolicy | None = None,
 ) -> PlaceFacts:
     """Which borough do most records of each place name, and in which hours did its target happen?"""
-    rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
-    target_rows = rows.filter(rows.offence_group.isin(list(target)))
+    placed_rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
+    target_rows = placed_rows.filter(placed_rows.offence_group.isin(list(target)))
     return PlaceFacts(
-        _find_boroughs(rows, places, place_index), _count_hours(target_rows, places, place_index, policy)
+        _find_boroughs(placed_rows, places, place_index),
+        _count_hours(target_rows, places, place_index, policy),
     )
 
 
 def _find_boroughs(rows: Table, places: PlaceSet, place_index: Sequence[int]) -> dict[PlaceKey, str]:
     """Ties go to the first borough by name."""
     rows = rows.filter(rows.borough.notnull())
-    tally = rows.group_by("easting_m", "northing_m", "borough").agg(n=rows.count()).to_pyarrow()
-    borough_names = tuple(sorted(tally["borough"].unique().to_pylist()))
+    borough_tally = rows.group_by("easting_m", "northing_m", "borough").agg(n=rows.count()).to_pyarrow()
+    borough_names = tuple(sorted(borough_tally["borough"].unique().to_pylist()))
     if not borough_names:
         return {}
-    place_number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
+    place_of_tally_row = places.locate(
+        borough_tally["easting_m"].to_numpy(), borough_tally["northing_m"].to_numpy()
+    )
     # One row more than there are places: -1 sends what lies in none of them there.
     borough_counts = np.zeros((places.size + 1, len(borough_names)), dtype=np.int64)
     np.add.at(
-        borough_counts, (place_number, index_values(tally["borough"], borough_names)), tally["n"].to_numpy()
+        borough_counts,
+        (place_of_tally_row, index_values(borough_tally["borough"], borough_names)),
+        borough_tally["n"].to_numpy(),
     )
     return {
         (i, 0): borough_names[int(borough_counts[i].argmax())] for i in place_index if borough_counts[i].any()
@@ -81,15 +86,19 @@ def _count_hours(
     rows: Table, places: PlaceSet, place_index: Sequence[int], policy: HourPolicy | None
 ) -> HourCounts:
     timed_rows = add_week_hours(rows, policy)
-    keys = ("easting_m", "northing_m", "hour", "since", "until")
-    hour_tally = timed_rows.group_by(*keys).agg(n=timed_rows.count()).order_by(*keys).to_pyarrow()
-    place_number = places.locate(hour_tally["easting_m"].to_numpy(), hour_tally["northing_m"].to_numpy())
+    tally_columns = ("easting_m", "northing_m", "hour", "since", "until")
+    hour_tally = (
+        timed_rows.group_by(*tally_columns).agg(n=timed_rows.count()).order_by(*tally_columns).to_pyarrow()
+    )
+    place_of_tally_row = places.locate(
+        hour_tally["easting_m"].to_numpy(), hour_tally["northing_m"].to_numpy()
+    )
     requested_index: Ints = np.array(place_index, dtype=np.int64)
     position_of_place = np.full(places.size + 1, len(requested_index), dtype=np.int64)
     position_of_place[requested_index] = np.arange(len(requested_index))
     return sum_hour_weights(
         weigh_hours(hour_tally, policy),
-        position_of_place[place_number],
+        position_of_place[place_of_tally_row],
         cell_m=places.width_m,
         columns=requested_index,
         rows=np.zeros_like(requested_index),
@@ -100,9 +109,9 @@ def index_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple[
     """The number of each place's area (-1 for none), and the names of the areas in their order."""
     borough_by_key = facts.boroughs if facts else {}
     area_names, area_of_key = np.unique(list(borough_by_key.values()), return_inverse=True)
-    place_number = _find_numbers(places, np.array(list(borough_by_key), dtype=np.int64).reshape(-1, 2).T)
+    place_of_key = _find_numbers(places, np.array(list(borough_by_key), dtype=np.int64).reshape(-1, 2).T)
     area_of_place = np.full(places.size, -1, dtype=np.int64)
-    area_of_place[place_number[place_number >= 0]] = area_of_key[place_number >= 0]
+    area_of_place[place_of_key[place_of_key >= 0]] = area_of_key[place_of_key >= 0]
     return area_of_place, tuple(area_names.tolist())
 
 
@@ -114,11 +123,11 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
 
     Raises QuestionError where fewer than half of the records carry an hour.
     """
-    tally = facts.hours if facts else None
+    hour_tally = facts.hours if facts else None
     timed_count, untimed_count = (
-        (round(tally.counts.sum()), int(tally.without_hour.sum())) if tally else (0, 0)
+        (round(hour_tally.counts.sum()), int(hour_tally.without_hour.sum())) if hour_tally else (0, 0)
     )
-    if tally is None or not timed_count or timed_count < LEAST_WITH_HOUR * (timed_count + untimed_count):
+    if hour_tally is None or not timed_count or timed_count < LEAST_WITH_HOUR * (timed_count + untimed_count):
         raise QuestionError(
             f"{timed_count:,} of {timed_count + untimed_count:,} records of the target carry an hour: "
             f"too few for a list of the hours {hours}. Ingest records with times, or leave `when` out for a "
@@ -126,21 +135,23 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
         )
     is_asked = np.isin(np.arange(HOURS_OF_WEEK), hours.of_week)
     area_index, _ = index_areas(facts, places)
-    counts = np.zeros((places.size, HOURS_OF_WEEK))
-    number = _find_numbers(places, np.stack([tally.columns, tally.rows]))
-    np.add.at(counts, number[number >= 0], tally.counts[number >= 0])
-    has_records = counts.any(axis=1)
-    week_profile = week_profiles(counts[has_records], area_index[has_records])
-    share = np.full(places.size, float(counts.sum(axis=0)[is_asked].sum() / counts.sum()))
+    hour_counts = np.zeros((places.size, HOURS_OF_WEEK))
+    place_of_tally_row = _find_numbers(places, np.stack([hour_tally.columns, hour_tally.rows]))
+    np.add.at(
+        hour_counts, place_of_tally_row[place_of_tally_row >= 0], hour_tally.counts[place_of_tally_row >= 0]
+    )
+    has_records = hour_counts.any(axis=1)
+    week_profile = week_profiles(hour_counts[has_records], area_index[has_records])
+    share_of_place = np.full(places.size, float(hour_counts.sum(axis=0)[is_asked].sum() / hour_counts.sum()))
     # A place without a record of known time takes the mean of its area, not of the whole city.
     for area_number in np.unique(area_index[~has_records]):
         area_profiles = week_profile[area_index[has_records] == area_number]
         if area_number >= 0 and len(area_profiles):
-            share[~has_records & (area_index == area_number)] = float(
+            share_of_place[~has_records & (area_index == area_number)] = float(
                 area_profiles[:, is_asked].sum(axis=1).mean()
             )
-    share[has_records] = week_profile[:, is_asked].sum(axis=1)
-    return np.asarray(np.maximum(share, 1e-9))
+    share_of_place[has_records] = week_profile[:, is_asked].sum(axis=1)
+    return np.asarray(np.maximum(share_of_place, 1e-9))
 
 
 def find_place_numbers(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[str, int]:
@@ -149,8 +160,12 @@ def find_place_numbers(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[
         requested_ids, is_listable = set(ids), listable_mask(places)
         return {name: i for i, name in enumerate(places.ids) if name in requested_ids and is_listable[i]}
     key_by_name = {name: cell_key for name in ids if (cell_key := _read_cell(name, places.cell_m))}
-    numbers = _find_numbers(places, np.array(list(key_by_name.values()), dtype=np.int64).reshape(-1, 2).T)
-    return {name: number for name, number in zip(key_by_name, numbers.tolist(), strict=True) if number >= 0}
+    place_numbers = _find_numbers(
+        places, np.array(list(key_by_name.values()), dtype=np.int64).reshape(-1, 2).T
+    )
+    return {
+        name: number for name, number in zip(key_by_name, place_numbers.tolist(), strict=True) if number >= 0
+    }
 
 
 def _read_cell(place_id: str, cell_m: float) -> PlaceKey | None:
@@ -193,13 +208,15 @@ def describe_hotspots(
     place_keys = [(h.column, h.row) for h in hotspots.hotspots]
     if places is not None:
         place_numbers = [column for column, _ in place_keys]
-        facts = build_place_facts(incidents, places, place_numbers, target=hotspots.target, policy=policy)
+        place_facts = build_place_facts(
+            incidents, places, place_numbers, target=hotspots.target, policy=policy
+        )
     else:
         columns, rows = np.array(place_keys, dtype=np.int64).T
-        facts = _build_cell_facts(
+        place_facts = _build_cell_facts(
             incidents, hotspots.cell_m, columns, rows, place_keys, target=hotspots.target, policy=policy
         )
-    return describe_places(hotspots, boroughs=facts.boroughs, hours=facts.hours)
+    return describe_places(hotspots, boroughs=place_facts.boroughs, hours=place_facts.hours)
 
 
 def _build_cell_facts(
@@ -263,14 +280,18 @@ def _profile_weeks(
         return {}
     place_keys = list(zip(hours.columns.tolist(), hours.rows.tolist(), strict=True))
     borough_names = sorted({boroughs[key] for key in place_keys if key in boroughs})
-    borough_number = [borough_names.index(boroughs[key]) if key in boroughs else -1 for key in place_keys]
+    borough_index_of_place = [
+        borough_names.index(boroughs[key]) if key in boroughs else -1 for key in place_keys
+    ]
     hour_counts = hours.counts.astype(np.float64)
-    profile_of_place = week_profiles(hour_counts, np.array(borough_number, dtype=np.int64))
+    profile_of_place = week_profiles(hour_counts, np.array(borough_index_of_place, dtype=np.int64))
     peaks = busiest_hours(hour_counts, profile_of_place, hours=PEAK_HOURS, level=level)
     week_by_key = {}
     for i, key in enumerate(place_keys):
-        share = Estimate(float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]), level, PEAK_METHOD)
-        peak_hours = PeakHours(int(peaks.start[i]), PEAK_HOURS, share, float(peaks.certainty[i]))
+        peak_share = Estimate(
+            float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]), level, PEAK_METHOD
+        )
+        peak_hours = PeakHours(int(peaks.start[i]), PEAK_HOURS, peak_share, float(peaks.certainty[i]))
         week_by_key[key] = (tuple(profile_of_place[i].tolist()), peak_hours)
     return week_by_key
 
@@ -285,5 +306,5 @@ def compute_list_week(hotspots: HotspotList) -> tuple[float, ...] | None:
     expected_counts = np.array([hotspot.expected_count.value for hotspot in profiled_hotspots])
     if not profiled_hotspots or expected_counts.sum() == 0.0:
         return None
-    profiles = np.array([hotspot.profile for hotspot in profiled_hotspots], dtype=np.float64)
-    return tuple((expected_counts @ profiles / expected_counts.sum()).tolist())
+    profile_of_hotspot = np.array([hotspot.profile for hotspot in profiled_hotspots], dtype=np.float64)
+    return tuple((expected_counts @ profile_of_hotspot / expected_counts.sum()).tolist())

@@ -68,8 +68,8 @@ class PlacePanel:
     @property
     def even(self) -> Floats:
         """Each place's share of the area (or of the street): where incidents would fall by chance alone."""
-        amounts = self.places.amounts
-        return np.asarray(amounts / amounts.sum())
+        place_amounts = self.places.amounts
+        return np.asarray(place_amounts / place_amounts.sum())
 
     @property
     def places_per_m2(self) -> float:
@@ -143,30 +143,38 @@ def build_panel(
         competing_places, denominator = places, places.denominator
     else:
         competing_places, denominator = _build_grid(counts, targets, boundary)
-    number_of_entry = _locate_counts(counts, competing_places)
-    outside_count = int(counts.counts[group_mask(counts, targets.target) & (number_of_entry < 0)].sum())
+    place_of_entry = _locate_counts(counts, competing_places)
+    outside_record_count = int(counts.counts[group_mask(counts, targets.target) & (place_of_entry < 0)].sum())
     target, related, fresh = _count_groups(
-        counts, number_of_entry, competing_places.size, targets.target, targets.related
+        counts, place_of_entry, competing_places.size, targets.target, targets.related
     )
-    _check_elsewhere(target, targets, outside_count)
+    _check_elsewhere(target, targets, outside_record_count)
     _check_enough(target, targets, settings, "cell" if isinstance(competing_places, CellGrid) else "place")
     first_seen = first_other = None
     if boundary is None and (places is None or places.is_footprint):
-        first_seen, first_other = _find_first_months(counts, number_of_entry, competing_places.size, targets)
+        first_seen, first_other = _find_first_months(counts, place_of_entry, competing_places.size, targets)
     return PlacePanel(
-        competing_places, months, target, related, denominator, outside_count, fresh, first_seen, first_other
+        competing_places,
+        months,
+        target,
+        related,
+        denominator,
+        outside_record_count,
+        fresh,
+        first_seen,
+        first_other,
     )
 
 
 def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group: str) -> PlacePanel:
     """The same places and months with one group of the target as target; the others lend to it."""
     lending_groups = [*(group_name for group_name in targets.target if group_name != group), *targets.related]
-    number_of_entry = _locate_counts(counts, panel.places)
-    target, related, fresh = _count_groups(counts, number_of_entry, panel.size, [group], lending_groups)
+    place_of_entry = _locate_counts(counts, panel.places)
+    target, related, fresh = _count_groups(counts, place_of_entry, panel.size, [group], lending_groups)
     first_other = panel.first_other
     if first_other is not None:
         _, first_other = _find_first_months(
-            counts, number_of_entry, panel.size, replace(targets, target=(group,))
+            counts, place_of_entry, panel.size, replace(targets, target=(group,))
         )
     return replace(panel, target=target, related=related, fresh=fresh, first_other=first_other)
 
@@ -196,8 +204,10 @@ def name_places(places: CellGrid | PlaceSet, place_index: Ints) -> list[tuple[st
     """What each of these places is called, with its column and row (of other places: its number and 0)."""
     if isinstance(places, PlaceSet):
         return [(places.ids[number], number, 0) for number in place_index.tolist()]
-    cell_pairs = zip(places.columns[place_index].tolist(), places.rows[place_index].tolist(), strict=True)
-    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cell_pairs]
+    column_row_pairs = zip(
+        places.columns[place_index].tolist(), places.rows[place_index].tolist(), strict=True
+    )
+    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in column_row_pairs]
 
 
 def listable_mask(places: CellGrid | PlaceSet) -> Bools:
@@ -211,17 +221,17 @@ def measure_concentration(panel: PlacePanel, months: int = 12) -> Concentration:
     """How concentrated is the target in the last months, beside what chance alone gives?"""
     month_count = len(panel.months)
     place_counts = panel.target.window(month_count - months, month_count)
-    measure = concentration(place_counts)
+    concentration_measure = concentration(place_counts)
     even_share_25, even_share_50 = even_null(int(place_counts.sum()), panel.places.amounts)
     return Concentration(
         incidents=int(place_counts.sum()),
         places=int(listable_mask(panel.places).sum()),
-        share_25=measure.share_25,
-        share_50=measure.share_50,
+        share_25=concentration_measure.share_25,
+        share_50=concentration_measure.share_50,
         null_share_25=even_share_25,
         null_share_50=even_share_50,
-        gini=measure.gini,
-        gini_generalised=measure.gini_generalised,
+        gini=concentration_measure.gini,
+        gini_generalised=concentration_measure.gini_generalised,
     )
 
 
@@ -238,9 +248,13 @@ def _count_groups(
     exposures = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * is_recorded
 
     def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
-        mask = group_mask(counts, groups)
+        is_in_groups = group_mask(counts, groups)
         return build_series(
-            counts.month_index[mask], place_number[mask], weights[mask], exposure=exposures, size=place_count
+            counts.month_index[is_in_groups],
+            place_number[is_in_groups],
+            weights[is_in_groups],
+            exposure=exposures,
+            size=place_count,
         )
 
     related_series = series(related, counts.counts)
@@ -265,15 +279,15 @@ def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | 
     if boundary is not None:
         check_cell_count(boundary.bounds, counts.cell_m, max_cells=MOST_CELLS)
         try:
-            grid = clip_cells(boundary, counts.cell_m)
+            cell_grid = clip_cells(boundary, counts.cell_m)
         except ValueError as error:
             raise InputError(f"The boundary cannot be used: {error}") from error
-        return grid, "the land inside the boundary"
+        return cell_grid, "the land inside the boundary"
     is_footprint = footprint_mask(counts, targets)
     columns, rows = counts.columns[is_footprint], counts.rows[is_footprint]
     _check_extent(columns, rows, counts.cell_m)
-    grid = build_grid(columns, rows, counts.cell_m)
-    return grid, "the records' footprint: cells with at least one recorded offence of any kind"
+    cell_grid = build_grid(columns, rows, counts.cell_m)
+    return cell_grid, "the records' footprint: cells with at least one recorded offence of any kind"
 
 
 def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:

@@ -83,9 +83,13 @@ def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry],
     part lies in it, or one part is all of it.
     """
     outline = find_outline(places, split.place_id)
-    parts = _cut_along(outline, split.line) if split.line is not None else _cut_out(outline, split.parts)
+    drawn_parts = (
+        _cut_along(outline, split.line) if split.line is not None else _cut_out(outline, split.parts)
+    )
     least_size = LEAST_M if places.by_length else LEAST_M2
-    large_parts = tuple((name, part) for name, part in parts if _measure_amount(part, places) > least_size)
+    large_parts = tuple(
+        (name, part) for name, part in drawn_parts if _measure_amount(part, places) > least_size
+    )
     if len(large_parts) < 2:
         raise InputError("leaves it whole: the line or the areas do not divide it")
     return large_parts
@@ -113,7 +117,7 @@ def check_part_sizes(
     """Raise QuestionError where a part would be finer than the records are placed."""
     if location is None:
         return
-    faults = tuple(
+    size_faults = tuple(
         Fault(
             place_id + PART_MARK + part_name,
             f"is {width_m:.0f} m across, finer than these records are placed: the next point is "
@@ -123,8 +127,8 @@ def check_part_sizes(
         for part_name, part in parts
         if (width_m := _narrowest_m(part)) < location.spacing_m
     )
-    if faults:
-        raise QuestionError(f"{place_id} was not split", faults)
+    if size_faults:
+        raise QuestionError(f"{place_id} was not split", size_faults)
 
 
 def _narrowest_m(part: BaseGeometry) -> float:
@@ -157,8 +161,8 @@ def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
 def _find_number(places: PlaceSet, place_id: str) -> int:
     if place_id in places.ids:
         return places.ids.index(place_id)
-    same_unit = "Name it as the list does, with the same `unit`."
-    hint_text = suggest_word(place_id, places.ids[:20_000], otherwise=same_unit)
+    same_unit_remedy = "Name it as the list does, with the same `unit`."
+    hint_text = suggest_word(place_id, places.ids[:20_000], otherwise=same_unit_remedy)
     raise UsageError(f"No place that competes is called {place_id!r}. {hint_text}")
 
 
@@ -168,11 +172,11 @@ def _cut_along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, Ba
         cut_shapes = [split_along(part, line) for part in shapely.get_parts(outline).tolist()]
     except ValueError as error:  # a line along a street is no cut
         raise InputError(f"cannot be cut along this line ({error})") from error
-    pieces = [piece for cut_shape in cut_shapes for piece in shapely.get_parts(cut_shape).tolist()]
-    if len(pieces) != 2:
-        pieces.sort(key=lambda piece: (-piece.centroid.y, piece.centroid.x))
-        return tuple((str(piece_number), piece) for piece_number, piece in enumerate(pieces, start=1))
-    first_piece, second_piece = pieces
+    cut_pieces = [piece for cut_shape in cut_shapes for piece in shapely.get_parts(cut_shape).tolist()]
+    if len(cut_pieces) != 2:
+        cut_pieces.sort(key=lambda piece: (-piece.centroid.y, piece.centroid.x))
+        return tuple((str(piece_number), piece) for piece_number, piece in enumerate(cut_pieces, start=1))
+    first_piece, second_piece = cut_pieces
     eastward_m, northward_m = (
         first_piece.centroid.x - second_piece.centroid.x,
         first_piece.centroid.y - second_piece.centroid.y,

@@ -110,15 +110,17 @@ def run_finder(
 
     Raises QuestionError where it does not give one finite score per place, none negative and not all 0.
     """
-    scores = np.asarray(finder.find(cut_past(panel, origin), how_many=how_many, rng=rng), dtype=np.float64)
-    if scores.shape != (panel.size,):
-        fault_text = f"gave scores of shape {scores.shape}, not one for each of {panel.size:,} places"
-    elif faulty_count := int(np.count_nonzero(~np.isfinite(scores) | (scores < 0))):
+    score_of_place = np.asarray(
+        finder.find(cut_past(panel, origin), how_many=how_many, rng=rng), dtype=np.float64
+    )
+    if score_of_place.shape != (panel.size,):
+        fault_text = f"gave scores of shape {score_of_place.shape}, not one for each of {panel.size:,} places"
+    elif faulty_count := int(np.count_nonzero(~np.isfinite(score_of_place) | (score_of_place < 0))):
         fault_text = f"gave {faulty_count:,} scores that are negative or no numbers"
-    elif not scores.any():
+    elif not score_of_place.any():
         fault_text = "expects nothing of any place"
     else:
-        return scores
+        return score_of_place
     raise QuestionError(
         f"The finder {finder.name!r} {fault_text}. Fix it, as `write a finder` in the manual says, "
         "or leave `finder` out."
@@ -137,8 +139,8 @@ def spread_by_finder(
     """What a list is chosen by: all that is expected, spread over places as the finder says."""
     if finder is None:
         return expected_values
-    scores = run_finder(finder, panel, origin, how_many=how_many, rng=rng.spawn(1)[0])
-    return np.asarray(scores * (expected_values.sum() / scores.sum()))
+    score_of_place = run_finder(finder, panel, origin, how_many=how_many, rng=rng.spawn(1)[0])
+    return np.asarray(score_of_place * (expected_values.sum() / score_of_place.sum()))
 
 
 def blend(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:

@@ -240,16 +240,16 @@ class NearRepeatRequest(Request):
 def _read_edges(option_name: str, option_text: str) -> tuple[float, ...]:
     """Read "100,200,400" as rising edges."""
     try:
-        edges = tuple(float(part) for part in option_text.split(","))
+        edge_values = tuple(float(part) for part in option_text.split(","))
     except ValueError as error:
         raise UsageError(
             f"`{option_name}` {option_text!r} holds no numbers. Write e.g. `{option_name} 7,14,28`."
         ) from error
-    if not all(0 < edge < float("inf") for edge in edges):
+    if not all(0 < edge < float("inf") for edge in edge_values):
         raise UsageError(f"`{option_name}` {option_text!r} holds an edge of 0 or less. Give numbers above 0.")
-    if list(edges) != sorted(set(edges)):
+    if list(edge_values) != sorted(set(edge_values)):
         raise UsageError(f"`{option_name}` {option_text!r} does not rise. Write the smallest edge first.")
-    return edges
+    return edge_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

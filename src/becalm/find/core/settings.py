@@ -67,19 +67,21 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
     Raises UsageError where a named group does not exist; QuestionError where a named group is found by the
     police, or none is marked as street violence.
     """
-    group_by_key = {group.key: group for group in groups}
+    offence_group_by_key = {group.key: group for group in groups}
     police_keys = tuple(sorted(group.key for group in groups if group.found_by == "police"))
-    usable_groups = {key: group_by_key[key] for key in sorted(group_by_key) if key not in police_keys}
+    usable_groups = {
+        key: offence_group_by_key[key] for key in sorted(offence_group_by_key) if key not in police_keys
+    }
     for key in target_keys:
-        _check_known(key, tuple(group_by_key))
+        _check_known(key, tuple(offence_group_by_key))
         if key in police_keys:
             raise QuestionError(
                 f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
                 f"patrols already look. Choose among {', '.join(usable_groups)}."
             )
     street_groups = tuple(key for key, group in usable_groups.items() if group.street_violence)
-    target = tuple(dict.fromkeys(target_keys)) or street_groups
-    if not target:
+    chosen_keys = tuple(dict.fromkeys(target_keys)) or street_groups
+    if not chosen_keys:
         raise QuestionError(
             "No offence group of these records is marked as street violence. "
             f"Name the target with `target`, one or more of {', '.join(usable_groups)}."
@@ -87,7 +89,7 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
     lending_keys = (
         key for key, group in usable_groups.items() if group.street_violence or group.shares_places
     )
-    return Targets(target, tuple(key for key in lending_keys if key not in target), police_keys)
+    return Targets(chosen_keys, tuple(key for key in lending_keys if key not in chosen_keys), police_keys)
 
 
 def _check_known(group_key: str, known_keys: tuple[str, ...]) -> None:
@@ -103,13 +105,13 @@ def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> t
     Where tables differ the careful answer wins: found by police if any table says so. A group that no
     table knows is not street violence, and may still be named as a target.
     """
-    group_by_key = {key: OffenceGroup(key, key) for key in group_keys}
-    for group in (group for table in tables for group in table.groups if group.key in group_by_key):
-        earlier_group = group_by_key[group.key]
-        group_by_key[group.key] = replace(
+    offence_group_by_key = {key: OffenceGroup(key, key) for key in group_keys}
+    for group in (group for table in tables for group in table.groups if group.key in offence_group_by_key):
+        earlier_group = offence_group_by_key[group.key]
+        offence_group_by_key[group.key] = replace(
             group,
             street_violence=group.street_violence or earlier_group.street_violence,
             shares_places=group.shares_places or earlier_group.shares_places,
             found_by="police" if earlier_group.found_by == "police" else group.found_by,
         )
-    return tuple(group_by_key[key] for key in sorted(group_by_key))
+    return tuple(offence_group_by_key[key] for key in sorted(offence_group_by_key))

@@ -63,16 +63,16 @@ def find_strays(easting_m: Floats, northing_m: Floats, records: Ints) -> Bools:
     block_keys, block_of_entry = np.unique(
         (block_columns - block_columns.min()) * row_span + block_rows - block_rows.min(), return_inverse=True
     )
-    near_pairs = KDTree(np.column_stack(np.divmod(block_keys, row_span))).query_pairs(
+    near_block_pairs = KDTree(np.column_stack(np.divmod(block_keys, row_span))).query_pairs(
         GAP_BLOCKS, output_type="ndarray"
     )
     is_near = coo_array(
-        (np.ones(len(near_pairs), dtype=bool), (near_pairs[:, 0], near_pairs[:, 1])),
+        (np.ones(len(near_block_pairs), dtype=bool), (near_block_pairs[:, 0], near_block_pairs[:, 1])),
         shape=(len(block_keys), len(block_keys)),
     )
     group_of_entry = connected_components(is_near, directed=False)[1][block_of_entry]
-    records_by_group = np.bincount(group_of_entry, records)
-    is_small_group = records_by_group <= MOST_STRAY_SHARE * records_by_group.sum()
-    if records_by_group[is_small_group].sum() > MOST_STRAY_SHARE * records_by_group.sum():
+    record_count_of_group = np.bincount(group_of_entry, records)
+    is_small_group = record_count_of_group <= MOST_STRAY_SHARE * record_count_of_group.sum()
+    if record_count_of_group[is_small_group].sum() > MOST_STRAY_SHARE * record_count_of_group.sum():
         return np.zeros(len(records), dtype=bool)
     return np.asarray(is_small_group[group_of_entry])

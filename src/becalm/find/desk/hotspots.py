@@ -84,12 +84,14 @@ def find_hotspots(
     finder, challenger_notes = _choose_finder(desk, request, only)
     with desk.progress("hotspots", total=2, unit="steps") as report_progress:
         inputs = load_inputs(desk, request.records, request.places, only)
-        rules = load_rules(desk, request.rules, count=request.count, override_entries=override_entries)
-        settings = rules.apply_to(FindSettings())
+        list_rules = load_rules(desk, request.rules, count=request.count, override_entries=override_entries)
+        settings = list_rules.apply_to(FindSettings())
         region = define_region(desk, inputs).with_boxes(inputs.targets, settings)
         hour_policy = HourPolicy(desk.workspace.city.time_zone, settings.longest_window_h)
-        place_facts = _load_facts(rules, inputs, region, hour_policy)
-        rules = replace(rules, facts=place_facts, harm=load_harm_weighting(desk, request.harm, inputs))
+        place_facts = _load_facts(list_rules, inputs, region, hour_policy)
+        list_rules = replace(
+            list_rules, facts=place_facts, harm=load_harm_weighting(desk, request.harm, inputs)
+        )
         report_progress(1)
         hotspots = find_places(
             region.counts,
@@ -99,15 +101,21 @@ def find_hotspots(
             places=region.boxes or region.places,
             location=inputs.location,
             settings=settings,
-            rules=rules,
+            rules=list_rules,
             finder=finder,
             rng=seed_generator(seed),
         )
         report_progress(1)
         hotspots = describe_hotspots(hotspots, inputs.incidents, region.places, hour_policy)
     all_warnings = (*challenger_notes, *inputs.warnings, *region.warnings, *hotspots.warnings)
-    parameters = {**rule_parameters(request.rules, rules), **_finder_parameters(finder), **region.parameters}
-    run_record = _record_run(desk, request, inputs, settings, {**parameters, **harm_parameters(rules.harm)})
+    run_parameters = {
+        **rule_parameters(request.rules, list_rules),
+        **_finder_parameters(finder),
+        **region.parameters,
+    }
+    run_record = _record_run(
+        desk, request, inputs, settings, {**run_parameters, **harm_parameters(list_rules.harm)}
+    )
     return HotspotAnswer(replace(hotspots, warnings=all_warnings), run_record, inputs.boundary)
 
 
@@ -134,8 +142,8 @@ def _load_facts(
     """The areas and hours of all places, where a rule asks for them."""
     if not (rules.areas or rules.hours):
         return None
-    target = inputs.targets.target
-    return build_rule_facts(inputs.incidents, region.counts, region.places, target=target, policy=policy)
+    target_keys = inputs.targets.target
+    return build_rule_facts(inputs.incidents, region.counts, region.places, target=target_keys, policy=policy)
 
 
 def backtest(
@@ -162,8 +170,14 @@ def backtest(
             rng=seed_generator(seed),
         )
     all_warnings = (*find_inputs.warnings, *region.warnings, *method_backtest.warnings)
-    parameters = {"area_share": request.area_share, "origins": request.origins, **_finder_parameters(finder)}
-    run_record = _record_run(desk, request, find_inputs, find_settings, {**parameters, **region.parameters})
+    run_parameters = {
+        "area_share": request.area_share,
+        "origins": request.origins,
+        **_finder_parameters(finder),
+    }
+    run_record = _record_run(
+        desk, request, find_inputs, find_settings, {**run_parameters, **region.parameters}
+    )
     return BacktestAnswer(replace(method_backtest, warnings=all_warnings), run_record)
 
 

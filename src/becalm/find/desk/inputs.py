@@ -111,22 +111,22 @@ def load_inputs(
     used_months = _select_months([file.month for file in source_files], records)
     pins = only if only is not None else {f.path: f.sha256 for f in source_files if f.month in used_months}
     incident_table = desk.archive.table("incidents", only=dict(pins))
-    counts = count_places(incident_table, cell_m=places.cell_m, months=used_months)
+    place_counts = count_places(incident_table, cell_m=places.cell_m, months=used_months)
     offence_tables = load_offences(desk.workspace.offences_path).values()
-    targets = choose_targets(merge_groups(offence_tables, counts.groups), records.target)
+    targets = choose_targets(merge_groups(offence_tables, place_counts.groups), records.target)
     location = None
-    if has_moved_records(counts):
+    if has_moved_records(place_counts):
         location = measure_location(find_moved_points(incident_table, target=targets.target))
     fitted_places, size_warnings = fit_place_size(places, location)
     if fitted_places.cell_m != places.cell_m:
-        counts = count_places(incident_table, cell_m=fitted_places.cell_m, months=used_months)
+        place_counts = count_places(incident_table, cell_m=fitted_places.cell_m, months=used_months)
     boundaries = load_boundaries(desk.workspace)
-    outline = boundaries.outline if boundaries else None
-    counts, stray_warnings = (counts, ()) if outline else drop_strays(counts)
+    city_outline = boundaries.outline if boundaries else None
+    place_counts, stray_warnings = (place_counts, ()) if city_outline else drop_strays(place_counts)
     source_gaps = gaps_of(desk, record_source, as_of=records.as_of) if only is None else ()
     warnings = (
         *(f"coverage: {gap}" for gap in select_gaps(source_gaps, used_months, (record_source.key,))),
-        *warn_of_quality(counts),
+        *warn_of_quality(place_counts),
         *(
             warn_of_points(count_points_per_cell(incident_table, cell_m=fitted_places.cell_m))
             if fitted_places.is_grid
@@ -136,7 +136,9 @@ def load_inputs(
         *size_warnings,
         *stray_warnings,
     )
-    return FindInputs(incident_table, counts, targets, outline, fitted_places, location, dict(pins), warnings)
+    return FindInputs(
+        incident_table, place_counts, targets, city_outline, fitted_places, location, dict(pins), warnings
+    )
 
 
 def _select_months(recorded_months: Sequence[str], records: RecordOptions) -> tuple[str, ...]:
@@ -166,11 +168,11 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
     if inputs.places.unit == "box":
         box_land = _build_box_land(inputs, point_counts, excluded_land)
         return StudyRegion(point_counts, warnings=box_land.squares.notes, box_land=box_land)
-    uncut_places = _build_places(desk, inputs, point_counts)
+    unsplit_places = _build_places(desk, inputs, point_counts)
     if excluded_land is not None:
-        uncut_places = exclude_land(uncut_places, excluded_land)
-    split_places = apply_splits(uncut_places, place_splits)
-    place_notes = (*uncut_places.notes, *split_places.notes)
+        unsplit_places = exclude_land(unsplit_places, excluded_land)
+    split_places = apply_splits(unsplit_places, place_splits)
+    place_notes = (*unsplit_places.notes, *split_places.notes)
     return StudyRegion(point_counts, split_places.places, place_notes, splits=split_places.splits)
 
 
@@ -178,27 +180,31 @@ def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceS
     """The places that compete, in the workspace's metres."""
     places, boundary, city_crs = inputs.places, inputs.boundary, desk.workspace.city.crs
     if places.unit == "own":
-        path = Path(places.places or "")
-        own_areas = read_own_areas(path, crs=city_crs, id_column=places.id_column, file_crs=places.places_crs)
+        places_path = Path(places.places or "")
+        own_areas = read_own_areas(
+            places_path, crs=city_crs, id_column=places.id_column, file_crs=places.places_crs
+        )
         return build_own_places(own_areas.names, own_areas.shapes, boundary)
     if places.unit == "segment":
         street_lines = read_street_lines(Path(places.places or ""), crs=city_crs)
         return build_street_places(street_lines, boundary, junction_m=places.junction_m, snap_m=places.snap_m)
     if places.unit == "h3":
         return build_h3_places(counts, inputs.targets, boundary, places.h3_resolution, crs=city_crs)
-    shape = Lattice("hexagon" if places.unit == "hexagon" else "square", places.cell_m, places.turn_deg)
-    return build_tiles(shape, counts, inputs.targets, boundary)
+    tile_lattice = Lattice(
+        "hexagon" if places.unit == "hexagon" else "square", places.cell_m, places.turn_deg
+    )
+    return build_tiles(tile_lattice, counts, inputs.targets, boundary)
 
 
 def _build_box_land(inputs: FindInputs, counts: PointCounts, excluded_land: BaseGeometry | None) -> BoxLand:
     """The land on which boxes may be placed."""
-    side_m = inputs.places.cell_m
+    square_side_m = inputs.places.cell_m
     square_tiles = build_tiles(
-        Lattice("square", max(side_m, LEAST_SQUARE_M)), counts, inputs.targets, inputs.boundary
+        Lattice("square", max(square_side_m, LEAST_SQUARE_M)), counts, inputs.targets, inputs.boundary
     )
     if excluded_land is not None:
         square_tiles = exclude_land(square_tiles, excluded_land)
-    return BoxLand(side_m, square_tiles, inputs.boundary, excluded_land)
+    return BoxLand(square_side_m, square_tiles, inputs.boundary, excluded_land)
 
 
 def _read_excluded(desk: Desk, places: PlaceOptions) -> BaseGeometry | None:

@@ -110,10 +110,11 @@ def read_overrides(desk: Desk, entries: Sequence[int]) -> tuple[PlaceDecision, .
     Raises ReplayError where the ledger of this workspace does not hold them.
     """
     entry_by_number = _read_entries(desk, entries)
-    missing = [entry_number for entry_number in entries if entry_number not in entry_by_number]
-    if missing:
+    missing_entries = [entry_number for entry_number in entries if entry_number not in entry_by_number]
+    if missing_entries:
         raise ReplayError(
-            f"The ledger of {desk.workspace.path} holds no override in entry {missing[0]}, by which this "
+            f"The ledger of {desk.workspace.path} holds no override in entry {missing_entries[0]}, "
+            "by which this "
             "list was made. Use the workspace in which it was made, or restore its ledger."
         )
     return tuple(_read_decision(desk, entry_by_number[entry_number]) for entry_number in entries)

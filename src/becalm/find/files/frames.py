@@ -36,13 +36,15 @@ def counts_from_frame(
     in degrees with no `crs` to go to; or geometries are missing or no points; QuestionError where there is no
     incident, or all lie on one single point.
     """
-    frames = [frame] if isinstance(frame, geopandas.GeoDataFrame) else list(frame)
+    frame_parts = [frame] if isinstance(frame, geopandas.GeoDataFrame) else list(frame)
     column_names = [when, *([group] if group else [])]
-    _check_columns(frames, column_names)
-    point_shapes = np.concatenate([_project_shapes(frame_part, crs) for frame_part in _check_one_crs(frames)])
+    _check_columns(frame_parts, column_names)
+    point_shapes = np.concatenate(
+        [_project_shapes(frame_part, crs) for frame_part in _check_one_crs(frame_parts)]
+    )
     _check_points(point_shapes)
     incident_table = pd.concat(
-        [pd.DataFrame(frame_part)[column_names] for frame_part in frames], ignore_index=True
+        [pd.DataFrame(frame_part)[column_names] for frame_part in frame_parts], ignore_index=True
     )
     return counts_from_points(
         shapely.get_x(point_shapes),
@@ -60,12 +62,15 @@ def area_from_frame(frame: geopandas.GeoDataFrame, *, crs: str) -> BaseGeometry:
 
     Raises InputError where the frame has no coordinate system, no area, or an outline that crosses itself.
     """
-    shapes = _project_shapes(_check_one_crs([frame])[0], crs)
-    faults = [Fault(f"row {i}", shapely.is_valid_reason(s), "correct it") for i, s in enumerate(shapes)
-              if s is None or not s.is_valid]  # fmt: skip
-    if faults:
-        raise InputError("The boundary cannot be used", tuple(faults[:20]))
-    boundary = shapely.union_all(shapes)
+    area_shapes = _project_shapes(_check_one_crs([frame])[0], crs)
+    shape_faults = [
+        Fault(f"row {i}", shapely.is_valid_reason(s), "correct it")
+        for i, s in enumerate(area_shapes)
+        if s is None or not s.is_valid
+    ]
+    if shape_faults:
+        raise InputError("The boundary cannot be used", tuple(shape_faults[:20]))
+    boundary = shapely.union_all(area_shapes)
     if boundary.is_empty or boundary.area <= 0:
         raise InputError("The boundary has no area. Give polygons.")
     return boundary

@@ -73,9 +73,9 @@ def load_harm_index(key: str, edition: str, *, own_folder: Path | None = None) -
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
     if (key, edition) not in index_by_edition:
-        edition_list = ", ".join(" ".join(name_parts) for name_parts in sorted(index_by_edition))
+        edition_list_text = ", ".join(" ".join(name_parts) for name_parts in sorted(index_by_edition))
         raise QuestionError(
-            f"There are no weights {key} {edition}; there are: {edition_list}. Name one of these."
+            f"There are no weights {key} {edition}; there are: {edition_list_text}. Name one of these."
         )
     return index_by_edition[key, edition]
 
@@ -192,23 +192,23 @@ def choose_group_weights(
                 f"There are no harm weights {name!r}: {hint_text}Or name a file ending in .toml."
             )
         return table_by_key[name]
-    source_tables = [table for table in tables if source.startswith(table.key)]
-    if source_tables:
-        return max(source_tables, key=lambda table: len(table.key))
-    full_tables = [table for table in tables if set(target) <= {weight.group for weight in table.weights}]
-    if not full_tables:
+    tables_of_source = [table for table in tables if source.startswith(table.key)]
+    if tables_of_source:
+        return max(tables_of_source, key=lambda table: len(table.key))
+    complete_tables = [table for table in tables if set(target) <= {weight.group for weight in table.weights}]
+    if not complete_tables:
         group_names = sorted({weight.group for table in tables for weight in table.weights})
         raise QuestionError(
             f"No table of harm weights weighs all of {', '.join(target)}. Weighed are "
             f"{', '.join(group_names)}. Name the target with `target`, or bring a reviewed table with "
             "`harm_weights`."
         )
-    if len({tuple(w.weight for w in table.of(target)) for table in full_tables}) > 1:
+    if len({tuple(w.weight for w in table.of(target)) for table in complete_tables}) > 1:
         raise UsageError(
-            f"{', '.join(table.key for table in full_tables)} weigh {', '.join(target)} differently. "
+            f"{', '.join(table.key for table in complete_tables)} weigh {', '.join(target)} differently. "
             "Say which with `harm_weights`."
         )
-    return min(full_tables, key=lambda table: table.key)
+    return min(complete_tables, key=lambda table: table.key)
 
 
 def _with_index(weight_file: GroupWeightFile, own_index: Path | None) -> GroupWeights:

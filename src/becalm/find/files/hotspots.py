@@ -67,8 +67,8 @@ def hotspots_geojson(
     hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> str:
     """The list as a GeoJSON FeatureCollection in WGS84, the same bytes for the same list."""
-    collection = hotspots_object(hotspots, run=run, boundary=boundary)
-    return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    feature_collection = hotspots_object(hotspots, run=run, boundary=boundary)
+    return json.dumps(feature_collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def hotspots_object(
@@ -252,9 +252,9 @@ def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> ND
     if hotspots.kind != "cell":
         outlines_wkt = [h.shape.outline for h in hotspots.hotspots if h.shape]
         return np.asarray(shapely.from_wkt(outlines_wkt), dtype=object)
-    columns = np.array([h.column for h in hotspots.hotspots], dtype=np.int64)
-    rows = np.array([h.row for h in hotspots.hotspots], dtype=np.int64)
-    return clip_squares(boundary, columns, rows, hotspots.cell_m)
+    cell_columns = np.array([h.column for h in hotspots.hotspots], dtype=np.int64)
+    cell_rows = np.array([h.row for h in hotspots.hotspots], dtype=np.int64)
+    return clip_squares(boundary, cell_columns, cell_rows, hotspots.cell_m)
 
 
 def _transformer(crs: str) -> Transformer:
@@ -279,13 +279,14 @@ def hotspots_geopackage(
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at_text})  # else the clock gets into the bytes
     try:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "hotspots.gpkg"
+            geopackage_path = Path(folder) / "hotspots.gpkg"
             pyogrio.write_dataframe(
-                _layer_frame(hotspots, boundary), path, layer=LAYER, driver="GPKG", promote_to_multi=True,
+                _layer_frame(hotspots, boundary), geopackage_path, layer=LAYER, driver="GPKG",
+                promote_to_multi=True,
                 geometry_type="MultiLineString" if hotspots.kind == "segment" else "MultiPolygon",
                 layer_metadata={"run": json.dumps(list_object(run, hotspots), ensure_ascii=False)},
             )  # fmt: skip
-            return path.read_bytes()
+            return geopackage_path.read_bytes()
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 

@@ -75,11 +75,13 @@ def place_names(
         text_width = max(len(part) for part in name_lines) * size * _WIDTH_OF_A_LETTER
         text_height = len(name_lines) * size * 1.15
         for dy in (0.0, -text_height * 0.6, text_height * 0.6, -text_height, text_height):
-            box = Box.around(x, y + dy, text_width, text_height)
-            if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in occupied_boxes):
-                occupied_boxes.append(box)
-                baseline = box.top + size * 0.95
-                text_lines += [(x, baseline + i * size * 1.15, part) for i, part in enumerate(name_lines)]
+            text_box = Box.around(x, y + dy, text_width, text_height)
+            if window.contains(text_box) and not any(
+                text_box.meets(occupied_box) for occupied_box in occupied_boxes
+            ):
+                occupied_boxes.append(text_box)
+                baseline_y = text_box.top + size * 0.95
+                text_lines += [(x, baseline_y + i * size * 1.15, part) for i, part in enumerate(name_lines)]
                 break
     return text_lines
 
@@ -106,28 +108,30 @@ def number_marks(
 
     A number that stands apart from its mark is tied to it by a line; one that finds no room is left out.
     """
-    occupied = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
+    occupied_boxes = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
     tie_lines: list[Markup] = []
     rank_texts: list[Markup] = []
     for rank, (x, y) in marks[:numbered]:
         text_width, text_height = 7.0 * len(rank) + 1, 10.0
         for dx, dy, is_apart in _offsets(size, text_width, text_height):
-            box = Box.around(x + dx, y + dy, text_width, text_height)
-            if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in occupied):
-                occupied.append(box)
+            text_box = Box.around(x + dx, y + dy, text_width, text_height)
+            if window.contains(text_box) and not any(
+                text_box.meets(occupied_box) for occupied_box in occupied_boxes
+            ):
+                occupied_boxes.append(text_box)
                 rank_texts.append(svg.text(x + dx, y + dy + 4.0, rank, class_="rank", text_anchor="middle"))
                 tie_lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if is_apart else []
                 break
-    return svg.group([*tie_lines, *rank_texts]), tuple(occupied)
+    return svg.group([*tie_lines, *rank_texts]), tuple(occupied_boxes)
 
 
 def _offsets(size: float, wide: float, high: float) -> Iterator[tuple[float, float, bool]]:
     """Places around a mark, the nearest first: beside it, then ever further out."""
     for gap in (2.0, 9.0, 17.0, 26.0, 36.0, 48.0):
         for sixteenths in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11):
-            angle = sixteenths * math.pi / 8
+            angle_radians = sixteenths * math.pi / 8
             offset_x, offset_y = size + gap + wide / 2, size + gap + high / 2
-            yield offset_x * math.cos(angle), -offset_y * math.sin(angle), gap > 2.0
+            yield offset_x * math.cos(angle_radians), -offset_y * math.sin(angle_radians), gap > 2.0
 
 
 _MARGIN = 14.0
@@ -193,9 +197,11 @@ def hotspot_map(
     """
     is_whole = view is None
     view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
-    visible = tuple(h for h in hotspots if view.holds(*h.centre_m))
-    mark_size = _mark_size(view, visible)
-    rank_marks, occupied_boxes = _draw_ranks(visible, view, frame, numbered=numbered, mark_size=mark_size)
+    visible_hotspots = tuple(h for h in hotspots if view.holds(*h.centre_m))
+    mark_size = _mark_size(view, visible_hotspots)
+    rank_marks, occupied_boxes = _draw_ranks(
+        visible_hotspots, view, frame, numbered=numbered, mark_size=mark_size
+    )
     area_paths = [_draw_area(area, view) for area in areas]
     return svg.picture(
         _build_clip(view, key),
@@ -203,14 +209,15 @@ def hotspot_map(
         _draw_edge(view, is_whole),
         _draw_names(areas, view, (*occupied_boxes, *_frame_box(frame, view)), narrow),
         svg.group(
-            svg.hotspot_mark(*view(*h.centre_m), choose_band(h.p_top), mark_size) for h in reversed(visible)
+            svg.hotspot_mark(*view(*h.centre_m), choose_band(h.p_top), mark_size)
+            for h in reversed(visible_hotspots)
         ),
         rank_marks,
         _frame_outline(frame, view),
         _draw_foot(view),
         key=key,
         title=title,
-        description=_describe_map(visible, areas),
+        description=_describe_map(visible_hotspots, areas),
         width=view.width,
         height=view.height + _FOOT,
         class_="map",
@@ -219,12 +226,12 @@ def hotspot_map(
 
 def whole_view(hotspots: tuple[Hotspot, ...], areas: tuple[Area, ...], *, width: float) -> View:
     """The ground that holds every outline and every hotspot, at most as tall as it is wide."""
-    bounds_list = [area.shape.bounds for area in areas if not area.shape.is_empty]
-    bounds_list += [(*h.centre_m, *h.centre_m) for h in hotspots]
-    if not bounds_list:
-        bounds_list = [(0.0, 0.0, 1_000.0, 1_000.0)]
-    west, south = min(b[0] for b in bounds_list), min(b[1] for b in bounds_list)
-    east, north = max(b[2] for b in bounds_list), max(b[3] for b in bounds_list)
+    shape_bounds = [area.shape.bounds for area in areas if not area.shape.is_empty]
+    shape_bounds += [(*h.centre_m, *h.centre_m) for h in hotspots]
+    if not shape_bounds:
+        shape_bounds = [(0.0, 0.0, 1_000.0, 1_000.0)]
+    west, south = min(b[0] for b in shape_bounds), min(b[1] for b in shape_bounds)
+    east, north = max(b[2] for b in shape_bounds), max(b[3] for b in shape_bounds)
     span_m = max(east - west, north - south, 1_000.0)
     spare_east_m = max(span_m - (east - west), 0.04 * span_m) / 2
     spare_north_m = max(0.35 * span_m - (north - south), 0.04 * span_m) / 2
@@ -240,13 +247,15 @@ def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
         return None
     x, y = np.array([h.centre_m for h in hotspots]).T
     for zoom in (10.0, 7.0, 5.0, 3.5):
-        across = (whole.east - whole.west) / zoom
-        up = across * 0.72
-        is_near = (abs(x[:, None] - x) <= across / 2) & (abs(y[:, None] - y) <= up / 2)
-        best_index = int(is_near.sum(axis=1).argmax())
-        if is_near[best_index].sum() >= len(hotspots) / 3:
-            east, north = float(x[best_index]), float(y[best_index])
-            return View(east - across / 2, north - up / 2, east + across / 2, north + up / 2, whole.width)
+        view_width_m = (whole.east - whole.west) / zoom
+        up = view_width_m * 0.72
+        is_near = (abs(x[:, None] - x) <= view_width_m / 2) & (abs(y[:, None] - y) <= up / 2)
+        busiest_index = int(is_near.sum(axis=1).argmax())
+        if is_near[busiest_index].sum() >= len(hotspots) / 3:
+            east, north = float(x[busiest_index]), float(y[busiest_index])
+            return View(
+                east - view_width_m / 2, north - up / 2, east + view_width_m / 2, north + up / 2, whole.width
+            )
     return None
 
 
@@ -284,13 +293,15 @@ def _ring_path(coordinates: object, view: View) -> str:
 def _draw_names(areas: tuple[Area, ...], view: View, occupied: tuple[Box, ...], narrow: bool) -> Markup:
     font_size = 8.6 if narrow else 10.5
     named_shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
-    spots = tuple(
+    name_spots = tuple(
         (name, _name_spot(shape, view), (box[2] - box[0]) * view.per_metre)
         for name, shape, box in named_shapes
     )
     return svg.group(
         svg.text(x, y, name_line, class_="name", text_anchor="middle", font_size=font_size)
-        for x, y, name_line in place_names(spots, window=_inner_box(view), occupied=occupied, size=font_size)
+        for x, y, name_line in place_names(
+            name_spots, window=_inner_box(view), occupied=occupied, size=font_size
+        )
     )
 
 
@@ -398,11 +409,11 @@ def _format_m(metres: float) -> str:
 def _describe_map(visible: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
     if not visible:
         return "A map without a hotspot."
-    bands = [choose_band(h.p_top) for h in visible]
+    certainty_bands = [choose_band(h.p_top) for h in visible]
     borough_counts = Counter(h.borough for h in visible if h.borough)
     top_boroughs = sorted(borough_counts.items(), key=lambda item: (-item[1], item[0]))[:5]
     borough_text = ", ".join(f"{name} {n}" for name, n in top_boroughs)
-    band_text = ", ".join(f"{bands.count(band)} {band.value}" for band in CertaintyBand)
+    band_text = ", ".join(f"{certainty_bands.count(band)} {band.value}" for band in CertaintyBand)
     outline_text = f"over {len(areas)} outlines" if areas else "without outlines"
     return f"{len(visible)} hotspots {outline_text}: {band_text}." + (
         f" Most lie in: {borough_text}." if borough_text else ""

@@ -181,47 +181,53 @@ def _read_feature(feature: Any, where: str, faults: list[Fault]) -> tuple[SplitE
         return None
     fault_count = len(faults)
     try:
-        entry = SplitEntry.model_validate_json(json.dumps(feature.get("properties") or {}))
+        split_entry = SplitEntry.model_validate_json(json.dumps(feature.get("properties") or {}))
     except ValidationError as error:
         faults.extend(
             Fault(f"{where}, {'.'.join(map(str, e['loc'])) or 'properties'}", e["msg"], "correct this entry")
             for e in error.errors()
         )
-        entry = None
+        split_entry = None
     try:
-        shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
+        feature_shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
     except shapely.errors.GEOSException:
-        shape = None
-    if entry is not None:
+        feature_shape = None
+    if split_entry is not None:
         shape_fault = _shape_fault(
-            shape, LINES if entry.kind == "line" else AREAS, f"{where} ({entry.place})"
+            feature_shape, LINES if split_entry.kind == "line" else AREAS, f"{where} ({split_entry.place})"
         )
         faults.extend([shape_fault] if shape_fault else [])
-        if (entry.kind == "part") != (entry.part is not None) or entry.part == REST_PART:
+        if (split_entry.kind == "part") != (split_entry.part is not None) or split_entry.part == REST_PART:
             faults.append(
                 Fault(where, f"a part has a name (not {REST_PART!r}), a line none", "correct `part`")
             )
-    return (entry, shape) if len(faults) == fault_count and entry is not None and shape is not None else None
+    return (
+        (split_entry, feature_shape)
+        if len(faults) == fault_count and split_entry is not None and feature_shape is not None
+        else None
+    )
 
 
 def _build_split(
     place_id: str, features: Sequence[tuple[SplitEntry, BaseGeometry]], crs: str, faults: list[Fault]
 ) -> Split | None:
-    entries = [entry for entry, _ in features]
-    first_entry = entries[0]
-    part_names = [entry.part for entry in entries]
-    if any(e.kind != first_entry.kind for e in entries) or (first_entry.kind == "line" and len(features) > 1):
+    split_entries = [entry for entry, _ in features]
+    first_entry = split_entries[0]
+    part_names = [entry.part for entry in split_entries]
+    if any(e.kind != first_entry.kind for e in split_entries) or (
+        first_entry.kind == "line" and len(features) > 1
+    ):
         faults.append(Fault(place_id, "is split twice", "keep one line, or the drawn parts"))
     elif len(set(part_names)) < len(part_names):
         faults.append(Fault(place_id, "has two parts of one name", "give each part a name of its own"))
-    elif len({(e.by, e.on, e.reason) for e in entries}) > 1:
+    elif len({(e.by, e.on, e.reason) for e in split_entries}) > 1:
         faults.append(Fault(place_id, "its parts differ in by, on or reason", "let them agree"))
     else:
         split_shapes = _project_shapes([shape for _, shape in features], WGS84, crs)
         if first_entry.kind == "line":
             return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, line=split_shapes[0])
-        parts = tuple((str(name), shape) for name, shape in zip(part_names, split_shapes, strict=True))
-        return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, parts=parts)
+        named_parts = tuple((str(name), shape) for name, shape in zip(part_names, split_shapes, strict=True))
+        return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, parts=named_parts)
     return None
 
 
@@ -254,5 +260,7 @@ def _build_feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) ->
 
 
 def _project_shapes(shapes: Sequence[BaseGeometry], source_crs: str, target_crs: str) -> list[BaseGeometry]:
-    transform = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform
-    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1]))))
+    project_coordinates = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform
+    return list(
+        shapely.transform(list(shapes), lambda xy: np.column_stack(project_coordinates(xy[:, 0], xy[:, 1])))
+    )

@@ -12,15 +12,15 @@ def week_chart(shares: tuple[float, ...], *, key: str, title: str, narrow: bool 
 
     A square's area, not its colour, tells the share; the busiest tenth of hours is full, the rest hollow.
     """
-    side = 11.6 if narrow else 25.6
+    hour_square_side = 11.6 if narrow else 25.6
     left_x, top_y = (42.0, 26.0) if narrow else (96.0, 28.0)
     largest_share = max(shares) or 1.0
     busy_share = sorted(shares, reverse=True)[len(shares) // 10]
-    squares = [
+    hour_squares = [
         _draw_hour(
-            left_x + side * hour,
-            top_y + side * 1.05 * day,
-            side,
+            left_x + hour_square_side * hour,
+            top_y + hour_square_side * 1.05 * day,
+            hour_square_side,
             shares[day * 24 + hour],
             largest_share,
             busy_share,
@@ -29,13 +29,13 @@ def week_chart(shares: tuple[float, ...], *, key: str, title: str, narrow: bool 
         for hour in range(24)
     ]
     return svg.picture(
-        _draw_labels(left_x, top_y, side, narrow),
-        *squares,
+        _draw_labels(left_x, top_y, hour_square_side, narrow),
+        *hour_squares,
         key=key,
         title=title,
         description=_describe_week(shares),
         width=340 if narrow else 720,
-        height=top_y + side * 1.05 * 7 + 12,
+        height=top_y + hour_square_side * 1.05 * 7 + 12,
         class_="chart week",
     )
 
