@@ -67,10 +67,12 @@ class DictionaryColumn:
 
         The new names are sorted, so that the same cells give the same bytes of Parquet.
         """
-        names = [rename(word) for word in self.values]
-        sorted_names = sorted({name for name in names if name is not None})
-        codes = {name: new_code for new_code, name in enumerate(sorted_names)}
-        word_codes = np.array([*(-1 if name is None else codes[name] for name in names), -1], dtype=np.int32)
+        new_names = [rename(word) for word in self.values]
+        sorted_names = sorted({name for name in new_names if name is not None})
+        code_by_name = {name: new_code for new_code, name in enumerate(sorted_names)}
+        word_codes = np.array(
+            [*(-1 if name is None else code_by_name[name] for name in new_names), -1], dtype=np.int32
+        )
         return dictionary_array(word_codes[self.codes], sorted_names)
 
 
@@ -89,9 +91,13 @@ def dictionary_encode(column: pa.ChunkedArray, *, trim: bool = True) -> Dictiona
     encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
     if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
         return DictionaryColumn(np.zeros(0, dtype=np.int64), pa.array([], pa.string()))
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    texts = encoded.dictionary.cast(pa.string())
-    return encode_again(codes, pc.utf8_trim_whitespace(texts)) if trim else DictionaryColumn(codes, texts)
+    code_of_row = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    distinct_texts = encoded.dictionary.cast(pa.string())
+    return (
+        encode_again(code_of_row, pc.utf8_trim_whitespace(distinct_texts))
+        if trim
+        else DictionaryColumn(code_of_row, distinct_texts)
+    )
 
 
 def encode_again(codes: Ints, texts: pa.Array) -> DictionaryColumn:
@@ -153,20 +159,20 @@ def second_copies(data: pa.Table) -> Bools:
 
     Chance makes some rows equal, but not all of them twice.
     """
-    copies = np.zeros(data.num_rows, dtype=np.bool_)
+    is_copy_row = np.zeros(data.num_rows, dtype=np.bool_)
     codes_by_column: dict[int, Ints] = {}
     # one column shows that it was not, and mostly one of few words, which is fast
     for column in sorted(data.columns, key=lambda column: not pa.types.is_dictionary(column.type)):
         column_codes = dictionary_encode(column, trim=False).codes
         codes_by_column[len(codes_by_column)] = column_codes
         if data.num_rows < LEAST_DOUBLED or not _are_doubled(column_codes):
-            return copies
-    groups = pd.DataFrame(codes_by_column).groupby(list(codes_by_column))
-    group_of_row = groups.ngroup().to_numpy(dtype=np.int64)
+            return is_copy_row
+    row_groups = pd.DataFrame(codes_by_column).groupby(list(codes_by_column))
+    group_of_row = row_groups.ngroup().to_numpy(dtype=np.int64)
     if not _are_doubled(group_of_row):
-        return copies
+        return is_copy_row
     count_of_row = np.bincount(group_of_row)[group_of_row]
-    return np.asarray(groups.cumcount().to_numpy() >= (count_of_row + 1) // 2)
+    return np.asarray(row_groups.cumcount().to_numpy() >= (count_of_row + 1) // 2)
 
 
 def _are_doubled(codes: NDArray[np.integer]) -> bool:
@@ -216,9 +222,9 @@ def read_instants(
     cell_times, is_blank, is_bad, has_zone = _read_cells(column, formats, has_offset=zone == "offset")
     is_placeholder = np.isin(cell_times, PLACEHOLDERS)
     if has_zone or zone != "local":
-        never = np.zeros(len(cell_times), dtype=np.bool_)
+        is_never = np.zeros(len(cell_times), dtype=np.bool_)
         local_times = utc_to_local(cell_times, city_zone)
-        return Instants(cell_times, local_times, is_blank, is_bad, never, never, is_placeholder)
+        return Instants(cell_times, local_times, is_blank, is_bad, is_never, is_never, is_placeholder)
     utc, is_in_gap, is_ambiguous = local_to_utc(cell_times, city_zone)
     local_times = utc_to_local(utc, city_zone)
     return Instants(utc, local_times, is_blank, is_bad, is_in_gap, is_ambiguous, is_placeholder)
@@ -269,23 +275,25 @@ def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = 
         text_series = text_series.str.replace(DAY_END, "00:00", regex=True)
     if offset:  # "+00" is written by some databases, "%z" wants "+0000"
         text_series = text_series.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
-    times = np.full(len(text_series), np.datetime64("NaT", "s"))
+    time_of_text = np.full(len(text_series), np.datetime64("NaT", "s"))
     for time_format in formats:
-        is_unread = np.isnat(times)
+        is_unread = np.isnat(time_of_text)
         if not is_unread.any():
             break
         if time_format in NUMBER_FORMATS:
             epoch, unit_seconds = NUMBER_FORMATS[time_format]
-            seconds = (
+            seconds_since_epoch = (
                 pd.to_numeric(text_series[is_unread], errors="coerce").to_numpy(np.float64) * unit_seconds
             )
-            is_far = ~(np.abs(seconds) < FARTHEST_SECONDS)
-            parsed_times = np.datetime64(epoch, "s") + np.where(is_far, 0, seconds).round().astype("m8[s]")
-            times[is_unread] = np.where(is_far, np.datetime64("NaT", "s"), parsed_times)
+            is_too_far = ~(np.abs(seconds_since_epoch) < FARTHEST_SECONDS)
+            parsed_times = np.datetime64(epoch, "s") + np.where(
+                is_too_far, 0, seconds_since_epoch
+            ).round().astype("m8[s]")
+            time_of_text[is_unread] = np.where(is_too_far, np.datetime64("NaT", "s"), parsed_times)
             continue
         parsed_index = pd.to_datetime(text_series[is_unread], format=time_format, errors="coerce", utc=offset)
-        times[is_unread] = _without_zone(pd.DatetimeIndex(parsed_index))
-    return np.where(is_day_end, times + np.timedelta64(1, "D"), times)
+        time_of_text[is_unread] = _without_zone(pd.DatetimeIndex(parsed_index))
+    return np.where(is_day_end, time_of_text + np.timedelta64(1, "D"), time_of_text)
 
 
 def _read_cells(
@@ -294,15 +302,22 @@ def _read_cells(
     """The times as written, which cells are blank and which bad, and whether the times carry a zone."""
     arrow_type = column.type
     if pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type):
-        times = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
-        is_blank, has_zone = np.isnat(times), pa.types.is_timestamp(arrow_type) and arrow_type.tz is not None
+        time_of_cell = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+        is_blank, has_zone = (
+            np.isnat(time_of_cell),
+            pa.types.is_timestamp(arrow_type) and arrow_type.tz is not None,
+        )
     else:
         words, has_zone = dictionary_encode(column), has_offset
-        values = np.append(parse_times(words.values, formats, offset=has_offset), np.datetime64("NaT", "s"))
-        times, is_blank = values[words.codes], words.is_blank
-    year_of_cell = times.astype("M8[Y]").astype(np.int64) + 1970
-    is_bad_time = ~is_blank & (np.isnat(times) | (year_of_cell < FIRST_YEAR) | (year_of_cell >= LAST_YEAR))
-    return np.where(is_bad_time, np.datetime64("NaT", "s"), times), is_blank, is_bad_time, has_zone
+        time_of_word = np.append(
+            parse_times(words.values, formats, offset=has_offset), np.datetime64("NaT", "s")
+        )
+        time_of_cell, is_blank = time_of_word[words.codes], words.is_blank
+    year_of_cell = time_of_cell.astype("M8[Y]").astype(np.int64) + 1970
+    is_bad_time = ~is_blank & (
+        np.isnat(time_of_cell) | (year_of_cell < FIRST_YEAR) | (year_of_cell >= LAST_YEAR)
+    )
+    return np.where(is_bad_time, np.datetime64("NaT", "s"), time_of_cell), is_blank, is_bad_time, has_zone
 
 
 def _distinct(time_of_row: Times) -> tuple[Times, Ints]:

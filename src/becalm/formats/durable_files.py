@@ -54,8 +54,8 @@ def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes]
     with path.open("rb", buffering=0) as file_stream:
         if watch is None:
             return hashlib.file_digest(file_stream, "sha256").hexdigest()
-        digest = hashlib.sha256()
+        sha256_digest = hashlib.sha256()
         while chunk := file_stream.read(chunk_bytes):
-            digest.update(chunk)
+            sha256_digest.update(chunk)
             watch(chunk)
-    return digest.hexdigest()
+    return sha256_digest.hexdigest()

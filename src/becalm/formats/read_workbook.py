@@ -24,14 +24,16 @@ BOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
 def read_book(path: Path, file_name: str, layout: Layout) -> Sheet:
     """The table of a workbook: on the sheet that `layout` names, else on the first that holds one."""
     sheet_rows, head, other_sheets = read_book_head(path, file_name, layout)
-    lines = np.arange(head.end + 1, len(sheet_rows) + 1)
-    cells = list(zip(*sheet_rows[head.end :], strict=True)) or [()] * len(head.names)
-    arrays = {name: _column(column) for name, column in zip(head.names, cells, strict=False) if name}
-    notes = (
+    line_of_row = np.arange(head.end + 1, len(sheet_rows) + 1)
+    cells_of_column = list(zip(*sheet_rows[head.end :], strict=True)) or [()] * len(head.names)
+    array_by_column = {
+        name: _column(column) for name, column in zip(head.names, cells_of_column, strict=False) if name
+    }
+    book_notes = (
         *((f"other sheets were not read: {', '.join(other_sheets)}",) if other_sheets else ()),
         *head.notes,
     )
-    return drop_blank_rows(Sheet(file_name, pa.table(arrays), lambda: lines, (), notes))
+    return drop_blank_rows(Sheet(file_name, pa.table(array_by_column), lambda: line_of_row, (), book_notes))
 
 
 def read_book_head(
@@ -51,20 +53,22 @@ def read_book_head(
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         book_problem = f"cannot be read as a workbook ({error})"
         raise file_refusal(file_name, book_problem, "save it as xlsx or csv") from error
-    filled_sheets = {name: rows for name, rows in rows_by_sheet.items() if any(map(any, rows))}
+    filled_sheets = {
+        name: sheet_rows for name, sheet_rows in rows_by_sheet.items() if any(map(any, sheet_rows))
+    }
     if not filled_sheets:
         raise file_refusal(file_name, "is empty", "nothing can be read from a workbook without cells")
     # a cover sheet of titles holds one cell in a row, a table more
-    tables = [
+    table_sheet_names = [
         name
-        for name, rows in filled_sheets.items()
-        if any(sum(cell != "" for cell in row) > 1 for row in rows)
+        for name, sheet_rows in filled_sheets.items()
+        if any(sum(cell != "" for cell in row) > 1 for row in sheet_rows)
     ]
-    sheet_name = next(iter([*tables, *filled_sheets]))
-    rows = filled_sheets[sheet_name]
+    sheet_name = next(iter([*table_sheet_names, *filled_sheets]))
+    sheet_rows = filled_sheets[sheet_name]
     return (
-        rows,
-        find_head(rows, file_name, layout.header_row),
+        sheet_rows,
+        find_head(sheet_rows, file_name, layout.header_row),
         tuple(n for n in sheet_names if n != sheet_name),
     )
 

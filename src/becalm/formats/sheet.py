@@ -144,8 +144,15 @@ class RowOutcomes:
     def reject_cells(self, is_faulty: Bools, columns: Sequence[str], reason: str, remedy: str) -> None:
         """Write down single cells (rows by `columns`) that are rejected while their rows are kept."""
         for row, position in np.argwhere(is_faulty).tolist():
-            cell = self._sheet.data[columns[position]][row].as_py()
-            self._add(row, columns[position], "" if cell is None else str(cell), "rejected", reason, remedy)
+            refused_cell = self._sheet.data[columns[position]][row].as_py()
+            self._add(
+                row,
+                columns[position],
+                "" if refused_cell is None else str(refused_cell),
+                "rejected",
+                reason,
+                remedy,
+            )
 
     def _record(
         self,
@@ -157,9 +164,11 @@ class RowOutcomes:
         value: PerRow | None,
     ) -> None:
         faulty_row_indices = np.flatnonzero(is_faulty)
-        cells = self._cells(column, faulty_row_indices) if value is None and len(faulty_row_indices) else None
+        faulty_cells = (
+            self._cells(column, faulty_row_indices) if value is None and len(faulty_row_indices) else None
+        )
         for faulty_position, row in enumerate(faulty_row_indices.tolist()):
-            cell_text = _text(value, row) if cells is None else cells[faulty_position]
+            cell_text = _text(value, row) if faulty_cells is None else faulty_cells[faulty_position]
             self._add(row, column, cell_text, outcome, _text(reason_text, row), _text(remedy, row))
 
     def _cells(self, column: str, row_indices: Ints) -> list[str]:
@@ -170,8 +179,10 @@ class RowOutcomes:
         return [" / ".join(cells) for cells in zip(*texts_of_column, strict=True)] or [""] * len(row_indices)
 
     def _add(self, row: int, column: str, value: str, outcome: RowOutcome, reason: str, remedy: str) -> None:
-        line = int(self._sheet.lines[row])
-        self.faults.append(RowFault(self._sheet.name, line, column, value[:200], outcome, reason, remedy))
+        line_number = int(self._sheet.lines[row])
+        self.faults.append(
+            RowFault(self._sheet.name, line_number, column, value[:200], outcome, reason, remedy)
+        )
 
 
 def _text(text_or_texts: PerRow | None, row_index: int) -> str:

@@ -100,18 +100,18 @@ def _read_parquet(file: InputFile) -> Sheet:
     parquet_file = _open_parquet(file.path, file.name)
     schema, table = parquet_file.schema_arrow, parquet_file.read()
     try:
-        primary = json.loads((schema.metadata or {}).get(b"geo", b"{}"))
-        geometry = primary.get("columns", {}).get(primary.get("primary_column"), {})
-        crs_id = (geometry.get("crs") or {}).get("id", {}) if geometry else {}
+        geo_metadata = json.loads((schema.metadata or {}).get(b"geo", b"{}"))
+        geometry_metadata = geo_metadata.get("columns", {}).get(geo_metadata.get("primary_column"), {})
+        crs_id = (geometry_metadata.get("crs") or {}).get("id", {}) if geometry_metadata else {}
         # GeoParquet without a system means longitude and latitude
-        crs = f"{crs_id.get('authority', 'OGC')}:{crs_id.get('code', 'CRS84')}" if geometry else None
+        crs = f"{crs_id.get('authority', 'OGC')}:{crs_id.get('code', 'CRS84')}" if geometry_metadata else None
     except ValueError:
         crs = None
-    lines = np.arange(2, table.num_rows + 2)
+    line_of_row = np.arange(2, table.num_rows + 2)
     sheet = Sheet(
         file.name,
         table,
-        lambda: lines,
+        lambda: line_of_row,
         (),
         (),
         None if crs is None else crs.replace("OGC:CRS84", "EPSG:4326"),

@@ -76,15 +76,15 @@ def read_header(path: Path, name: str, header_row: int | None = None) -> TextHea
         raise file_refusal(name, "is empty", "fetch it again; nothing can be read from it")
     is_cut = len(start_bytes) == HEADER_BYTES
     delimiter, rows, last_lines = _split_start(start_text, is_cut=is_cut)
-    head = find_head(rows, name, header_row)
-    names, body = head.names, rows[head.end :]
+    head_row = find_head(rows, name, header_row)
+    names, body = head_row.names, rows[head_row.end :]
     # some programs end every row with a delimiter, but not the heads
     row_width = len(body[0]) if body else 0
     if row_width > len(names) and not any("".join(row[len(names) :]).strip() for row in body):
         names += ("",) * (row_width - len(names))
-    head = replace(head, names=names)
-    line = last_lines[head.end - 1]
-    return TextHeader(names, delimiter, text_encoding.removesuffix("-sig"), line, head.notes)
+    head_row = replace(head_row, names=names)
+    head_line_number = last_lines[head_row.end - 1]
+    return TextHeader(names, delimiter, text_encoding.removesuffix("-sig"), head_line_number, head_row.notes)
 
 
 def _split_start(start_text: str, *, is_cut: bool) -> tuple[str, list[list[str]], list[int]]:
@@ -94,20 +94,20 @@ def _split_start(start_text: str, *, is_cut: bool) -> tuple[str, list[list[str]]
     else (below a title) the one by which the usual row has most.
     """
     first_line = start_text.lstrip("\r\n").splitlines()[0]
-    candidates = []
+    delimiter_candidates = []
     for delimiter in sorted(DELIMITERS, key=first_line.count, reverse=True):
         rows, last_lines = [], []
-        reader = csv.reader(io.StringIO(start_text, newline=""), delimiter=delimiter)
-        for row in itertools.islice(reader, ROWS_JUDGED):
+        csv_reader = csv.reader(io.StringIO(start_text, newline=""), delimiter=delimiter)
+        for row in itertools.islice(csv_reader, ROWS_JUDGED):
             rows.append(row)
-            last_lines.append(reader.line_num)
+            last_lines.append(csv_reader.line_num)
         if is_cut and len(rows) > 2 and len(rows) < ROWS_JUDGED:
             del rows[-1], last_lines[-1]  # the last row may lack its end
-        widths = [len(row) for row in rows if row]
-        if widths[0] > 1 and 2 * widths.count(widths[0]) >= len(widths):
+        row_widths = [len(row) for row in rows if row]
+        if row_widths[0] > 1 and 2 * row_widths.count(row_widths[0]) >= len(row_widths):
             return delimiter, rows, last_lines
-        candidates.append((sorted(widths)[len(widths) // 2], delimiter, rows, last_lines))
-    _, delimiter, rows, last_lines = max(candidates, key=lambda candidate: candidate[0])
+        delimiter_candidates.append((sorted(row_widths)[len(row_widths) // 2], delimiter, rows, last_lines))
+    _, delimiter, rows, last_lines = max(delimiter_candidates, key=lambda candidate: candidate[0])
     return delimiter, rows, last_lines
 
 
@@ -138,11 +138,15 @@ def read_rows(path: Path, name: str, header_row: int | None = None) -> Sheet:
     except (pa.ArrowException, *UNREADABLE) as error:
         raise _text_refusal(name, error) from error
     last_line = int(line_of_row[-1]) if len(line_of_row) else 0
-    footers = [odd_row for odd_row in odd_rows if odd_row.actual_columns == 1 and odd_row.number > last_line]
-    broken_row_faults = tuple(_odd_row_fault(name, odd_row) for odd_row in odd_rows if odd_row not in footers)
+    footer_rows = [
+        odd_row for odd_row in odd_rows if odd_row.actual_columns == 1 and odd_row.number > last_line
+    ]
+    broken_row_faults = tuple(
+        _odd_row_fault(name, odd_row) for odd_row in odd_rows if odd_row not in footer_rows
+    )
     row_table, comma_notes = _read_commas(row_table, header.delimiter)
-    notes = (*header.notes, *footer_notes([str(row.text) for row in footers]), *comma_notes)
-    return drop_blank_rows(Sheet(name, row_table, lambda: line_of_row, broken_row_faults, notes))
+    all_notes = (*header.notes, *footer_notes([str(row.text) for row in footer_rows]), *comma_notes)
+    return drop_blank_rows(Sheet(name, row_table, lambda: line_of_row, broken_row_faults, all_notes))
 
 
 def footer_notes(footers: Sequence[str]) -> tuple[str, ...]:
@@ -154,16 +158,16 @@ def _read_commas(row_table: pa.Table, delimiter: str) -> tuple[pa.Table, tuple[s
     """Numbers with decimal commas ("51,5") or commas between thousands ("1,234"), as numbers are read."""
     decimal_columns, thousands_columns = list[str](), list[str]()
     for position, column_name in enumerate(row_table.column_names):
-        cells = row_table[column_name]
-        if not pc.any(pc.match_substring(cells.slice(0, CELLS_TRIED), ",")).as_py():
+        column_cells = row_table[column_name]
+        if not pc.any(pc.match_substring(column_cells.slice(0, CELLS_TRIED), ",")).as_py():
             continue
-        has_thousands = pc.all(pc.match_substring_regex(cells, THOUSANDS)).as_py() and delimiter != ";"
-        if not has_thousands and not pc.all(pc.match_substring_regex(cells, DECIMAL_COMMA)).as_py():
+        has_thousands = pc.all(pc.match_substring_regex(column_cells, THOUSANDS)).as_py() and delimiter != ";"
+        if not has_thousands and not pc.all(pc.match_substring_regex(column_cells, DECIMAL_COMMA)).as_py():
             continue
         (thousands_columns if has_thousands else decimal_columns).append(column_name)
-        plain_cells = pc.replace_substring(cells, ",", "" if has_thousands else ".")
+        plain_cells = pc.replace_substring(column_cells, ",", "" if has_thousands else ".")
         row_table = row_table.set_column(position, column_name, plain_cells)
-    notes = (
+    repair_notes = (
         f"{repair} in {', '.join(columns)}"
         for repair, columns in (
             ("decimal commas were read as points", decimal_columns),
@@ -171,7 +175,7 @@ def _read_commas(row_table: pa.Table, delimiter: str) -> tuple[pa.Table, tuple[s
         )
         if columns
     )
-    return row_table, tuple(notes)
+    return row_table, tuple(repair_notes)
 
 
 def _parse(
@@ -191,9 +195,9 @@ def _parse(
         return "skip"
 
     # Arrow unpacks gzip and bzip2 by itself, faster
-    source = open_bytes(path) if path.suffix.lower() == ".xz" else path
+    csv_source = open_bytes(path) if path.suffix.lower() == ".xz" else path
     return pyarrow.csv.read_csv(
-        source,
+        csv_source,
         read_options=pyarrow.csv.ReadOptions(
             use_threads=use_threads,
             block_size=BLOCK_BYTES,
@@ -238,18 +242,20 @@ def drop_blank_rows(sheet: Sheet) -> Sheet:
     last_cells = [column[-1].is_valid for column in row_table.columns] if row_table.num_rows else []
     if sum(last_cells) > 1 and any(column.null_count == 0 for column in row_table.columns):
         return sheet
-    validity = (column.is_valid().to_numpy().astype(int) for column in row_table.columns)
-    filled_counts = functools.reduce(np.add, validity, np.zeros(row_table.num_rows, dtype=int))
-    last_record = max(np.flatnonzero(filled_counts > 1), default=len(filled_counts))
-    is_footer = (np.arange(len(filled_counts)) > last_record) & (filled_counts == 1) & (len(last_cells) > 2)
+    validity_of_column = (column.is_valid().to_numpy().astype(int) for column in row_table.columns)
+    filled_counts = functools.reduce(np.add, validity_of_column, np.zeros(row_table.num_rows, dtype=int))
+    last_record_row = max(np.flatnonzero(filled_counts > 1), default=len(filled_counts))
+    is_footer = (
+        (np.arange(len(filled_counts)) > last_record_row) & (filled_counts == 1) & (len(last_cells) > 2)
+    )
     is_kept_row = (filled_counts > 0) & ~is_footer
     if is_kept_row.all():
         return sheet
     blank_count = int((filled_counts == 0).sum())
     blank_notes = (f"{blank_count:,} rows of empty cells were passed over",) if blank_count else ()
     footer_cells = (row.values() for row in row_table.filter(pa.array(is_footer)).to_pylist())
-    footers = [str(next(cell for cell in cells if cell is not None)) for cells in footer_cells]
-    kept_rows, notes = row_table.filter(pa.array(is_kept_row)), (*blank_notes, *footer_notes(footers))
+    footer_texts = [str(next(cell for cell in cells if cell is not None)) for cells in footer_cells]
+    kept_rows, notes = row_table.filter(pa.array(is_kept_row)), (*blank_notes, *footer_notes(footer_texts))
     kept_lines = sheet.lines[is_kept_row]
     return replace(sheet, data=kept_rows, number_lines=lambda: kept_lines, notes=(*sheet.notes, *notes))
 
@@ -318,9 +324,11 @@ def _split_file(file: InputFile, header: TextHeader, column_types: Mapping[str, 
 def _number_rows(path: Path, header: TextHeader, row_count: int) -> Ints:
     """The number of each row's line. They are counted one by one only where some lines are empty."""
     with path.open("rb", buffering=0) as stream:
-        breaks = sum(chunk.count(b"\n") for chunk in iter(functools.partial(stream.read, CHUNK_BYTES), b""))
+        newline_count = sum(
+            chunk.count(b"\n") for chunk in iter(functools.partial(stream.read, CHUNK_BYTES), b"")
+        )
     has_final_newline = _ends_with_newline(path, header.encoding)
-    if breaks + (not has_final_newline) == header.line + row_count:
+    if newline_count + (not has_final_newline) == header.line + row_count:
         return np.arange(header.line + 1, header.line + 1 + row_count)
     line_numbers = [line_number for line_number, _ in _numbered_lines(path, header.encoding)]
     return np.array(line_numbers[1 : row_count + 1], dtype=np.int64)
@@ -342,11 +350,16 @@ def _split_line_by_line(
         line_of_row.append(line_number)
     column_cells = list(zip(*row_cells, strict=True)) or [()] * len(column_positions)
     column_arrays = (pa.array(list(line_cells), type=TEXT) for line_cells in column_cells)
-    data = {
+    array_by_column = {
         column_name: column_array.dictionary_encode() if column_type == WORDS else column_array
         for column_array, (column_name, column_type) in zip(column_arrays, column_types.items(), strict=True)
     }
-    return Sheet(file.name, pa.table(data), lambda: np.array(line_of_row, dtype=np.int64), tuple(broken_rows))
+    return Sheet(
+        file.name,
+        pa.table(array_by_column),
+        lambda: np.array(line_of_row, dtype=np.int64),
+        tuple(broken_rows),
+    )
 
 
 def _line_fault(file_name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:

@@ -60,10 +60,14 @@ def _first_word(args: list[str]) -> int | None:
     """
     arg_index = 0
     while arg_index < len(args) and args[arg_index].startswith("-"):
-        option = args[arg_index]
-        if option == "--":
+        option_text = args[arg_index]
+        if option_text == "--":
             return None
-        takes_next_arg = option not in FLAGS and "=" not in option and (option[1] == "-" or len(option) == 2)
+        takes_next_arg = (
+            option_text not in FLAGS
+            and "=" not in option_text
+            and (option_text[1] == "-" or len(option_text) == 2)
+        )
         arg_index += 2 if takes_next_arg else 1
     return arg_index if arg_index < len(args) else None
 
@@ -91,8 +95,8 @@ def load(session: Session, request: LoadRequest) -> None:
     from becalm.console.emit import View
     from becalm.ingest.desk import load_records
 
-    view = View(asdict, _file_rows, _report_lines, columns=_names(FileIntake))
-    session.emit(load_records(session.open_desk(), request), view)
+    report_view = View(asdict, _file_rows, _report_lines, columns=_names(FileIntake))
+    session.emit(load_records(session.open_desk(), request), report_view)
 
 
 @command(app, "rejects", RejectsRequest)
@@ -140,8 +144,8 @@ def purge(session: Session, request: PurgeRequest) -> None:
     from becalm.ingest.past_loads import Purge, purge_records
 
     def lines(purged: Purge) -> Iterable[str]:
-        months = f"{purged.first_month} to {purged.last_month}"
-        yield f"Destroyed {purged.rows:,} rows in {purged.files:,} files, {months}."
+        month_span_text = f"{purged.first_month} to {purged.last_month}"
+        yield f"Destroyed {purged.rows:,} rows in {purged.files:,} files, {month_span_text}."
         yield "Their hashes are kept. Runs that read them cannot be repeated any more."
 
     view = View(asdict, lambda purged: [asdict(purged)], lines, columns=_names(Purge))
@@ -201,8 +205,16 @@ def _report_lines(report: IngestReport) -> Iterator[object]:
 
 def _file_cells(file: FileIntake) -> tuple[str, ...]:
     months = file.months if len(file.months) < 3 else (file.months[0], "to", file.months[-1])
-    counts = (f"{count:,}" for count in (file.rows, file.loaded, file.repaired, file.rejected))
-    return (file.file, file.source, file.mapping, " ".join(months), *counts, str(file.as_of), file.status)
+    count_texts = (f"{count:,}" for count in (file.rows, file.loaded, file.repaired, file.rejected))
+    return (
+        file.file,
+        file.source,
+        file.mapping,
+        " ".join(months),
+        *count_texts,
+        str(file.as_of),
+        file.status,
+    )
 
 
 def _stack_files(file_cells: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -245,8 +257,10 @@ def _reject_lines(rejects: Rejects) -> Iterator[object]:
         yield "No row was rejected or repaired."
         return
     column_titles = ("fate", "reason", "rows", "files")
-    counts = [(count.fate, count.reason, f"{count.rows:,}", f"{count.files:,}") for count in rejects.counts]
-    yield _grid(column_titles, counts, right=("rows", "files"))
+    count_rows = [
+        (count.fate, count.reason, f"{count.rows:,}", f"{count.files:,}") for count in rejects.counts
+    ]
+    yield _grid(column_titles, count_rows, right=("rows", "files"))
     if _is_narrow():
         yield from _stack_faults(rejects.rows)
     else:
@@ -278,15 +292,15 @@ def _load_lines(loads: Sequence[Load]) -> Iterator[str]:
     if not loads:
         yield "Nothing was loaded yet."
     for load in loads:
-        fate = f"{load.status}: {load.reason}" if load.reason else load.status
+        status_text = f"{load.status}: {load.reason}" if load.reason else load.status
         counts_text = f"{load.current_rows:,} of {load.rows:,} rows count"
-        yield from _fold(f"{load.load}  {fate}; {counts_text}; as of {load.as_of}", hanging=8)
+        yield from _fold(f"{load.load}  {status_text}; {counts_text}; as of {load.as_of}", hanging=8)
         hidden_count = len(load.files) - FILES_SHOWN
-        names = ", ".join(load.files[:FILES_SHOWN]) + (
+        file_names_text = ", ".join(load.files[:FILES_SHOWN]) + (
             f" and {hidden_count} more" if hidden_count > 0 else ""
         )
-        months = " to ".join(dict.fromkeys((load.first_month, load.last_month)))
-        yield from _fold(f"{load.source}, {load.table}, {months}: {names}", indent=8)
+        month_span_text = " to ".join(dict.fromkeys((load.first_month, load.last_month)))
+        yield from _fold(f"{load.source}, {load.table}, {month_span_text}: {file_names_text}", indent=8)
         if load.loaded_on:
             yield from _fold(f"loaded on {load.loaded_on} by {load.loaded_by}", indent=8)
 

@@ -76,17 +76,17 @@ def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
     desk.open_ledger()  # what cannot be recorded is not loaded
     with desk.archive.intake() as intake:
         readings, workspace, unknown_files = _read_entries(desk, entries, intake, request)
-        known_gaps = desk.archive.files()
+        former_files = desk.archive.files()
         city_note = _adopt_city(desk, workspace)
         intake_id = _keep_readings(desk, intake, readings, allow_smaller=request.replace)
-    file_intakes = tuple(describe_file(reading, known_gaps, desk.archive.files()) for reading in readings)
+    file_intakes = tuple(describe_file(reading, former_files, desk.archive.files()) for reading in readings)
     return IngestReport(
         intake_id=intake_id,
         files=file_intakes,
         summary=summarise(file_intakes),
         skipped=(*skipped_files, *unknown_files),
         gaps=_list_gaps(desk, file_intakes),
-        notes=(*city_note, *_outcomes_note(desk, file_intakes), *_moved_notes(desk, readings, known_gaps)),
+        notes=(*city_note, *_outcomes_note(desk, file_intakes), *_moved_notes(desk, readings, former_files)),
     )
 
 
@@ -136,8 +136,8 @@ def _choose_workspace(
     city_key = find_city_key(entries, readers, context)
     if city_key is None or city_key == config.city.key:
         return desk.workspace
-    city = read_city(city_key).model_copy(update={"chosen": True})
-    return Workspace(desk.workspace.path, config.model_copy(update={"city": city}))
+    city_entry = read_city(city_key).model_copy(update={"chosen": True})
+    return Workspace(desk.workspace.path, config.model_copy(update={"city": city_entry}))
 
 
 def _adopt_city(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
@@ -145,15 +145,18 @@ def _adopt_city(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
     if workspace == desk.workspace:
         return ()
     write_config(workspace.path, workspace.config)
-    entry = workspace.city
-    return (f"the workspace was empty: its city is now {entry.name} ({entry.crs}), as these records say",)
+    city_entry = workspace.city
+    return (
+        f"the workspace was empty: its city is now {city_entry.name} ({city_entry.crs}), as these "
+        "records say",
+    )
 
 
 def _keep_readings(
     desk: Desk, intake: Intake, file_readings: Sequence[FileReading], *, allow_smaller: bool
 ) -> str | None:
-    new_readings = [reading for reading in file_readings if reading.reading is not None]
-    for file_reading in new_readings:
+    readings_to_keep = [reading for reading in file_readings if reading.reading is not None]
+    for file_reading in readings_to_keep:
         assert file_reading.reading is not None
         for part in file_reading.reading.parts:
             intake.add(
@@ -165,11 +168,13 @@ def _keep_readings(
                 recipe_sha256=file_reading.recipe_sha256,
             )
         intake.add_faults(file_reading.reading.faults)
-    if not new_readings:
+    if not readings_to_keep:
         return None
     if not allow_smaller:
         check_replacements(intake.list_replacements())
-    with recorded_action(desk, "records_loaded", purpose="load", facts=load_facts(intake.id, new_readings)):
+    with recorded_action(
+        desk, "records_loaded", purpose="load", facts=load_facts(intake.id, readings_to_keep)
+    ):
         return intake.commit()
 
 
@@ -177,8 +182,10 @@ def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
     """What do the sources that were loaded not cover?"""
     # a file without a single row has no table
     new_files = [f for f in files if f.table and f.status != "already loaded"]
-    sources = {(file.table, source) for file in new_files for source in file.source.split(", ")}
-    return tuple(gap for table, source in sorted(sources) for gap in gaps_of(desk, Source(table, source)))
+    loaded_sources = {(file.table, source) for file in new_files for source in file.source.split(", ")}
+    return tuple(
+        gap for table, source in sorted(loaded_sources) for gap in gaps_of(desk, Source(table, source))
+    )
 
 
 def _outcomes_note(desk: Desk, files: Sequence[FileIntake]) -> tuple[str, ...]:
@@ -218,13 +225,13 @@ class Rejects:
 
 def list_rejects(desk: Desk, request: RejectsRequest) -> Rejects:
     """Which rows of the files in the archive were rejected or repaired, and why?"""
-    faults = filter_faults(
+    row_faults = filter_faults(
         desk.archive.table("row_faults"), file=request.file, reason=request.reason, fate=request.fate
     )
     if request.source is not None:
         source_files = {f.input_file for f in desk.archive.versions() if f.source == request.source}
-        faults = faults.filter(faults.file.isin(sorted(source_files)))
-    return Rejects(count_faults(faults), list_faults(faults, limit=request.limit))
+        row_faults = row_faults.filter(row_faults.file.isin(sorted(source_files)))
+    return Rejects(count_faults(row_faults), list_faults(row_faults, limit=request.limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +252,11 @@ def propose_mapping(desk: Desk, request: MappingRequest) -> ProposedMapping:
     """
     extract_path = Path(request.file)
     name = request.name or mapping_name(extract_path)
-    target = Path(request.out) if request.out else desk.workspace.mappings_path / f"{name}.toml"
-    if target.exists():
-        raise UsageError(f"{target} is there already. Remove it, or give another place with `out` or `name`.")
+    mapping_path = Path(request.out) if request.out else desk.workspace.mappings_path / f"{name}.toml"
+    if mapping_path.exists():
+        raise UsageError(
+            f"{mapping_path} is there already. Remove it, or give another place with `out` or `name`."
+        )
     context = _read_context(desk.workspace, desk.workspace.path)
     entries, _ = list_inputs((extract_path,), as_of=date.max)
     if len(entries) != 1:
@@ -258,12 +267,17 @@ def propose_mapping(desk: Desk, request: MappingRequest) -> ProposedMapping:
         fitting_names = ", ".join(mapping_file.file_name for mapping_file in fitting_mappings(file, context))
         sheet = replace(read_sheet(file, layout), name=extract_path.name)
     proposal = propose(
-        sheet, name=name, author=desk.actor, tables=context.offences, locator=context.locator, layout=layout
+        sheet,
+        name=name,
+        author=desk.actor,
+        tables=context.offences,
+        locator=context.locator,
+        layout=layout,
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(proposal.text, "utf-8")
+    mapping_path.parent.mkdir(parents=True, exist_ok=True)
+    mapping_path.write_text(proposal.text, "utf-8")
     notes = (*sheet.notes, *_write_city(desk, proposal))
-    return ProposedMapping(extract_path.name, target, proposal, fitting_names or None, notes)
+    return ProposedMapping(extract_path.name, mapping_path, proposal, fitting_names or None, notes)
 
 
 def _write_city(desk: Desk, proposal: Proposal) -> tuple[str, ...]:

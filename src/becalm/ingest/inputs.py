@@ -94,15 +94,15 @@ def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile])
 def _list_folder(folder: Path, as_of: date | None, skipped_files: list[SkippedFile]) -> list[InputEntry]:
     input_entries: list[InputEntry] = []
     for member_path in sorted(folder.rglob("*")):
-        name = member_path.relative_to(folder).as_posix()
-        if _is_junk(name) or member_path.is_dir():
+        member_name = member_path.relative_to(folder).as_posix()
+        if _is_junk(member_name) or member_path.is_dir():
             continue
         if not member_path.is_file():
-            skipped_files.append(SkippedFile(name, "not a regular file, or a link that leads nowhere"))
+            skipped_files.append(SkippedFile(member_name, "not a regular file, or a link that leads nowhere"))
         elif member_path.suffix.lower() == ".zip" and not is_shapefile_zip(member_path):
-            input_entries += _list_zip(member_path, name, as_of, skipped_files)
+            input_entries += _list_zip(member_path, member_name, as_of, skipped_files)
         else:
-            input_entries.append(_file_entry(member_path, name, as_of))
+            input_entries.append(_file_entry(member_path, member_name, as_of))
     return input_entries
 
 
@@ -119,18 +119,22 @@ def _list_zip(
 ) -> list[InputEntry]:
     try:
         with zipfile.ZipFile(path) as zip_archive:
-            members = sorted((m for m in zip_archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
+            zip_members = sorted(
+                (m for m in zip_archive.infolist() if not m.is_dir()), key=lambda m: m.filename
+            )
     except zipfile.BadZipFile as error:
         zip_problem = f"is not a whole zip file ({error})"
         raise file_refusal(str(path), zip_problem, "it may be cut short: fetch it again") from error
-    members = [member for member in members if not _is_junk(member.filename)]
-    member_faults = tuple(member_fault for member in members if (member_fault := _member_fault(name, member)))
+    zip_members = [member for member in zip_members if not _is_junk(member.filename)]
+    member_faults = tuple(
+        member_fault for member in zip_members if (member_fault := _member_fault(name, member))
+    )
     if member_faults:
         raise InputError(f"{name} was refused", member_faults)
-    member_days = [date(*member.date_time[:3]) for member in members if member.date_time[0] > ZIP_EPOCH]
+    member_days = [date(*member.date_time[:3]) for member in zip_members if member.date_time[0] > ZIP_EPOCH]
     publication_day = as_of or max(member_days, default=_last_change(path))
     entries: list[InputEntry] = []
-    for member in members:
+    for member in zip_members:
         member_name = f"{name}: {member.filename}"
         if member.filename.lower().endswith(".zip"):
             skipped_files.append(SkippedFile(member_name, "a zip inside a zip: unpack it first"))

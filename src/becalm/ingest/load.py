@@ -101,12 +101,16 @@ def read_files(
             advance(entry.size_bytes)
 
     with ThreadPoolExecutor(FILES_AT_ONCE) as thread_pool:
-        answers = list(thread_pool.map(try_to_read, entries))
-    input_refusals = [(e.name, r) for e, r in zip(entries, answers, strict=True) if isinstance(r, InputError)]
+        readings_or_refusals = list(thread_pool.map(try_to_read, entries))
+    input_refusals = [
+        (e.name, r) for e, r in zip(entries, readings_or_refusals, strict=True) if isinstance(r, InputError)
+    ]
     if input_refusals:
         raise _combine_refusals(input_refusals)
-    file_readings = _keep_first_of_equals([result for result in answers if isinstance(result, FileReading)])
-    skipped_files = tuple(result for result in answers if isinstance(result, SkippedFile))
+    file_readings = _keep_first_of_equals(
+        [result for result in readings_or_refusals if isinstance(result, FileReading)]
+    )
+    skipped_files = tuple(result for result in readings_or_refusals if isinstance(result, SkippedFile))
     if not file_readings:
         raise _nothing_to_read(skipped_files)
     return file_readings, skipped_files
@@ -130,8 +134,10 @@ def _read_file(
 def _find_reader(file: InputFile, readers: Sequence[Reader], context: ReadContext) -> Reader | None:
     fitting_readers = [reader for reader in readers if reader.recognises(file, context)]
     if len(fitting_readers) > 1:
-        names = " and ".join(reader.key for reader in fitting_readers)
-        raise InputError(f"{file.name} fits the readers {names}. Say which is meant by naming its `mapping`.")
+        reader_names = " and ".join(reader.key for reader in fitting_readers)
+        raise InputError(
+            f"{file.name} fits the readers {reader_names}. Say which is meant by naming its `mapping`."
+        )
     return fitting_readers[0] if fitting_readers else None
 
 
@@ -176,19 +182,26 @@ def _describe_content(file: InputFile) -> str:
     if not file.path.stat().st_size:
         return "the file is empty"
     column_names = columns_of(file)
-    reason = "no reader or mapping fits"
-    return f"{reason} its columns: {', '.join(column_names)[:200]}" if column_names else f"{reason} it"
+    skip_reason = "no reader or mapping fits"
+    return (
+        f"{skip_reason} its columns: {', '.join(column_names)[:200]}" if column_names else f"{skip_reason} it"
+    )
 
 
 def _nothing_to_read(skipped_files: Sequence[SkippedFile]) -> InputError:
     file_names = [file.name for file in skipped_files]
-    suffixes = Counter(name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in file_names)
+    suffix_counts = Counter(
+        name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in file_names
+    )
     suffix_counts_text = (
-        ", ".join(f"{count} x {suffix}" for suffix, count in suffixes.most_common(8)) or "no files at all"
+        ", ".join(f"{count} x {suffix}" for suffix, count in suffix_counts.most_common(8))
+        or "no files at all"
     )
     skip_faults = tuple(Fault(f.name, f.reason, "skipped") for f in skipped_files[:ROWS_SHOWN])
-    ending = f" The first {ROWS_SHOWN} of {len(file_names)}:" if len(file_names) > ROWS_SHOWN else ""
-    return InputError(f"Nothing to load was found ({suffix_counts_text}). {EXPECTED}.{ending}", skip_faults)
+    omission_text = f" The first {ROWS_SHOWN} of {len(file_names)}:" if len(file_names) > ROWS_SHOWN else ""
+    return InputError(
+        f"Nothing to load was found ({suffix_counts_text}). {EXPECTED}.{omission_text}", skip_faults
+    )
 
 
 def _combine_refusals(refusals: Sequence[tuple[str, InputError]]) -> InputError:
@@ -214,19 +227,20 @@ def check_readings(
     if not any(reading.reading is None or reading.reading.rows for reading in readings):
         faults = tuple(Fault(r.file.name, "has no rows", "fetch or export it again") for r in readings)
         raise InputError(f"The {len(readings)} files hold a header and no rows; nothing was loaded", faults)
-    faulty = [
+    faulty_readings = [
         (reading.file.name, reading.reading)
         for reading in readings
         if reading.reading is not None and _is_faulty(reading.reading, max_reject_share, allow_outside)
     ]
-    if not faulty:
+    if not faulty_readings:
         return
     raise InputError(
-        f"{len(faulty)} of {len(readings)} files have more rejected rows than the {max_reject_share:.0%} "
+        f"{len(faulty_readings)} of {len(readings)} files have more rejected rows than the "
+        f"{max_reject_share:.0%} "
         "that [ingest] max_reject_share allows, or more than "
         f"{MOST_REPAIRED:.0%} rows that need repair; nothing was loaded. Correct them, or allow more "
         "rejected rows with `max_reject_share`.",
-        tuple(fault for file_name, reading in faulty for fault in _list_reasons(file_name, reading)),
+        tuple(fault for file_name, reading in faulty_readings for fault in _list_reasons(file_name, reading)),
     )
 
 
@@ -235,22 +249,23 @@ def check_replacements(replacements: Sequence[Replacement]) -> None:
 
     A re-issue holds about as many rows as the former one.
     """
-    smaller = [
+    smaller_replacements = [
         replacement
         for replacement in replacements
         if replacement.former_rows - replacement.new_rows >= LEAST_LOST
         and replacement.new_rows < SMALLER_SHARE * replacement.former_rows
     ]
-    if smaller:
+    if smaller_replacements:
         raise InputError(
-            f"{len(smaller)} months would be replaced by fewer rows than they have; nothing was loaded",
+            f"{len(smaller_replacements)} months would be replaced by fewer rows than they have; "
+            "nothing was loaded",
             tuple(
                 Fault(
                     f"{r.input_file}: {r.source} {r.month}",
                     f"has {r.new_rows:,} rows, where {r.former_rows:,} are loaded",
                     "load the whole month; or give `replace` if the smaller file is right",
                 )
-                for r in smaller
+                for r in smaller_replacements
             ),
         )
 
@@ -291,12 +306,12 @@ def describe_file(
     reading, file = file_reading.reading, file_reading.file
     if reading is None:
         return _describe_known_file(file_reading, before)
-    slots_of_reading = {(part.table, part.source, part.month) for part in reading.parts}
+    part_keys_of_reading = {(part.table, part.source, part.month) for part in reading.parts}
     current_paths = {entry.path for entry in after}
-    current_own_slots = {_slot(entry) for entry in after if entry.input_sha256 == file.sha256}
-    former_files = [entry for entry in before if _slot(entry) in slots_of_reading]
+    own_part_keys = {_slot(entry) for entry in after if entry.input_sha256 == file.sha256}
+    former_files = [entry for entry in before if _slot(entry) in part_keys_of_reading]
     replaced_files = [entry for entry in former_files if entry.path not in current_paths]
-    newer_files = [entry for entry in former_files if _slot(entry) not in current_own_slots]
+    newer_files = [entry for entry in former_files if _slot(entry) not in own_part_keys]
     return FileIntake(
         file=file.name,
         source=", ".join(sorted({part.source for part in reading.parts})),
@@ -313,7 +328,7 @@ def describe_file(
             *reading.notes,
             *(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer_files[:NOTES_SHOWN]),
             *_replaced_note(file.name, replaced_files),
-            *_not_counted_notes(file.name, slots_of_reading - current_own_slots, before, after),
+            *_not_counted_notes(file.name, part_keys_of_reading - own_part_keys, before, after),
         ),
     )
 
@@ -385,8 +400,15 @@ def summarise(files: Sequence[FileIntake]) -> tuple[FileIntake, ...]:
         return tuple(files)
     files_by_kind: dict[tuple[str, ...], list[FileIntake]] = {}
     for file in files:
-        key = (_container(file.file), file.source, file.table, file.mapping, str(file.as_of), file.status)
-        files_by_kind.setdefault(key, []).append(file)
+        summary_key = (
+            _container(file.file),
+            file.source,
+            file.table,
+            file.mapping,
+            str(file.as_of),
+            file.status,
+        )
+        files_by_kind.setdefault(summary_key, []).append(file)
     return tuple(_merge(alike_files) for alike_files in files_by_kind.values())
 
 
@@ -416,8 +438,12 @@ def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
         else:
             other_notes[note] = None
     hidden_count = len(other_notes) - NOTES_SHOWN
-    ending = [f"and {hidden_count} more: all stand in the answer as JSON"] if hidden_count > 0 else []
-    return (*(f"{count} {text}" for text, count in counts.items()), *list(other_notes)[:NOTES_SHOWN], *ending)
+    omission_notes = [f"and {hidden_count} more: all stand in the answer as JSON"] if hidden_count > 0 else []
+    return (
+        *(f"{count} {text}" for text, count in counts.items()),
+        *list(other_notes)[:NOTES_SHOWN],
+        *omission_notes,
+    )
 
 
 def _container(input_name: str) -> str:

@@ -164,13 +164,15 @@ def check_city(
     least_count = 1 if is_other_city else LEAST_OUTSIDE
     if allow_outside or outside_count < least_count or 2 * outside_count <= len(is_inside):
         return
-    other_city = f"make a workspace for their city: `becalm init DIR --city {stated_city}`"
+    other_city_remedy = f"make a workspace for their city: `becalm init DIR --city {stated_city}`"
     if not is_other_city:
-        other_city = "make a workspace for their city (`becalm ingest map FILE` proposes its city file)"
+        other_city_remedy = (
+            "make a workspace for their city (`becalm ingest map FILE` proposes its city file)"
+        )
     raise file_refusal(
         file_name,
         f"has {outside_count:,} of {len(is_inside):,} points outside {city.name} ({city.crs})",
-        f"{other_city}; or give `allow_outside` to load them here",
+        f"{other_city_remedy}; or give `allow_outside` to load them here",
     )
 
 

@@ -207,8 +207,12 @@ class Mapping(Strict):
     def columns(self) -> tuple[str, ...]:
         """Every column of the file that the mapping uses."""
         time, place, stop_part, counts = self.time, self.place, self.stop, self.counts
-        outcome = None if isinstance(self.outcome, WordMap) else self.outcome
-        headers: list[str | None] = [self.id, outcome, self.victim_age.column if self.victim_age else None]
+        outcome_mapping = None if isinstance(self.outcome, WordMap) else self.outcome
+        headers: list[str | None] = [
+            self.id,
+            outcome_mapping,
+            self.victim_age.column if self.victim_age else None,
+        ]
         for time_columns in (time.occurred_from, time.occurred_to, time.month):
             headers += columns_in(time_columns)
         for word_map in (self.found_by, self.weapon, self.injury, self.outcome):
@@ -241,15 +245,15 @@ class Mapping(Strict):
     def spell(self, sheet: Sheet) -> Sheet:
         """The sheet with its columns spelt as the mapping spells them."""
         our_spelling = {plain_column(name): name for name in self.known_columns()}
-        names = [our_spelling.get(plain_column(name), name) for name in sheet.columns]
-        if len(set(names)) < len(names):  # told apart by case alone: then as they are
+        column_names = [our_spelling.get(plain_column(name), name) for name in sheet.columns]
+        if len(set(column_names)) < len(column_names):  # told apart by case alone: then as they are
             return sheet
-        return replace(sheet, data=sheet.data.rename_columns(names))
+        return replace(sheet, data=sheet.data.rename_columns(column_names))
 
     def known_columns(self) -> tuple[str, ...]:
         """The columns that the file may have, and the x and y that a geometry is read as."""
-        names = (*self.columns_exactly, *self.columns_optional)
-        return (*names, *(f"{name}_{axis}" for name in names for axis in "xy"))
+        column_names = (*self.columns_exactly, *self.columns_optional)
+        return (*column_names, *(f"{name}_{axis}" for name in column_names for axis in "xy"))
 
 
 def plain_column(name: str) -> str:
@@ -353,13 +357,16 @@ def _find_named(mapping: Path, folder: Path | None) -> MappingFile:
     if mapping.is_file():
         return _read_stamped((_stamp(mapping),))[0]
     mapping_files = (*shipped_mappings(), *own_mappings(folder))
-    by_name = {m.stem: m for m in mapping_files} | {m.mapping.name: m for m in mapping_files}
+    mapping_file_by_name = {m.stem: m for m in mapping_files} | {m.mapping.name: m for m in mapping_files}
     mapping_name = str(mapping).removesuffix(".toml")
-    if mapping_name not in by_name:
-        remedy = f"{suggest(mapping_name, by_name)}give a TOML file, or one of: {', '.join(sorted(by_name))}"
+    if mapping_name not in mapping_file_by_name:
+        remedy = (
+            f"{suggest(mapping_name, mapping_file_by_name)}give a TOML file, or one of: "
+            f"{', '.join(sorted(mapping_file_by_name))}"
+        )
         unknown_name_fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
         raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (unknown_name_fault,))
-    return by_name[mapping_name]
+    return mapping_file_by_name[mapping_name]
 
 
 Stamp = tuple[str, int, int]

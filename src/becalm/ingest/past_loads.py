@@ -88,13 +88,13 @@ def _describe_load(
         sum(f.rows for f in files),
         sum(f.rows for f in files if f.path in current_paths),
     )
-    status: LoadStatus = "superseded"
+    load_status: LoadStatus = "superseded"
     if is_withdrawn:
-        status = "withdrawn"
+        load_status = "withdrawn"
     elif all(file.purged_on for file in files):
-        status = "purged"
+        load_status = "purged"
     elif current_row_count:
-        status = "current" if current_row_count == row_count else "partly superseded"
+        load_status = "current" if current_row_count == row_count else "partly superseded"
     load_event, withdrawal = events.get("records_loaded"), events.get("records_withdrawn")
     return Load(
         load=files[0].intake_id,
@@ -108,7 +108,7 @@ def _describe_load(
         current_rows=current_row_count,
         as_of=max(file.as_of for file in files),
         files=tuple(sorted({file.input_file for file in files})),
-        status=status,
+        status=load_status,
         reason=str(withdrawal.facts["reason"]) if withdrawal else "",
     )
 
@@ -118,24 +118,24 @@ def take_back_load(desk: Desk, request: WithdrawRequest) -> Load:
 
     Raises UsageError where there is no such load, it was withdrawn already, or no reason is given.
     """
-    loads = {load.load: load for load in list_loads(desk, LoadsRequest())}
+    load_by_id = {past_load.load: past_load for past_load in list_loads(desk, LoadsRequest())}
     load_id = request.load.zfill(6)
-    if load_id not in loads:
+    if load_id not in load_by_id:
         raise UsageError(
-            f"There is no load {request.load!r}; there are {', '.join(loads) or 'none'}. "
+            f"There is no load {request.load!r}; there are {', '.join(load_by_id) or 'none'}. "
             "`becalm ingest list` shows what each of them brought."
         )
-    load = loads[load_id]
-    if load.status == "withdrawn":
+    past_load = load_by_id[load_id]
+    if past_load.status == "withdrawn":
         raise UsageError(
-            f"Load {load_id} was withdrawn already ({load.reason}). Nothing is left to take back."
+            f"Load {load_id} was withdrawn already ({past_load.reason}). Nothing is left to take back."
         )
     if not request.reason.strip():
         raise UsageError("No reason is given. Say with `reason` why the load is taken back.")
     facts: dict[str, Fact] = {
         "intake": load_id,
         "reason": one_line(request.reason),
-        "rows": load.current_rows,
+        "rows": past_load.current_rows,
     }
     with recorded_action(desk, "records_withdrawn", purpose="load", facts=facts):
         withdraw_load(desk.workspace.archive_path, load_id)
@@ -149,11 +149,11 @@ def purge_records(desk: Desk, request: PurgeRequest) -> Purge:
     """
     keep_months, today = desk.workspace.config.ingest.keep_months, desk.now().date()
     year, month_index = divmod(today.year * 12 + today.month - 1 - keep_months, 12)
-    last_day = date(year, month_index + 1, 1)
-    if request.before > last_day:
+    end_day = date(year, month_index + 1, 1)
+    if request.before > end_day:
         raise UsageError(
             f"Records are kept for {keep_months} months (keep_months of [ingest] in becalm.toml), so none "
-            f"from {last_day} on may be destroyed. Give a day up to {last_day} with `before`."
+            f"from {end_day} on may be destroyed. Give a day up to {end_day} with `before`."
         )
     old_files = _select_old_files(desk.archive.versions(), request.before)
     if not old_files:
@@ -174,12 +174,16 @@ def purge_records(desk: Desk, request: PurgeRequest) -> Purge:
 
 def _select_old_files(files: Iterable[ArchiveFile], before: date) -> list[ArchiveFile]:
     """Files of months that ended before this day, and the row faults of loads of which nothing is left."""
-    kept_files = [file for file in files if not file.purged_on]
-    old_files = [file for file in kept_files if file.month and file.month < f"{before:%Y-%m}"]
+    present_files = [file for file in files if not file.purged_on]
+    old_files = [file for file in present_files if file.month and file.month < f"{before:%Y-%m}"]
     old_paths = {file.path for file in old_files}
-    loads_left = {file.intake_id for file in kept_files if file.month and file.path not in old_paths}
-    lone_faults = [file for file in kept_files if not file.month and file.intake_id not in loads_left]
-    return [*old_files, *lone_faults] if old_files else []
+    remaining_load_ids = {
+        file.intake_id for file in present_files if file.month and file.path not in old_paths
+    }
+    lone_fault_files = [
+        file for file in present_files if not file.month and file.intake_id not in remaining_load_ids
+    ]
+    return [*old_files, *lone_fault_files] if old_files else []
 
 
 def list_sources(desk: Desk) -> tuple[SourceStatus, ...]:

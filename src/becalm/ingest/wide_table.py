@@ -68,8 +68,10 @@ class WideTableReader:
 
     def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:  # noqa: ARG002  # likewise
         """The layout's version and the offence table."""
-        facts = (VERSION, offence_table_sha256(context.offences[OFFENCES]), context.locator.key)
-        return f"London Datastore wide table {VERSION}", hashlib.sha256("\n".join(facts).encode()).hexdigest()
+        recipe_facts = (VERSION, offence_table_sha256(context.offences[OFFENCES]), context.locator.key)
+        return f"London Datastore wide table {VERSION}", hashlib.sha256(
+            "\n".join(recipe_facts).encode()
+        ).hexdigest()
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Turn every cell into a count of its month."""
@@ -100,14 +102,20 @@ class WideTableReader:
 def _find_columns(columns: tuple[str, ...]) -> _TableColumns | None:
     month_columns = tuple(c for c in columns if MONTH_COLUMN.match(c))
     column_by_word = {c.casefold(): c for c in columns if c not in month_columns}
-    borough = next((column_by_word.pop(w) for w in BOROUGH_WORDS if w in column_by_word), None)
-    if not month_columns or borough is None or len(column_by_word) + len(month_columns) + 1 != len(columns):
+    borough_column = next((column_by_word.pop(w) for w in BOROUGH_WORDS if w in column_by_word), None)
+    if (
+        not month_columns
+        or borough_column is None
+        or len(column_by_word) + len(month_columns) + 1 != len(columns)
+    ):
         return None
     column_words = set(column_by_word)
     if column_words not in ({"majortext", "minortext"}, {"majortext", "minortext", "wardname", "wardcode"}):
         return None
     ward_name_column, ward_code = column_by_word.get("wardname"), column_by_word.get("wardcode")
-    return _TableColumns(column_by_word["minortext"], borough, month_columns, ward_name_column, ward_code)
+    return _TableColumns(
+        column_by_word["minortext"], borough_column, month_columns, ward_name_column, ward_code
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +131,19 @@ class _Counts:
 def _read_counts(
     sheet: Sheet, columns: _TableColumns, table: OffenceTable, row_outcomes: RowOutcomes, *, as_of: date
 ) -> _Counts:
-    words = _texts(sheet, columns.minor)
+    offence_words = _texts(sheet, columns.minor)
     by_word, known_words = table.by_word(), [word for word, _ in table.words]
-    row_groups = np.array([by_word.get(plain_word(word)) if word else None for word in words], dtype=object)
+    row_groups = np.array(
+        [by_word.get(plain_word(word)) if word else None for word in offence_words], dtype=object
+    )
     row_outcomes.reject(
         pd.isna(row_groups),
         columns.minor,
         f"is in no group of the offence table {table.key!r}, so all its months were left out",
-        lambda row: suggest_remedy(str(words[row] or ""), known_words, where=f"offences/{table.key}.toml"),
-        value=lambda row: str(words[row] or ""),
+        lambda row: suggest_remedy(
+            str(offence_words[row] or ""), known_words, where=f"offences/{table.key}.toml"
+        ),
+        value=lambda row: str(offence_words[row] or ""),
     )
     row_outcomes.reject(
         pd.DataFrame({name: _texts(sheet, name) for name in columns.key_columns}).duplicated().to_numpy(),
@@ -154,7 +166,9 @@ def _read_counts(
         "is not a count",
         "give a whole number; 0 where nothing was recorded",
     )
-    return _Counts(words, row_groups, np.where(is_count, counts, 0).astype(np.int64), is_count & is_kept_row)
+    return _Counts(
+        offence_words, row_groups, np.where(is_count, counts, 0).astype(np.int64), is_count & is_kept_row
+    )
 
 
 def _texts(sheet: Sheet, column_name: str) -> Objects:
@@ -174,16 +188,22 @@ def _build_parts(
         "area_kind": np.full(sheet.data.num_rows, "ward" if columns.ward_code else "borough", dtype=object),
         "measure": np.full(sheet.data.num_rows, "offences", dtype=object),
     }
-    lines = pa.table({name: to_arrow(cell_texts, pa.string()) for name, cell_texts in text_columns.items()})
-    lines = lines.append_column("as_of", pa.repeat(pa.scalar(file.as_of, pa.date32()), lines.num_rows))
+    line_table = pa.table(
+        {name: to_arrow(cell_texts, pa.string()) for name, cell_texts in text_columns.items()}
+    )
+    line_table = line_table.append_column(
+        "as_of", pa.repeat(pa.scalar(file.as_of, pa.date32()), line_table.num_rows)
+    )
     for month_index, month_column in enumerate(columns.months):
         month, is_sound_count = f"{month_column[:4]}-{month_column[4:]}", cell_counts.is_sound[:, month_index]
         if not is_sound_count.any():
             continue
-        rows = lines.append_column("month", pa.repeat(month, lines.num_rows))
-        rows = rows.append_column("count", pa.array(cell_counts.counts[:, month_index]))
-        rows = rows if is_sound_count.all() else rows.filter(pa.array(is_sound_count))
-        yield TablePart("published_counts", columns.source, month, rows.select(schema.names).cast(schema))
+        month_rows = line_table.append_column("month", pa.repeat(month, line_table.num_rows))
+        month_rows = month_rows.append_column("count", pa.array(cell_counts.counts[:, month_index]))
+        month_rows = month_rows if is_sound_count.all() else month_rows.filter(pa.array(is_sound_count))
+        yield TablePart(
+            "published_counts", columns.source, month, month_rows.select(schema.names).cast(schema)
+        )
 
 
 def _area_columns(sheet: Sheet, columns: _TableColumns, context: ReadContext) -> dict[str, Objects]:
@@ -198,11 +218,15 @@ def _area_columns(sheet: Sheet, columns: _TableColumns, context: ReadContext) ->
 
 
 def _notes(sheet: Sheet, columns: _TableColumns) -> tuple[str, ...]:
-    notes = [f"{sheet.data.num_rows:,} lines x {len(columns.months)} months; each cell is tallied as one row"]
+    table_notes = [
+        f"{sheet.data.num_rows:,} lines x {len(columns.months)} months; each cell is tallied as one row"
+    ]
     if columns.ward_code:
         line_keys = pd.DataFrame({name: _texts(sheet, name) for name in (columns.ward_code, columns.minor)})
-        twin_count = int(line_keys.duplicated().sum())
-        notes.append("wards add up to less than boroughs: an offence without a known ward is not here")
-        if twin_count:
-            notes.append(f"{twin_count} pairs of ward and offence stand under two boroughs; both are kept")
-    return tuple(notes)
+        repeated_line_count = int(line_keys.duplicated().sum())
+        table_notes.append("wards add up to less than boroughs: an offence without a known ward is not here")
+        if repeated_line_count:
+            table_notes.append(
+                f"{repeated_line_count} pairs of ward and offence stand under two boroughs; both are kept"
+            )
+    return tuple(table_notes)

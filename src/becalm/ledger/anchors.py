@@ -97,11 +97,11 @@ def send_ending(
     deliveries = []
     file_name = f"{settings.label}-{ending_name(ending)}"
     for place in filter(_is_folder, places):
-        ending_path = _folder_at(place, settings.folder) / file_name
+        statement_path = _folder_at(place, settings.folder) / file_name
         try:
-            ending_path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(ending_path, format_ending(ending))
-            deliveries.append(AnchorDelivery(place, at=str(ending_path)))
+            statement_path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(statement_path, format_ending(ending))
+            deliveries.append(AnchorDelivery(place, at=str(statement_path)))
         except OSError as error:
             deliveries.append(AnchorDelivery(place, failure=str(error)))
     return tuple(deliveries)
@@ -109,12 +109,12 @@ def send_ending(
 
 def read_endings(places: Sequence[str], settings: AnchorSettings) -> tuple[LogEnding, ...]:
     """The signed statements on the end of a log that lie in the folders among these places."""
-    endings = []
+    log_endings = []
     for place in filter(_is_folder, places):
         for path in sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{ENDING_SUFFIX}")):
             with suppress(InputError, OSError, UnicodeDecodeError):
-                endings.append(parse_ending(path.read_text("utf-8"), str(path)))
-    return tuple(ending for ending in endings if ending is not None and ending.is_signed)
+                log_endings.append(parse_ending(path.read_text("utf-8"), str(path)))
+    return tuple(ending for ending in log_endings if ending is not None and ending.is_signed)
 
 
 def _is_folder(place: str) -> bool:
@@ -160,9 +160,9 @@ def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
     """
     head = checkpoint.head
     try:
-        code = draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries")
+        qr_markup = draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries")
     except DependencyError as error:
-        code = f"<p>{escape(str(error))}</p>"
+        qr_markup = f"<p>{escape(str(error))}</p>"
     return SHEET_HTML.format(
         title=escape(f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries"),
         ledger=escape(checkpoint.ledger_id),
@@ -170,7 +170,7 @@ def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
         root=escape(head.root),
         made_at=escape(checkpoint.made_at.replace(tzinfo=None).isoformat(" ", "seconds")),
         key=escape(checkpoint.key_id),
-        code=code,
+        code=qr_markup,
     )
 
 
@@ -228,7 +228,7 @@ def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: Anchor
     if "@" not in recipient:
         raise ValueError(f"{recipient!r} is no address")
     file_stem = _file_stem(checkpoint, settings)
-    mail = _compose_mail(checkpoint, anchor, recipient, file_name=f"{file_stem}{SUFFIX}")
+    email_message = _compose_mail(checkpoint, anchor, recipient, file_name=f"{file_stem}{SUFFIX}")
     if settings.smtp:
         smtp_url = urlsplit(settings.smtp)
         with smtplib.SMTP(
@@ -236,28 +236,30 @@ def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: Anchor
         ) as smtp_connection:
             if smtp_url.scheme == "smtp+tls":
                 smtp_connection.starttls()
-            smtp_connection.send_message(mail)
+            smtp_connection.send_message(email_message)
         return recipient
     outbox_folder = settings.folder / "anchors" / "outbox"
     outbox_folder.mkdir(parents=True, exist_ok=True)
     mail_path = outbox_folder / f"{file_stem}-{recipient.partition('@')[0]}.eml"
-    write_durably(mail_path, mail.as_string(policy=SMTP.clone(linesep="\n")))
+    write_durably(mail_path, email_message.as_string(policy=SMTP.clone(linesep="\n")))
     return f"{mail_path} (to be sent)"
 
 
 def _compose_mail(checkpoint: Checkpoint, anchor: str, recipient: str, *, file_name: str) -> EmailMessage:
     head = checkpoint.head
-    mail = EmailMessage()
-    mail["From"] = recipient
-    mail["To"] = recipient
-    mail["Date"] = checkpoint.made_at
-    mail["Subject"] = f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries, {head.root[:16]}"
-    mail["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger_id[:32]}.becalm>"
-    mail.set_content(
+    email_message = EmailMessage()
+    email_message["From"] = recipient
+    email_message["To"] = recipient
+    email_message["Date"] = checkpoint.made_at
+    email_message["Subject"] = (
+        f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries, {head.root[:16]}"
+    )
+    email_message["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger_id[:32]}.becalm>"
+    email_message.set_content(
         f"The ledger {checkpoint.ledger_id} had {head.size} entries at {checkpoint.made_at}.\n"
         f"Root: {head.root}\n\n"
         "Keep this message. With the attached file anybody can tell later whether the ledger was cut off or\n"
         f"rewritten: becalm record verify --anchor {file_name}\n"
     )
-    mail.add_attachment(anchor.encode(), maintype="application", subtype="json", filename=file_name)
-    return mail
+    email_message.add_attachment(anchor.encode(), maintype="application", subtype="json", filename=file_name)
+    return email_message

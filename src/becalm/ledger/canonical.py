@@ -72,10 +72,10 @@ def _serialise_list(values: Sequence[object]) -> str:
 
 def _serialise_object(value_by_name: Mapping[object, object]) -> str:
     """Names in the order of their UTF-16 code units, which is that of ASCII where all are."""
-    names = [_check_name(key) for key in value_by_name]
-    is_ascii = "".join(names).isascii()
-    names.sort(key=None if is_ascii else lambda name: name.encode("utf-16-be", "surrogatepass"))
-    return f"{{{','.join([f'{quote(name)}:{_serialise(value_by_name[name])}' for name in names])}}}"
+    checked_names = [_check_name(key) for key in value_by_name]
+    is_ascii = "".join(checked_names).isascii()
+    checked_names.sort(key=None if is_ascii else lambda name: name.encode("utf-16-be", "surrogatepass"))
+    return f"{{{','.join([f'{quote(name)}:{_serialise(value_by_name[name])}' for name in checked_names])}}}"
 
 
 def _check_name(member_name: object) -> str:

@@ -71,11 +71,13 @@ def draft_event(event: Event) -> EventDraft:
     character.
     """
     occurred_at, facts_json = format_instant(event.occurred_at), canonical_json(event.facts)
-    texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts_json)
+    event_texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts_json)
     corrects_json = "null" if event.corrects is None else int(event.corrects)
-    quoted_texts = ",".join(map(quote, texts))
+    quoted_texts = ",".join(map(quote, event_texts))
     hashed_text = f'"{occurred_at}",{quote(event.kind)},{event.version:d},{quoted_texts},{corrects_json}'
-    return EventDraft(event, (occurred_at, event.kind, event.version, *texts, event.corrects), hashed_text)
+    return EventDraft(
+        event, (occurred_at, event.kind, event.version, *event_texts, event.corrects), hashed_text
+    )
 
 
 def link_row(draft: EventDraft, seq: int, recorded_at: str, commitment: str, previous: str) -> StoredRow:
@@ -97,9 +99,9 @@ def payload_commitment(salt: bytes, payload: bytes) -> str:
 
 def entry_row(entry: Entry) -> StoredRow:
     """The row of the table `event` that keeps this entry."""
-    columns = draft_event(entry.event).columns
-    links = (entry.commitment, entry.previous, entry.hash)
-    return (entry.seq, format_instant(entry.recorded_at), *columns, *links)
+    event_columns = draft_event(entry.event).columns
+    chain_hashes = (entry.commitment, entry.previous, entry.hash)
+    return (entry.seq, format_instant(entry.recorded_at), *event_columns, *chain_hashes)
 
 
 def read_entry(row: StoredRow) -> Entry:

@@ -151,7 +151,14 @@ def walk_rows(
     by_size = (root_by_size, hash_by_size)
     first_flaws = (broken_row, loose_seq)
     return Walk(
-        size, sound_size, last_hash, *first_flaws, *by_size, tuple(proof_rows), commitments, tuple(senseless)
+        size,
+        sound_size,
+        last_hash,
+        *first_flaws,
+        *by_size,
+        tuple(proof_rows),
+        commitments,
+        tuple(senseless),
     )
 
 
@@ -198,10 +205,10 @@ def _find_senseless(
             [row[RECORDED_AT] for row in rows],
             [row[OCCURRED_AT] for row in rows],
         )
-        times = [last_recorded_at, *recording_times]
+        recording_times_so_far = [last_recorded_at, *recording_times]
         if (
-            times == sorted(times)
-            and times[-1] <= rules.latest_instant
+            recording_times_so_far == sorted(recording_times_so_far)
+            and recording_times_so_far[-1] <= rules.latest_instant
             and all(map(operator.le, event_times, recording_times))
             and INSTANTS.fullmatch("".join(recording_times + event_times))
             and {row[KIND : KIND + 2] for row in rows} <= rules.kinds
@@ -212,10 +219,10 @@ def _find_senseless(
         pass  # a value of another type: the single rows show which
     for row in rows:
         try:
-            reasons = _senseless_reasons(row, rules, last_recorded_at)
+            senseless_reasons = _senseless_reasons(row, rules, last_recorded_at)
         except (TypeError, AttributeError):
-            reasons = ["it holds a value of another type"]
-        yield from ((row[SEQ], reason) for reason in reasons)
+            senseless_reasons = ["it holds a value of another type"]
+        yield from ((row[SEQ], reason) for reason in senseless_reasons)
         last_recorded_at = row[RECORDED_AT]
 
 
@@ -316,10 +323,10 @@ def _refuse_number(text: str) -> object:
 def facts_in(row: StoredRow) -> dict[str, Any]:
     """The facts of a row, none where they are no facts (which the walk has noticed)."""
     try:
-        facts = json.loads(row[FACTS])
+        row_facts = json.loads(row[FACTS])
     except ValueError:
         return {}
-    return facts if isinstance(facts, dict) else {}
+    return row_facts if isinstance(row_facts, dict) else {}
 
 
 def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_size: int) -> Finding:

@@ -83,8 +83,8 @@ class EventKinds:
 
     def versions(self, name: str) -> tuple[EventKind, ...]:
         """Every version of the kind with this name, oldest first; none where it is unknown."""
-        versions = [kind for kind in self.kinds if kind.name == name]
-        return tuple(sorted(versions, key=lambda kind: kind.version))
+        kind_versions = [kind for kind in self.kinds if kind.name == name]
+        return tuple(sorted(kind_versions, key=lambda kind: kind.version))
 
     @property
     def names_by_hand(self) -> tuple[str, ...]:
@@ -252,9 +252,13 @@ def _fact_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
     field_by_name = kind.field_by_name
     for fact_name, fact_value in event.facts.items():
         if fact_name not in field_by_name:
-            similar = difflib.get_close_matches(fact_name, field_by_name, n=1)
-            listing = f"this kind has {', '.join(field_by_name) or 'none'}"
-            yield f"fact {fact_name}", "is unknown", f"did you mean {similar[0]!r}?" if similar else listing
+            similar_fields = difflib.get_close_matches(fact_name, field_by_name, n=1)
+            field_list_text = f"this kind has {', '.join(field_by_name) or 'none'}"
+            yield (
+                f"fact {fact_name}",
+                "is unknown",
+                f"did you mean {similar_fields[0]!r}?" if similar_fields else field_list_text,
+            )
         elif fact_value is None and field_by_name[fact_name].is_needed:
             yield _missing_fact(field_by_name[fact_name])
         elif fact_value is not None and not fits(fact_value, field_by_name[fact_name].type):

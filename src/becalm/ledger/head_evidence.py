@@ -65,11 +65,11 @@ def read_logs(walk: Walk, identity: str) -> tuple[dict[str, Log], list[Finding]]
         own_head = (logs[-1].identity, old_size, walk.root_by_size[old_size], row[PREVIOUS])
         new_identity = str(facts.get("new_ledger", ""))
         if named_head == own_head and new_identity not in {"", *(log.identity for log in logs)}:
-            people = " and ".join(
+            people_text = " and ".join(
                 str(facts[who]) for who in ("first_actor", "second_actor") if facts.get(who)
             )
             logs[-1] = replace(logs[-1], last_size=old_size)
-            logs.append(Log(new_identity, row[SEQ], None, row[SEQ], row[HASH], people))
+            logs.append(Log(new_identity, row[SEQ], None, row[SEQ], row[HASH], people_text))
         else:
             description = (
                 f"Entry {row[SEQ]} begins a new log, and does not name the head of the entries before it."
@@ -84,34 +84,42 @@ def read_keys(walk: Walk, logs: Mapping[str, Log]) -> tuple[dict[str, str], list
     The corrections of the clock are looked at on the way: the key of their time signed them.
     """
     key_by_id: dict[str, str] = {}
-    findings = []
+    time_findings = []
     current_id = ""
     for row in walk.proof_rows:
-        facts = facts_in(row)
+        row_facts = facts_in(row)
         identity = next(log.identity for log in logs.values() if log.is_size_of(row[SEQ]))
         if row[KIND] == "clock_corrected" and current_id:
-            times = (str(facts.get("old_time")), str(facts.get("new_time")))
-            message, signature = clock_bytes(identity, row[PREVIOUS], *times), str(facts.get("signature"))
+            time_texts = (str(row_facts.get("old_time")), str(row_facts.get("new_time")))
+            message, signature = (
+                clock_bytes(identity, row[PREVIOUS], *time_texts),
+                str(row_facts.get("signature")),
+            )
             if not is_signed(message, signature=signature, public_key=key_by_id[current_id]):
                 description = (
                     f"Entry {row[SEQ]} sets the clock right, and the key of the ledger did not sign it."
                 )
-                findings.append(Finding("sense", row[SEQ], description))
+                time_findings.append(Finding("sense", row[SEQ], description))
         if row[KIND] != "key_rotated":
             continue
-        public_key, signature = str(facts.get("new_public_key", "")), str(facts.get("old_signature", ""))
+        public_key, signature = (
+            str(row_facts.get("new_public_key", "")),
+            str(row_facts.get("old_signature", "")),
+        )
         handover_message = handover_bytes(identity, current_id, public_key)
         is_signed_by_old_key = not current_id or is_signed(
             handover_message, signature=signature, public_key=key_by_id[current_id]
         )
-        is_named = facts.get("old_key") == current_id and is_key(public_key, str(facts.get("new_key")))
+        is_named = row_facts.get("old_key") == current_id and is_key(
+            public_key, str(row_facts.get("new_key"))
+        )
         if is_named and is_signed_by_old_key:
             current_id = key_id(public_key)
             key_by_id[current_id] = public_key
         else:
             description = "names a new signing key, but the key before it did not sign that."
-            findings.append(Finding("key", row[SEQ], f"Entry {row[SEQ]} {description}"))
-    return key_by_id, findings
+            time_findings.append(Finding("key", row[SEQ], f"Entry {row[SEQ]} {description}"))
+    return key_by_id, time_findings
 
 
 def find_flaw(anchor: Anchor, logs: Mapping[str, Log], key_by_id: Mapping[str, str]) -> Finding | None:
@@ -134,10 +142,10 @@ def find_flaw(anchor: Anchor, logs: Mapping[str, Log], key_by_id: Mapping[str, s
         return Finding("checkpoint", None, f"{anchor_label} is not signed by the key that it names.")
     if checkpoint.ledger_id not in logs:
         identity = [*logs][-1]
-        difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
+        difference_text = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
         is_contradiction = anchor.place != IN_LEDGER
         return Finding(
-            "rewritten", 1, f"{anchor_label} {difference}: another took its place.", is_contradiction
+            "rewritten", 1, f"{anchor_label} {difference_text}: another took its place.", is_contradiction
         )
     return None
 
@@ -169,20 +177,24 @@ def weigh_heads(
     Who rewrites a ledger may sign its heads again where he holds the key. So a head that contradicts ends
     what the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
-    outside_endings = [ending for ending in endings if _is_ending_of(ending, walk, logs)]
-    inside_endings = [ending for ending in inside_endings if _is_ending_of(ending, walk, logs)]
+    outside_endings = [
+        matching_ending for matching_ending in endings if _is_ending_of(matching_ending, walk, logs)
+    ]
+    inside_endings = [
+        matching_ending for matching_ending in inside_endings if _is_ending_of(matching_ending, walk, logs)
+    ]
     agreeing_anchors, unequal_anchors, unended_anchors = [], [], []
     used_endings: dict[LogEnding, None] = {}
     for anchor in anchors:
         log = logs[anchor.checkpoint.ledger_id]
-        candidates = outside_endings if anchor.is_outside else [*outside_endings, *inside_endings]
-        ending = next((e for e in candidates if e.ends_head(anchor.checkpoint)), None)
+        candidate_endings = outside_endings if anchor.is_outside else [*outside_endings, *inside_endings]
+        matching_ending = next((e for e in candidate_endings if e.ends_head(anchor.checkpoint)), None)
         if log.last_size is not None and anchor.place != IN_LEDGER:
-            used_endings.update({ending: None} if ending else {})
-            unended_anchors.extend([] if ending else [anchor])
+            used_endings.update({matching_ending: None} if matching_ending else {})
+            unended_anchors.extend([] if matching_ending else [anchor])
         if log.is_size_of(anchor.size) and walk.root_by_size.get(anchor.size) == anchor.checkpoint.head.root:
             agreeing_anchors.append(anchor)
-        elif log.last_size is None or anchor.size <= log.last_size or not ending:
+        elif log.last_size is None or anchor.size <= log.last_size or not matching_ending:
             unequal_anchors.append(anchor)
     contradicting_anchors = [anchor for anchor in unequal_anchors if anchor.size in walk.root_by_size]
     first_bad_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)

@@ -34,15 +34,18 @@ def read_known_log(folder: Path, label: str) -> KnownLog | None:
 
     Raises LedgerError where the file cannot be read.
     """
-    path = known_head_path(folder, label)
+    note_path = known_head_path(folder, label)
     try:
-        fields = json.loads(path.read_text("utf-8"))
-        return KnownLog(str(fields["ledger"]), Head(int(fields["size"]), fields["root"], fields["last"]))
+        note_fields = json.loads(note_path.read_text("utf-8"))
+        return KnownLog(
+            str(note_fields["ledger"]),
+            Head(int(note_fields["size"]), note_fields["root"], note_fields["last"]),
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LedgerError(
-            f"{path} cannot be read ({error}), so it is unclear which ledger belongs to this workspace. "
+            f"{note_path} cannot be read ({error}), so it is unclear which ledger belongs to this workspace. "
             "Put the file back; nothing was written."
         ) from error
 
@@ -71,5 +74,10 @@ def remember_head(folder: Path, ledger: Ledger) -> None:
         head, known_log = ledger.head(), read_known_log(folder, ledger.label)
         if known_log == KnownLog(ledger.identity, head):
             return
-        fields = {"ledger": ledger.identity, "size": head.size, "root": head.root, "last": head.last_hash}
-        write_durably(known_head_path(folder, ledger.label), json.dumps(fields, indent=2) + "\n")
+        note_fields = {
+            "ledger": ledger.identity,
+            "size": head.size,
+            "root": head.root,
+            "last": head.last_hash,
+        }
+        write_durably(known_head_path(folder, ledger.label), json.dumps(note_fields, indent=2) + "\n")

@@ -41,9 +41,9 @@ class LogEnding:
     @property
     def is_signed(self) -> bool:
         """Whether the key that it names signed it. Whose key it is, is not asked."""
-        message = canonical_json(_unsigned_fields(self)).encode()
+        signed_bytes = canonical_json(_unsigned_fields(self)).encode()
         return is_key(self.public_key, self.key_id) and is_signed(
-            message, signature=self.signature, public_key=self.public_key
+            signed_bytes, signature=self.signature, public_key=self.public_key
         )
 
     def ends_head(self, checkpoint: Checkpoint) -> bool:
@@ -58,8 +58,8 @@ class LogEnding:
 def sign_ending(ending: LogEnding, signing_key: SigningKey) -> LogEnding:
     """The same statement, signed with this key."""
     unsigned_ending = replace(ending, key_id=signing_key.id, public_key=signing_key.public_key)
-    message = canonical_json(_unsigned_fields(unsigned_ending)).encode()
-    return replace(unsigned_ending, signature=signing_key.sign(message))
+    signed_bytes = canonical_json(_unsigned_fields(unsigned_ending)).encode()
+    return replace(unsigned_ending, signature=signing_key.sign(signed_bytes))
 
 
 def format_ending(ending: LogEnding) -> str:
@@ -77,11 +77,11 @@ def parse_ending(text: str, place: str) -> LogEnding | None:
         fields: Mapping[str, object] = json.loads(text)
         if not isinstance(fields, dict) or fields.get("format") != ENDING_TAG:
             return None
-        texts = {name: str(fields[name]) for name in ("key", "public_key", "signature", "made_at")}
+        text_by_field = {name: str(fields[name]) for name in ("key", "public_key", "signature", "made_at")}
         old_ledger, old_head = _parse_side(fields, "old")
         new_ledger, new_head = _parse_side(fields, "new")
-        lost_size, made_at = int(str(fields["lost_size"])), parse_instant(texts["made_at"])
-        signature_fields = (texts["key"], texts["public_key"], texts["signature"])
+        lost_size, made_at = int(str(fields["lost_size"])), parse_instant(text_by_field["made_at"])
+        signature_fields = (text_by_field["key"], text_by_field["public_key"], text_by_field["signature"])
         return LogEnding(old_ledger, old_head, new_ledger, new_head, lost_size, made_at, *signature_fields)
     except (ValueError, KeyError) as error:
         if not text.lstrip().startswith("{") or ENDING_TAG not in text:
@@ -96,8 +96,8 @@ def ending_of(entry: Entry, *, new_head: Head, lost_size: int, made_at: datetime
     """The unsigned statement that belongs to an entry `log_begun`, after which the ledger has `new_head`."""
     facts = entry.event.facts
     old_head = Head(int(str(facts["old_size"])), str(facts["old_root"]), str(facts["old_last"]))
-    ledgers = (str(facts["old_ledger"]), str(facts["new_ledger"]))
-    return LogEnding(ledgers[0], old_head, ledgers[1], new_head, lost_size, made_at, "", "")
+    ledger_ids = (str(facts["old_ledger"]), str(facts["new_ledger"]))
+    return LogEnding(ledger_ids[0], old_head, ledger_ids[1], new_head, lost_size, made_at, "", "")
 
 
 def log_begun_facts(old_ledger: str, old_head: Head, new_ledger: str, **reasons: Fact) -> dict[str, Fact]:
@@ -125,9 +125,9 @@ def _parse_side(fields: Mapping[str, object], side: str) -> tuple[str, Head]:
 
 
 def _unsigned_fields(ending: LogEnding) -> dict[str, str | int]:
-    heads = (("old", ending.old_ledger, ending.old_head), ("new", ending.new_ledger, ending.new_head))
+    log_heads = (("old", ending.old_ledger, ending.old_head), ("new", ending.new_ledger, ending.new_head))
     fields: dict[str, str | int] = {"format": ENDING_TAG, "lost_size": ending.lost_size}
-    for side, ledger, head in heads:
+    for side, ledger, head in log_heads:
         sizes_and_hashes: dict[str, str | int] = {
             "ledger": ledger,
             "size": head.size,

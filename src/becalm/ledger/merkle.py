@@ -40,8 +40,10 @@ def append_leaves(peaks: Peaks, leaves: Iterable[bytes]) -> Peaks:
             node_hashes.insert(0, old_peaks.pop()[1])
         if len(node_hashes) % 2:
             new_peaks.append((leaf_count, node_hashes.pop()))
-        pairs = zip(node_hashes[::2], node_hashes[1::2], strict=True)
-        node_hashes = [sha256(b"\x01" + left_hash + right_hash).digest() for left_hash, right_hash in pairs]
+        node_pairs = zip(node_hashes[::2], node_hashes[1::2], strict=True)
+        node_hashes = [
+            sha256(b"\x01" + left_hash + right_hash).digest() for left_hash, right_hash in node_pairs
+        ]
         leaf_count *= 2
     return tuple(reversed(new_peaks))
 

@@ -86,10 +86,10 @@ def clock_facts(
 
     Without a key, where the ledger names none yet, it goes unsigned.
     """
-    times = (format_instant(entry.recorded_at), format_instant(new_time))
-    facts: dict[str, Fact] = {"old_time": times[0], "new_time": times[1], "reason": reason}
+    time_texts = (format_instant(entry.recorded_at), format_instant(new_time))
+    facts: dict[str, Fact] = {"old_time": time_texts[0], "new_time": time_texts[1], "reason": reason}
     if signing_key is not None:
-        facts["signature"] = signing_key.sign(clock_bytes(ledger, entry.hash, *times))
+        facts["signature"] = signing_key.sign(clock_bytes(ledger, entry.hash, *time_texts))
     return facts
 
 
@@ -158,14 +158,15 @@ def read_key(path: Path) -> SigningKey | None:
     """
     try:
         pem_bytes = path.read_bytes()
-        mode = stat.S_IMODE(path.stat().st_mode)
+        permission_bits = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise LedgerError(f"The signing key {path} cannot be read ({error}). Fix that first.") from error
-    if mode & ~OWNER_ONLY:
+    if permission_bits & ~OWNER_ONLY:
         raise LedgerError(
-            f"The signing key {path} can be read by others (mode {mode:o}), who could sign for the ledger. "
+            f"The signing key {path} can be read by others (mode {permission_bits:o}), who could "
+            "sign for the ledger. "
             f"Run `chmod 600 {path}`, and change the key if somebody may have copied it."
         )
     try:
@@ -180,11 +181,11 @@ def read_key(path: Path) -> SigningKey | None:
 def read_or_draw_keys(path: Path) -> tuple[SigningKey, ...]:
     """The key in this file and those that it replaced, beside it; one is drawn where there is none."""
     old_paths = sorted(path.parent.glob(f"{path.name}.*"))
-    keys = [key for key in map(read_key, (path, *old_paths)) if key is not None]
-    if not keys:
-        keys.append(draw_key())
-        write_key(path, keys[0])
-    return tuple(keys)
+    signing_keys = [key for key in map(read_key, (path, *old_paths)) if key is not None]
+    if not signing_keys:
+        signing_keys.append(draw_key())
+        write_key(path, signing_keys[0])
+    return tuple(signing_keys)
 
 
 def write_key(path: Path, key: SigningKey) -> None:

@@ -200,7 +200,7 @@ def _first_rewritten(head_size: int, proven_size: int, first_bad: int | None) ->
 
 def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
     signed_size = anchor.size
-    missing = (
+    missing_text = (
         f"entry {signed_size} is"
         if signed_size == walk.size + 1
         else f"entries {walk.size + 1} to {signed_size} are"
@@ -214,7 +214,7 @@ def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
         "shorter",
         walk.size + 1,
         f"The ledger has {walk.size} entries, but had {signed_size} (signed head kept in {anchor.place}): "
-        f"{missing} missing. {proof_text}: it is an older copy, or its end was cut off.",
+        f"{missing_text} missing. {proof_text}: it is an older copy, or its end was cut off.",
         anchor.place != IN_LEDGER,
     )
 
@@ -237,8 +237,8 @@ def _unlike_notes(
     """What the ledger notes of itself, and does not hold."""
     for noted_head in noted_heads:
         if noted_head.size > walk.size:
-            note = f"The ledger notes of itself that it had {noted_head.size} entries"
-            yield Finding("shorter", walk.size + 1, f"{note}, and it has {walk.size}.")
+            note_text = f"The ledger notes of itself that it had {noted_head.size} entries"
+            yield Finding("shorter", walk.size + 1, f"{note_text}, and it has {walk.size}.")
         elif noted_head.size in walk.root_by_size and not (
             noted_head.root in ("", walk.root_by_size[noted_head.size])
             and noted_head.last_hash in ("", walk.hash_by_size[noted_head.size])

@@ -76,13 +76,13 @@ def compare(
     if request.by not in ("offence_group", "offence"):
         check_overlap(counted_keys, group_by_key)
     if request.by == "offence_group" and not request.offence_group:
-        counts = pick_groups(group_counts, counted_keys)  # counted already
+        compared_counts = pick_groups(group_counts, counted_keys)  # counted already
     else:
-        counts = _count(
+        compared_counts = _count(
             desk, group_records, source, request, group_by_key, by=request.by, exclude=outside_keys
         )
     return compare_baselines(
-        counts,
+        compared_counts,
         period=written_period.period,
         baselines=baselines,
         settings=request.settings,
@@ -121,8 +121,8 @@ def declare_step(desk: Desk, request: StepRequest) -> Entry:
     today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
     check_new_step(step, active_steps(desk), first_day=date.fromisoformat(f"{first_month}-01"), today=today)
     facts: dict[str, Fact] = {"starts_on": str(step.start), "kind": step.kind, "reason": step.reason}
-    scope = {name: keys for name, keys in (("groups", step.groups), ("areas", step.areas)) if keys}
-    return record_event(desk, STEP_DECLARED, purpose="measurement", facts={**facts, **scope})
+    step_scope = {name: keys for name, keys in (("groups", step.groups), ("areas", step.areas)) if keys}
+    return record_event(desk, STEP_DECLARED, purpose="measurement", facts={**facts, **step_scope})
 
 
 def end_declared_step(desk: Desk, request: StepEndRequest) -> Entry:

@@ -95,27 +95,20 @@ def find_outbreaks(
     settings = settings or ScanSettings()
     radius_m, step, order_count = settings.radius_m, settings.step, settings.orders
     most_steps = settings.longest if settings.longest is not None else LONGEST[step]
-    incident_steps = _step_by_month(panel) if step == "month" else _step_by_days(panel, events, DAYS[step])
+    incidents = _step_by_month(panel) if step == "month" else _step_by_days(panel, events, DAYS[step])
     # Only places that had an incident can be the middle of a circle: the others would cost time for nothing.
-    busy_place_index, site_number = np.unique(incident_steps.place, return_inverse=True)
-    _check_settings(incident_steps, target, settings, most_steps, len(busy_place_index))
+    busy_place_index, site_number = np.unique(incidents.place, return_inverse=True)
+    _check_settings(incidents, target, settings, most_steps, len(busy_place_index))
     x, y = (coordinates[busy_place_index] for coordinates in panel.places.centres_m)
     cylinders = scan(
-        x,
-        y,
-        site_number,
-        incident_steps.step,
-        radius=radius_m,
-        longest=most_steps,
-        orders=order_count,
-        rng=rng,
+        x, y, site_number, incidents.step, radius=radius_m, longest=most_steps, orders=order_count, rng=rng
     )
     return Outbreaks(
         target=target,
         cell_m=panel.places.width_m,
-        incidents=len(incident_steps.place),
-        first=incident_steps.step_starts[0],
-        last=incident_steps.step_ends[-1],
+        incidents=len(incidents.place),
+        first=incidents.step_starts[0],
+        last=incidents.step_ends[-1],
         step=step,
         radius_m=radius_m,
         longest=most_steps,
@@ -126,8 +119,8 @@ def find_outbreaks(
                 easting_m=float(x[cylinder.centre]),
                 northing_m=float(y[cylinder.centre]),
                 radius_m=_measure_radius(cylinder, x, y, busy_place_index, panel),
-                first=incident_steps.step_starts[cylinder.first],
-                last=incident_steps.step_ends[cylinder.last],
+                first=incidents.step_starts[cylinder.first],
+                last=incidents.step_ends[cylinder.last],
                 observed=cylinder.observed,
                 expected=cylinder.expected,
                 p=cylinder.p,
@@ -136,7 +129,7 @@ def find_outbreaks(
         ),
         source=source,
         as_of=as_of,
-        warnings=_warn_of_omitted(incident_steps, step),
+        warnings=_warn_of_omitted(incidents, step),
         kind=panel.kind,
     )
 

@@ -57,10 +57,16 @@ def read_offences(
                 for name, encoded_column in encoded_columns.items()
             }
         combinations, combination_of_row = _distinct_combinations(list(encoded_columns.values()))
-        texts = [dict(zip(encoded_columns, combination, strict=True)) for combination in combinations]
-        words_of_combination = [_join_texts(cell_by_column, part.columns) or None for cell_by_column in texts]
+        cells_of_combination = [
+            dict(zip(encoded_columns, combination, strict=True)) for combination in combinations
+        ]
+        words_of_combination = [
+            _join_texts(cell_by_column, part.columns) or None for cell_by_column in cells_of_combination
+        ]
         offence_of_row = np.array(words_of_combination or [None], dtype=object)[combination_of_row]
-        group_of_combination = [_find_group(cell_by_column, part, group_by_word) for cell_by_column in texts]
+        group_of_combination = [
+            _find_group(cell_by_column, part, group_by_word) for cell_by_column in cells_of_combination
+        ]
         group_of_row = np.array(group_of_combination or [None], dtype=object)[combination_of_row]
     _reject_unknown_offences(offence_of_row, group_of_row, part, table, row_outcomes)
     return offence_of_row, group_of_row
@@ -77,12 +83,17 @@ def _join_texts(cell_by_column: dict[str, str], column_names: Iterable[str]) -> 
 
 def _distinct_combinations(columns: Sequence[DictionaryColumn]) -> tuple[list[tuple[str, ...]], Ints]:
     """The distinct combinations of texts ("" where blank), and which of them each row has."""
-    frame = pd.DataFrame({column_position: column.codes for column_position, column in enumerate(columns)})
-    combination_of_row = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
-    word_lists = [(*column.values, "") for column in columns]  # code -1 is the last one
-    distinct_codes = frame.drop_duplicates().itertuples(index=False)
+    code_frame = pd.DataFrame(
+        {column_position: column.codes for column_position, column in enumerate(columns)}
+    )
+    combination_of_row = (
+        code_frame.groupby(list(code_frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
+    )
+    words_of_column = [(*column.values, "") for column in columns]  # code -1 is the last one
+    distinct_codes = code_frame.drop_duplicates().itertuples(index=False)
     combinations = [
-        tuple(text[code] for text, code in zip(word_lists, codes, strict=True)) for codes in distinct_codes
+        tuple(text[code] for text, code in zip(words_of_column, codes, strict=True))
+        for codes in distinct_codes
     ]
     return combinations, combination_of_row
 
@@ -127,10 +138,12 @@ def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, .
     unknown_words: list[str] = []
 
     def translate(cell: str) -> str | None:
-        plain = plain_word(cell)
-        our_word = our_word_by_theirs.get(plain)
+        plain_text = plain_word(cell)
+        our_word = our_word_by_theirs.get(plain_text)
         if our_word is None:
-            our_word = next((ours for fragment, ours in word_fragments if fragment in plain), words.otherwise)
+            our_word = next(
+                (ours for fragment, ours in word_fragments if fragment in plain_text), words.otherwise
+            )
         if our_word is None:
             unknown_words.append(cell)
         return our_word

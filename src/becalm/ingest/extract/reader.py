@@ -74,10 +74,12 @@ def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
     """What the record says of weapon, injury, victim and outcome."""
     weapon_of_row, weapon_note = _translate_part(sheet, "weapon", mapping.weapon)
     injury_of_row, injury_note = _translate_part(sheet, "injury", mapping.injury)
-    outcome = mapping.outcome
-    outcomes, outcome_note = _translate_part(sheet, "outcome", None if isinstance(outcome, str) else outcome)
-    if isinstance(outcome, str):
-        outcomes = _column_texts(sheet, outcome)
+    outcome_mapping = mapping.outcome
+    outcome_texts, outcome_note = _translate_part(
+        sheet, "outcome", None if isinstance(outcome_mapping, str) else outcome_mapping
+    )
+    if isinstance(outcome_mapping, str):
+        outcome_texts = _column_texts(sheet, outcome_mapping)
     age_band_of_row = np.full(sheet.data.num_rows, None, dtype=object)
     if mapping.victim_age is not None:
         age_band_of_row = read_age_bands(sheet, mapping.victim_age, row_outcomes)
@@ -86,7 +88,7 @@ def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
         "weapon": to_arrow(np.where(pd.isna(weapon_of_row), "unknown", weapon_of_row), pa.string()),
         "injury": to_arrow(is_injured.to_numpy(dtype=object), pa.bool_()),
         "victim_age_band": to_arrow(age_band_of_row, pa.string()),
-        "outcome": to_arrow(outcomes, pa.string()),
+        "outcome": to_arrow(outcome_texts, pa.string()),
     }
     return detail_columns, (*weapon_note, *injury_note, *outcome_note)
 
@@ -115,8 +117,11 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
     if mapping.id is None:
         is_repeat, column, fault_reason = is_repeated(sheet.data), mapping.columns()[0], REPEATED_ROW
     else:
-        ids = dictionary_encode(sheet.data[mapping.id])
-        is_repeat, column = pd.Series(ids.codes).duplicated().to_numpy() & ~ids.is_blank, mapping.id
+        id_column = dictionary_encode(sheet.data[mapping.id])
+        is_repeat, column = (
+            pd.Series(id_column.codes).duplicated().to_numpy() & ~id_column.is_blank,
+            mapping.id,
+        )
         fault_reason = "repeats the identifier of an earlier row"
     remedy = 'set repeats = "keep" in the mapping if both happened'
     row_outcomes.reject_remaining(is_repeat, column, fault_reason, remedy)
@@ -125,9 +130,9 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
 def reject_totals(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
     """Reject rows that add up others: they say "Total" where an area, an offence or a time stands."""
     for column in mapping.columns():
-        cells = sheet.data[column]
-        if pa.types.is_string(cells.type):
-            is_match = pc.match_substring_regex(cells, TOTAL, ignore_case=True)
+        column_cells = sheet.data[column]
+        if pa.types.is_string(column_cells.type):
+            is_match = pc.match_substring_regex(column_cells, TOTAL, ignore_case=True)
             is_total = pc.fill_null(is_match, False).to_numpy()
             row_outcomes.reject_remaining(is_total, column, "is a total of other rows", "leave the row out")
 
@@ -137,12 +142,14 @@ def record_ids(sheet: Sheet, mapping: Mapping) -> pa.Array:
     if mapping.id is None:
         row_hashes = _row_hashes(sheet)
         return _number_repeats(_hexadecimal(row_hashes), row_hashes)
-    ids = dictionary_encode(sheet.data[mapping.id])
-    if len(ids.distinct) == len(ids.codes):  # every one is there and is different
-        return ids.arrow()
-    id_texts, id_codes = ids.map(str), ids.codes.copy()
-    id_texts[ids.is_blank] = _hexadecimal(_row_hashes(sheet)[ids.is_blank])
-    id_codes[ids.is_blank] = -1 - np.arange(ids.is_blank.sum())  # rows without an id are all different
+    id_column = dictionary_encode(sheet.data[mapping.id])
+    if len(id_column.distinct) == len(id_column.codes):  # every one is there and is different
+        return id_column.arrow()
+    id_texts, id_codes = id_column.map(str), id_column.codes.copy()
+    id_texts[id_column.is_blank] = _hexadecimal(_row_hashes(sheet)[id_column.is_blank])
+    id_codes[id_column.is_blank] = -1 - np.arange(
+        id_column.is_blank.sum()
+    )  # rows without an id are all different
     return _number_repeats(id_texts, id_codes)
 
 
@@ -172,8 +179,10 @@ def _row_hashes(sheet: Sheet) -> NDArray[np.uint64]:
 def _cell_hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         return pd.util.hash_array(column.cast(pa.float64(), safe=False).to_numpy())
-    words = dictionary_encode(column)
-    return pd.util.hash_array(np.array([*words.values, ""], dtype=object), categorize=False)[words.codes]
+    word_column = dictionary_encode(column)
+    return pd.util.hash_array(np.array([*word_column.values, ""], dtype=object), categorize=False)[
+        word_column.codes
+    ]
 
 
 def read_coordinates(
@@ -193,15 +202,18 @@ def read_coordinates(
     columns, is_bad = f"{part.x} / {part.y}", is_bad_x | is_bad_y
     row_outcomes.repair(is_bad, columns, "is no coordinate", "correct it; the row was loaded without a place")
     xs, ys, point_of_row = distinct_points(x, y)
-    points = locator.locate(xs, ys, crs=part.crs)
-    has_point, lacks_coordinates = points.is_known[point_of_row], points.is_absent[point_of_row]
+    located_points = locator.locate(xs, ys, crs=part.crs)
+    has_point, lacks_coordinates = (
+        located_points.is_known[point_of_row],
+        located_points.is_absent[point_of_row],
+    )
     row_outcomes.repair(
         ~has_point & ~lacks_coordinates & ~is_bad,
         columns,
         f"is no place where {locator.city.crs} ({locator.city.name}) can be used",
         "correct the coordinates or the mapping's crs; the row was loaded without a place",
     )
-    is_inside = has_point & ~locator.is_outside_extent(points)[point_of_row]
+    is_inside = has_point & ~locator.is_outside_extent(located_points)[point_of_row]
     has_coordinates = ~lacks_coordinates & ~is_bad & ~((x == 0) & (y == 0))
     check_city(
         sheet.name,
@@ -210,9 +222,11 @@ def read_coordinates(
         allow_outside=context.allow_outside,
         stated_city=mapping.city,
     )
-    places = _place_columns(points.easting_m[point_of_row], points.northing_m[point_of_row], has_point, part)
-    place_notes = _place_notes(points, point_of_row, row_outcomes, locator)
-    return places, locator.boroughs(points)[point_of_row], place_notes
+    place_columns = _place_columns(
+        located_points.easting_m[point_of_row], located_points.northing_m[point_of_row], has_point, part
+    )
+    place_notes = _place_notes(located_points, point_of_row, row_outcomes, locator)
+    return place_columns, locator.boroughs(located_points)[point_of_row], place_notes
 
 
 def _place_columns(easting_m: Floats, northing_m: Floats, has_point: Bools, part: PlacePart) -> Columns:
@@ -241,14 +255,16 @@ def _read_areas(sheet: Sheet, part: PlacePart, borough_of_row: Objects, locator:
         borough_of_row = np.where(pd.isna(borough_of_row), stated_boroughs, borough_of_row)
     if part.command_unit is None:
         codes, names = pd.factorize(pd.Series(borough_of_row, dtype=object), use_na_sentinel=True)
-        units = np.array([*locator.command_units(np.asarray(names, dtype=object)), None], dtype=object)[codes]
+        unit_of_name = np.array(
+            [*locator.command_units(np.asarray(names, dtype=object)), None], dtype=object
+        )[codes]
     else:
-        units = read_area_names(sheet, part.command_unit)
+        unit_of_name = read_area_names(sheet, part.command_unit)
     return {
         "borough": to_arrow(borough_of_row, pa.string()),
         "ward": to_arrow(read_area_names(sheet, part.ward), pa.string()),
         "lsoa": to_arrow(read_area_names(sheet, part.lsoa), pa.string()),
-        "command_unit": to_arrow(units, pa.string()),
+        "command_unit": to_arrow(unit_of_name, pa.string()),
     }
 
 
@@ -293,17 +309,17 @@ class ExtractReader:
 def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext) -> Contents:
     """Every column of the stops table but source, file and as-of."""
     reject_repeats(sheet, mapping, row_outcomes)
-    blanks = np.full(sheet.data.num_rows, None, dtype=object)
+    blank_column = np.full(sheet.data.num_rows, None, dtype=object)
     city_zone = context.city.time_zone
     times = read_occurrence_times(
-        sheet, mapping.time, blanks, row_outcomes, city_zone=city_zone, as_of=context.as_of
+        sheet, mapping.time, blank_column, row_outcomes, city_zone=city_zone, as_of=context.as_of
     ).columns()
     place_columns, _, notes = read_coordinates(sheet, mapping, row_outcomes, context)
-    stop = mapping.stop or StopPart()
+    stop_part = mapping.stop or StopPart()
     source_column_by_ours = {
-        "kind": stop.kind,
-        "legislation": stop.legislation,
-        "object_of_search": stop.object_of_search,
+        "kind": stop_part.kind,
+        "legislation": stop_part.legislation,
+        "object_of_search": stop_part.object_of_search,
         "outcome": mapping.outcome if isinstance(mapping.outcome, str) else None,
     }
     stop_columns = {
@@ -312,7 +328,8 @@ def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, contex
         "month": times["month"],
         **{
             our_column: to_arrow(
-                blanks if theirs is None else dictionary_encode(sheet.data[theirs]).map(str), pa.string()
+                blank_column if theirs is None else dictionary_encode(sheet.data[theirs]).map(str),
+                pa.string(),
             )
             for our_column, theirs in source_column_by_ours.items()
         },
@@ -342,8 +359,10 @@ def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, conte
         ("measure", part.measure, "measure"),
     ):
         answers, _ = translate_words(sheet, word_map)
-        reason = f"is no {column_meaning} that the mapping knows"
-        row_outcomes.reject_remaining(pd.isna(answers), JOINT.join(word_map.columns), reason, "add it there")
+        fault_reason = f"is no {column_meaning} that the mapping knows"
+        row_outcomes.reject_remaining(
+            pd.isna(answers), JOINT.join(word_map.columns), fault_reason, "add it there"
+        )
         count_columns[our_column] = to_arrow(answers, pa.string())
     text_columns = {
         "area_code": read_area_names(sheet, part.area_code),
@@ -382,8 +401,10 @@ def _usable_mapping(file: InputFile, context: ReadContext) -> MappingFile:
     doubts = mapping_file.mapping.doubts
     if doubts:
         doubts_place, doubt_remedy = f"{mapping_file.file_name}: doubts", "settle it, then remove this line"
-        message = f"The mapping {mapping_file.file_name} has {len(doubts)} open doubts; nothing was loaded"
-        raise InputError(message, tuple(Fault(doubts_place, doubt, doubt_remedy) for doubt in doubts))
+        refusal_message = (
+            f"The mapping {mapping_file.file_name} has {len(doubts)} open doubts; nothing was loaded"
+        )
+        raise InputError(refusal_message, tuple(Fault(doubts_place, doubt, doubt_remedy) for doubt in doubts))
     return mapping_file
 
 
@@ -431,10 +452,14 @@ def _split_by_month(
     columns["as_of"] = pa.repeat(pa.scalar(file.as_of, pa.date32()), row_count)
     all_rows = pa.table([columns[name].cast(fields.field(name).type) for name in fields.names], schema=fields)
     encoded_months = dictionary_encode(pa.chunked_array([columns["month"]]))
-    rows = np.flatnonzero(is_kept & ~encoded_months.is_blank)
-    rows = rows[np.argsort(encoded_months.codes[rows], kind="stable")]  # sorted once, sliced by month
-    all_rows = all_rows.take(pa.array(rows))
-    month_edges = np.searchsorted(encoded_months.codes[rows], np.arange(len(encoded_months.values) + 1))
+    kept_row_indices = np.flatnonzero(is_kept & ~encoded_months.is_blank)
+    kept_row_indices = kept_row_indices[
+        np.argsort(encoded_months.codes[kept_row_indices], kind="stable")
+    ]  # sorted once, sliced by month
+    all_rows = all_rows.take(pa.array(kept_row_indices))
+    month_edges = np.searchsorted(
+        encoded_months.codes[kept_row_indices], np.arange(len(encoded_months.values) + 1)
+    )
     month_parts = (
         TablePart(mapping.table, mapping.source, month, all_rows.slice(start, end - start))
         for month, start, end in zip(encoded_months.values, month_edges[:-1], month_edges[1:], strict=True)

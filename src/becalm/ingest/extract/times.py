@@ -73,11 +73,11 @@ def read_occurrence_times(
         return _read_months(sheet, part, row_outcomes, as_of)
     start_column = " / ".join(columns_in(part.occurred_from))
     start_cells, has_day_only = read_time_cells(sheet, part.occurred_from, part.formats)
-    formats = (
+    time_formats = (
         *part.formats,
         *(time_format.split(" ")[0] for time_format in part.formats if has_day_only.any()),
     )
-    start_instants = read_instants(start_cells, formats=formats, zone=part.zone, city_zone=city_zone)
+    start_instants = read_instants(start_cells, formats=time_formats, zone=part.zone, city_zone=city_zone)
     _reject_bad_starts(start_instants, start_column, part, row_outcomes, as_of)
     _check_swapped_days(start_cells, part, sheet.name)
     if part.hour is not None:
@@ -115,22 +115,26 @@ def read_time_cells(
     sheet: Sheet, columns: Columns | None, formats: Sequence[str]
 ) -> tuple[pa.ChunkedArray, Bools]:
     """The cells of a time; several columns joined by a space, and which rows have only the first of them."""
-    names = columns_in(columns)
-    if len(names) == 1:
-        return sheet.data[names[0]], np.zeros(sheet.data.num_rows, dtype=np.bool_)
-    parts = [dictionary_encode(_without_midnight(sheet.data[name])) for name in names]
+    column_names = columns_in(columns)
+    if len(column_names) == 1:
+        return sheet.data[column_names[0]], np.zeros(sheet.data.num_rows, dtype=np.bool_)
+    encoded_columns = [dictionary_encode(_without_midnight(sheet.data[name])) for name in column_names]
     if any("%H%M" in time_format for time_format in formats):  # 930 is 09:30
-        parts[-1] = replace(parts[-1], distinct=pc.utf8_lpad(parts[-1].distinct, 4, "0"))
-    has_first_only = ~parts[0].is_blank & np.logical_and.reduce([part.is_blank for part in parts[1:]])
-    return pa.chunked_array([join_cells(parts, " ").arrow()]), has_first_only
+        encoded_columns[-1] = replace(
+            encoded_columns[-1], distinct=pc.utf8_lpad(encoded_columns[-1].distinct, 4, "0")
+        )
+    has_first_only = ~encoded_columns[0].is_blank & np.logical_and.reduce(
+        [part.is_blank for part in encoded_columns[1:]]
+    )
+    return pa.chunked_array([join_cells(encoded_columns, " ").arrow()]), has_first_only
 
 
 def _without_midnight(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """A typed column of days, kept as their midnights, as days."""
     if not pa.types.is_timestamp(cells.type) or cells.type.tz is not None:
         return cells
-    days = cells.cast(pa.date32(), safe=False)
-    return days if days.cast(cells.type).equals(cells) else cells
+    day_of_cell = cells.cast(pa.date32(), safe=False)
+    return day_of_cell if day_of_cell.cast(cells.type).equals(cells) else cells
 
 
 def _reject_bad_starts(
@@ -170,13 +174,13 @@ def has_swapped_days(cells: pa.ChunkedArray, formats: Sequence[str]) -> bool:
     """Are these the dates of a column in which a spreadsheet swapped day and month where it could?"""
     texts, days = dictionary_encode(cells), []
     for is_typed in (True, False):  # a typed date is written YYYY-MM-DD
-        its_formats = [f for f in formats if f.startswith("%Y-%m-%d") == is_typed]
-        times = np.append(parse_times(texts.values, its_formats), NAT)[texts.codes]
-        times = times[~np.isnat(times)]
-        days.append((times.astype("M8[D]") - times.astype("M8[M]")).astype(np.int64) + 1)
+        own_formats = [f for f in formats if f.startswith("%Y-%m-%d") == is_typed]
+        time_of_row = np.append(parse_times(texts.values, own_formats), NAT)[texts.codes]
+        time_of_row = time_of_row[~np.isnat(time_of_row)]
+        days.append((time_of_row.astype("M8[D]") - time_of_row.astype("M8[M]")).astype(np.int64) + 1)
     typed_days, text_days = days
-    enough = len(typed_days) >= SWAPS_SHOW and len(text_days) >= SWAPS_SHOW
-    return enough and bool((typed_days <= 12).all() and (text_days > 12).all())
+    has_enough_days = len(typed_days) >= SWAPS_SHOW and len(text_days) >= SWAPS_SHOW
+    return has_enough_days and bool((typed_days <= 12).all() and (text_days > 12).all())
 
 
 def _read_end(
@@ -185,15 +189,17 @@ def _read_end(
     """The end of each window, its start where there is none; what ends before it starts is rejected."""
     end_column = " / ".join(columns_in(part.occurred_to))
     end_cells, _ = read_time_cells(sheet, part.occurred_to, part.formats)
-    ends = read_instants(end_cells, formats=part.formats, zone=part.zone, city_zone=city_zone)
+    end_instants = read_instants(end_cells, formats=part.formats, zone=part.zone, city_zone=city_zone)
     format_remedy = _format_remedy(part, "formats")
-    row_outcomes.repair(ends.is_bad, end_column, "is not a time, and was left out", format_remedy)
+    row_outcomes.repair(end_instants.is_bad, end_column, "is not a time, and was left out", format_remedy)
     # a row whose start was told already is not told again for its end
     end_only_changes = replace(
-        ends, in_gap=ends.in_gap & ~starts.in_gap, is_ambiguous=ends.is_ambiguous & ~starts.is_ambiguous
+        end_instants,
+        in_gap=end_instants.in_gap & ~starts.in_gap,
+        is_ambiguous=end_instants.is_ambiguous & ~starts.is_ambiguous,
     )
     _record_clock_changes(end_only_changes, end_column, row_outcomes)
-    end_utc = np.where(np.isnat(ends.utc), starts.utc, ends.utc)
+    end_utc = np.where(np.isnat(end_instants.utc), starts.utc, end_instants.utc)
     row_outcomes.reject_remaining(
         end_utc < starts.utc,
         " / ".join((*columns_in(part.occurred_from), end_column)),
@@ -301,23 +307,31 @@ def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, as_of:
     month_column, _ = read_time_cells(sheet, part.month, part.formats)
     column_name = " / ".join(columns_in(part.month))
     if pa.types.is_timestamp(month_column.type) or pa.types.is_date(month_column.type):
-        local = month_column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
-        is_blank_month = np.isnat(local)
+        month_starts = month_column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+        is_blank_month = np.isnat(month_starts)
     else:
-        words = dictionary_encode(month_column)
-        local = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
-        is_blank_month = words.is_blank
+        month_words = dictionary_encode(month_column)
+        month_starts = np.append(parse_times(month_words.values, part.formats or MONTH_FORMATS), NAT)[
+            month_words.codes
+        ]
+        is_blank_month = month_words.is_blank
     row_outcomes.reject_remaining(
         is_blank_month, column_name, "has no month", "give it, or leave the row out"
     )
     row_outcomes.reject_remaining(
-        np.isnat(local) & ~is_blank_month,
+        np.isnat(month_starts) & ~is_blank_month,
         column_name,
         "is not a month",
         "write YYYY-MM, or correct formats in the mapping",
     )
-    reject_later(local.astype("M8[M]"), column_name, row_outcomes, as_of)
-    return OccurrenceTimes(local, local, local, np.full(len(local), MONTH), local.astype("M8[M]"))
+    reject_later(month_starts.astype("M8[M]"), column_name, row_outcomes, as_of)
+    return OccurrenceTimes(
+        month_starts,
+        month_starts,
+        month_starts,
+        np.full(len(month_starts), MONTH),
+        month_starts.astype("M8[M]"),
+    )
 
 
 def _month_column(month_of_row: Times) -> pa.Array:

@@ -115,20 +115,22 @@ def row_sources(
 
     Rows that another force reported than the name says are rejected: they would take the place of its own.
     """
-    slugs = {force: _force_slug(force) for force in forces.values}
+    slug_by_force = {force: _force_slug(force) for force in forces.values}
     if publication.force is None:
-        if not any(slugs.values()):
+        if not any(slug_by_force.values()):
             force_source(file, publication)
         row_outcomes.reject(
-            ~forces.passes(lambda force: bool(slugs[force])),
+            ~forces.passes(lambda force: bool(slug_by_force[force])),
             "Reported by",
             "names no force",
             "name the force",
         )
-        return forces.rename_words(lambda force: f"police_uk/{slugs[force]}" if slugs[force] else None)
-    if publication.force in slugs.values():  # else the name is a short one, such as "btp"
+        return forces.rename_words(
+            lambda force: f"police_uk/{slug_by_force[force]}" if slug_by_force[force] else None
+        )
+    if publication.force in slug_by_force.values():  # else the name is a short one, such as "btp"
         row_outcomes.reject(
-            forces.passes(lambda force: slugs[force] != publication.force),
+            forces.passes(lambda force: slug_by_force[force] != publication.force),
             "Reported by",
             f"the row was reported by another force than the file's name says ({publication.force})",
             "take the force out of the file's name: its rows are then kept apart by who reported them",
@@ -334,11 +336,11 @@ def _write_parts(
     if not kept_rows.num_rows:
         return
     dictionary_columns = [field.name for field in kept_rows.schema if pa.types.is_dictionary(field.type)]
-    slots = kept_rows.select(["source", "month"]).group_by(["source", "month"]).aggregate([]).to_pylist()
-    slot_pairs = sorted((slot["source"], slot["month"]) for slot in slots)
-    for slot_index, (source_name, month) in enumerate(slot_pairs):
-        is_in_slot = pc.and_(pc.equal(kept_rows["source"], source_name), pc.equal(kept_rows["month"], month))
-        month_rows = kept_rows if len(slot_pairs) == 1 else kept_rows.filter(is_in_slot)
+    part_table = kept_rows.select(["source", "month"]).group_by(["source", "month"]).aggregate([]).to_pylist()
+    part_keys = sorted((slot["source"], slot["month"]) for slot in part_table)
+    for slot_index, (source_name, month) in enumerate(part_keys):
+        is_in_part = pc.and_(pc.equal(kept_rows["source"], source_name), pc.equal(kept_rows["month"], month))
+        month_rows = kept_rows if len(part_keys) == 1 else kept_rows.filter(is_in_part)
         part_path = f"{path_stem}-{rows.table}-{slot_index}-{month}.parquet"
         pq.write_table(
             month_rows,

@@ -90,7 +90,7 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
     offence_table, locator = context.offences[OFFENCES], context.locator
     month_column, type_column = word_column(sheet, "Month"), word_column(sheet, "Crime type")
-    sources = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
+    source_column = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
     reject_non_months(month_column, row_outcomes, file.as_of)
     reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
     _reject_unknown_types(type_column, offence_table, row_outcomes)
@@ -102,8 +102,8 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
     )  # rows without a Crime ID, where the whole file was written twice
     incident_columns = {
         **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
-        **file_columns(file, sources),
-        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(sources, file)),
+        **file_columns(file, source_column),
+        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source_column, file)),
         "precision": constant_column("month", row_count),
         "weapon": constant_column("unknown", row_count),
         "month": month_column.rename_words(),
@@ -120,8 +120,8 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
         *_outside_note(row_places, locator),
     )
     incident_table = pa.table({name: incident_columns[name] for name in INCIDENTS})
-    published_rows = PublishedRows("incidents", incident_table, row_outcomes, street_notes)
-    return build_reading(file, publication, published_rows, context.staging)
+    rows_with_outcomes = PublishedRows("incidents", incident_table, row_outcomes, street_notes)
+    return build_reading(file, publication, rows_with_outcomes, context.staging)
 
 
 def _reject_unknown_types(
@@ -205,8 +205,8 @@ def _codes(borough_names: Sequence[str | None], code_by_borough: dict[str, int])
 def _same_id_note(same_id_indices: Ints) -> tuple[str, ...]:
     if not same_id_indices.size:
         return ()
-    note = "rows carry the Crime ID of another crime: kept, their ids end in #2, #3 ..."
-    return (f"{same_id_indices.size} {note}",)
+    same_id_note = "rows carry the Crime ID of another crime: kept, their ids end in #2, #3 ..."
+    return (f"{same_id_indices.size} {same_id_note}",)
 
 
 def _outside_note(row_places: RowPlaces, locator: Locator) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ def read_outcomes(file: InputFile, context: ReadContext, publication: Publicatio
     sheet = read_published_file(file, OUTCOME_COLUMNS, kind="data.police.uk outcomes")
     row_outcomes, crime_ids = RowOutcomes(sheet), sheet.data["Crime ID"].combine_chunks()
     month_column, outcome_column = word_column(sheet, "Month"), word_column(sheet, "Outcome type")
-    sources = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
+    source_column = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
     reject_non_months(month_column, row_outcomes, file.as_of)
     reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
     for column_name, is_blank_row, blank_remedy in (
@@ -232,15 +232,15 @@ def read_outcomes(file: InputFile, context: ReadContext, publication: Publicatio
         row_outcomes.reject(is_blank_row, column_name, f"the {column_name} is empty", blank_remedy)
     reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
     outcome_columns = {
-        **file_columns(file, sources),
+        **file_columns(file, source_column),
         "incident_id": crime_ids,
         "month": month_column.rename_words(),
         "outcome": outcome_column.rename_words(),
     }
     outcome_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
     outcome_table = pa.table({field_name: outcome_columns[field_name] for field_name in OUTCOMES})
-    published_rows = PublishedRows("outcomes", outcome_table, row_outcomes, outcome_notes)
-    return build_reading(file, publication, published_rows, context.staging)
+    rows_with_outcomes = PublishedRows("outcomes", outcome_table, row_outcomes, outcome_notes)
+    return build_reading(file, publication, rows_with_outcomes, context.staging)
 
 
 def read_stops(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
@@ -248,7 +248,7 @@ def read_stops(file: InputFile, context: ReadContext, publication: Publication) 
     sheet = read_published_file(file, STOP_COLUMNS, kind="data.police.uk stop-and-search")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
     stop_instants, month_column = _instants_and_months(word_column(sheet, "Date"))
-    sources = constant_column(force_source(file, publication), row_count)
+    source_column = constant_column(force_source(file, publication), row_count)
     row_outcomes.reject(
         month_column.is_blank, "Date", "the date is not an instant", "write it as 2020-04-01T23:05:00+00:00"
     )
@@ -257,9 +257,9 @@ def read_stops(file: InputFile, context: ReadContext, publication: Publication) 
     row_outcomes.reject(is_later, "Date", f"is later than the as-of date {file.as_of}", LATER_REMEDY)
     row_outcomes.reject_copies("Date")
     row_places = locate_rows(sheet, row_outcomes, context)
-    id_prefix = f"{publication.record_prefix(sources, file)}:stop"
+    id_prefix = f"{publication.record_prefix(source_column, file)}:stop"
     stop_columns = {
-        **file_columns(file, sources),
+        **file_columns(file, source_column),
         "stop_id": synthetic_ids(id_prefix, np.arange(1, row_count + 1)),
         "stopped_at": stop_instants,
         "month": month_column.rename_words(),
@@ -268,8 +268,8 @@ def read_stops(file: InputFile, context: ReadContext, publication: Publication) 
     }
     stop_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
     stop_table = pa.table({name: stop_columns[name] for name in STOPS})
-    published_rows = PublishedRows("stops", stop_table, row_outcomes, stop_notes)
-    return build_reading(file, publication, published_rows, context.staging)
+    rows_with_outcomes = PublishedRows("stops", stop_table, row_outcomes, stop_notes)
+    return build_reading(file, publication, rows_with_outcomes, context.staging)
 
 
 def _instants_and_months(dates: DictionaryColumn) -> tuple[pa.Array, DictionaryColumn]:
@@ -277,13 +277,15 @@ def _instants_and_months(dates: DictionaryColumn) -> tuple[pa.Array, DictionaryC
 
     The files are cut by the local month: a stop at 23:30 UTC on 30 April belongs to May.
     """
-    stamps = pd.to_datetime(
+    parsed_stamps = pd.to_datetime(
         pd.Series(dates.values, dtype=object), format="ISO8601", utc=True, errors="coerce"
     )
-    month_codes, month_names = pd.factorize(stamps.dt.tz_convert(LOCAL_ZONE).dt.strftime("%Y-%m"))
+    month_codes, month_names = pd.factorize(parsed_stamps.dt.tz_convert(LOCAL_ZONE).dt.strftime("%Y-%m"))
     month_of_row = np.append(month_codes, -1)[dates.codes]
-    microseconds = np.append(stamps.astype("datetime64[us, UTC]").astype("int64").to_numpy(), 0)[dates.codes]
-    stop_instants = pa.array(microseconds, mask=month_of_row < 0).cast(pa.timestamp("us", "UTC"))
+    microsecond_of_row = np.append(parsed_stamps.astype("datetime64[us, UTC]").astype("int64").to_numpy(), 0)[
+        dates.codes
+    ]
+    stop_instants = pa.array(microsecond_of_row, mask=month_of_row < 0).cast(pa.timestamp("us", "UTC"))
     return stop_instants, DictionaryColumn(month_of_row, pa.array(month_names, type=pa.string()))
 
 

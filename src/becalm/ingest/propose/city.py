@@ -31,21 +31,21 @@ def guess_city(longitude: Floats, latitude: Floats, *, key: str, source: str) ->
     """What would a city file say for these points? The middle nine tenths of them make its extent."""
     west, east = np.quantile(longitude, [0.05, 0.95])
     south, north = np.quantile(latitude, [0.05, 0.95])
-    area = AreaOfInterest(float(west), float(south), float(east), float(north))
-    crs_infos = query_utm_crs_info(datum_name="WGS 84", area_of_interest=area)
+    area_of_interest = AreaOfInterest(float(west), float(south), float(east), float(north))
+    crs_infos = query_utm_crs_info(datum_name="WGS 84", area_of_interest=area_of_interest)
     crs = f"EPSG:{crs_infos[0].code}" if crs_infos else "EPSG:3857"
     to_metres = Transformer.from_crs(WGS84, crs, always_xy=True)
     x_m, y_m = to_metres.transform([west, east], [south, north])
     margin_m = 0.25 * max(np.ptp(x_m), np.ptp(y_m), GRID_M)
     low_m, high_m = np.array([min(x_m), min(y_m)]) - margin_m, np.array([max(x_m), max(y_m)]) + margin_m
-    extent = np.concatenate([np.floor(low_m / GRID_M), np.ceil(high_m / GRID_M)]).astype(int) * GRID_M
+    extent_m = np.concatenate([np.floor(low_m / GRID_M), np.ceil(high_m / GRID_M)]).astype(int) * GRID_M
     return CITY_FILE.format(
         source=source,
         key=key,
         name=key.replace("_", " ").title(),
         crs=crs,
         time_zone=nearest_time_zone(float(np.median(longitude)), float(np.median(latitude))),
-        extent=", ".join(map(str, extent.tolist())),
+        extent=", ".join(map(str, extent_m.tolist())),
     )
 
 
@@ -55,21 +55,32 @@ def nearest_time_zone(longitude: float, latitude: float) -> str:
     >>> nearest_time_zone(-75.1, 40.0)
     'America/New_York'
     """
-    table = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text("utf-8")
-    fields = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    points = np.radians([_degrees(field[1]) for field in fields])
-    point = np.radians([latitude, longitude])
+    zone_table_text = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text("utf-8")
+    zone_fields = [line.split("\t") for line in zone_table_text.splitlines() if not line.startswith("#")]
+    zone_points = np.radians([_degrees(field[1]) for field in zone_fields])
+    asked_point = np.radians([latitude, longitude])
     # of the great circle, the haversine: it orders by distance
-    steps = np.sin((points - point) / 2) ** 2
-    return fields[int(np.argmin(steps[:, 0] + np.cos(point[0]) * np.cos(points[:, 0]) * steps[:, 1]))][2]
+    haversine_terms = np.sin((zone_points - asked_point) / 2) ** 2
+    return zone_fields[
+        int(
+            np.argmin(
+                haversine_terms[:, 0]
+                + np.cos(asked_point[0]) * np.cos(zone_points[:, 0]) * haversine_terms[:, 1]
+            )
+        )
+    ][2]
 
 
 def _degrees(iso_6709: str) -> Sequence[float]:
     """Latitude and longitude of a text such as "+513030-0000731" (degrees, minutes and perhaps seconds)."""
-    split = max(iso_6709.rfind("+"), iso_6709.rfind("-"))
-    degrees = []
-    for text, width in ((iso_6709[:split], 2), (iso_6709[split:], 3)):
-        digits = text[1:].ljust(width + 4, "0")
-        value = int(digits[:width]) + int(digits[width : width + 2]) / 60 + int(digits[width + 2 :]) / 3600
-        degrees.append(-value if text[0] == "-" else value)
-    return degrees
+    sign_position = max(iso_6709.rfind("+"), iso_6709.rfind("-"))
+    degree_pair = []
+    for text, width in ((iso_6709[:sign_position], 2), (iso_6709[sign_position:], 3)):
+        digits_text = text[1:].ljust(width + 4, "0")
+        degree_value = (
+            int(digits_text[:width])
+            + int(digits_text[width : width + 2]) / 60
+            + int(digits_text[width + 2 :]) / 3600
+        )
+        degree_pair.append(-degree_value if text[0] == "-" else degree_value)
+    return degree_pair

@@ -189,8 +189,8 @@ def _number_format(profile: ColumnProfile, floats: Floats) -> str | None:
         if low <= profile.low and profile.high <= high:
             return time_format
     whole_numbers = floats[np.isfinite(floats)]
-    is_clock = 24 < profile.high < 2400 and profile.low >= 0 and (whole_numbers % 100 < 60).all()
-    return "%H%M" if is_clock and (whole_numbers % 1 == 0).all() else None
+    is_clock_time = 24 < profile.high < 2400 and profile.low >= 0 and (whole_numbers % 100 < 60).all()
+    return "%H%M" if is_clock_time and (whole_numbers % 1 == 0).all() else None
 
 
 def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
@@ -200,23 +200,31 @@ def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
 
 def _with_time_formats(profile: ColumnProfile, column_words: DictionaryColumn) -> ColumnProfile:
     """The column with the formats that read its texts, and how exact they are."""
-    texts = column_words.values[:MOST_WORDS]
-    row_counts = np.bincount(column_words.codes[~column_words.is_blank], minlength=len(texts))[: len(texts)]
+    distinct_texts = column_words.values[:MOST_WORDS]
+    row_counts = np.bincount(column_words.codes[~column_words.is_blank], minlength=len(distinct_texts))[
+        : len(distinct_texts)
+    ]
     most_bad = BAD_SHARE * row_counts.sum()
-    if not texts or sum(row_counts[[not DATE_LIKE.match(text) for text in texts]]) > most_bad:
+    if (
+        not distinct_texts
+        or sum(row_counts[[not DATE_LIKE.match(text) for text in distinct_texts]]) > most_bad
+    ):
         return profile
-    tried_texts = [texts[i] for i in np.linspace(0, len(texts) - 1, min(TEXTS_TRIED, len(texts))).astype(int)]
+    tried_texts = [
+        distinct_texts[i]
+        for i in np.linspace(0, len(distinct_texts) - 1, min(TEXTS_TRIED, len(distinct_texts))).astype(int)
+    ]
     best_profile, least_bad = profile, int(most_bad) + 1
     for formats, time_precision, has_offset in PRECISIONS:
         bad_masks = {}
         for time_format in formats:
             if not any(_is_read(text, time_format) for text in tried_texts):
                 continue  # most formats: Python is faster here than parsing whole columns
-            bad_masks[time_format] = np.isnat(parse_times(texts, (time_format,), offset=has_offset))
+            bad_masks[time_format] = np.isnat(parse_times(distinct_texts, (time_format,), offset=has_offset))
         used_formats, bad_count = _cover_texts(bad_masks, row_counts)
         if bad_count < least_bad:
             least_bad = bad_count
-            rivals = tuple(
+            rival_formats = tuple(
                 f
                 for f, is_bad in bad_masks.items()
                 if f not in used_formats and row_counts[is_bad].sum() == bad_count
@@ -224,7 +232,7 @@ def _with_time_formats(profile: ColumnProfile, column_words: DictionaryColumn) -
             best_profile = replace(
                 profile,
                 formats=used_formats,
-                rival_formats=rivals,
+                rival_formats=rival_formats,
                 precision=time_precision,
                 has_offset=has_offset,
                 bad_count=bad_count,
@@ -279,20 +287,27 @@ def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
     for profile in draft.profiles:
         if not _may_be_offence(profile) or profile.number_share > 0.5:
             continue
-        words = dictionary_encode(first_rows(draft.sheet, profile.column))
-        row_count_of_word = np.bincount(words.codes[~words.is_blank], minlength=len(words.values))
-        plain_words = [plain_word(word) for word in words.values]
+        column_words = dictionary_encode(first_rows(draft.sheet, profile.column))
+        row_count_of_word = np.bincount(
+            column_words.codes[~column_words.is_blank], minlength=len(column_words.values)
+        )
+        plain_words = [plain_word(word) for word in column_words.values]
         for table_key, group_of_word in group_by_word.items():
             is_known_word = np.array([word in group_of_word for word in plain_words])
             known_row_share = float(row_count_of_word[is_known_word].sum() / max(row_count_of_word.sum(), 1))
             if known_row_share:
-                words_with_mask = zip(words.values, is_known_word, strict=True)
+                words_with_mask = zip(column_words.values, is_known_word, strict=True)
                 unknown_words = tuple(word for word, is_known in words_with_mask if not is_known)
                 offence_fits.append(OffenceFit(table_key, (profile.column,), known_row_share, unknown_words))
     # of tables that fit as well, the city's own comes first, and those of another city last
     likely_tables = [draft.locator.city.key, *LIKELY_TABLES]
-    ranks = {table_key: likely_tables.index(table_key) for table_key in set(likely_tables)}
-    return tuple(sorted(offence_fits, key=lambda fit: (-fit.share, ranks.get(fit.table, len(ranks)))))
+    table_rank_by_key = {table_key: likely_tables.index(table_key) for table_key in set(likely_tables)}
+    return tuple(
+        sorted(
+            offence_fits,
+            key=lambda fit: (-fit.share, table_rank_by_key.get(fit.table, len(table_rank_by_key))),
+        )
+    )
 
 
 def _may_be_offence(profile: ColumnProfile) -> bool:
@@ -306,10 +321,13 @@ def find_finer_column(draft: Draft, best: OffenceFit) -> str | None:
     for profile in draft.free_profiles():
         if not _may_be_offence(profile):
             continue
-        words = dictionary_encode(first_rows(draft.sheet, profile.column))
-        codes = pd.DataFrame({"coarse": coarse_words.codes, "fine": words.codes}).drop_duplicates()
-        codes = codes[(codes >= 0).all(axis=1)]
-        texts = (f"{coarse_words.values[a]} / {words.values[b]}" for a, b in codes.itertuples(index=False))
-        if any(plain_word(joined_word) in group_by_word for joined_word in texts):
+        fine_words = dictionary_encode(first_rows(draft.sheet, profile.column))
+        code_pairs = pd.DataFrame({"coarse": coarse_words.codes, "fine": fine_words.codes}).drop_duplicates()
+        code_pairs = code_pairs[(code_pairs >= 0).all(axis=1)]
+        joint_texts = (
+            f"{coarse_words.values[a]} / {fine_words.values[b]}"
+            for a, b in code_pairs.itertuples(index=False)
+        )
+        if any(plain_word(joined_word) in group_by_word for joined_word in joint_texts):
             return profile.column
     return None

@@ -37,23 +37,27 @@ def propose_counts(draft: Draft, count_profile: ColumnProfile, time_entries: Ent
         time_entries["precision"] = "month"
     place, counts = _propose_areas(draft)
     parts: dict[str, Entries] = {"place": place, "counts": {"count": count_profile.column, **counts}}
-    measure = draft.use_column("measure")
-    if measure is None:
+    measure_profile = draft.use_column("measure")
+    if measure_profile is None:
         parts["counts"]["measure"] = {"always": "offences"}
         return parts
-    words = dictionary_encode(draft.sheet.data[measure.column]).values
+    measure_words = dictionary_encode(draft.sheet.data[measure_profile.column]).values
     draft.doubts.append(
-        f"{measure.column!r} says what is counted, and no two of these are ever added: {', '.join(words)}"
+        f"{measure_profile.column!r} says what is counted, and no two of these are ever added: "
+        f"{', '.join(measure_words)}"
     )
     # a table of its own, below [counts]
-    parts["counts.measure"] = {"column": measure.column, "values": {word: plain_word(word) for word in words}}
+    parts["counts.measure"] = {
+        "column": measure_profile.column,
+        "values": {word: plain_word(word) for word in measure_words},
+    }
     return parts
 
 
 def _propose_areas(draft: Draft) -> tuple[Entries, Entries]:
     """Which area is counted, the finest of those that the table names, and in which borough it lies."""
     place: Entries = {}
-    counts: Entries = {}
+    count_entries: Entries = {}
     for area_kind in AREA_KINDS:
         area_columns = [p for p in draft.free_profiles() if re.search(COLUMN_NAMES[area_kind], p.plain_name)]
         if not area_columns:
@@ -61,18 +65,18 @@ def _propose_areas(draft: Draft) -> tuple[Entries, Entries]:
         draft.used_columns.update(p.column for p in area_columns[:2])
         if area_kind == "borough":
             place["borough"] = area_columns[0].column
-        if not counts:
-            codes = [p.column for p in area_columns if "code" in p.plain_name]
-            names = [p.column for p in area_columns if p.column not in codes] or codes
-            counts = {"area_kind": {"always": area_kind}, "area_name": names[0]}
-            counts |= {"area_code": codes[0]} if codes else {}
-    if not counts:
+        if not count_entries:
+            code_columns = [p.column for p in area_columns if "code" in p.plain_name]
+            name_columns = [p.column for p in area_columns if p.column not in code_columns] or code_columns
+            count_entries = {"area_kind": {"always": area_kind}, "area_name": name_columns[0]}
+            count_entries |= {"area_code": code_columns[0]} if code_columns else {}
+    if not count_entries:
         text_columns = [p.column for p in draft.free_profiles() if p.number_share < TEXT_SHARE]
-        counts = {
+        count_entries = {
             "area_kind": {"always": "city"},
             "area_name": (text_columns or [draft.profiles[0].column])[0],
         }
         draft.doubts.append(
             "which column names the area that is counted, and of which kind is it? ([counts])"
         )
-    return place, counts
+    return place, count_entries

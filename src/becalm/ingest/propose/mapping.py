@@ -71,7 +71,7 @@ def propose(
     _doubt_header(draft)
     count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(p)])
     offence_entries = _propose_offence(draft)
-    parts = {"time": propose_time(draft), "offence": offence_entries}
+    mapping_parts = {"time": propose_time(draft), "offence": offence_entries}
     head: Entries = {
         "name": name,
         "version": "1",
@@ -84,18 +84,18 @@ def propose(
     head |= {"header_row": layout.header_row} if layout.header_row else {}
     if count_profile is not None:
         head["table"] = "published_counts"
-        parts |= propose_counts(draft, count_profile, parts["time"])
+        mapping_parts |= propose_counts(draft, count_profile, mapping_parts["time"])
     else:
-        parts["place"] = propose_place(draft)
+        mapping_parts["place"] = propose_place(draft)
         head |= _propose_identity(draft)
-        parts |= _propose_details(draft)
+        mapping_parts |= _propose_details(draft)
     draft.doubts.append(
         "whose file is this, and under which name should its counts be shown? (origin, source)"
     )
     outcome_profile = draft.use_column("outcome") if count_profile is None else None
     _doubt_unused_columns(draft)
     head |= {"doubts": list(draft.doubts), **({"outcome": outcome_profile.column} if outcome_profile else {})}
-    mapping_text = _mapping_text(draft, head, parts)
+    mapping_text = _mapping_text(draft, head, mapping_parts)
     MappingModel.model_validate(tomllib.loads(mapping_text))
     return Proposal(name, mapping_text, tuple(draft.doubts), column_profiles, draft.city_text)
 
@@ -121,10 +121,11 @@ def _doubt_unused_columns(draft: Draft) -> None:
 
 
 def _doubt_header(draft: Draft) -> None:
-    values = [column_name for column_name in draft.sheet.columns if VALUE.fullmatch(column_name)]
-    if 2 * len(values) > len(draft.sheet.columns):
+    value_columns = [column_name for column_name in draft.sheet.columns if VALUE.fullmatch(column_name)]
+    if 2 * len(value_columns) > len(draft.sheet.columns):
         draft.doubts.append(
-            f"the first line looks like a record ({', '.join(values)[:60]}), not like names of columns: "
+            f"the first line looks like a record ({', '.join(value_columns)[:60]}), not like names "
+            "of columns: "
             "write a line of names above it and propose again"
         )
 
@@ -235,9 +236,13 @@ def _propose_details(draft: Draft) -> dict[str, Entries]:
 
 def _propose_words(draft: Draft, part: str, profile: ColumnProfile) -> Entries:
     """Words that are ours already are filled in; any others are a doubt."""
-    ours = {word: word for word in OUR_WORDS[part]} | (YES_AND_NO if part == "injury" else {})
+    our_word_by_plain = {word: word for word in OUR_WORDS[part]} | (YES_AND_NO if part == "injury" else {})
     source_words = dictionary_encode(draft.sheet.data[profile.column]).values[:WORDS_SHOWN]
-    our_word_by_source = {word: ours[plain_word(word)] for word in source_words if plain_word(word) in ours}
+    our_word_by_source = {
+        word: our_word_by_plain[plain_word(word)]
+        for word in source_words
+        if plain_word(word) in our_word_by_plain
+    }
     unanswered_words = [word for word in source_words if word not in our_word_by_source]
     if unanswered_words or not source_words:
         word_list = ", ".join(map(repr, unanswered_words)) or "it is empty"

@@ -47,37 +47,39 @@ def propose_time(draft: Draft) -> Entries:
     """The [time] part; what cannot be seen becomes a doubt of the draft."""
     time_profiles = [profile for profile in draft.profiles if profile.precision in ("minute", "day")]
     has_several_times = len(time_profiles) > 1
-    recorded_on = draft.use_column("recorded_on", time_profiles) if has_several_times else None
+    recorded_profile = draft.use_column("recorded_on", time_profiles) if has_several_times else None
     end_profile = draft.use_column("occurred_to", time_profiles) if has_several_times else None
-    start = draft.use_column("occurred_from", time_profiles)
-    start = start or next((profile for profile in draft.free_profiles() if profile in time_profiles), None)
-    if start is None:
+    start_profile = draft.use_column("occurred_from", time_profiles)
+    start_profile = start_profile or next(
+        (profile for profile in draft.free_profiles() if profile in time_profiles), None
+    )
+    if start_profile is None:
         return _propose_day(draft) or _propose_month(draft)
-    draft.used_columns.add(start.column)
-    start_times = local_times(draft.sheet, start)
-    has_day_only = start.precision == "day" or _has_one_clock_time(start_times)
-    start_clock = _use_clock_column(draft, start) if has_day_only else None
-    hours = _use_hour_column(draft) if has_day_only and start_clock is None else None
-    start_precision = "hour" if hours else "minute" if start_clock else start.precision
-    time_entries: Entries = {"occurred_from": start.column}
-    formats = list(start.formats)
+    draft.used_columns.add(start_profile.column)
+    start_times = local_times(draft.sheet, start_profile)
+    has_day_only = start_profile.precision == "day" or _has_one_clock_time(start_times)
+    start_clock = _use_clock_column(draft, start_profile) if has_day_only else None
+    hour_profile = _use_hour_column(draft) if has_day_only and start_clock is None else None
+    precision = "hour" if hour_profile else "minute" if start_clock else start_profile.precision
+    time_entries: Entries = {"occurred_from": start_profile.column}
+    formats = list(start_profile.formats)
     if start_clock is not None:
-        time_entries["occurred_from"] = [start.column, start_clock.column]
-        formats = _join_formats(draft, start, start_clock)
-    if hours is not None:
-        time_entries["hour"] = hours.column
+        time_entries["occurred_from"] = [start_profile.column, start_clock.column]
+        formats = _join_formats(draft, start_profile, start_clock)
+    if hour_profile is not None:
+        time_entries["hour"] = hour_profile.column
     elif end_profile is not None:
         end_clock = _use_clock_column(draft, end_profile) if start_clock else None
         end_columns: list[Entry] = [end_profile.column, *([end_clock.column] if end_clock else [])]
         time_entries["occurred_to"] = end_columns if end_clock else end_profile.column
         formats += [f for f in end_profile.formats if f not in formats and not end_clock]
-    time_entries |= {"formats": list[Entry](formats), "zone": _zone(start), "precision": start_precision}
-    if recorded_on is not None:
-        recorded_entries: Entries = {"recorded_on": recorded_on.column}
-        time_entries |= recorded_entries | {"recorded_formats": list(recorded_on.formats)}
-    _doubt_formats(draft, start)
-    if start_precision == "minute":
-        _doubt_zone(draft, start, start_times)
+    time_entries |= {"formats": list[Entry](formats), "zone": _zone(start_profile), "precision": precision}
+    if recorded_profile is not None:
+        recorded_entries: Entries = {"recorded_on": recorded_profile.column}
+        time_entries |= recorded_entries | {"recorded_formats": list(recorded_profile.formats)}
+    _doubt_formats(draft, start_profile)
+    if precision == "minute":
+        _doubt_zone(draft, start_profile, start_times)
         time_entries |= {} if start_clock else _propose_heaps(draft, start_times)
     return time_entries
 
@@ -145,10 +147,10 @@ def _zone(profile: ColumnProfile) -> str:
 
 def _propose_day(draft: Draft) -> Entries | None:
     """Days whose year, month and day stand in columns of their own; None where they do not."""
-    parts = [_number_column(draft, part) for part in ("year", "month", "day")]
-    if not all(parts):
+    number_columns = [_number_column(draft, part) for part in ("year", "month", "day")]
+    if not all(number_columns):
         return None
-    columns: list[Entry] = [part.column for part in parts if part]
+    columns: list[Entry] = [part.column for part in number_columns if part]
     draft.used_columns.update(str(column) for column in columns)
     return {"occurred_from": columns, "formats": ["%Y %m %d"], "precision": "day"}
 
@@ -279,9 +281,10 @@ def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, point_quality: str) 
         to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
         longitude, latitude = to_degrees.transform(*guess.sample)
         draft.city_text = guess_city(longitude, latitude, key=draft.name, source=draft.sheet.name)
-        middle = f"latitude {np.median(latitude):.2f}, longitude {np.median(longitude):.2f}"
+        middle_text = f"latitude {np.median(latitude):.2f}, longitude {np.median(longitude):.2f}"
         draft.doubts.append(
-            f"the points lie near {middle}: if not in {city.name}, make a workspace for their city, with the "
+            f"the points lie near {middle_text}: if not in {city.name}, make a workspace for their "
+            "city, with the "
             "city file that was proposed as well"
         )
     if len(guess.systems) > 1:
@@ -310,8 +313,8 @@ def _guess_place(draft: Draft) -> PlaceGuess | None:
         for pair in column_pairs
         if all(d.low >= -180 and d.high <= 180 for d in number_columns if d.column in pair)
     ]
-    pairs = [_guess_pair(draft, x, y) for x, y in degree_pairs or column_pairs]
-    return max(pairs, key=lambda pair: pair.inside_share, default=None)
+    pair_guesses = [_guess_pair(draft, x, y) for x, y in degree_pairs or column_pairs]
+    return max(pair_guesses, key=lambda pair: pair.inside_share, default=None)
 
 
 def _guess_pair(draft: Draft, x: str, y: str) -> PlaceGuess:
@@ -321,8 +324,10 @@ def _guess_pair(draft: Draft, x: str, y: str) -> PlaceGuess:
     if not is_usable_point.any():
         return PlaceGuess(x, y, (), 0.0, 0.0)
     xy_frame = pd.DataFrame({"x": xs[is_usable_point], "y": ys[is_usable_point]})
-    sample = xy_frame.iloc[np.linspace(0, len(xy_frame) - 1, min(POINTS_TRIED, len(xy_frame))).astype(int)]
-    sample_x, sample_y = sample["x"].to_numpy(), sample["y"].to_numpy()
+    sample_frame = xy_frame.iloc[
+        np.linspace(0, len(xy_frame) - 1, min(POINTS_TRIED, len(xy_frame))).astype(int)
+    ]
+    sample_x, sample_y = sample_frame["x"].to_numpy(), sample_frame["y"].to_numpy()
     stated_crs = draft.sheet.crs if x.endswith("_x") else None
     crs_names, inside_share = _rank_systems(sample_x, sample_y, draft.locator, stated_crs)
     distinct_share = float(len(xy_frame.drop_duplicates()) / len(xy_frame))
@@ -342,13 +347,15 @@ def _rank_systems(
         return (stated_crs,), _share_inside(x, y, stated_crs, locator)
     is_in_degrees = _are_degrees(x, y)
     likely_crs = WGS84 if is_in_degrees else locator.city.crs
-    shares = {likely_crs: _share_inside(x, y, likely_crs, locator)}
-    if not is_in_degrees and shares[likely_crs] < SURE:
-        shares |= {crs: _share_inside(x, y, crs, locator) for crs in _local_systems(locator)}
-    best = max(shares.values())
-    if best == 0:
+    share_by_crs = {likely_crs: _share_inside(x, y, likely_crs, locator)}
+    if not is_in_degrees and share_by_crs[likely_crs] < SURE:
+        share_by_crs |= {crs: _share_inside(x, y, crs, locator) for crs in _local_systems(locator)}
+    best_share = max(share_by_crs.values())
+    if best_share == 0:
         return ((WGS84,) if is_in_degrees else ()), 0.0
-    return tuple(crs for crs, share in shares.items() if share >= best - 0.01)[:CANDIDATES_SHOWN], best
+    return tuple(crs for crs, share in share_by_crs.items() if share >= best_share - 0.01)[
+        :CANDIDATES_SHOWN
+    ], best_share
 
 
 def _share_inside(x: Floats, y: Floats, crs_name: str, locator: Locator) -> float:

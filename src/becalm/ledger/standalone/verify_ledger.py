@@ -375,9 +375,11 @@ class Verdict:
         old_id = ""
         for seq, facts, _ in self.entries_of_kind("key_rotated"):
             new_key = str(facts.get("new_public_key", ""))
-            message = to_json(["becalm.key.1", self.log_at(seq), old_id, new_key]).encode()
+            signed_message = to_json(["becalm.key.1", self.log_at(seq), old_id, new_key]).encode()
             is_named = facts.get("old_key") == old_id and facts.get("new_key") == key_id(new_key)
-            if is_named and (not old_id or is_signed(message, facts.get("old_signature"), key_by_id[old_id])):
+            if is_named and (
+                not old_id or is_signed(signed_message, facts.get("old_signature"), key_by_id[old_id])
+            ):
                 old_id = str(key_id(new_key))
                 key_by_id[old_id] = new_key
                 self.key_changes.append((seq, new_key))
@@ -466,9 +468,11 @@ class Verdict:
             recorded_at, occurred_at = str(row[1]), str(row[2])
             if row[3] == "clock_corrected":
                 facts, public_key = read_facts(row), self.key_before(row[0])
-                times = [facts.get("old_time"), facts.get("new_time")]
-                message = to_json(["becalm.clock.1", self.log_at(row[0]), row[13], *times]).encode()
-                if public_key and not is_signed(message, facts.get("signature"), public_key):
+                time_texts = [facts.get("old_time"), facts.get("new_time")]
+                signed_message = to_json(
+                    ["becalm.clock.1", self.log_at(row[0]), row[13], *time_texts]
+                ).encode()
+                if public_key and not is_signed(signed_message, facts.get("signature"), public_key):
                     self.add_finding("sense", row[0], "it sets the clock right, and the key did not sign it")
             elif recorded_at < last_time:
                 self.add_finding("sense", row[0], "it was recorded before the entry that it follows")
@@ -592,8 +596,8 @@ class Verdict:
 
 def has_signature(file: Head, fields: Sequence[str], public_key: object) -> bool:
     """Did the holder of this key sign these fields of a head or a statement?"""
-    message = to_json({field: file.get(field) for field in sorted(fields)}).encode()
-    return is_signed(message, file.get("signature"), public_key)
+    signed_message = to_json({field: file.get(field) for field in sorted(fields)}).encode()
+    return is_signed(signed_message, file.get("signature"), public_key)
 
 
 def has_own_signature(file: Head, fields: Sequence[str]) -> bool:
@@ -625,21 +629,23 @@ def read_anchor(path: str) -> tuple[Head, str]:
 def report(verdict: Verdict) -> list[str]:
     """The verdict in words."""
     root_hash = verdict.roots[verdict.sound_size]
-    lines = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root_hash}"]
+    report_lines = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root_hash}"]
     for fate, seq, description in verdict.findings:
-        lines.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}")
-    reach = f"Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
+        report_lines.append(
+            f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}"
+        )
+    reach_text = f"Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
     if not verdict.findings:
-        lines.append(f"It holds. {reach if verdict.outside_size else ''}".strip())
+        report_lines.append(f"It holds. {reach_text if verdict.outside_size else ''}".strip())
     if not verdict.outside_size and verdict.size:
-        lines.append("No head that was kept outside was compared: give one with --anchor.")
+        report_lines.append("No head that was kept outside was compared: give one with --anchor.")
     if verdict.outside_size < verdict.sound_size:
-        lines.append(
+        report_lines.append(
             f"Not shown: whether entries after {verdict.outside_size} were cut off or rewritten. "
             "For that, give a newer --anchor."
         )
-    lines += [f"Note: {note}." for note in verdict.ledger.notes]
-    return lines
+    report_lines += [f"Note: {note}." for note in verdict.ledger.notes]
+    return report_lines
 
 
 def main(arguments: Sequence[str]) -> int:

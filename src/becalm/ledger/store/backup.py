@@ -157,9 +157,9 @@ def _forget(file: Path, commitments: Sequence[str]) -> bool:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("BEGIN IMMEDIATE")
-        condition = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
+        sql_condition = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
         deletion_result = connection.execute(
-            f"DELETE FROM payload WHERE {condition}", (json.dumps(commitments),)
+            f"DELETE FROM payload WHERE {sql_condition}", (json.dumps(commitments),)
         )
         for statement in REWRITE_STATEMENTS if deletion_result.rowcount else ():
             connection.execute(statement)
@@ -199,8 +199,13 @@ def _read_head(file: Path) -> tuple[str, int, str, str]:
     """The identity, size, root and last hash of the ledger in this file."""
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         identity, size, tree = connection.execute("SELECT identity, size, tree FROM ledger").fetchone()
-        last = connection.execute("SELECT hash FROM event WHERE seq = ?", (size,)).fetchone()
-    return identity, size, root_of_peaks(parse_peaks(tree)).hex(), last[0] if last else opening_hash(identity)
+        last_hash = connection.execute("SELECT hash FROM event WHERE seq = ?", (size,)).fetchone()
+    return (
+        identity,
+        size,
+        root_of_peaks(parse_peaks(tree)).hex(),
+        last_hash[0] if last_hash else opening_hash(identity),
+    )
 
 
 def _read_identity(ledger: Path) -> str:
@@ -213,7 +218,7 @@ def _read_identity(ledger: Path) -> str:
 
 def _erased_commitments(ledger: Path) -> list[str]:
     """The commitments of what a ledger says was erased, as far as it can be read."""
-    query = """
+    erasure_query = """
         SELECT event.commitment FROM event JOIN
         (SELECT json_each.value AS seq FROM event, json_each(event.facts, '$.entries')
          WHERE event.kind = 'payload_erased') AS gone USING (seq)
@@ -222,7 +227,7 @@ def _erased_commitments(ledger: Path) -> list[str]:
         return []
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return [commitment for (commitment,) in connection.execute(query)]
+            return [commitment for (commitment,) in connection.execute(erasure_query)]
     except sqlite3.Error:
         return []
 
@@ -239,17 +244,18 @@ def _open_register(ledger: Path) -> Iterator[dict[str, Any]]:
 
 def _take_lock(lock_file: TextIO, ledger: Path) -> None:
     """Take the lock on the register, and write into it who holds it; refuse after LOCK_WAIT_SECONDS."""
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    deadline_s = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError as error:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline_s:
                 lock_file.seek(0)
-                holder = lock_file.read(100).strip() or "unknown"
+                holder_text = lock_file.read(100).strip() or "unknown"
                 raise LedgerError(
-                    f"The register of copies of {ledger} is held by another program (process {holder}) for "
+                    f"The register of copies of {ledger} is held by another program (process "
+                    f"{holder_text}) for "
                     "too long. Wait for it or end it, then try again."
                 ) from error
             time.sleep(0.05)
@@ -259,13 +265,15 @@ def _take_lock(lock_file: TextIO, ledger: Path) -> None:
 
 
 def _read_register(ledger: Path) -> dict[str, Any]:
-    path = _register_path(ledger)
-    if not path.exists():
+    register_path = _register_path(ledger)
+    if not register_path.exists():
         return {"backups": [], "erased": []}
     try:
-        return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
+        return cast("dict[str, Any]", json.loads(register_path.read_text("utf-8")))
     except (OSError, ValueError) as error:
-        raise LedgerError(f"The register of copies {path} cannot be read: {error}. Fix it.") from error
+        raise LedgerError(
+            f"The register of copies {register_path} cannot be read: {error}. Fix it."
+        ) from error
 
 
 def _register_path(ledger: Path) -> Path:

@@ -115,10 +115,11 @@ def check_ledger_exists(ledger: Path, memo: HeadMemo, outside: KnownOutside) -> 
     known_sizes = [head.size for head in (memo_head, outside_head) if head is not None and head.size]
     if not known_sizes and not outside.origin:
         return
-    source = f"{memo.path.name} beside it" if memo_head and memo_head.size else "the workspace"
-    reason = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
+    source_text = f"{memo.path.name} beside it" if memo_head and memo_head.size else "the workspace"
+    reason_text = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
     raise TamperError(
-        f"The ledger {ledger} {reason}: {source} says that it had {max(known_sizes, default=0)} entries. "
+        f"The ledger {ledger} {reason_text}: {source_text} says that it had "
+        f"{max(known_sizes, default=0)} entries. "
         "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
     )
 
@@ -194,9 +195,9 @@ def find_unended_log(new_logs: Sequence[Entry], endings: Sequence[LogEnding]) ->
     if not new_logs:
         return None
     facts, last_entry = new_logs[-1].event.facts, new_logs[-1]
-    names = (facts["old_ledger"], facts["old_last"], facts["new_ledger"], last_entry.seq, last_entry.hash)
+    log_names = (facts["old_ledger"], facts["old_last"], facts["new_ledger"], last_entry.seq, last_entry.hash)
     is_ended = any(
-        names == (e.old_ledger, e.old_head.last_hash, e.new_ledger, e.new_head.size, e.new_head.last_hash)
+        log_names == (e.old_ledger, e.old_head.last_hash, e.new_ledger, e.new_head.size, e.new_head.last_hash)
         for e in endings
         if e.is_signed
     )
@@ -252,8 +253,8 @@ def are_two_people(first_name: str, second_name: str) -> bool:
     >>> are_two_people("ann.", "\u0410nn"), are_two_people("ann", "bob")
     (False, True)
     """
-    skeletons = {_name_skeleton(first_name), _name_skeleton(second_name)}
-    return len(skeletons - {""}) == 2
+    name_skeletons = {_name_skeleton(first_name), _name_skeleton(second_name)}
+    return len(name_skeletons - {""}) == 2
 
 
 def _name_skeleton(name: str) -> str:

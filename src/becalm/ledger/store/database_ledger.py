@@ -296,8 +296,8 @@ class DatabaseLedger:
         Every entry is read and checked in its order, whatever the indexes say, and the last must be the one
         that the ledger ends with. What came out is kept: the next time only newer entries are read.
         """
-        choice = (tuple(kinds), subject, actor)
-        size, last_hash, entries = self._verified.get(choice, (0, opening_hash(self.identities[0]), ()))
+        entry_filter = (tuple(kinds), subject, actor)
+        size, last_hash, entries = self._verified.get(entry_filter, (0, opening_hash(self.identities[0]), ()))
         wanted_rows = []
         with self._database.reading() as connection:
             tail = self.tail(connection)
@@ -313,7 +313,7 @@ class DatabaseLedger:
                 "`becalm record verify`, and keep the ledger as evidence."
             )
         entries = (*entries, *map(read_entry, wanted_rows))
-        self._verified[choice] = (size, last_hash, entries)
+        self._verified[entry_filter] = (size, last_hash, entries)
         return entries
 
     def audit(self) -> tuple[Finding, ...]:

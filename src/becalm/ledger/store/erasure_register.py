@@ -33,10 +33,10 @@ class ErasureRegister:
         commitments: set[str] = set()
         for path in self.paths:
             try:
-                lines = path.read_text("ascii", errors="replace").splitlines()
+                file_lines = path.read_text("ascii", errors="replace").splitlines()
             except OSError:
                 continue  # a place that is away for now: what it lacks is written at the next erasure
-            commitments.update(line for line in lines if len(line) == COMMITMENT_LENGTH)
+            commitments.update(line for line in file_lines if len(line) == COMMITMENT_LENGTH)
         return frozenset(commitments)
 
     def add(self, commitments: Iterable[str]) -> None:

@@ -107,8 +107,10 @@ def extend_tail(tail: Tail, sealed_entries: Sequence[SealedEntry]) -> Tail:
     if not sealed_entries:
         return tail
     last_entry = sealed_entries[-1].entry
-    leaves = (bytes.fromhex(sealed_entry.entry.hash) for sealed_entry in sealed_entries)
-    return Tail(last_entry.seq, last_entry.hash, last_entry.recorded_at, append_leaves(tail.peaks, leaves))
+    leaf_hashes = (bytes.fromhex(sealed_entry.entry.hash) for sealed_entry in sealed_entries)
+    return Tail(
+        last_entry.seq, last_entry.hash, last_entry.recorded_at, append_leaves(tail.peaks, leaf_hashes)
+    )
 
 
 def recording_time(
@@ -125,8 +127,8 @@ def recording_time(
     if not EARLIEST <= now < LATEST:
         raise LedgerError(f"The clock says {now.isoformat()}. Correct it; nothing was written.")
     if correction is not None:
-        named_time = correction.facts.get("old_time")
-        if last_recorded_at is None or named_time != format_instant(last_recorded_at):
+        named_old_time = correction.facts.get("old_time")
+        if last_recorded_at is None or named_old_time != format_instant(last_recorded_at):
             raise LedgerError("The correction names another time than that of the last entry. Ask again.")
         return now
     if last_recorded_at is None:

@@ -207,9 +207,10 @@ def read_commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, s
     commitment_by_seq = {seq: commitment for seq, commitment in connection.execute(query) if commitment}
     missing_seqs = [seq for seq in seqs if seq not in commitment_by_seq]
     if missing_seqs:
-        listing = ", ".join(map(str, missing_seqs[:10])) + (" …" if len(missing_seqs) > 10 else "")
+        seq_list_text = ", ".join(map(str, missing_seqs[:10])) + (" …" if len(missing_seqs) > 10 else "")
         raise EventError(
-            f"These entries have no payload, or do not exist: {listing}. Leave them out; nothing was written."
+            f"These entries have no payload, or do not exist: {seq_list_text}. Leave them out; "
+            "nothing was written."
         )
     return commitment_by_seq
 

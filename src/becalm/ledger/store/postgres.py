@@ -158,8 +158,10 @@ class PostgresLedger(DatabaseLedger):
         now = self._now() if self._now else datetime.now(UTC)
         check_events([to_append.event for to_append in events], self.kinds, now)
         committed_events = tuple(encipher(to_append, self._draw_salt) for to_append in events)
-        task = AppendTask(ticket or self._draw_salt().hex(), committed_events, erased_seqs, bool(ticket))
-        return self._queue.submit(task)
+        append_task = AppendTask(
+            ticket or self._draw_salt().hex(), committed_events, erased_seqs, bool(ticket)
+        )
+        return self._queue.submit(append_task)
 
     def _write(self, requests: Sequence[AppendRequest]) -> None:
         """Write what waits: at once where the turn is free, else hand in and wait; again where lost."""

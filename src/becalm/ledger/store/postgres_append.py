@@ -382,8 +382,8 @@ def _link_tasks(
                 check_named(task.events[0].event, task.erased_seqs)
                 erased_commitments = tuple(read_commitments(connection, task.erased_seqs).values())
             task_time = _task_time(task, recorded_at, now)
-            drafts = [(draft_event(event.event), event.commitment) for event in task.events]
-            sealed_entries = new_entries.link_events(last_seq, last_hash, drafts, task_time)
+            drafts_with_commitments = [(draft_event(event.event), event.commitment) for event in task.events]
+            sealed_entries = new_entries.link_events(last_seq, last_hash, drafts_with_commitments, task_time)
         except BecalmError as error:
             refusal_by_ticket[task.ticket] = error
         else:

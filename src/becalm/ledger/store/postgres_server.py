@@ -78,8 +78,8 @@ class LedgerServer:
     def _check_server(self) -> None:
         """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
         with self.reading() as connection:
-            query = "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
-            has_fsync, is_replica = connection.exec_driver_sql(query).one()
+            server_query = "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
+            has_fsync, is_replica = connection.exec_driver_sql(server_query).one()
             revision = read_revision(connection)
         if not has_fsync:
             raise LedgerError(
@@ -139,13 +139,14 @@ class LedgerServer:
             for holder in holders:
                 if holder.is_stale:
                     connection.exec_driver_sql("SELECT pg_terminate_backend(%s)", (holder.pid,))
-        names = ", ".join(
+        holder_list_text = ", ".join(
             f"process {holder.pid} of user {holder.usename} (for {holder.seconds} s"
             f"{', ended now' if holder.is_stale else ''})"
             for holder in holders
         )
         return (
-            f"The ledger {self.name} is held by {names or 'a process that is gone by now'}. Try again, or "
+            f"The ledger {self.name} is held by "
+            f"{holder_list_text or 'a process that is gone by now'}. Try again, or "
             "end it with pg_terminate_backend; nothing was written."
         )
 
@@ -207,8 +208,8 @@ def make_engine(url: str) -> Engine:
     PostgreSQL database.
     """
     try:
-        settings = {"connect_args": CONNECT_ARGUMENTS, "pool_pre_ping": True, "max_overflow": 30}
-        return create_engine(parse_url(url), **settings)
+        engine_settings = {"connect_args": CONNECT_ARGUMENTS, "pool_pre_ping": True, "max_overflow": 30}
+        return create_engine(parse_url(url), **engine_settings)
     except ModuleNotFoundError as error:
         raise DependencyError(
             'A ledger on PostgreSQL needs its driver. Install it: pip install "becalm[postgresql]"'

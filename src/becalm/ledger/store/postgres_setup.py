@@ -300,13 +300,19 @@ def _make_roles(connection: Connection, login: str, password: str) -> None:
     if login not in role_names:
         connection.exec_driver_sql(f"CREATE ROLE {quoted_login} LOGIN")
         if password:
-            literal = connection.execute(text("SELECT quote_literal(:word)"), {"word": password}).scalar_one()
-            connection.exec_driver_sql(f"ALTER ROLE {quoted_login} PASSWORD {literal.replace('%', '%%')}")
+            quoted_password = connection.execute(
+                text("SELECT quote_literal(:word)"), {"word": password}
+            ).scalar_one()
+            connection.exec_driver_sql(
+                f"ALTER ROLE {quoted_login} PASSWORD {quoted_password.replace('%', '%%')}"
+            )
     connection.exec_driver_sql(f"GRANT {APP} TO {quoted_login}")
     query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
     if connection.exec_driver_sql(query).scalar_one():
-        unlogging = (f"ALTER ROLE {quoted_login} SET {setting} = 0" for setting in UNLOGGED_SETTINGS)
-        for statement in (*WAL_RIGHTS, *unlogging):
+        unlogging_statements = (
+            f"ALTER ROLE {quoted_login} SET {setting} = 0" for setting in UNLOGGED_SETTINGS
+        )
+        for statement in (*WAL_RIGHTS, *unlogging_statements):
             connection.exec_driver_sql(statement)
     else:
         connection.exec_driver_sql(f"GRANT {OWNER} TO CURRENT_USER")

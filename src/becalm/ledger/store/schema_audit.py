@@ -83,9 +83,11 @@ def audit_schema(connection: Connection) -> Iterator[Finding]:
             yield Finding(
                 "schema", None, f"The {name} is not as becalm makes it: {actual_objects[name]:.200}"
             )
-    stamps = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
-    if stamps != [REVISION]:
-        yield Finding("schema", None, f"The tables are stamped with revision {stamps}, not {REVISION}.")
+    revision_stamps = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    if revision_stamps != [REVISION]:
+        yield Finding(
+            "schema", None, f"The tables are stamped with revision {revision_stamps}, not {REVISION}."
+        )
 
 
 def audit_integrity(connection: Connection) -> Iterator[Finding]:

@@ -77,15 +77,15 @@ class SqliteLedger(DatabaseLedger):
         payload_key: Callable[[bool], bytes] | None = None,
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
-        memo = HeadMemo(Path(path).with_suffix(".head"))
-        check_ledger_exists(Path(path), memo, outside)
+        head_memo = HeadMemo(Path(path).with_suffix(".head"))
+        check_ledger_exists(Path(path), head_memo, outside)
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
         self._cipher = payloads.FileCipher(payload_key, draw_salt)
-        super().__init__(self._file, kinds, folds, memo=memo, outside=outside)
+        super().__init__(self._file, kinds, folds, memo=head_memo, outside=outside)
         with suppress(LedgerError, TamperError):  # what does not hold is still opened, to be verified
-            if (head := self.head()).size == 0 and memo.read_head() is None:
+            if (head := self.head()).size == 0 and head_memo.read_head() is None:
                 # Before the first entry: without it nobody could tell that one is lost.
-                memo.write_head(head, self.identity)
+                head_memo.write_head(head, self.identity)
             self._forget_revived()
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             scrub(self._file)
@@ -115,10 +115,10 @@ class SqliteLedger(DatabaseLedger):
             entry_count = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM event").scalar_one()
         if threading.active_count() > 1 or not hasattr(os, "fork") or entry_count < LONG_LEDGER:
             return self.audit
-        context = multiprocessing.get_context("fork")
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=self._audit_in_child, args=(sender,), daemon=True)
-        process.start()
+        fork_context = multiprocessing.get_context("fork")
+        receiver, sender = fork_context.Pipe(duplex=False)
+        audit_process = fork_context.Process(target=self._audit_in_child, args=(sender,), daemon=True)
+        audit_process.start()
         sender.close()
 
         def collect() -> tuple[Finding, ...]:
@@ -127,7 +127,7 @@ class SqliteLedger(DatabaseLedger):
             except EOFError:  # the process was ended
                 return self.audit()
             finally:
-                process.join()
+                audit_process.join()
             return findings
 
         return collect

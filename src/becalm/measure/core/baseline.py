@@ -153,8 +153,10 @@ def _parse_window(text: str, last_day: date) -> Period:
 
 
 def _baseline_as_written(text: str, window: Period, written_period: WrittenPeriod) -> Baseline:
-    like = same_period_in_year(written_period, _year(written_period, window))
-    return Baseline(text, (window,), like.alignment if like.windows == (window,) else "as written")
+    same_window = same_period_in_year(written_period, _year(written_period, window))
+    return Baseline(
+        text, (window,), same_window.alignment if same_window.windows == (window,) else "as written"
+    )
 
 
 def _is_whole_year(written_period: WrittenPeriod) -> bool:

@@ -107,13 +107,13 @@ def _build_contrast(
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
     exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
     old_counts = expected_counts.total
-    phi = dispersion.ratio_dispersion(
+    ratio_phi = dispersion.ratio_dispersion(
         new_counts, old_counts, period=period, windows=baseline.windows, level=settings.level
     )
     ratios = rate_ratios(
-        new_counts, old_counts, new_exposure=exposure_ratio, dispersion=phi, level=settings.level
+        new_counts, old_counts, new_exposure=exposure_ratio, dispersion=ratio_phi, level=settings.level
     )
-    p_values = rate_p_values(new_counts, old_counts, new_exposure=exposure_ratio, dispersion=phi)
+    p_values = rate_p_values(new_counts, old_counts, new_exposure=exposure_ratio, dispersion=ratio_phi)
     p_values[(new_counts == 0) & (old_counts == 0)] = np.nan
     all_rows = tuple(
         _build_row(
@@ -123,8 +123,8 @@ def _build_contrast(
             old=float(expected_counts.mean[g]) if expected_counts.windows > 1 else int(old_counts[g]),
             interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
             p_value=float(p_values[g]),
-            phi=float(phi[g]),
-            method=dispersion.interval_method(g, float(phi[g])),
+            phi=float(ratio_phi[g]),
+            method=dispersion.interval_method(g, float(ratio_phi[g])),
             settings=settings,
         )
         for g in range(len(series.groups))
@@ -228,12 +228,13 @@ def overlapping_groups(group_keys: Sequence[str], groups: Mapping[str, OffenceGr
 
 def check_overlap(group_keys: Sequence[str], groups: Mapping[str, OffenceGroup]) -> None:
     """Refuse to add up groups that may be parts of each other."""
-    overlap = overlapping_groups(group_keys, groups)
-    if overlap:
-        label_text = ", ".join(group_label(key, groups) for key in overlap)
+    overlapping_keys = overlapping_groups(group_keys, groups)
+    if overlapping_keys:
+        label_list_text = ", ".join(group_label(key, groups) for key in overlapping_keys)
         raise QuestionError(
-            f"{label_text} may be part of other groups, so a sum over groups would count some people twice. "
-            f"Name one group with `offence_group`, for example `offence_group {overlap[0]}`."
+            f"{label_list_text} may be part of other groups, so a sum over groups would count some "
+            "people twice. "
+            f"Name one group with `offence_group`, for example `offence_group {overlapping_keys[0]}`."
         )
 
 

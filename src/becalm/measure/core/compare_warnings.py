@@ -53,8 +53,8 @@ def _excluded_groups(comparison: Comparison, context: ComparisonContext) -> Iter
         count_by_day = dict(zip(left_out.times, left_out.counts[g].tolist(), strict=True))
         new_count = _count_within(count_by_day, comparison.period)
         old_count = sum(_count_within(count_by_day, window) for window in comparison.baseline.windows)
-        why = group_by_key[group_key].why_not_in_total if group_key in group_by_key else ""
-        reason_sentence = f" {why[0].upper()}{why[1:].rstrip('.')}." if why else ""
+        reason_text = group_by_key[group_key].why_not_in_total if group_key in group_by_key else ""
+        reason_sentence = f" {reason_text[0].upper()}{reason_text[1:].rstrip('.')}." if reason_text else ""
         yield (
             f"{group_label(group_key, group_by_key)} is excluded from every count here "
             f"({old_count:,} in the baseline, {new_count:,} in the period).{reason_sentence}"

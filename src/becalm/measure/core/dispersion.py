@@ -71,13 +71,13 @@ class GroupDispersion:
             return (
                 f"mid-p, Poisson ({self.stretches} {self.unit} of history, {LEAST_HISTORY[self.unit]} needed)"
             )
-        parts = f"noise {self.model.phi[g]:.3g}, drift {100 * self.model.drift[g]:.2g}% a year"
+        parts_text = f"noise {self.model.phi[g]:.3g}, drift {100 * self.model.drift[g]:.2g}% a year"
         shift_days = ", ".join(
             f"{self.spans[t].start:%Y-%m}" for t in _shift_times(self.model.level_number[g])
         )
         shift_text = f", level shifts {shift_days}" if shift_days else ""
         stretch_count = int(self.model.in_noise[g].sum())
-        return f"mid-p, overdispersion {phi:.3g} ({parts}{shift_text}) from {stretch_count} {self.unit}"
+        return f"mid-p, overdispersion {phi:.3g} ({parts_text}{shift_text}) from {stretch_count} {self.unit}"
 
     @property
     def basis(self) -> NoiseBasis | None:
@@ -135,30 +135,30 @@ def measure_dispersion(
         (i, *s) for i, s in enumerate(stretches) if oldest_start <= s[0].start and s[0].end <= latest_start
     ]
     total_counts = np.array([series.counts[0, columns].sum() for _, _, columns in recent])
-    reasons = [
+    skip_reasons = [
         _skip_reason(span, apart_from, missing, is_stray=bool(is_stray))
         for (_, span, _), is_stray in zip(
             recent, total_counts < _usual_count(total_counts) / 10.0, strict=True
         )
     ]
-    past = [stretch for stretch, reason in zip(recent, reasons, strict=True) if not reason]
-    past = _drop_latest(past, latest_start, least_history=LEAST_HISTORY[unit_word])
-    spans = tuple(span for _, span, _ in past)
-    if len(past) < LEAST_HISTORY[unit_word]:
+    used_stretches = [stretch for stretch, reason in zip(recent, skip_reasons, strict=True) if not reason]
+    used_stretches = _drop_latest(used_stretches, latest_start, least_history=LEAST_HISTORY[unit_word])
+    spans = tuple(span for _, span, _ in used_stretches)
+    if len(used_stretches) < LEAST_HISTORY[unit_word]:
         return GroupDispersion(spans, unit_word)
     return GroupDispersion(
         spans,
         unit_word,
         model=fit_levels(
-            np.stack([series.counts[:, columns].sum(axis=1) for _, _, columns in past], axis=1),
-            np.array([number for number, _, _ in past]),
+            np.stack([series.counts[:, columns].sum(axis=1) for _, _, columns in used_stretches], axis=1),
+            np.array([number for number, _, _ in used_stretches]),
             exposure=np.array([span.days for span in spans], dtype=np.float64),
             cycle=CYCLES[unit_word],
             begins=_mark_steps(series, spans, steps, by),
         ),
         skipped_spans=_join_spans(
             (span, reason or "just before the period: a change may have begun")
-            for (_, span, _), reason in zip(recent, reasons, strict=True)
+            for (_, span, _), reason in zip(recent, skip_reasons, strict=True)
             if span not in spans
         ),
         steps=tuple(steps),
@@ -207,22 +207,22 @@ def _week_stretches(series: Series, latest: date) -> list[tuple[Period, slice]]:
 
 def _mark_steps(series: Series, spans: Sequence[Period], steps: Iterable[Step], by: Grouping) -> Bools:
     """Where does a level of each series begin, as declared? A stretch that a step cuts stands alone."""
-    begins = np.zeros((len(series.groups), len(spans)), dtype=bool)
-    starts = [span.start for span in spans]
+    is_level_start = np.zeros((len(series.groups), len(spans)), dtype=bool)
+    span_starts = [span.start for span in spans]
     for step in steps:
-        concerned = [
+        concerned_groups = [
             step.concerns(
                 area=key if g and by in AREAS else None, group=key if g and by == "offence_group" else None
             )
             for g, key in enumerate(series.groups)
         ]
         for day in filter(None, (step.start, step.end)):
-            t = int(np.searchsorted([start.toordinal() for start in starts], day.toordinal()))
-            is_cut = t > 0 and starts[t - 1] < day < spans[t - 1].end
+            t = int(np.searchsorted([start.toordinal() for start in span_starts], day.toordinal()))
+            is_cut = t > 0 and span_starts[t - 1] < day < spans[t - 1].end
             for column in (t - 1, t) if is_cut else (t,):
                 if 0 < column < len(spans):
-                    begins[concerned, column] = True
-    return begins
+                    is_level_start[concerned_groups, column] = True
+    return is_level_start
 
 
 def _shift_times(level_number: Ints) -> list[int]:
@@ -235,17 +235,17 @@ def _describe_shifts(
 ) -> Iterable[LevelShift]:
     """The shifts of the total: each with the change from the half year before to the half year after it."""
     log_level, reach = model.log_level[0], round(CYCLES[unit] / 2.0)
-    edges = [0, *_shift_times(model.level_number[0]), len(spans)]
-    for before, t, after in zip(edges, edges[1:], edges[2:], strict=False):
-        reasons = [
+    level_edges = [0, *_shift_times(model.level_number[0]), len(spans)]
+    for before, t, after in zip(level_edges, level_edges[1:], level_edges[2:], strict=False):
+        step_reasons = [
             s.reason
             for s in steps
             for day in (s.start, s.end)
             if day and spans[t].start <= day < spans[t].end
         ]
-        jump = log_level[t : min(after, t + reach)].mean() - log_level[max(before, t - reach) : t].mean()
-        change = 100.0 * (float(np.exp(jump)) - 1.0)
-        yield LevelShift(spans[t].start, change, reasons[0] if reasons else "")
+        log_jump = log_level[t : min(after, t + reach)].mean() - log_level[max(before, t - reach) : t].mean()
+        change_percent = 100.0 * (float(np.exp(log_jump)) - 1.0)
+        yield LevelShift(spans[t].start, change_percent, step_reasons[0] if step_reasons else "")
 
 
 def _join_spans(labelled_spans: Iterable[tuple[Period, str]]) -> tuple[tuple[Period, str], ...]:

@@ -39,9 +39,15 @@ def match_calendar(
     if align == "windows":
         return MatchedDays(list_days(period), tuple(list_days(w) for w in windows))
     name_by_day = holidays if align == "holidays" else {}
-    pairings = [_pair_days(list_days(period), list_days(window), name_by_day) for window in windows]
-    new_days = tuple(day for day in list_days(period) if all(day in old_by_new for old_by_new in pairings))
-    old_days_of_window = tuple(tuple(old_by_new[day] for day in new_days) for old_by_new in pairings)
+    old_by_new_of_window = [
+        _pair_days(list_days(period), list_days(window), name_by_day) for window in windows
+    ]
+    new_days = tuple(
+        day for day in list_days(period) if all(day in old_by_new for old_by_new in old_by_new_of_window)
+    )
+    old_days_of_window = tuple(
+        tuple(old_by_new[day] for day in new_days) for old_by_new in old_by_new_of_window
+    )
     matched_days = {*new_days, *(day for old_days in old_days_of_window for day in old_days)}
     unmatched_days = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched_days
     return MatchedDays(new_days, old_days_of_window, tuple(sorted(unmatched_days)))
@@ -60,9 +66,11 @@ def calendar_differences(
         )
         difference_texts.append(f"{period} has more {more_days} and fewer {deficit} than {window}")
     for window_a, window_b in ((period, window), (window, period)):
-        unshared = _unshared_holidays(window_a, window_b, holidays)
+        unshared_holidays = _unshared_holidays(window_a, window_b, holidays)
         difference_texts += (
-            [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
+            [f"{window_a} has {', '.join(unshared_holidays)}, which {window_b} lacks"]
+            if unshared_holidays
+            else []
         )
     return tuple(difference_texts)
 

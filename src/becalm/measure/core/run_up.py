@@ -56,12 +56,16 @@ def build_run_up(
     month_shift = _month_number(period.start) - _month_number(baseline.start)
     last_month = date.fromisoformat(f"{period.months[-1]}-01")
     month_count = max(MONTHS, len(period.months) + 6)
-    starts = [month_start(last_month.year, last_month.month - back) for back in reversed(range(month_count))]
+    month_starts = [
+        month_start(last_month.year, last_month.month - back) for back in reversed(range(month_count))
+    ]
     count_by_month = dict(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
-    run_up_months = tuple(_build_month(start, month_shift, count_by_month, period) for start in starts)
-    indices = [i for i, month in enumerate(run_up_months) if month.new is not None or month.old is not None]
+    run_up_months = tuple(_build_month(start, month_shift, count_by_month, period) for start in month_starts)
+    shown_month_indices = [
+        i for i, month in enumerate(run_up_months) if month.new is not None or month.old is not None
+    ]
     return RunUp(
-        months=run_up_months[indices[0] :] if indices else (),
+        months=run_up_months[shown_month_indices[0] :] if shown_month_indices else (),
         source=counts.source,
         as_of=counts.as_of,
         left_out=tuple(left_out),

@@ -79,8 +79,12 @@ def days_covered(totals: MonthlyTotals, unit: TimeUnit) -> Period:
 
 def days_counted(counts: CountTable) -> Period:
     """From the first to the last day of a table of counts."""
-    last = counts.times[-1]
-    end_day = month_start(last.year, last.month + 1) if counts.unit == "month" else last + timedelta(days=1)
+    last_time = counts.times[-1]
+    end_day = (
+        month_start(last_time.year, last_time.month + 1)
+        if counts.unit == "month"
+        else last_time + timedelta(days=1)
+    )
     return Period(counts.times[0], end_day)
 
 

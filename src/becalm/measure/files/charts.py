@@ -68,11 +68,14 @@ NARROW_ROWS = _RowLayout(width=340, row=48, left_x=22, right=318, is_stacked=Tru
 def change_chart(rows: tuple[ChangeRow, ...], *, key: str, title: str, narrow: bool = False) -> Markup:
     """How has each group changed, and how sure is that?"""
     row_layout = NARROW_ROWS if narrow else WIDE_ROWS
-    axis = _change_axis(rows, row_layout)
+    percent_axis = _change_axis(rows, row_layout)
     chart_height = ROWS_TOP + row_layout.row * len(rows) + 30
     return svg.picture(
-        _change_grid(axis, row_layout, bottom=chart_height - 26),
-        *(_draw_row(row, ROWS_TOP + row_layout.row * i, axis, row_layout) for i, row in enumerate(rows)),
+        _change_grid(percent_axis, row_layout, bottom=chart_height - 26),
+        *(
+            _draw_row(row, ROWS_TOP + row_layout.row * i, percent_axis, row_layout)
+            for i, row in enumerate(rows)
+        ),
         key=key,
         title=title,
         description=" ".join(map(_describe_row, rows)),
@@ -222,32 +225,37 @@ def series_chart(
     narrow: bool = False,
 ) -> Markup:
     """How did the total run up to and through the period, beside the baseline year?"""
-    frame = NARROW_SERIES if narrow else WIDE_SERIES
+    series_frame = NARROW_SERIES if narrow else WIDE_SERIES
     largest_count = max((v for p in points for v in (p.new, p.old) if v is not None), default=1)
     tick_counts = round_ticks(0, largest_count, about=4)
-    up = Scale(0, tick_counts[-1], frame.bottom, frame.top)
-    month_axis = Scale(0, max(len(points) - 1, 1), frame.left_x + 18, frame.right - 18)
+    up = Scale(0, tick_counts[-1], series_frame.bottom, series_frame.top)
+    month_axis = Scale(0, max(len(points) - 1, 1), series_frame.left_x + 18, series_frame.right - 18)
     return svg.picture(
-        _shade_compared(points, month_axis, frame),
-        _series_axes(points, tick_counts, month_axis, up, frame),
+        _shade_compared(points, month_axis, series_frame),
+        _series_axes(points, tick_counts, month_axis, up, series_frame),
         _draw_series([p.old for p in points], month_axis, up, "old"),
         _draw_series([p.new for p in points], month_axis, up, "new"),
-        _narrow_key(new_name, old_name) if narrow else _line_names(points, up, frame, new_name, old_name),
+        _narrow_key(new_name, old_name)
+        if narrow
+        else _line_names(points, up, series_frame, new_name, old_name),
         key=key,
         title=title,
         description=_describe_series(points, new_name, old_name),
-        width=frame.width,
-        height=frame.height,
+        width=series_frame.width,
+        height=series_frame.height,
         class_="chart",
     )
 
 
 def _shade_compared(points: tuple[SeriesPoint, ...], across: Scale, frame: _Frame) -> Markup | None:
-    compared = [i for i, p in enumerate(points) if p.is_compared]
-    if not compared:
+    compared_indices = [i for i, p in enumerate(points) if p.is_compared]
+    if not compared_indices:
         return None
     half_step = (across(1) - across(0)) / 2 if len(points) > 1 else 18
-    left_x, right_x = across(compared[0]) - half_step, min(across(compared[-1]) + half_step, frame.right)
+    left_x, right_x = (
+        across(compared_indices[0]) - half_step,
+        min(across(compared_indices[-1]) + half_step, frame.right),
+    )
     return svg.element(
         "rect",
         x=left_x,

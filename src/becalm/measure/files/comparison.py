@@ -30,8 +30,8 @@ def comparison_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
     """Every group against every baseline, one row each, the total first; empty where nothing is given."""
     for contrast in comparison.against:
         for row in contrast.all_rows:
-            doubts = (baselines_disagree(comparison),) if row is contrast.total else ()
-            notes_text = "; ".join(filter(None, (*doubts, *row.notes)))
+            doubt_sentences = (baselines_disagree(comparison),) if row is contrast.total else ()
+            notes_text = "; ".join(filter(None, (*doubt_sentences, *row.notes)))
             yield {**row.as_record(), "notes": notes_text, "baseline": contrast.baseline.label}
 
 
@@ -55,9 +55,9 @@ def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The change of each group against each baseline, under the baselines' labels."""
-    row_by_group = [{row.group: row for row in c.all_rows} for c in comparison.against]
+    rows_by_group_of_contrast = [{row.group: row for row in c.all_rows} for c in comparison.against]
     for row in comparison.all_rows:
-        yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in row_by_group))
+        yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in rows_by_group_of_contrast))
 
 
 def opening_sentences(comparison: Comparison) -> tuple[str, str]:
@@ -69,14 +69,14 @@ def small_print(comparison: Comparison) -> Iterator[str]:
     """What stands under the table: where it comes from, how it was made, what to beware of."""
     main_row, level_text = comparison.all_rows[0], f"{comparison.level * 100:.3g}%"
     yield f"Source {comparison.source}, records as of {comparison.as_of}."
-    how = (
+    interval_text = (
         ""
         if comparison.missing_months
         else f" Interval: {level_text}. {main_row.label} by {main_row.method}."
     )
     yield (
         f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
-        f"Now: {number_format.period(comparison.period)}.{how}"
+        f"Now: {number_format.period(comparison.period)}.{interval_text}"
     )
     yield from filter(None, (noise_sentence(comparison),))
     yield (

@@ -23,11 +23,17 @@ def what_happened(row: ComparisonRow, level: float) -> str:
         verdict_verb = {"fall": "fell", "rise": "rose", "unclear": "went"}[row_verdict]
         reason_text = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
         return f"{verdict_verb} from {old_count(row.old)} to {number_format.whole(row.new)}, {reason_text}"
-    numbers = f"({old_count(row.old)} → {number_format.whole(row.new)})"
+    counts_text = f"({old_count(row.old)} → {number_format.whole(row.new)})"
     size_text = f"{abs(row.change_percent):.1f}%"
     if row_verdict == "unclear":
-        return f"changed by {number_format.percent(row.change_percent)}, interval {interval(row)} {numbers}"
-    return f"fell by {size_text} {numbers}" if row_verdict == "fall" else f"rose by {size_text} {numbers}"
+        return (
+            f"changed by {number_format.percent(row.change_percent)}, interval {interval(row)} {counts_text}"
+        )
+    return (
+        f"fell by {size_text} {counts_text}"
+        if row_verdict == "fall"
+        else f"rose by {size_text} {counts_text}"
+    )
 
 
 def headline(comparison: Comparison) -> str:
@@ -39,16 +45,19 @@ def headline(comparison: Comparison) -> str:
 
 def baselines_disagree(comparison: Comparison) -> str:
     """Where baselines lead to different answers, all of them in one sentence; else nothing."""
-    answers = [
+    totals_by_baseline = [
         (c.baseline, c.total) for c in comparison.against if c.total and c.total.change_percent is not None
     ]
-    verdicts = {row.verdict(comparison.level) for _, row in answers}
-    if len(verdicts) < 2 and len({row.ratio is not None and row.ratio < 1.0 for _, row in answers}) < 2:
+    verdicts = {row.verdict(comparison.level) for _, row in totals_by_baseline}
+    if (
+        len(verdicts) < 2
+        and len({row.ratio is not None and row.ratio < 1.0 for _, row in totals_by_baseline}) < 2
+    ):
         return ""
     answer_texts = [
         f"{abs(row.change_percent or 0.0):.1f}% {'below' if (row.ratio or 0.0) < 1.0 else 'above'} "
         f"{baseline_name(baseline)} ({verdict_words(row, comparison.level).lower()})"
-        for baseline, row in answers
+        for baseline, row in totals_by_baseline
     ]
     return (
         f"The answer depends on the baseline: {_counted_noun(comparison).lower()} in "
@@ -59,7 +68,7 @@ def baselines_disagree(comparison: Comparison) -> str:
 def _main_change(comparison: Comparison) -> str:
     """How the total changed against the first baseline; where there is none, the first of the groups."""
     main_row = comparison.all_rows[0]
-    noun = _counted_noun(comparison) if comparison.total else main_row.label
+    counted_noun = _counted_noun(comparison) if comparison.total else main_row.label
     new_name, old_name = number_format.period(comparison.period), baseline_name(comparison.baseline)
     counts_text = (
         f"from {old_count(main_row.old)} in {old_name} to {number_format.whole(main_row.new)} in {new_name}"
@@ -70,12 +79,12 @@ def _main_change(comparison: Comparison) -> str:
             f"No comparison is possible: there are no records of {months_text}. The counts go {counts_text}."
         )
     if main_row.change_percent is None:
-        return f"{noun} went {counts_text}: too few for a percentage."
+        return f"{counted_noun} went {counts_text}: too few for a percentage."
     main_verdict, size_text = main_row.verdict(comparison.level), f"{abs(main_row.change_percent):.1f}%"
     if main_verdict == "unclear":
         change_text = number_format.percent(main_row.change_percent)
-        return f"{noun} changed by {change_text}, which chance alone may explain: {counts_text}."
-    return f"{noun} {'fell' if main_verdict == 'fall' else 'rose'} by {size_text}: {counts_text}."
+        return f"{counted_noun} changed by {change_text}, which chance alone may explain: {counts_text}."
+    return f"{counted_noun} {'fell' if main_verdict == 'fall' else 'rose'} by {size_text}: {counts_text}."
 
 
 def _counted_noun(comparison: Comparison) -> str:
@@ -93,10 +102,10 @@ def how_sure(comparison: Comparison) -> str:
         return "Months that were not loaded look like a fall. Ingest them first."
     if low is None or high is None:
         return "With so few records no percentage is given; the counts themselves are in the table."
-    against = (
+    against_text = (
         f"Against {baseline_name(comparison.baseline)}, the" if baselines_disagree(comparison) else "The"
     )
-    interval_text = f"{against} {comparison.level * 100:.3g}% interval"
+    interval_text = f"{against_text} {comparison.level * 100:.3g}% interval"
     if not math.isfinite(high):
         return f"{interval_text} begins at {number_format.percent(low)} and has no upper end."
     if high < 0:
@@ -115,8 +124,8 @@ def noise_sentence(comparison: Comparison) -> str | None:
     if basis is None:
         return None
     learned_text = number_format.join_words([number_format.period(span) for span in basis.learned_from])
-    left_out = [f"{number_format.period(span)} ({reason})" for span, reason in basis.left_out]
-    left_out_text = f" Left out: {'; '.join(left_out)}." if left_out else ""
+    left_out_texts = [f"{number_format.period(span)} ({reason})" for span, reason in basis.left_out]
+    left_out_text = f" Left out: {'; '.join(left_out_texts)}." if left_out_texts else ""
     shift_list = number_format.join_words([str(shift) for shift in basis.shifts])
     shift_text = (
         f" The level shifted in {shift_list}; no interval counts that as noise." if shift_list else ""
