@@ -99,6 +99,18 @@ def test_incidents_by_day_in_a_period_without_some_groups(city: Any) -> None:
     assert counted.excluded_counts == (("drugs", left["drugs"]), ("unknown", left["unknown"]))
 
 
+@pytest.mark.parametrize("city", ["duckdb", "spark"], indirect=True)
+def test_incidents_by_week_of_each_borough_and_group(city: Any) -> None:
+    table, rows = city
+    period = Period(date(2019, 12, 2), date(2020, 2, 3))
+    counted = count_incidents(table, by=("borough", "offence_group"), unit="week", period=period)
+    inside = [row for row in rows if period.start <= row["occurred_on"] < period.end]
+    assert brute.of_table(counted) == brute.by_group_and_time(inside, "borough+offence_group", "week")
+    assert counted.groups == tuple(map(", ".join, counted.keys))
+    assert counted.keys == tuple(sorted(counted.keys))
+    assert counted.times == tuple(period.start + timedelta(weeks=week) for week in range(9))
+
+
 @pytest.mark.parametrize(
     ("city", "cell_m"), [("duckdb", CELL_M), ("duckdb", 75.0), ("spark", 33.3)], indirect=["city"]
 )

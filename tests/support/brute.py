@@ -16,9 +16,13 @@ Row = Mapping[str, Any]
 def by_group_and_time(rows: Iterable[Row], by: str, unit: str) -> Counter[tuple[str, date]]:
     counted: Counter[tuple[str, date]] = Counter()
     for row in rows:
-        time = row["occurred_on"] if unit == "day" else date.fromisoformat(row["month"] + "-01")
-        if time is not None:
-            counted[row[by] or "unknown", time] += 1
+        day = row["occurred_on"]
+        if unit == "month":
+            day = date.fromisoformat(row["month"] + "-01")
+        elif unit == "week" and day is not None:
+            day = date.fromisocalendar(*day.isocalendar()[:2], 1)
+        if day is not None:
+            counted[", ".join(row[name] or "unknown" for name in by.split("+")), day] += 1
     return counted
 
 

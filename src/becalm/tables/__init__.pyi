@@ -13,11 +13,13 @@ from .city import StreetNetwork as StreetNetwork
 from .city import list_public_holidays as list_public_holidays
 from .counts import CountTable as CountTable
 from .counts import Grouping as Grouping
+from .counts import Groupings as Groupings
 from .counts import TimeUnit as TimeUnit
 from .counts import count_incidents as count_incidents
 from .counts import count_matched as count_matched
 from .counts import count_moved as count_moved
 from .counts import count_published as count_published
+from .counts import list_whole_weeks as list_whole_weeks
 from .coverage import CUT_OFF_ROW as CUT_OFF_ROW
 from .coverage import REPEATED_ROW as REPEATED_ROW
 from .coverage import FaultCount as FaultCount

@@ -5,9 +5,10 @@ same on every engine and in the same order. Places are counted in
 `place_counts`, months in `months_on_record`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
 from typing import Literal
 
 import ibis
@@ -22,24 +23,28 @@ from becalm.terms import Period, QuestionError
 
 UNKNOWN = "unknown"
 LARGEST_SHARE_WITHOUT_DAY = 0.05
+DAY = timedelta(days=1)
 WIDEST_FIRST = ("city", "borough", "ward", "neighbourhood", "lsoa")
-TimeUnit = Literal["day", "month"]
+TimeUnit = Literal["day", "week", "month"]
 Grouping = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
+Groupings = Grouping | tuple[Grouping, ...]  # one, or several at once: each borough's each offence group
+KEY_SEPARATOR = "\x1f"  # stands in no name, and sorts before every sign that does
 
 
 @dataclass(frozen=True, slots=True)
 class CountTable:
-    """Counts of each group in each day or month.
+    """Counts of each group in each day, ISO week or month.
 
-    `counts[g, t]` is the number in group `groups[g]` during the day or month that starts on
+    `counts[g, t]` is the number in group `groups[g]` during the day, week or month that starts on
     `times[t]`; times are consecutive and hold zeros where nothing happened. `found_by[g]` is
     "victim", "police", "unknown" or "mixed". Groups stand in alphabetical order; what has no
-    group is counted as "unknown". `excluded_counts` names the offence groups that were left out on
+    group is counted as "unknown". Of several groupings `keys[g]` holds one name each, in the order
+    of `by`, and `groups[g]` joins them. `excluded_counts` names the offence groups that were left out on
     request and how many records of each fell in these times; `without_day` is the number of
     records of these months that could not be given to a day (always 0 for months).
     """
 
-    by: Grouping
+    by: Groupings
     unit: TimeUnit
     groups: tuple[str, ...]
     times: tuple[date, ...]
@@ -49,8 +54,11 @@ class CountTable:
     as_of: date
     excluded_counts: tuple[tuple[str, int], ...] = ()
     without_day: int = 0
+    keys: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.keys:
+            object.__setattr__(self, "keys", tuple((group,) for group in self.groups))
         if self.counts.shape != (len(self.groups), len(self.times)):
             raise ValueError(
                 f"counts are {self.counts.shape}, not {len(self.groups)} groups x {len(self.times)} times"
@@ -60,31 +68,32 @@ class CountTable:
 def count_incidents(
     incidents: Table,
     *,
-    by: Grouping,
+    by: Groupings,
     unit: TimeUnit,
     period: Period | None = None,
     exclude_groups: Sequence[str] = (),
 ) -> CountTable:
-    """How many incidents fell in each group in each day or month?
+    """How many incidents fell in each group in each day, ISO week or month?
 
-    Without `period`, every month (or day) from the first to the last on record. Records without a
-    group are counted as "unknown".
+    Without `period`, every month (or day) from the first to the last on record, or every whole week
+    in these months that had ended by the as-of day. Records without a group are counted as "unknown".
 
-    Raises QuestionError where there are no incidents at all; where days are asked of records that carry only
-    a month; where months are asked of a period that does not hold whole months.
+    Raises QuestionError where there are no incidents at all; where days or weeks are asked of records that
+    carry only a month; where weeks or months are asked of a period that does not hold whole ones.
     """
     scope = find_scope(incidents, "incidents")
     start_days = _list_times(scope, unit, period)
-    month_rows = _filter_months(incidents, start_days)
+    month_rows = _filter_months(incidents, start_days, unit)
     dayless_count = 0
-    if unit == "day":
+    if unit != "month":
         dayless_count = _check_days(month_rows, scope)
+        last_day = _last_day_of(start_days[-1], unit)
         month_rows = month_rows.filter(
-            month_rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(start_days[-1]))
+            month_rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(last_day))
         )
     month_rows = month_rows.mutate(
-        group=month_rows[by].fill_null(UNKNOWN),
-        time=(month_rows.month + "-01").cast("date") if unit == "month" else month_rows.occurred_on,
+        group=_join_groups(month_rows[name].fill_null(UNKNOWN) for name in _names_of(by)),
+        time=_start_of_time(month_rows, unit),
         n=ibis.literal(1, "int64"),
         finder=month_rows.found_by.fill_null(UNKNOWN),
     )
@@ -94,7 +103,7 @@ def count_incidents(
 def count_published(
     published: Table,
     *,
-    by: Grouping,
+    by: Groupings,
     source: str,
     period: Period | None = None,
     exclude_groups: Sequence[str] = (),
@@ -120,7 +129,9 @@ def count_published(
     start_days = _list_times(record_scope, "month", period)
     source_rows = _filter_months(source_rows, start_days)
     source_rows = source_rows.mutate(
-        group=_published_group(source_rows, by, command_units or {}),
+        group=_join_groups(
+            _published_group(source_rows, name, command_units or {}) for name in _names_of(by)
+        ),
         time=(source_rows.month + "-01").cast("date"),
         n=source_rows["count"].fill_null(0),
         finder=_look_up(source_rows.offence_group, found_by or {}),
@@ -149,13 +160,57 @@ def _list_times(scope: RecordScope, unit: TimeUnit, period: Period | None) -> tu
                 "by month. Give a period that starts and ends on the first of a month."
             )
         return tuple(first_day_of(month) for month in (period.months if period else scope.months))
+    if unit == "week" and period is not None and not period.is_whole_weeks:
+        raise QuestionError(
+            f"The period {period} does not hold whole weeks, so it cannot be counted by week. "
+            "Give a period that starts on a Monday and ends on a Sunday, for example 2020-W14..2020-W19."
+        )
     first_day = period.start if period else first_day_of(scope.first_month)
-    day_count = period.days if period else (last_day_of(scope.last_month) - first_day).days + 1
-    return tuple(first_day + timedelta(days=day) for day in range(day_count))
+    last_day = period.last_day if period else last_day_of(scope.last_month)
+    if unit == "week":
+        return list_whole_weeks(first_day, last_day if period else min(last_day, scope.as_of - DAY))
+    return tuple(first_day + timedelta(days=day) for day in range((last_day - first_day).days + 1))
 
 
-def _filter_months(rows: Table, times: tuple[date, ...]) -> Table:
-    return rows.filter(rows.month.between(f"{times[0]:%Y-%m}", f"{times[-1]:%Y-%m}"))
+def list_whole_weeks(first_day: date, last_day: date) -> tuple[date, ...]:
+    """The Mondays of the ISO weeks that lie whole between these days, both included.
+
+    >>> [str(monday) for monday in list_whole_weeks(date(2019, 12, 28), date(2020, 1, 13))]
+    ['2019-12-30', '2020-01-06']
+
+    Raises QuestionError where there is none.
+    """
+    first_monday = first_day + timedelta(days=-first_day.weekday() % 7)
+    week_count = ((last_day - first_monday).days + 1) // 7
+    if week_count < 1:
+        raise QuestionError(
+            f"No week lies whole between {first_day} and {last_day}. Give at least one from Monday to Sunday."
+        )
+    return tuple(first_monday + timedelta(weeks=week) for week in range(week_count))
+
+
+def _filter_months(rows: Table, times: tuple[date, ...], unit: TimeUnit = "month") -> Table:
+    return rows.filter(rows.month.between(f"{times[0]:%Y-%m}", f"{_last_day_of(times[-1], unit):%Y-%m}"))
+
+
+def _last_day_of(start_day: date, unit: TimeUnit) -> date:
+    """The last day of the time that starts on this day (of a month its first day: months are compared whole)."""
+    return start_day + timedelta(days=6) if unit == "week" else start_day
+
+
+def _start_of_time(rows: Table, unit: TimeUnit) -> ibis.Value:
+    if unit == "month":
+        return (rows.month + "-01").cast("date")
+    return rows.occurred_on.truncate("W").cast("date") if unit == "week" else rows.occurred_on
+
+
+def _names_of(by: Groupings) -> tuple[Grouping, ...]:
+    return by if isinstance(by, tuple) else (by,)
+
+
+def _join_groups(columns: Iterable[ibis.Value]) -> ibis.Value:
+    """The names of several groupings as one text, so that one query counts all of them."""
+    return reduce(lambda joined, column: joined + KEY_SEPARATOR + column, columns)
 
 
 def _check_days(rows: Table, scope: RecordScope) -> int:
@@ -187,12 +242,12 @@ def _filter_first(rows: Table, column_name: str, wanted_values: tuple[str, ...],
     )
 
 
-def _list_area_kinds(by: Grouping, area_kind: str | None) -> tuple[str, ...]:
+def _list_area_kinds(by: Groupings, area_kind: str | None) -> tuple[str, ...]:
     if area_kind is not None:
         return (area_kind,)
-    if by == "ward":
+    if "ward" in _names_of(by):
         return ("ward",)
-    return WIDEST_FIRST[1:] if by in ("borough", "command_unit") else WIDEST_FIRST
+    return WIDEST_FIRST[1:] if {"borough", "command_unit"} & {*_names_of(by)} else WIDEST_FIRST
 
 
 def _published_group(rows: Table, by: Grouping, command_units: Mapping[str, str | None]) -> ibis.Value:
@@ -217,7 +272,7 @@ def _look_up(key_column: ibis.Value, name_by_key: Mapping[str, str]) -> ibis.Val
 
 def _count_groups(
     rows: Table,
-    by: Grouping,
+    by: Groupings,
     unit: TimeUnit,
     times: tuple[date, ...],
     scope: RecordScope,
@@ -242,10 +297,11 @@ def _count_groups(
         .to_pyarrow()
     )
     group_names = tuple(sorted(group_sums["group"].unique().to_pylist()))
+    group_keys = tuple(tuple(name.split(KEY_SEPARATOR)) for name in group_names)
     return CountTable(
         by=by,
         unit=unit,
-        groups=group_names,
+        groups=tuple(", ".join(key) for key in group_keys),
         times=times,
         counts=_fill_counts(group_sums, group_names, times),
         found_by=_name_finders(group_sums, group_names),
@@ -253,6 +309,7 @@ def _count_groups(
         as_of=scope.as_of,
         excluded_counts=excluded_counts,
         without_day=without_day,
+        keys=group_keys,
     )
 
 

@@ -74,6 +74,11 @@ class Period:
         return self.start.day == 1 and self.end.day == 1
 
     @property
+    def is_whole_weeks(self) -> bool:
+        """Whether it starts and ends on a Monday."""
+        return self.start.weekday() == 0 and self.end.weekday() == 0
+
+    @property
     def months(self) -> tuple[str, ...]:
         """Every month it touches, written YYYY-MM."""
         month_texts = []

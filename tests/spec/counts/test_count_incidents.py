@@ -118,6 +118,58 @@ def test_months_are_refused_for_a_period_of_days() -> None:
         counted("day\n2020-04-01", period=Period(date(2020, 4, 1), date(2020, 4, 15)))
 
 
+def test_a_week_runs_from_monday_to_sunday_and_only_whole_ones_are_counted() -> None:
+    found = counted(
+        """
+        day        | offence_group
+        2019-12-01 | robbery
+        2019-12-02 | robbery
+        2019-12-30 | robbery
+        2020-01-05 | robbery
+        2020-01-06 | burglary
+        2020-01-31 | robbery
+        """,
+        unit="week",
+    )
+    assert (found.times[0], found.times[-1]) == (date(2019, 12, 2), date(2020, 1, 20))
+    assert answer(found) == {"burglary": [0, 0, 0, 0, 0, 1, 0, 0], "robbery": [1, 0, 0, 0, 2, 0, 0, 0]}
+
+
+def test_a_week_that_had_not_ended_when_the_records_were_made_is_not_counted() -> None:
+    rows = ibis.memtable(incidents("day\n2020-01-06\n2020-01-14", as_of=date(2020, 1, 19)))
+    assert count_incidents(rows, by="offence_group", unit="week").times == (date(2020, 1, 6),)
+    rows = ibis.memtable(incidents("day\n2020-01-06\n2020-01-14", as_of=date(2020, 1, 20)))
+    assert count_incidents(rows, by="offence_group", unit="week").times[-1] == date(2020, 1, 13)
+
+
+@pytest.mark.parametrize(
+    "days", [(date(2020, 1, 7), date(2020, 1, 20)), (date(2020, 1, 6), date(2020, 1, 19))]
+)
+def test_a_period_that_ends_in_mid_week_is_refused(days: tuple[date, date]) -> None:
+    with pytest.raises(QuestionError, match=r"whole weeks.*Monday.*Sunday"):
+        counted("day\n2020-01-10", unit="week", period=Period(*days))
+
+
+def test_weeks_are_refused_where_records_carry_only_a_month() -> None:
+    with pytest.raises(QuestionError, match=r"no day .*whole months"):
+        counted("month | day\n2020-04 |\n2020-04 |", unit="week")
+
+
+def test_two_groupings_are_counted_at_once() -> None:
+    found = counted(
+        """
+        month   | borough | offence_group
+        2020-04 | Brent   | robbery
+        2020-04 | Brent   | burglary
+        2020-05 | Brent   | robbery
+        2020-05 |         | robbery
+        """,
+        by=("borough", "offence_group"),
+    )
+    assert found.keys == (("Brent", "burglary"), ("Brent", "robbery"), ("unknown", "robbery"))
+    assert answer(found) == {"Brent, burglary": [1, 0], "Brent, robbery": [1, 1], "unknown, robbery": [0, 1]}
+
+
 def test_sources_and_the_newest_as_of_date_are_named() -> None:
     rows = pa.concat_tables(
         [

@@ -59,7 +59,7 @@ def compare_baselines(
     )
     context = replace(context, holidays=add_easter(context.holidays, all_windows))
     comparison = Comparison(
-        by=counts.by,
+        by=counts.by if isinstance(counts.by, str) else ", ".join(counts.by),
         period=period,
         against=tuple(_build_contrast(series, period, b, dispersions, settings, context) for b in baselines),
         source=counts.source,

@@ -12,7 +12,7 @@ from becalm.measure.core.comparison import LevelShift, NoiseBasis
 from becalm.measure.core.series import Series
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.level_model import UNSETTLED, LevelModel, drift_span, fit_levels
-from becalm.tables import Grouping
+from becalm.tables import Groupings
 from becalm.terms import Period, Step, month_start
 
 LEAST_HISTORY: Final = {"months": 24, "weeks": 104}
@@ -112,7 +112,7 @@ def measure_dispersion(
     apart_from: Sequence[Period],
     missing: Collection[str] = (),
     steps: Sequence[Step] = (),
-    by: Grouping = "offence_group",
+    by: Groupings = "offence_group",
 ) -> GroupDispersion:
     """What noise, drift and shifts does each series show outside the compared windows?
 
@@ -205,7 +205,7 @@ def _week_stretches(series: Series, latest: date) -> list[tuple[Period, slice]]:
     ]
 
 
-def _mark_steps(series: Series, spans: Sequence[Period], steps: Iterable[Step], by: Grouping) -> Bools:
+def _mark_steps(series: Series, spans: Sequence[Period], steps: Iterable[Step], by: Groupings) -> Bools:
     """Where does a level of each series begin, as declared? A stretch that a step cuts stands alone."""
     is_level_start = np.zeros((len(series.groups), len(spans)), dtype=bool)
     span_starts = [span.start for span in spans]
