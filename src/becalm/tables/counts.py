@@ -194,7 +194,7 @@ def _filter_months(rows: Table, times: tuple[date, ...], unit: TimeUnit = "month
 
 
 def _last_day_of(start_day: date, unit: TimeUnit) -> date:
-    """The last day of the week or day that starts here; a month stays its first day, since months are whole."""
+    """The last day of the week or day that starts here; a month keeps its first: months stay whole."""
     return start_day + timedelta(days=6) if unit == "week" else start_day
 
 
