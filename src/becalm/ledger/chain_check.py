@@ -151,14 +151,7 @@ def walk_rows(
     by_size = (root_by_size, hash_by_size)
     first_flaws = (broken_row, loose_seq)
     return Walk(
-        size,
-        sound_size,
-        last_hash,
-        *first_flaws,
-        *by_size,
-        tuple(proof_rows),
-        commitments,
-        tuple(senseless),
+        size, sound_size, last_hash, *first_flaws, *by_size, tuple(proof_rows), commitments, tuple(senseless)
     )
 
 

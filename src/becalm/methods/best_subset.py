@@ -80,12 +80,14 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
             break
         size_limit *= 3
     # The programme may stop early, and then plain greed can be the better of the two.
-    choices = [
+    greedy_choices = [
         greedy_subset(problem, preferred=first_points)
         for first_points in (chosen_points, np.zeros(0, np.int64))
     ]
-    feasible = [_build_subset(problem, points, bound) for points in choices if is_feasible(problem, points)]
-    return max(feasible, key=lambda subset: subset.value, default=None)
+    feasible_subsets = [
+        _build_subset(problem, points, bound) for points in greedy_choices if is_feasible(problem, points)
+    ]
+    return max(feasible_subsets, key=lambda subset: subset.value, default=None)
 
 
 def greedy_subset(problem: SubsetProblem, *, preferred: Ints | None = None) -> Ints:
@@ -223,8 +225,8 @@ def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, fl
     )
     group_rows = np.zeros((group_count, n + group_count + 1))
     group_rows[np.arange(group_count), n + 1 + np.arange(group_count)] = 1.0
-    grouped = np.flatnonzero(problem.group[candidates] >= 0)
-    group_rows[problem.group[candidates][grouped], grouped] = 1.0
+    grouped_points = np.flatnonzero(problem.group[candidates] >= 0)
+    group_rows[problem.group[candidates][grouped_points], grouped_points] = 1.0
     constraints = [LinearConstraint(np.ones((1, n + group_count + 1)), 0, problem.count)]
     if group_count:
         constraints.append(
@@ -247,8 +249,8 @@ def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, fl
         return None
     if solution.x is None:
         return np.zeros(0, np.int64), float(problem.values[problem.order[: problem.count]].sum()), 1.0
-    bound = -float(solution.mip_dual_bound if solution.mip_dual_bound is not None else solution.fun)
-    return candidates[solution.x[:n] > 0.5], bound, float(solution.x[n:].sum())
+    value_bound = -float(solution.mip_dual_bound if solution.mip_dual_bound is not None else solution.fun)
+    return candidates[solution.x[:n] > 0.5], value_bound, float(solution.x[n:].sum())
 
 
 def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:

@@ -135,27 +135,29 @@ def fit_prior(
         return _log_likelihood(theta, groups, exposure, truncation) - 0.5 * float(surprise @ surprise)
 
     # The likelihood may be a long bent ridge: looked at everywhere, then ever closer to where it is high.
-    points, spacing = np.array(list(product(*BELIEF_STEPS))), np.array([1.0, 0.4])
+    grid_thetas, spacing = np.array(list(product(*BELIEF_STEPS))), np.array([1.0, 0.4])
     for _ in range(MOST_GRIDS):
-        thetas = np.column_stack([points, np.zeros(len(points))])
+        thetas = np.column_stack([grid_thetas, np.zeros(len(grid_thetas))])
         if truncation is not None:
             thetas[:, 2] = [_fit_scale(gain, theta) for theta in thetas]
         log_weights = np.array([gain(theta) for theta in thetas])
-        weights = np.exp(log_weights - log_weights.max())
-        weights /= weights.sum()
-        centre = weights @ points
-        if weights.max() < COARSE:
+        grid_weights = np.exp(log_weights - log_weights.max())
+        grid_weights /= grid_weights.sum()
+        mean_theta = grid_weights @ grid_thetas
+        if grid_weights.max() < COARSE:
             break
-        spread = (weights * (points - centre).T) @ (points - centre) + np.diag((0.3 * spacing) ** 2)
-        variances, axes = np.linalg.eigh(spread)
+        theta_covariance = (grid_weights * (grid_thetas - mean_theta).T) @ (
+            grid_thetas - mean_theta
+        ) + np.diag((0.3 * spacing) ** 2)
+        variances, axes = np.linalg.eigh(theta_covariance)
         local_points = np.array(list(product(LOCAL_STEPS, repeat=2)))
-        points = np.clip(centre + local_points * np.sqrt(variances) @ axes.T, LOWEST, HIGHEST)
+        grid_thetas = np.clip(mean_theta + local_points * np.sqrt(variances) @ axes.T, LOWEST, HIGHEST)
         spacing = 0.4 * spacing
-    is_kept = weights >= LEAST_WEIGHT
+    is_kept = grid_weights >= LEAST_WEIGHT
     return PriorFit(
-        _to_prior(weights @ thetas),
+        _to_prior(grid_weights @ thetas),
         tuple(_to_prior(theta) for theta in thetas[is_kept]),
-        tuple((weights[is_kept] / weights[is_kept].sum()).tolist()),
+        tuple((grid_weights[is_kept] / grid_weights[is_kept].sum()).tolist()),
     )
 
 
@@ -164,9 +166,11 @@ def _fit_scale(gain: Callable[[Floats], float], theta: Floats) -> float:
     scale = SCALE_START
     for step in (0.5, 0.2, 0.1):
         low, middle, high = (gain(np.array([theta[0], theta[1], scale + s])) for s in (-step, 0.0, step))
-        bend = low - 2.0 * middle + high
-        move = 0.5 * step * (low - high) / bend if bend < 0 else np.copysign(2.0 * step, high - low)
-        scale = float(np.clip(scale + np.clip(move, -2.5, 2.5), -6.0, 1.0))
+        curvature = low - 2.0 * middle + high
+        scale_move = (
+            0.5 * step * (low - high) / curvature if curvature < 0 else np.copysign(2.0 * step, high - low)
+        )
+        scale = float(np.clip(scale + np.clip(scale_move, -2.5, 2.5), -6.0, 1.0))
     return scale
 
 
@@ -221,13 +225,13 @@ def _group_places(means: Floats, counts: Floats, doubt: Floats, truncation: Trun
         low, high = (log_values[is_used].min(), log_values[is_used].max()) if is_used.any() else (0.0, 0.0)
         class_width = max(float(high - low), 1e-9) / (CLASSES - 1)
         class_numbers.append(np.where(is_used, 1 + ((log_values - low) / class_width).astype(np.int64), 0))
-    keys = (class_numbers[0] * (CLASSES + 1) + class_numbers[1]) * 2 + is_selected
-    _, group_of_place = np.unique(keys, return_inverse=True)
-    sizes = np.bincount(group_of_place).astype(np.float64)
+    class_keys = (class_numbers[0] * (CLASSES + 1) + class_numbers[1]) * 2 + is_selected
+    _, group_of_place = np.unique(class_keys, return_inverse=True)
+    class_sizes = np.bincount(group_of_place).astype(np.float64)
     group_logs, group_counts, group_doubt, group_selected = (
-        np.bincount(group_of_place, values) / sizes for values in (logs[0], counts, doubt, is_selected)
+        np.bincount(group_of_place, values) / class_sizes for values in (logs[0], counts, doubt, is_selected)
     )
-    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, sizes])
+    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, class_sizes])
 
 
 BELIEVED_BURST, BELIEVED_DRIFT = 0.15, 0.04  # the means of what is believed beforehand
@@ -270,35 +274,37 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
 
     def log_likelihood(burst: float, drift: float) -> float:
         wide_shape = widen_posterior(posterior, evidence, Scatter(1.0 + burst, drift)).shape
-        shapes = 1.0 / (burst / level_means + 1.0 / wide_shape)
-        shape_seen = shapes[has_count]
+        wider_shapes = 1.0 / (burst / level_means + 1.0 / wide_shape)
+        shape_seen = wider_shapes[has_count]
         count_terms = (
             gammaln(shape_seen + counts_seen)
             - gammaln(shape_seen)
             + counts_seen * np.log(means_seen / (shape_seen + means_seen))
         )
-        return float(count_terms.sum() - (shapes * np.log1p(level_means / shapes)).sum())
+        return float(count_terms.sum() - (wider_shapes * np.log1p(level_means / wider_shapes)).sum())
 
     bursts, drifts = BURSTS, DRIFTS
     for _ in range(2):  # everywhere first, then where it matters
         log_weights = np.array([[log_likelihood(burst, drift) for drift in drifts] for burst in bursts])
         log_weights -= bursts[:, None] / BELIEVED_BURST + drifts / BELIEVED_DRIFT
         log_weights += np.log(np.gradient(bursts))[:, None] + np.log(np.gradient(drifts))
-        weights = np.exp(log_weights - log_weights.max())
-        weights /= weights.sum()
+        grid_weights = np.exp(log_weights - log_weights.max())
+        grid_weights /= grid_weights.sum()
         (burst, bursts), (drift, drifts) = (
-            _focus(bursts, weights.sum(axis=1)),
-            _focus(drifts, weights.sum(axis=0)),
+            _focus(bursts, grid_weights.sum(axis=1)),
+            _focus(drifts, grid_weights.sum(axis=0)),
         )
     return Scatter(1.0 + burst, drift)
 
 
 def _focus(values: Floats, weights: Floats) -> tuple[float, Floats]:
     """The mean, and a grid of as far as three deviations (or the next point) around it."""
-    mean = float(weights @ values)
-    deviation = float(np.sqrt(weights @ (values - mean) ** 2))
-    reach = max(3.0 * deviation, float(np.gradient(values)[np.abs(values - mean).argmin()]))
-    return mean, np.linspace(max(mean - reach, 0.0), mean + reach, len(values))
+    weighted_mean = float(weights @ values)
+    deviation = float(np.sqrt(weights @ (values - weighted_mean) ** 2))
+    half_width = max(3.0 * deviation, float(np.gradient(values)[np.abs(values - weighted_mean).argmin()]))
+    return weighted_mean, np.linspace(
+        max(weighted_mean - half_width, 0.0), weighted_mean + half_width, len(values)
+    )
 
 
 BLOCK = 512  # events that are worked on at once, so that all of them stay in the nearest cache
@@ -352,10 +358,13 @@ def _search_line(
     start_value, promised_gain = point[0] - shares.sum(), float((point[1] - 1.0) @ step)
     next_shares, next_point = shares, point
     for halvings in range(MOST_HALVINGS):
-        fraction = 0.5**halvings
-        next_shares = shares + fraction * step
+        step_fraction = 0.5**halvings
+        next_shares = shares + step_fraction * step
         next_point = _likelihood_slopes(event_parts, weights, next_shares)
-        if next_point[0] - next_shares.sum() >= start_value + LEAST_GAIN * fraction * promised_gain - NO_GAIN:
+        if (
+            next_point[0] - next_shares.sum()
+            >= start_value + LEAST_GAIN * step_fraction * promised_gain - NO_GAIN
+        ):
             break
     return next_shares, next_point
 
@@ -378,13 +387,13 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
         if log_sum == -np.inf:
             return log_sum, slope, bend
         log_likelihood += log_sum
-        ratio = block_weights / mixed_p
-        ratio_square = ratio / mixed_p
+        weight_ratio = block_weights / mixed_p
+        ratio_square = weight_ratio / mixed_p
         for k in range(part_count):
-            slope[k] += _sum_of_products(ratio, block_parts[k])
-            tilted = ratio_square * block_parts[k]
+            slope[k] += _sum_of_products(weight_ratio, block_parts[k])
+            tilted_part = ratio_square * block_parts[k]
             for other_part in range(k + 1):
-                bend[k, other_part] += _sum_of_products(tilted, block_parts[other_part])
+                bend[k, other_part] += _sum_of_products(tilted_part, block_parts[other_part])
     return log_likelihood, slope, bend + bend.T - np.diag(np.diag(bend))
 
 

@@ -43,17 +43,17 @@ def place_squares(
     left_edges, low_edges = np.zeros(count), np.zeros(count)
     caught_weight: list[float] = []
     # Bounds never grow as squares are placed: the top of the queue is best once its bound is of this round.
-    queue = [(-np.inf, i, -1) for i in range(len(x)) if weight_left[i] > 0]
-    heapq.heapify(queue)
-    while queue and len(caught_weight) < count:
-        bound, i, bound_round = heapq.heappop(queue)
+    box_queue = [(-np.inf, i, -1) for i in range(len(x)) if weight_left[i] > 0]
+    heapq.heapify(box_queue)
+    while box_queue and len(caught_weight) < count:
+        bound, i, bound_round = heapq.heappop(box_queue)
         placed_count = len(caught_weight)
         placed_corners = left_edges[:placed_count], low_edges[:placed_count]
         best_weight, left, bottom = _best_through(x, y, weight_left, *placed_corners, i, side_m)
         if best_weight <= least:
             continue
-        if bound_round < placed_count and queue and -best_weight > queue[0][0]:
-            heapq.heappush(queue, (-best_weight, i, placed_count))
+        if bound_round < placed_count and box_queue and -best_weight > box_queue[0][0]:
+            heapq.heappush(box_queue, (-best_weight, i, placed_count))
             continue
         points_inside = _points_inside(x, y, weight_left, (left, bottom), side_m)
         left, bottom = _centre_box(*points_inside, *placed_corners, (left, bottom), side_m)
@@ -61,7 +61,7 @@ def place_squares(
         caught_weight.append(best_weight)
         _remove_weight(x, y, weight_left, left, bottom, side_m)
         # The same point may bound another square yet: without this the next one on its edge would be lost.
-        heapq.heappush(queue, (bound if np.isfinite(bound) else -best_weight, i, -1))
+        heapq.heappush(box_queue, (bound if np.isfinite(bound) else -best_weight, i, -1))
     placed_count = len(caught_weight)
     return Boxes(
         side_m, left_edges[:placed_count].copy(), low_edges[:placed_count].copy(), np.array(caught_weight)

@@ -83,7 +83,8 @@ def _null_share(expected_places: Floats, share: float) -> float:
     """From the expected number of places with 0, 1, 2, ... events to the share that holds `share` of all."""
     event_counts = np.arange(len(expected_places))[::-1]
     place_sums, event_sums = np.cumsum(expected_places[::-1]), np.cumsum(expected_places[::-1] * event_counts)
-    target = share * event_sums[-1]
+    target_count = share * event_sums[-1]
     return float(
-        np.interp(target, event_sums[event_counts > 0], place_sums[event_counts > 0]) / expected_places.sum()
+        np.interp(target_count, event_sums[event_counts > 0], place_sums[event_counts > 0])
+        / expected_places.sum()
     )

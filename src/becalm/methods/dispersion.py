@@ -126,16 +126,18 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
     coefficients = np.zeros((y.shape[0], column_count))
     coefficients[:, 0] = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum(axis=1))
     column_products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
-    ridge = _RIDGE * np.eye(column_count)  # a series of zeros has no curvature, and would stop all the others
+    ridge_matrix = _RIDGE * np.eye(
+        column_count
+    )  # a series of zeros has no curvature, and would stop all the others
     step_sizes = np.ones((y.shape[0], 1))
     log_likelihood = _likelihood(coefficients, y, design, offset)
     for _ in range(_STEPS):
         fitted_means = np.exp(np.minimum(coefficients @ design.T + offset, _LARGEST_LOG_MEAN))
         curvature = (fitted_means @ column_products).reshape(-1, column_count, column_count)
-        curvature = curvature + ridge * (1.0 + curvature[:, :1, :1])
-        step = np.linalg.solve(curvature, ((y - fitted_means) @ design)[:, :, None])[:, :, 0]
+        curvature = curvature + ridge_matrix * (1.0 + curvature[:, :1, :1])
+        newton_step = np.linalg.solve(curvature, ((y - fitted_means) @ design)[:, :, None])[:, :, 0]
         # A first step from far off would overflow exp; three on the log scale is a factor of twenty already.
-        next_coefficients = coefficients + step_sizes * np.clip(step, -3.0, 3.0)
+        next_coefficients = coefficients + step_sizes * np.clip(newton_step, -3.0, 3.0)
         next_likelihood = _likelihood(next_coefficients, y, design, offset)
         is_better = next_likelihood >= log_likelihood - 1e-9 * np.abs(log_likelihood)
         coefficients = np.where(is_better[:, None], next_coefficients, coefficients)

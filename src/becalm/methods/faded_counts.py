@@ -89,13 +89,13 @@ class HalfLife:
 
 def memories(series: CountSeries, half_life: float, origins: Sequence[int]) -> Iterator[tuple[int, Floats]]:
     """Each place's memory just before each origin; origin t has seen steps 0 to t - 1 only."""
-    decay = 0.5 ** (1.0 / half_life)
+    decay_per_step = 0.5 ** (1.0 / half_life)
     origin_set, faded_counts = set(origins), np.zeros(series.size)
     for t in range(series.steps + 1):
         if t in origin_set:
             yield t, faded_counts.copy()
         if t < series.steps:
-            faded_counts *= decay
+            faded_counts *= decay_per_step
             faded_counts[series.places[t]] += series.counts[t]
 
 
@@ -193,12 +193,12 @@ def measure_total_doubt(totals: Floats, exposure: Floats) -> float:
     rest is that of the level. It is never less than what the sum that it is a mean of has by chance.
     """
     totals, exposure = totals[exposure > 0], exposure[exposure > 0]
-    steps = range(max(2, len(totals) // 2), len(totals))
-    expected = np.array([forecast_total(totals[:t], exposure[:t]) * exposure[t] for t in steps])
-    misses = totals[steps.start :] - expected
-    excess = (misses**2 - expected) / np.maximum(expected, 1e-9) ** 2
-    least = 1.0 / max(float(totals[-12:].sum()), 1.0)
-    return max(float(excess.mean()), least) if len(excess) else least
+    tested_steps = range(max(2, len(totals) // 2), len(totals))
+    expected_totals = np.array([forecast_total(totals[:t], exposure[:t]) * exposure[t] for t in tested_steps])
+    forecast_errors = totals[tested_steps.start :] - expected_totals
+    excess_variances = (forecast_errors**2 - expected_totals) / np.maximum(expected_totals, 1e-9) ** 2
+    least_doubt = 1.0 / max(float(totals[-12:].sum()), 1.0)
+    return max(float(excess_variances.mean()), least_doubt) if len(excess_variances) else least_doubt
 
 
 def _score_half_life(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:

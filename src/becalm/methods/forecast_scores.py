@@ -134,10 +134,10 @@ def curve_areas_resampled(chance: Floats, is_event: Bools, block: Ints, weights:
     """
     rank_class = (rankdata(chance) - 1.0) * RANK_CLASSES // max(len(chance), 1)
     table_cell = block * RANK_CLASSES + rank_class.astype(np.int64)
-    shape = (weights.shape[1], RANK_CLASSES)
-    cell_count = shape[0] * shape[1]
-    event_sums = weights @ np.bincount(table_cell[is_event], minlength=cell_count).reshape(shape)
-    other_sums = weights @ np.bincount(table_cell[~is_event], minlength=cell_count).reshape(shape)
+    table_shape = (weights.shape[1], RANK_CLASSES)
+    cell_count = table_shape[0] * table_shape[1]
+    event_sums = weights @ np.bincount(table_cell[is_event], minlength=cell_count).reshape(table_shape)
+    other_sums = weights @ np.bincount(table_cell[~is_event], minlength=cell_count).reshape(table_shape)
     others_below = np.cumsum(other_sums, axis=1) - other_sums / 2
     pair_counts = event_sums.sum(axis=1) * other_sums.sum(axis=1)
     return np.where(
@@ -169,14 +169,17 @@ def mean_interval(
     stretched instead, of which no length leads beyond a bound.
     """
     value_mean, n = float(values.mean()), len(values)
-    stretch = np.sqrt(n / (n - 1.0)) if n > 1 else 1.0
+    spread_factor = np.sqrt(n / (n - 1.0)) if n > 1 else 1.0
     means = np.append(values[resamples].mean(axis=1), value_mean)
     if bounds is not None:
         low_bound, span = bounds[0], bounds[1] - bounds[0]
         means = logit(np.clip((means - low_bound) / span, LEAST_ODDS, 1.0 - LEAST_ODDS))
-    centre = means[-1]
-    ends = centre + np.quantile(means[:-1] - centre, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]) * stretch
-    low, high = ends if bounds is None else low_bound + span * expit(ends)
+    overall_mean = means[-1]
+    interval_ends = (
+        overall_mean
+        + np.quantile(means[:-1] - overall_mean, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]) * spread_factor
+    )
+    low, high = interval_ends if bounds is None else low_bound + span * expit(interval_ends)
     return MeanInterval(value_mean, min(float(low), value_mean), max(float(high), value_mean))
 
 

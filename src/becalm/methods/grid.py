@@ -135,19 +135,21 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     row_count = max(1, int(np.ceil(north / cell_m)) - row_0)
     area_m2 = np.zeros((row_count, column_count))
     side_cells = 1 << int(max(column_count, row_count) - 1).bit_length()
-    pieces = np.array([region], dtype=object)
+    region_pieces = np.array([region], dtype=object)
     lefts, bottoms = np.array([0]), np.array([0])
-    while side_cells >= 1 and len(pieces):
+    while side_cells >= 1 and len(region_pieces):
         # A square that lies inside as a whole is filled at once: only the edge is ever cut down to cells.
-        is_whole = np.isclose(shapely.area(pieces), (side_cells * cell_m) ** 2, rtol=1e-12, atol=0.0)
+        is_whole = np.isclose(shapely.area(region_pieces), (side_cells * cell_m) ** 2, rtol=1e-12, atol=0.0)
         for column, row in zip(lefts[is_whole], bottoms[is_whole], strict=True):
             area_m2[row : row + side_cells, column : column + side_cells] = cell_m**2
-        pieces, lefts, bottoms = pieces[~is_whole], lefts[~is_whole], bottoms[~is_whole]
+        region_pieces, lefts, bottoms = region_pieces[~is_whole], lefts[~is_whole], bottoms[~is_whole]
         if side_cells == 1:
-            area_m2[bottoms, lefts] = shapely.area(pieces)
+            area_m2[bottoms, lefts] = shapely.area(region_pieces)
             break
         side_cells //= 2
-        pieces, lefts, bottoms = _cut_in_four(pieces, lefts, bottoms, side_cells, (column_0, row_0), cell_m)
+        region_pieces, lefts, bottoms = _cut_in_four(
+            region_pieces, lefts, bottoms, side_cells, (column_0, row_0), cell_m
+        )
     return CellGrid(cell_m, column_0, row_0, area_m2)
 
 

@@ -74,13 +74,13 @@ class LevelModel:
         """
         upper_probability = 0.5 + level / 2.0
         normal_quantile = stats.norm.ppf(upper_probability)
-        doubt = (stats.t.ppf(upper_probability, self.degrees) / normal_quantile) ** 2
+        phi_doubt = (stats.t.ppf(upper_probability, self.degrees) / normal_quantile) ** 2
         # A count of 0 has no logarithm; half an incident stands for it, as far as drift is concerned.
         poisson_variance = 1.0 / np.maximum(new, 0.5) + 1.0 / np.maximum(old, 0.5)
-        noise_variance = (1.0 + (self.phi - 1.0) * doubt) * poisson_variance
+        noise_variance = (1.0 + (self.phi - 1.0) * phi_doubt) * poisson_variance
         deviations = np.sqrt(noise_variance[:, None] + DRIFT_RATES**2 * drift_years)
-        quantile = _mixture_quantile(deviations, self.drift_chances, upper_probability)
-        return np.asarray(np.maximum((quantile / normal_quantile) ** 2 / poisson_variance, 1.0))
+        ratio_quantile = _mixture_quantile(deviations, self.drift_chances, upper_probability)
+        return np.asarray(np.maximum((ratio_quantile / normal_quantile) ** 2 / poisson_variance, 1.0))
 
 
 def drift_span(new_year: float, old_years: Floats) -> float:
@@ -120,10 +120,10 @@ def fit_levels(
         )
         log_level[has_shift] += own_level
     neighbour_of, in_noise = _list_neighbours(times, level_number, cycle)
-    squares = (log_level[:, neighbour_of + 1] - log_level[:, neighbour_of]) ** 2
-    squares /= variance[:, neighbour_of + 1] + variance[:, neighbour_of]
+    squared_steps = (log_level[:, neighbour_of + 1] - log_level[:, neighbour_of]) ** 2
+    squared_steps /= variance[:, neighbour_of + 1] + variance[:, neighbour_of]
     pair_count = in_noise.sum(axis=1)
-    own_phi = season_cost * (squares * in_noise).sum(axis=1) / np.maximum(pair_count, 1)
+    own_phi = season_cost * (squared_steps * in_noise).sum(axis=1) / np.maximum(pair_count, 1)
     phi, degrees = moderate_phi(
         own_phi, y.mean(axis=1), 1.0 / variance, 2.0 / 3.0 * np.maximum(pair_count, 1)
     )
@@ -136,11 +136,13 @@ def fit_levels(
 
 def _remove_season(y: Floats, design: Floats, exposure: Floats) -> tuple[Floats, Floats]:
     """The logarithm of each count over its season and exposure, centred, and its variance were it Poisson."""
-    fit = fit_series(y, design, exposure=exposure)
+    season_fit = fit_series(y, design, exposure=exposure)
     deviation = np.where(
-        y.mean(axis=1, keepdims=True) >= _LARGE_MEAN, np.log((y + 0.5) / (fit.mean + 0.5)), y / fit.mean - 1.0
+        y.mean(axis=1, keepdims=True) >= _LARGE_MEAN,
+        np.log((y + 0.5) / (season_fit.mean + 0.5)),
+        y / season_fit.mean - 1.0,
     )
-    return deviation + fit.coefficients[:, 1:2] * design[:, 1], 1.0 / fit.mean
+    return deviation + season_fit.coefficients[:, 1:2] * design[:, 1], 1.0 / season_fit.mean
 
 
 def _find_levels(
@@ -179,9 +181,12 @@ def _split_at_shifts(
     scores = _shift_scores(log_level[None, start:end], noise_variance[None, start:end], cycle)[0]
     if scores.max(initial=0.0) <= SHIFT_DEVIATIONS:
         return []
-    edge = start + int(scores.argmax())
-    halves = ((start, edge), (edge, end))
-    return [edge, *(t for a, b in halves for t in _split_at_shifts(log_level, noise_variance, a, b, cycle))]
+    shift_time = start + int(scores.argmax())
+    half_spans = ((start, shift_time), (shift_time, end))
+    return [
+        shift_time,
+        *(t for a, b in half_spans for t in _split_at_shifts(log_level, noise_variance, a, b, cycle)),
+    ]
 
 
 def _shift_scores(log_level: Floats, noise_variance: Floats, cycle: float) -> Floats:
@@ -222,8 +227,8 @@ def _list_neighbours(times: Ints, level_number: Ints, cycle: float) -> tuple[Int
     is_settled = level_number[:, neighbour_of] == level_number[:, neighbour_of + 1]
     is_settled &= level_number[:, neighbour_of] != UNSETTLED
     is_recent = times[neighbour_of] >= times[-1] + 1 - NOISE_YEARS * cycle
-    newer_pairs = np.cumsum(is_settled[:, ::-1], axis=1)[:, ::-1]
-    return neighbour_of, is_settled & (is_recent | (newer_pairs <= LEAST_NOISE_YEARS * cycle))
+    newer_pair_count = np.cumsum(is_settled[:, ::-1], axis=1)[:, ::-1]
+    return neighbour_of, is_settled & (is_recent | (newer_pair_count <= LEAST_NOISE_YEARS * cycle))
 
 
 def _drift_likelihood(
@@ -243,9 +248,11 @@ def _drift_likelihood(
         pair_count = is_pair.sum(axis=1)
         has_pairs = np.maximum(pair_count, 1)
         mean_square = ((log_level[:, later] - log_level[:, earlier]) ** 2 * is_pair).sum(axis=1) / has_pairs
-        noise = ((noise_variance[:, later] + noise_variance[:, earlier]) * is_pair).sum(axis=1) / has_pairs
-        expected = np.maximum(noise, 1e-12)[:, None] + DRIFT_RATES**2 * years**DRIFT_POWER
-        drift_share = 1.0 - noise[:, None] / expected
+        pair_noise = ((noise_variance[:, later] + noise_variance[:, earlier]) * is_pair).sum(
+            axis=1
+        ) / has_pairs
+        expected_square = np.maximum(pair_noise, 1e-12)[:, None] + DRIFT_RATES**2 * years**DRIFT_POWER
+        drift_share = 1.0 - pair_noise[:, None] / expected_square
         drift_degrees = 1.5 * pair_count / (years * cycle) + 0.5
         half_degrees = 0.5 / (
             drift_share**2 / drift_degrees[:, None]
@@ -253,7 +260,7 @@ def _drift_likelihood(
         )
         half_degrees = np.minimum(half_degrees, 0.5 * has_pairs[:, None])
         # Changes below noise speak for no drift, and not for a wild one that happened to stand still.
-        relative_square = np.maximum(np.maximum(mean_square, noise), 1e-12)[:, None] / expected
+        relative_square = np.maximum(np.maximum(mean_square, pair_noise), 1e-12)[:, None] / expected_square
         log_density = half_degrees * (np.log(half_degrees * relative_square) - relative_square)
         log_density -= special.gammaln(half_degrees)
         likelihood += lag_weight * np.where(pair_count[:, None] > 0, log_density, 0.0)
@@ -270,17 +277,20 @@ def _share_drift(likelihood: Floats) -> Floats:
     log_family += np.log(own_likelihood @ likeness.T).sum(axis=0) * min(
         1.0, FAMILY_SIZE / len(own_likelihood)
     )
-    family = np.exp(log_family - log_family.max())
-    chances = (family @ likeness) * own_likelihood
-    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+    family_chances = np.exp(log_family - log_family.max())
+    rate_chances = (family_chances @ likeness) * own_likelihood
+    return np.asarray(rate_chances / rate_chances.sum(axis=1, keepdims=True))
 
 
 def _mixture_quantile(deviations: Floats, chances: Floats, probability: float) -> Floats:
     """The quantile of a mixture of normals around 0, one mixture per row, by halving."""
-    low = np.zeros(len(deviations))
-    high = deviations.max(axis=1) * stats.norm.ppf(probability)
+    lowest_quantile = np.zeros(len(deviations))
+    highest_quantile = deviations.max(axis=1) * stats.norm.ppf(probability)
     for _ in range(40):
-        middle = (low + high) / 2.0
-        is_below = (chances * special.ndtr(middle[:, None] / deviations)).sum(axis=1) < probability
-        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-    return np.asarray(high)
+        middle_quantile = (lowest_quantile + highest_quantile) / 2.0
+        is_below = (chances * special.ndtr(middle_quantile[:, None] / deviations)).sum(axis=1) < probability
+        lowest_quantile, highest_quantile = (
+            np.where(is_below, middle_quantile, lowest_quantile),
+            np.where(is_below, highest_quantile, middle_quantile),
+        )
+    return np.asarray(highest_quantile)

@@ -85,16 +85,18 @@ def near_repeats(
     delay_days = np.array(delay_edges, dtype=np.int32)
     event_days = np.array(times - times.min(), dtype=np.int32)
     delay_totals = _delay_totals(times, delay_days)
-    batches = []
+    order_batches = []
     for first_order in range(0, orders + 1, ORDERS_AT_ONCE):
         batch_size = min(ORDERS_AT_ONCE, orders + 1 - first_order)
         batch_days = np.empty((len(x), batch_size), dtype=np.int32)
         for k in range(batch_size):
             batch_days[:, k] = event_days[order] if first_order + k == 0 else rng.permutation(event_days)
-        batches.append(
+        order_batches.append(
             _count_bands((x[order], y[order], batch_days), cells, (band_reach, delay_days, is_squared))
         )
-    return _build_table(np.concatenate(batches, axis=2), delay_totals, distance_edges, delay_edges, orders)
+    return _build_table(
+        np.concatenate(order_batches, axis=2), delay_totals, distance_edges, delay_edges, orders
+    )
 
 
 def local_knox(
@@ -107,17 +109,20 @@ def local_knox(
     """
     _check_events(x, y, times, (near,), (soon,))
     cell_lists = _cell_lists(x, y, near)
-    order = cell_lists.order
+    event_order = cell_lists.order
     is_squared = distance == "euclidean"
-    reach = near * near if is_squared else near
-    events, cells = (x[order], y[order], times[order]), (cell_lists.starts, cell_lists.width)
-    in_space, in_both = _count_local(events, cells, (reach, soon, is_squared))
+    squared_reach = near * near if is_squared else near
+    events, cells = (
+        (x[event_order], y[event_order], times[event_order]),
+        (cell_lists.starts, cell_lists.width),
+    )
+    in_space, in_both = _count_local(events, cells, (squared_reach, soon, is_squared))
     rising_times = np.sort(times)
     soon_counts = (
         np.searchsorted(rising_times, times + soon, "right") - np.searchsorted(rising_times, times - soon) - 1
     )
     near_counts, both_counts = np.empty_like(in_space), np.empty_like(in_both)
-    near_counts[order], both_counts[order] = in_space, in_both
+    near_counts[event_order], both_counts[event_order] = in_space, in_both
     p = hypergeom.sf(both_counts - 1, len(x) - 1, near_counts, soon_counts)
     return LocalKnox(near_counts, soon_counts.astype(np.int64), both_counts, np.asarray(p))
 

@@ -164,9 +164,9 @@ def _cut_junctions(merged_parts: Shapes, junction_m: float) -> Stretches:
     for line_part, length_m, (first_node, last_node) in zip(
         merged_parts, shapely.length(merged_parts), node_of_end.tolist(), strict=True
     ):
-        longest_arm_m = length_m / 2.0 if is_junction[first_node] and is_junction[last_node] else length_m
-        middle_start_m = min(junction_m, longest_arm_m) if is_junction[first_node] else 0.0
-        middle_end_m = length_m - min(junction_m, longest_arm_m) if is_junction[last_node] else length_m
+        arm_limit_m = length_m / 2.0 if is_junction[first_node] and is_junction[last_node] else length_m
+        middle_start_m = min(junction_m, arm_limit_m) if is_junction[first_node] else 0.0
+        middle_end_m = length_m - min(junction_m, arm_limit_m) if is_junction[last_node] else length_m
         if middle_start_m > LEAST_M:
             arms_by_node.setdefault(first_node, []).append(substring(line_part, 0.0, middle_start_m))
         if length_m - middle_end_m > LEAST_M:

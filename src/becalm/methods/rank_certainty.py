@@ -53,16 +53,16 @@ def rank_certainty(posterior: GammaPosterior, places: Ints, *, top: int, level: 
 
     def first_rank(p: float) -> Ints:
         """The first rank that is reached with this probability, found by halving."""
-        low = np.ones(len(places), dtype=np.int64)
-        high = np.full(len(places), len(posterior.shape), dtype=np.int64)
-        while (low < high).any():
-            middle = (low + high) // 2
-            is_reached = at_most(middle) >= p
-            low, high = (
-                np.where(is_reached, low, np.minimum(middle + 1, high)),
-                np.where(is_reached, middle, high),
+        lowest_ranks = np.ones(len(places), dtype=np.int64)
+        highest_ranks = np.full(len(places), len(posterior.shape), dtype=np.int64)
+        while (lowest_ranks < highest_ranks).any():
+            middle_ranks = (lowest_ranks + highest_ranks) // 2
+            is_reached = at_most(middle_ranks) >= p
+            lowest_ranks, highest_ranks = (
+                np.where(is_reached, lowest_ranks, np.minimum(middle_ranks + 1, highest_ranks)),
+                np.where(is_reached, middle_ranks, highest_ranks),
             )
-        return low
+        return lowest_ranks
 
     is_other = np.ones(len(posterior.shape), dtype=bool)
     is_other[places] = False
@@ -93,16 +93,16 @@ def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Float
     log_levels = np.log(highest_rate) + np.linspace(-18.0, 0.7, LEVELS)
     chance = gammaincc(class_shape[:, None], class_rate[:, None] * np.exp(log_levels))
     log_own = np.log(np.maximum(own_rates, 1e-300))
-    above = np.interp(log_own, log_levels, sizes @ chance) - (1.0 - own_p)
-    variance = np.interp(log_own, log_levels, sizes @ (chance * (1.0 - chance))) - own_p * (1.0 - own_p)
-    return np.maximum(above, 0.0), np.sqrt(np.maximum(variance, 1e-6))
+    mean_above = np.interp(log_own, log_levels, sizes @ chance) - (1.0 - own_p)
+    variance_above = np.interp(log_own, log_levels, sizes @ (chance * (1.0 - chance))) - own_p * (1.0 - own_p)
+    return np.maximum(mean_above, 0.0), np.sqrt(np.maximum(variance_above, 1e-6))
 
 
 def _chance_above(posterior: GammaPosterior, place: int, other_places: Ints) -> Floats:
     """The probability that this place's rate is above that of each other: a beta distribution of the two."""
     own_rate, other_rates = posterior.rate[place], posterior.rate[other_places]
-    share = own_rate / (own_rate + other_rates)
-    return np.asarray(1.0 - betainc(posterior.shape[place], posterior.shape[other_places], share))
+    rate_share = own_rate / (own_rate + other_rates)
+    return np.asarray(1.0 - betainc(posterior.shape[place], posterior.shape[other_places], rate_share))
 
 
 def _group_ties(posterior: GammaPosterior, places: Ints, level: float) -> Ints:
@@ -111,7 +111,7 @@ def _group_ties(posterior: GammaPosterior, places: Ints, level: float) -> Ints:
     while start < len(places):
         tie_group += 1
         is_below = _chance_above(posterior, int(places[start]), places[start + 1 :]) > level
-        length = int(is_below.argmax()) + 1 if is_below.any() else len(places) - start
-        tie_groups[start : start + length] = tie_group
-        start += length
+        tie_length = int(is_below.argmax()) + 1 if is_below.any() else len(places) - start
+        tie_groups[start : start + tie_length] = tie_group
+        start += tie_length
     return tie_groups

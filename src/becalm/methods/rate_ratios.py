@@ -207,9 +207,9 @@ def _tail_and_slope(
     log_p, log_q = -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
     p, q = np.exp(log_p), np.exp(log_q)
     point_chance = np.exp(log_binomial + a * log_p + b * log_q)
-    tail = special.betainc(a + 1.0, b, p) + weight * point_chance
-    slope = point_chance * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
-    return tail, slope
+    upper_tail = special.betainc(a + 1.0, b, p) + weight * point_chance
+    tail_slope = point_chance * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
+    return upper_tail, tail_slope
 
 
 def _upper_tail(a: Floats, b: Floats, p: Floats, q: Floats, point_weight: float) -> Floats:

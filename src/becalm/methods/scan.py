@@ -84,14 +84,14 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
     site_count, period_count = counts.shape
     per_period = counts.sum(axis=0)
     per_site = counts.sum(axis=1)
-    best = np.zeros((site_count, 6))
+    best_of_site = np.zeros((site_count, 6))
     for centre in prange(site_count):
         observed_by_period, observed_total = np.zeros(period_count, dtype=np.int64), 0
         for list_index in range(starts[centre], starts[centre + 1]):
-            site = others[list_index]
-            observed_total += per_site[site]
+            neighbour_site = others[list_index]
+            observed_total += per_site[neighbour_site]
             for t in range(period_count):
-                observed_by_period[t] += counts[site, t]
+                observed_by_period[t] += counts[neighbour_site, t]
             if (
                 list_index + 1 == starts[centre + 1] or distance[list_index + 1] > distance[list_index]
             ):  # a circle takes all on its edge
@@ -101,9 +101,9 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
                     per_period,
                     longest,
                     distance[list_index],
-                    best[centre],
+                    best_of_site[centre],
                 )
-    return best
+    return best_of_site
 
 
 @njit(cache=True, nogil=True)

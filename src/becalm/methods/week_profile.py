@@ -110,10 +110,12 @@ def shrinkage_weight(counts: Floats, total_week: Floats) -> float:
     part_shares = part_shares / part_shares.sum()
     if len(day_parts) < 2:
         return CERTAIN
-    expected = row_totals[:, None] * part_shares
-    chi_squared = float(((day_parts - expected) ** 2 / np.maximum(expected, 1e-12))[:, part_shares > 0].sum())
-    degrees = len(day_parts) * (int((part_shares > 0).sum()) - 1)
-    dispersion = chi_squared / max(degrees, 1) - 1.0
+    expected_counts = row_totals[:, None] * part_shares
+    chi_squared = float(
+        ((day_parts - expected_counts) ** 2 / np.maximum(expected_counts, 1e-12))[:, part_shares > 0].sum()
+    )
+    degrees_of_freedom = len(day_parts) * (int((part_shares > 0).sum()) - 1)
+    dispersion = chi_squared / max(degrees_of_freedom, 1) - 1.0
     mean_total = float(row_totals.mean())
     return max(1.0, (mean_total - 1.0) / dispersion - 1.0) if dispersion > 1e-6 else CERTAIN
 

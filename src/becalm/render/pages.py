@@ -48,9 +48,9 @@ def style_sheet() -> str:
 
 def picture_style() -> str:
     """The part of the style sheet that pictures need, for one that stands on its own."""
-    css = style_sheet()
-    colours = css[: css.index("}") + 1]
-    return f"{colours}\n{css[css.index('svg text {') : css.index('table {')]}"
+    style_css = style_sheet()
+    colour_rules = style_css[: style_css.index("}") + 1]
+    return f"{colour_rules}\n{style_css[style_css.index('svg text {') : style_css.index('table {')]}"
 
 
 def _tidy(text: str) -> str:

@@ -123,14 +123,21 @@ def draw_life(plan: CityPlan, rng: np.random.Generator) -> SimulatedCity:
 def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -> Incidents:
     """Put the events in order and add what the police write down about each."""
     first_day = day_number(plan.settings.start)
-    minute = skip_missing_hour((events.day - BURN_IN_DAYS + first_day) * DAY_MINUTES + events.minute)
-    event_order = np.lexsort((events.address, events.offence, minute))
-    offence, address, minute = events.offence[event_order], events.address[event_order], minute[event_order]
+    minute_of_event = skip_missing_hour((events.day - BURN_IN_DAYS + first_day) * DAY_MINUTES + events.minute)
+    event_order = np.lexsort((events.address, events.offence, minute_of_event))
+    offence, address, minute_of_event = (
+        events.offence[event_order],
+        events.address[event_order],
+        minute_of_event[event_order],
+    )
     depth_of_event = lockdown_depth(plan.intensity.days)[events.day[event_order]]
     depth_of_event = depth_of_event if plan.settings.lockdown else np.zeros_like(depth_of_event)
     minutes_before, minutes_after = draw_windows(offence, rng)
     from_minute, to_minute = _round_times(
-        minute, np.maximum(minute - minutes_before, first_day * DAY_MINUTES), minute + minutes_after, rng
+        minute_of_event,
+        np.maximum(minute_of_event - minutes_before, first_day * DAY_MINUTES),
+        minute_of_event + minutes_after,
+        rng,
     )
     from_minute = skip_missing_hour(from_minute)
     to_minute = np.maximum(skip_missing_hour(to_minute), from_minute)
@@ -138,7 +145,7 @@ def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -
         offence=offence.astype(np.int8),
         place=plan.places.address_place[address].astype(np.int32),
         address=address.astype(np.int32),
-        minute=minute,
+        minute=minute_of_event,
         from_minute=from_minute,
         to_minute=to_minute,
         recorded_day=to_minute // DAY_MINUTES + draw_delays(offence, rng),
@@ -160,14 +167,14 @@ def _round_times(minutes: Ints, from_minute: Ints, end: Ints, rng: np.random.Gen
 
 
 def _apply_planted_effect(plan: CityPlan, incidents: Incidents, rng: np.random.Generator) -> Incidents:
-    effect = plan.settings.effect
-    if effect.kind == "none":
+    planted_effect = plan.settings.effect
+    if planted_effect.kind == "none":
         return incidents
     effect_rng, address_rng = rng.spawn(2)
     day_index = incidents.day - day_number(plan.settings.start)
     place_index = incidents.place.astype(np.int64)
     is_kept, new_place_index = apply_effect(
-        effect, plan.treatment, incidents.offence.astype(np.int64), place_index, day_index, effect_rng
+        planted_effect, plan.treatment, incidents.offence.astype(np.int64), place_index, day_index, effect_rng
     )
     has_moved = new_place_index != place_index
     address_index = incidents.address.astype(np.int64)

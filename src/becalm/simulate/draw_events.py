@@ -95,22 +95,36 @@ def _draw_first_events(
     rng: np.random.Generator,
 ) -> tuple[Ints, Ints]:
     """Events that follow from no other: counts for each day, borough and kind, then an address for each."""
-    blocks = shocks.shape[1] * len(KINDS)
-    week = weeks(intensity)
+    block_count = shocks.shape[1] * len(KINDS)
+    week_of_day = weeks(intensity)
     first_rate = intensity.base[offence] * (1 - intensity.repeat_share[offence])
     sorted_block = block_of_place[places.address_place][order]
     addresses, day_parts = [], []
     for epoch_index in range(len(intensity.drift)):
         epoch_days = np.flatnonzero(intensity.epoch == epoch_index)
         place_risk = places.weight[offence] * intensity.drift[epoch_index]
-        weight = (place_risk[places.address_place] * places.address_share)[order]
-        block_mass = np.bincount(sorted_block, weight, blocks).astype(np.float64).reshape(-1, len(KINDS))
-        means = first_rate * block_mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
-        means = (means * shocks[offence][:, week[epoch_days]].T[:, :, None]).reshape(len(epoch_days), blocks)
-        event_counts = rng.poisson(means)
-        cells = np.repeat(np.arange(event_counts.size), event_counts.ravel())
-        day_parts.append(epoch_days[cells // blocks])
-        addresses.append(order[_pick_in_block(weight, sorted_block, cells % blocks, block_mass.ravel(), rng)])
+        weight_of_address = (place_risk[places.address_place] * places.address_share)[order]
+        block_mass = (
+            np.bincount(sorted_block, weight_of_address, block_count)
+            .astype(np.float64)
+            .reshape(-1, len(KINDS))
+        )
+        expected_counts = (
+            first_rate * block_mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
+        )
+        expected_counts = (
+            expected_counts * shocks[offence][:, week_of_day[epoch_days]].T[:, :, None]
+        ).reshape(len(epoch_days), block_count)
+        event_counts = rng.poisson(expected_counts)
+        cell_of_event = np.repeat(np.arange(event_counts.size), event_counts.ravel())
+        day_parts.append(epoch_days[cell_of_event // block_count])
+        addresses.append(
+            order[
+                _pick_in_block(
+                    weight_of_address, sorted_block, cell_of_event % block_count, block_mass.ravel(), rng
+                )
+            ]
+        )
     return np.concatenate(addresses), np.concatenate(day_parts)
 
 
@@ -118,13 +132,17 @@ def _pick_in_block(
     weights: Floats, block_of_weight: Ints, event_blocks: Ints, block_mass: Floats, rng: np.random.Generator
 ) -> Ints:
     """One entry of the wanted block for each event, with chances as the weights (entries sorted by block)."""
-    cumulative = np.cumsum(weights)
-    firsts = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="left")
-    lasts = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="right") - 1
-    cumulative_before = np.concatenate([[0.0], cumulative])[firsts]
-    targets = cumulative_before[event_blocks] + rng.random(len(event_blocks)) * block_mass[event_blocks]
+    cumulative_weight = np.cumsum(weights)
+    first_of_block = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="left")
+    last_of_block = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="right") - 1
+    cumulative_before = np.concatenate([[0.0], cumulative_weight])[first_of_block]
+    target_weight = cumulative_before[event_blocks] + rng.random(len(event_blocks)) * block_mass[event_blocks]
     return np.asarray(
-        np.clip(np.searchsorted(cumulative, targets, side="right"), firsts[event_blocks], lasts[event_blocks])
+        np.clip(
+            np.searchsorted(cumulative_weight, target_weight, side="right"),
+            first_of_block[event_blocks],
+            last_of_block[event_blocks],
+        )
     )
 
 
@@ -180,8 +198,10 @@ def draw_minutes(
     profile_row = (rhythm_of_event * len(KINDS) + kind_of_event) * 7 + weekday_of_event
     flat_cumulative = (cumulative_share + np.arange(len(cumulative_share))[:, None]).ravel()
     target_share = profile_row + rng.random(len(profile_row))
-    hours = np.clip(np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23)
-    return np.asarray(hours * 60 + rng.integers(0, 60, len(profile_row)))
+    hour_of_event = np.clip(
+        np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23
+    )
+    return np.asarray(hour_of_event * 60 + rng.integers(0, 60, len(profile_row)))
 
 
 UNKNOWN: Final = -1
@@ -245,19 +265,24 @@ def draw_details(offence: Ints, depth: Floats, rng: np.random.Generator) -> Deta
 
 def young_knife_share(offence_index: int, depth: Floats) -> Floats:
     """The chance that an event of this offence is a young person injured by a knife."""
-    offence = OFFENCES[offence_index]
-    injured_share = offence.injury_share or 0.0
+    one_offence = OFFENCES[offence_index]
+    injured_share = one_offence.injury_share or 0.0
     young_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
-    return np.asarray(offence.knife_share * injured_share * young_share)
+    return np.asarray(one_offence.knife_share * injured_share * young_share)
 
 
 def _draw_weapons(offence_index: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    knife = np.array([o.knife_share for o in OFFENCES])[offence_index]
-    gun = np.array([o.gun_share for o in OFFENCES])[offence_index]
+    knife_share = np.array([o.knife_share for o in OFFENCES])[offence_index]
+    gun_share = np.array([o.gun_share for o in OFFENCES])[offence_index]
     is_armed_offence = np.array([o.knife_share > 0 for o in OFFENCES])[offence_index]
     random_numbers = rng.random(len(offence_index))
     share_limits = np.stack(
-        [knife, knife + gun, knife + gun + 0.07 * is_armed_offence, knife + gun + 0.11 * is_armed_offence]
+        [
+            knife_share,
+            knife_share + gun_share,
+            knife_share + gun_share + 0.07 * is_armed_offence,
+            knife_share + gun_share + 0.11 * is_armed_offence,
+        ]
     )
     return np.asarray(np.array([1, 2, 3, 4, 0], dtype=np.int8)[(random_numbers >= share_limits).sum(axis=0)])
 
@@ -350,6 +375,8 @@ def draw_delays(offence: Ints, rng: np.random.Generator) -> Ints:
 def draw_windows(offence: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Minutes before and after each event between which it is known to have happened (0, 0: seen)."""
     median_minutes = np.array([o.window_hours for o in OFFENCES])[offence] * 60
-    width = median_minutes * np.exp(0.7 * rng.standard_normal(len(offence)))
-    minutes_before: Floats = rng.random(len(offence)) * width
-    return np.round(minutes_before).astype(np.int64), np.round(width - minutes_before).astype(np.int64)
+    width_minutes = median_minutes * np.exp(0.7 * rng.standard_normal(len(offence)))
+    minutes_before: Floats = rng.random(len(offence)) * width_minutes
+    return np.round(minutes_before).astype(np.int64), np.round(width_minutes - minutes_before).astype(
+        np.int64
+    )

@@ -122,8 +122,8 @@ def centrality(land: Land, points: Floats) -> Floats:
 
 def _draw_river(radius_m: float, rng: np.random.Generator) -> Floats:
     x = np.linspace(-1.6, 1.6, max(12, int(3.2 * radius_m / 450)))
-    phases = rng.uniform(0, 2 * np.pi, 2)
-    y = 0.10 * np.sin(3.1 * x + phases[0]) + 0.05 * np.sin(7.3 * x + phases[1]) - 0.08 + 0.08 * x
+    wave_phases = rng.uniform(0, 2 * np.pi, 2)
+    y = 0.10 * np.sin(3.1 * x + wave_phases[0]) + 0.05 * np.sin(7.3 * x + wave_phases[1]) - 0.08 + 0.08 * x
     return np.column_stack([x, y]) * radius_m
 
 
@@ -140,35 +140,40 @@ def _scatter_seeds(
 ) -> tuple[Floats, int]:
     """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
     # Number, height and phase of the waves that the outline makes about a circle
-    number = np.arange(2.0, 9.0)
+    wave_number = np.arange(2.0, 9.0)
     outline_waves = np.stack(
-        [number, rng.normal(0, 0.09, 7) / np.sqrt(number - 1), rng.uniform(0, 2 * np.pi, 7)]
+        [wave_number, rng.normal(0, 0.09, 7) / np.sqrt(wave_number - 1), rng.uniform(0, 2 * np.pi, 7)]
     )
     candidate_points = rng.uniform(-2, 2, (80 * lsoa_count, 2))
     centre_distance = np.hypot(*candidate_points.T)
     is_dense = rng.random(len(candidate_points)) < 0.22 + 0.78 * np.exp(-((centre_distance / 0.5) ** 2))
     candidate_points = candidate_points[is_dense & (_outline_ratio(candidate_points, outline_waves) < 1.4)]
-    seeds = candidate_points[: int(1.5 * lsoa_count)]
+    seed_points = candidate_points[: int(1.5 * lsoa_count)]
     for _ in range(4):
-        seeds = _group_means(candidate_points, cKDTree(seeds).query(candidate_points)[1], len(seeds), seeds)
-    seeds = seeds * radius_m
+        seed_points = _group_means(
+            candidate_points, cKDTree(seed_points).query(candidate_points)[1], len(seed_points), seed_points
+        )
+    seed_points = seed_points * radius_m
     river_step = np.gradient(river_line, axis=0)
     river_normal = np.column_stack([-river_step[:, 1], river_step[:, 0]]) / np.hypot(*river_step.T)[:, None]
     bank_m = 0.014 * radius_m
-    is_far = cKDTree(river_line).query(seeds)[0] > 2.2 * bank_m
-    seeds = np.vstack([seeds[is_far], river_line + bank_m * river_normal, river_line - bank_m * river_normal])
-    outline_ratio = _outline_ratio(seeds / radius_m, outline_waves)
+    is_far = cKDTree(river_line).query(seed_points)[0] > 2.2 * bank_m
+    seed_points = np.vstack(
+        [seed_points[is_far], river_line + bank_m * river_normal, river_line - bank_m * river_normal]
+    )
+    outline_ratio = _outline_ratio(seed_points / radius_m, outline_waves)
     ratio_order = np.argsort(outline_ratio, kind="stable")
-    return seeds[ratio_order], min(lsoa_count, int((outline_ratio < 1.1).sum()))
+    return seed_points[ratio_order], min(lsoa_count, int((outline_ratio < 1.1).sum()))
 
 
 def _voronoi_cells(seeds: Floats, inside_count: int) -> tuple[NDArray[Any], Ints]:
     """The Voronoi cells of the first `inside_count` seeds, and the pairs of them that share a border."""
-    diagram = Voronoi(seeds)
+    voronoi_diagram = Voronoi(seeds)
     cell_polygons = [
-        shapely.Polygon(diagram.vertices[diagram.regions[r]]) for r in diagram.point_region[:inside_count]
+        shapely.Polygon(voronoi_diagram.vertices[voronoi_diagram.regions[r]])
+        for r in voronoi_diagram.point_region[:inside_count]
     ]
-    neighbour_pairs = diagram.ridge_points[(diagram.ridge_points < inside_count).all(axis=1)]
+    neighbour_pairs = voronoi_diagram.ridge_points[(voronoi_diagram.ridge_points < inside_count).all(axis=1)]
     return np.array(cell_polygons, dtype=object), np.asarray(neighbour_pairs, dtype=np.int64)
 
 
@@ -195,13 +200,15 @@ def _group_graph(points: Floats, fine_graph: csr_array, group_of_point: Ints, fi
     fine_edges = fine_graph.tocoo()
     from_index, to_index = fine_edges.row, fine_edges.col
     detour_factor = fine_edges.data / np.hypot(*(fine[from_index] - fine[to_index]).T)
-    links = np.sort(np.column_stack([group_of_point[from_index], group_of_point[to_index]]), axis=1)
-    is_between_groups = links[:, 0] != links[:, 1]
-    links, pair_index = np.unique(links[is_between_groups], axis=0, return_inverse=True)
-    least_detour = np.full(len(links), np.inf)
+    group_links = np.sort(np.column_stack([group_of_point[from_index], group_of_point[to_index]]), axis=1)
+    is_between_groups = group_links[:, 0] != group_links[:, 1]
+    group_links, pair_index = np.unique(group_links[is_between_groups], axis=0, return_inverse=True)
+    least_detour = np.full(len(group_links), np.inf)
     np.minimum.at(least_detour, pair_index, detour_factor[is_between_groups])
-    distance_m = least_detour * np.hypot(*(points[links[:, 0]] - points[links[:, 1]]).T)
-    return coo_array((distance_m, (links[:, 0], links[:, 1])), shape=(len(points), len(points))).tocsr()
+    distance_m = least_detour * np.hypot(*(points[group_links[:, 0]] - points[group_links[:, 1]]).T)
+    return coo_array(
+        (distance_m, (group_links[:, 0], group_links[:, 1])), shape=(len(points), len(points))
+    ).tocsr()
 
 
 def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
@@ -219,12 +226,16 @@ def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
             if free_index is not None
             else next(i for i in range(len(points)) if i not in used_indices)
         ] = None
-    cores = np.array(list(used_indices), dtype=np.int64)
-    _, _, core_index = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
+    core_indices = np.array(list(used_indices), dtype=np.int64)
+    _, _, core_index = dijkstra(
+        graph, directed=False, indices=core_indices, min_only=True, return_predecessors=True
+    )
     group_of_core = np.full(len(points), -1)
-    group_of_core[cores] = np.arange(count)
+    group_of_core[core_indices] = np.arange(count)
     is_unreached_point = core_index < 0
-    core_index[is_unreached_point] = cores[cKDTree(points[cores]).query(points[is_unreached_point])[1]]
+    core_index[is_unreached_point] = core_indices[
+        cKDTree(points[core_indices]).query(points[is_unreached_point])[1]
+    ]
     return np.asarray(group_of_core[core_index])
 
 

@@ -81,19 +81,22 @@ def expected_counts(
 
     `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `place_rows` picks places.
     """
-    rows = np.arange(len(places.kind)) if place_rows is None else place_rows
-    nearby_shares = csr_array(intensity.nearby.T)[rows] if intensity.repeat_share[offence] > 0 else None
-    expected_total = np.zeros((len(rows), count))
-    repeat = intensity.repeat_share[offence]
+    row_places = np.arange(len(places.kind)) if place_rows is None else place_rows
+    nearby_shares = csr_array(intensity.nearby.T)[row_places] if intensity.repeat_share[offence] > 0 else None
+    expected_total = np.zeros((len(row_places), count))
+    repeat_share = intensity.repeat_share[offence]
     for epoch_index in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch_index)
-        rates = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch_index]
+        first_rates = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch_index]
         expected_total += (
-            (1 - repeat) * rates[rows, None] * _sum_into_bins(first_levels, bins, count)[places.kind[rows]]
+            (1 - repeat_share)
+            * first_rates[row_places, None]
+            * _sum_into_bins(first_levels, bins, count)[places.kind[row_places]]
         )
         if nearby_shares is not None:
-            expected_total += repeat * (
-                nearby_shares @ (rates[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
+            expected_total += repeat_share * (
+                nearby_shares
+                @ (first_rates[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
             )
     return expected_total
 
@@ -106,19 +109,21 @@ def expected_by_area(
     `area[i]` is the area of place i.
     """
     area_members = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
-    kinds = np.eye(len(KINDS))[places.kind]
+    kind_matrix = np.eye(len(KINDS))[places.kind]
     repeat_share = intensity.repeat_share[offence]
     repeat_reach = area_members @ intensity.nearby.T if repeat_share > 0 else None
     expected_total = np.zeros((areas, count))
     for epoch in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch)
-        rates = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
+        first_rates = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[
+            :, None
+        ] * kind_matrix
         expected_total += (1 - repeat_share) * np.einsum(
-            "ak,kt->at", area_members @ rates, _sum_into_bins(first_levels, bins, count)
+            "ak,kt->at", area_members @ first_rates, _sum_into_bins(first_levels, bins, count)
         )
         if repeat_reach is not None:
             expected_total += repeat_share * np.einsum(
-                "ak,kt->at", repeat_reach @ rates, _sum_into_bins(repeat_levels, bins, count)
+                "ak,kt->at", repeat_reach @ first_rates, _sum_into_bins(repeat_levels, bins, count)
             )
     return expected_total
 
@@ -149,10 +154,15 @@ def _draw_drift(epoch_count: int, places: int, settings: Settings, rng: np.rando
 def _build_nearby(place_xy_m: Floats) -> csr_array:
     """Where a near repeat happens: here, or at a place within reach, the nearer the likelier."""
     place_count = len(place_xy_m)
-    pairs = cKDTree(place_xy_m).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    closeness = np.exp(-np.hypot(*(place_xy_m[pairs[:, 0]] - place_xy_m[pairs[:, 1]]).T) / REPEAT_FADE_M)
-    from_id, to_place = np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
+    near_pairs = cKDTree(place_xy_m).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
+    near_pairs = near_pairs[np.lexsort((near_pairs[:, 1], near_pairs[:, 0]))]
+    closeness = np.exp(
+        -np.hypot(*(place_xy_m[near_pairs[:, 0]] - place_xy_m[near_pairs[:, 1]]).T) / REPEAT_FADE_M
+    )
+    from_id, to_place = (
+        np.concatenate([near_pairs[:, 0], near_pairs[:, 1]]),
+        np.concatenate([near_pairs[:, 1], near_pairs[:, 0]]),
+    )
     pair_weight = np.concatenate([closeness, closeness])
     outside_weight = np.bincount(from_id, pair_weight, place_count)
     pair_weight = (1 - REPEAT_HERE) * pair_weight / outside_weight[from_id]
@@ -193,29 +203,35 @@ def choose_treatment(
     places: Places, intensity: Intensity, settings: Settings, rng: np.random.Generator
 ) -> Treatment:
     """Take the hotspots with the highest true rate of street violence, and draw their treated days."""
-    effect = settings.effect
+    planted_effect = settings.effect
     place_rate = (intensity.base[:, None] * places.weight)[treatable_offences()].sum(axis=0)
     # Circles of the highest rate that do not overlap, and the circle that each place lies in
     place_tree = cKDTree(places.position)
-    near_pairs = place_tree.sparse_distance_matrix(place_tree, effect.radius_m, output_type="coo_matrix")
+    near_pairs = place_tree.sparse_distance_matrix(
+        place_tree, planted_effect.radius_m, output_type="coo_matrix"
+    )
     near_rate = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
     hotspot_of_place = np.full(len(place_rate), -1)
     is_blocked_place = np.zeros(len(place_rate), dtype=bool)
     centre_list: list[int] = []
     for place in np.argsort(-near_rate, kind="stable"):
-        if len(centre_list) == effect.hotspots:
+        if len(centre_list) == planted_effect.hotspots:
             break
         if not is_blocked_place[place]:
             centre_m = places.position[place]
-            hotspot_of_place[place_tree.query_ball_point(centre_m, effect.radius_m)] = len(centre_list)
-            is_blocked_place[place_tree.query_ball_point(centre_m, 2 * effect.radius_m)] = True
+            hotspot_of_place[place_tree.query_ball_point(centre_m, planted_effect.radius_m)] = len(
+                centre_list
+            )
+            is_blocked_place[place_tree.query_ball_point(centre_m, 2 * planted_effect.radius_m)] = True
             centre_list.append(int(place))
     centre_ids = np.array(centre_list, dtype=np.int64)
     is_treated = np.zeros((len(centre_ids), settings.days), dtype=bool)
-    first_day = max((effect.start - settings.start).days, 0)
-    end_day = max(min((effect.end - settings.start).days, settings.days), first_day)
-    is_treated[:, first_day:end_day] = rng.random((len(centre_ids), end_day - first_day)) < effect.day_share
-    return build_treatment(places, hotspot_of_place, centre_ids, is_treated, effect.reach_m)
+    first_day = max((planted_effect.start - settings.start).days, 0)
+    end_day = max(min((planted_effect.end - settings.start).days, settings.days), first_day)
+    is_treated[:, first_day:end_day] = (
+        rng.random((len(centre_ids), end_day - first_day)) < planted_effect.day_share
+    )
+    return build_treatment(places, hotspot_of_place, centre_ids, is_treated, planted_effect.reach_m)
 
 
 def build_treatment(
@@ -243,20 +259,25 @@ def apply_effect(
     Each event at a treated place and day is taken out with the chance `size`; with displacement the
     share `displaced` of those goes to an outlet of the hotspot instead. Untouched events stay as they are.
     """
-    randoms = rng.random((len(place), 3))
-    hotspot = treatment.hotspot_of_place[place]
-    is_prevented = (hotspot >= 0) & (day >= 0) & treatable_offences()[offence] & (randoms[:, 0] < effect.size)
-    is_prevented[is_prevented] = treatment.is_treated[hotspot[is_prevented], day[is_prevented]]
-    outlet_counts = np.diff(treatment.outlet_start)[hotspot]
+    random_numbers = rng.random((len(place), 3))
+    hotspot_of_event = treatment.hotspot_of_place[place]
+    is_prevented = (
+        (hotspot_of_event >= 0)
+        & (day >= 0)
+        & treatable_offences()[offence]
+        & (random_numbers[:, 0] < effect.size)
+    )
+    is_prevented[is_prevented] = treatment.is_treated[hotspot_of_event[is_prevented], day[is_prevented]]
+    outlet_counts = np.diff(treatment.outlet_start)[hotspot_of_event]
     has_moved = (
         is_prevented
         & (effect.kind == "displacement")
-        & (randoms[:, 1] < effect.displaced)
+        & (random_numbers[:, 1] < effect.displaced)
         & (outlet_counts > 0)
     )
     new_place_of_event = place.copy()
-    outlet_indices = treatment.outlet_start[hotspot[has_moved]] + np.floor(
-        randoms[has_moved, 2] * outlet_counts[has_moved]
+    outlet_indices = treatment.outlet_start[hotspot_of_event[has_moved]] + np.floor(
+        random_numbers[has_moved, 2] * outlet_counts[has_moved]
     ).astype(np.int64)
     new_place_of_event[has_moved] = treatment.outlet[outlet_indices]
     return ~is_prevented | has_moved, new_place_of_event

@@ -83,25 +83,39 @@ def build_places(land: Land, streets: Streets, settings: Settings, rng: np.rando
     knot_points = lsoa_points[rng.integers(len(lsoa_points), size=60)]
     knot_heights = rng.normal(0, 1, len(knot_points))
     bump_width_m = 0.12 * land.radius_m
-    levels = np.zeros(len(streets.middles))
+    deprivation_levels = np.zeros(len(streets.middles))
     for knot_point, knot_height in zip(knot_points, knot_heights, strict=True):
-        levels += knot_height * np.exp(
+        deprivation_levels += knot_height * np.exp(
             -((streets.middles - knot_point) ** 2).sum(axis=1) / (2 * bump_width_m**2)
         )
     deprivation_of_segment = np.asarray(
-        np.exp(0.55 * (levels - levels.mean()) / max(float(levels.std()), 1e-9))
+        np.exp(
+            0.55
+            * (deprivation_levels - deprivation_levels.mean())
+            / max(float(deprivation_levels.std()), 1e-9)
+        )
     )
     town_level = _town_centrality(streets, streets.middles)
     kind, segment = _choose_segments(streets, settings.places, town_level, deprivation_of_segment, rng)
     place_xy_m, junction = _position_places(streets, kind, segment, rng)
-    weight = _weigh_places(land, streets, place_xy_m, kind, deprivation_of_segment[segment], settings, rng)
+    place_weights = _weigh_places(
+        land, streets, place_xy_m, kind, deprivation_of_segment[segment], settings, rng
+    )
     address_place, address_xy_m, address_share = _place_addresses(streets, place_xy_m, segment, junction, rng)
     lsoa_of_place = land.lsoa_at(place_xy_m)
     # An address over the border moves back to its place: place and record would else name two areas.
     is_address_astray = land.lsoa_at(address_xy_m) != lsoa_of_place[address_place]
     address_xy_m[is_address_astray] = place_xy_m[address_place[is_address_astray]]
     return Places(
-        place_xy_m, kind, segment, junction, lsoa_of_place, weight, address_place, address_xy_m, address_share
+        place_xy_m,
+        kind,
+        segment,
+        junction,
+        lsoa_of_place,
+        place_weights,
+        address_place,
+        address_xy_m,
+        address_share,
     )
 
 
@@ -133,8 +147,10 @@ def _choose_segments(
     kind_counts = [int(place_count * share) for share in SHARES]
     kind_counts[-1] += place_count - sum(kind_counts)
     for k, kind_count in enumerate(kind_counts):
-        score = np.log(np.maximum(kind_scores[k], 1e-12)) + rng.gumbel(size=segment_count)
-        chosen_segments = np.argsort(np.where(is_free_segment, -score, np.inf), kind="stable")[:kind_count]
+        segment_scores = np.log(np.maximum(kind_scores[k], 1e-12)) + rng.gumbel(size=segment_count)
+        chosen_segments = np.argsort(np.where(is_free_segment, -segment_scores, np.inf), kind="stable")[
+            :kind_count
+        ]
         is_free_segment[chosen_segments] = False
         segment_parts.append(chosen_segments)
         kind_parts.append(np.full(kind_count, k))
@@ -168,7 +184,7 @@ def _weigh_places(
     town_busyness = 0.3 + _town_centrality(streets, place_xy_m)
     place_centrality = centrality(land, place_xy_m)
     risk_of_rhythm = {rhythm: rng.normal(0, sd, place_count) for rhythm, (_, sd, _) in SPREAD.items()}
-    weights = []
+    weight_rows = []
     for offence in OFFENCES:
         kind_weight = np.array(KIND_WEIGHTS[offence.rhythm])[kind_of_place]
         tail_exponent, _, town_exponent = SPREAD[offence.rhythm]
@@ -178,8 +194,8 @@ def _weigh_places(
             (0.6 + 0.4 * place_centrality) * deprivation ** min(town_exponent, 1.0),
         )
         own_log_risk = risk_of_rhythm[offence.rhythm] + rng.normal(0, 0.2, place_count)
-        weights.append(kind_weight * common_risk**tail_exponent * location_factor * np.exp(own_log_risk))
-    raw_weights = np.stack(weights)
+        weight_rows.append(kind_weight * common_risk**tail_exponent * location_factor * np.exp(own_log_risk))
+    raw_weights = np.stack(weight_rows)
     return np.asarray(raw_weights / raw_weights.sum(axis=1, keepdims=True))
 
 

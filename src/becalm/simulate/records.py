@@ -106,9 +106,12 @@ def _place_columns(city: SimulatedCity, row_indices: Ints) -> dict[str, pa.Array
 
 
 def _dates(days: Ints) -> pa.Array:
-    first = int(days.min()) if len(days) else 0
-    names = [str(EPOCH + timedelta(days=first + i)) for i in range(int(np.ptp(days)) + 1 if len(days) else 0)]
-    return lookup_words(days - first, names)
+    first_day_number = int(days.min()) if len(days) else 0
+    date_texts = [
+        str(EPOCH + timedelta(days=first_day_number + i))
+        for i in range(int(np.ptp(days)) + 1 if len(days) else 0)
+    ]
+    return lookup_words(days - first_day_number, date_texts)
 
 
 def clock_times(minutes: Ints) -> pa.Array:
@@ -135,21 +138,27 @@ def arrests_table(city: SimulatedCity) -> pa.Table:
     """
     incidents, plan = city.incidents, city.plan
     has_violence = np.array([o.street_violence for o in OFFENCES])[incidents.offence]
-    numbers = np.arange(len(incidents))
-    rows = np.flatnonzero(is_in_extract(city) & has_violence & incidents.has_place & (numbers % ONE_IN == 7))
-    arrest_minute = incidents.from_minute[rows] + np.array(DELAYS)[rows // ONE_IN % len(DELAYS)]
+    incident_numbers = np.arange(len(incidents))
+    incident_rows = np.flatnonzero(
+        is_in_extract(city) & has_violence & incidents.has_place & (incident_numbers % ONE_IN == 7)
+    )
+    arrest_minute = (
+        incidents.from_minute[incident_rows] + np.array(DELAYS)[incident_rows // ONE_IN % len(DELAYS)]
+    )
     _, is_skipped, is_ambiguous = local_to_utc(arrest_minute.astype("M8[m]").astype("M8[s]"), TIME_ZONE)
-    rows, arrest_minute = (array[~is_skipped & ~is_ambiguous] for array in (rows, arrest_minute))
+    incident_rows, arrest_minute = (
+        array[~is_skipped & ~is_ambiguous] for array in (incident_rows, arrest_minute)
+    )
     time_order = np.argsort(arrest_minute, kind="stable")
-    rows, arrest_minute = rows[time_order], arrest_minute[time_order]
-    address_xy_m = plan.places.address_position[incidents.address[rows]].astype(np.int64)
-    activity_index = rows // ONE_IN % len(ACTIVITIES)
+    incident_rows, arrest_minute = incident_rows[time_order], arrest_minute[time_order]
+    address_xy_m = plan.places.address_position[incidents.address[incident_rows]].astype(np.int64)
+    activity_index = incident_rows // ONE_IN % len(ACTIVITIES)
     # Dedicated units do dedicated work; the rest is done by response teams.
     unit_names = [f"{team} {n + 1}" for team in ("VSU", "Response") for n in range(DEDICATED)]
     is_response_unit = np.array([name in ("response", "investigation") for name in ACTIVITIES])[
         activity_index
     ]
-    unit_index = rows // 7 % DEDICATED + DEDICATED * is_response_unit
+    unit_index = incident_rows // 7 % DEDICATED + DEDICATED * is_response_unit
     return pa.table(
         {
             "arrested_at": clock_times(arrest_minute),
@@ -157,7 +166,7 @@ def arrests_table(city: SimulatedCity) -> pa.Table:
             "place_northing_m": address_xy_m[:, 1],
             "unit": lookup_words(unit_index, unit_names),
             "activity": lookup_words(activity_index, ACTIVITIES),
-            "offence": lookup_words(incidents.offence[rows], [o.word for o in OFFENCES]),
+            "offence": lookup_words(incidents.offence[incident_rows], [o.word for o in OFFENCES]),
         }
     )
 
@@ -200,21 +209,30 @@ def publish_records(city: SimulatedCity, rng: np.random.Generator) -> PublicReco
     point_rng, row_rng, stop_rng = rng.spawn(3)
     plan = city.plan
     map_points = build_map_points(plan.land, plan.streets, plan.places, point_rng)
-    first = int(month_number(np.array([day_number(plan.settings.start)]))[0])
+    first_month = int(month_number(np.array([day_number(plan.settings.start)]))[0])
     last_month = int(month_number(np.array([day_number(plan.settings.end) - 1]))[0])
-    n_months = last_month - first + 1
-    street, month_of_row, outcome_month = _draw_street_rows(city, map_points, first, n_months, row_rng)
-    order = np.argsort(outcome_month, kind="stable")
-    order = order[(outcome_month[order] >= 0) & (outcome_month[order] < n_months)]
-    stop_table, month_of_stop = _draw_stops(city, map_points, first, stop_rng)
+    month_count = last_month - first_month + 1
+    street, month_of_row, outcome_month = _draw_street_rows(
+        city, map_points, first_month, month_count, row_rng
+    )
+    outcome_order = np.argsort(outcome_month, kind="stable")
+    outcome_order = outcome_order[
+        (outcome_month[outcome_order] >= 0) & (outcome_month[outcome_order] < month_count)
+    ]
+    stop_table, month_of_stop = _draw_stops(city, map_points, first_month, stop_rng)
     return PublicRecords(
-        months=tuple(month_name(first + m) for m in range(n_months)),
+        months=tuple(month_name(first_month + m) for m in range(month_count)),
         street=street,
-        street_start=np.searchsorted(month_of_row, np.arange(n_months + 1)),
-        outcomes=_outcome_table(street.take(pa.array(order)), first + outcome_month[order], first, n_months),
-        outcomes_start=np.searchsorted(outcome_month[order], np.arange(n_months + 1)),
+        street_start=np.searchsorted(month_of_row, np.arange(month_count + 1)),
+        outcomes=_outcome_table(
+            street.take(pa.array(outcome_order)),
+            first_month + outcome_month[outcome_order],
+            first_month,
+            month_count,
+        ),
+        outcomes_start=np.searchsorted(outcome_month[outcome_order], np.arange(month_count + 1)),
         stops=stop_table,
-        stops_start=np.searchsorted(month_of_stop, np.arange(n_months + 1)),
+        stops_start=np.searchsorted(month_of_stop, np.arange(month_count + 1)),
     )
 
 
@@ -223,25 +241,36 @@ def _draw_street_rows(
 ) -> tuple[pa.Table, Ints, Ints]:
     """The street rows by month, type and place, the month of each, and of its outcome (-1: none)."""
     incidents = city.incidents
-    rows = np.flatnonzero(incidents.recorded_day <= day_number(city.as_of))
-    point_of_row = points.of_address[incidents.address[rows]]
-    lacks_point = ~incidents.has_place[rows] | (rng.random(len(rows)) < UNPLACED_SHARE)
+    incident_rows = np.flatnonzero(incidents.recorded_day <= day_number(city.as_of))
+    point_of_row = points.of_address[incidents.address[incident_rows]]
+    lacks_point = ~incidents.has_place[incident_rows] | (rng.random(len(incident_rows)) < UNPLACED_SHARE)
     point_of_row = np.where(lacks_point, -1, point_of_row)
-    type_index = np.array([STREET_TYPES.index(o.police_uk) for o in OFFENCES])[incidents.offence[rows]]
-    month = month_number(incidents.from_minute[rows] // DAY_MINUTES) - first
-    random_ties = rng.random(len(rows))
-    order = np.lexsort((random_ties, point_of_row, type_index, month))
-    has_crime_id = np.array([o.recorded for o in OFFENCES])[incidents.offence[rows[order]]]
-    order = np.repeat(order, 1 + (has_crime_id & (rng.random(len(order)) < TWICE_SHARE)))
-    rows, point_of_row, type_index, month = rows[order], point_of_row[order], type_index[order], month[order]
-    outcome_index = incidents.details.outcome[rows].astype(np.int64)
-    months_to_outcome = rng.geometric(0.55, int(rows.max()) + 1 if len(rows) else 0)[rows] - 1
-    decision_month = month_number(incidents.recorded_day[rows]) - first + months_to_outcome
+    type_index = np.array([STREET_TYPES.index(o.police_uk) for o in OFFENCES])[
+        incidents.offence[incident_rows]
+    ]
+    month_of_row = month_number(incidents.from_minute[incident_rows] // DAY_MINUTES) - first
+    random_ties = rng.random(len(incident_rows))
+    row_order = np.lexsort((random_ties, point_of_row, type_index, month_of_row))
+    has_crime_id = np.array([o.recorded for o in OFFENCES])[incidents.offence[incident_rows[row_order]]]
+    row_order = np.repeat(row_order, 1 + (has_crime_id & (rng.random(len(row_order)) < TWICE_SHARE)))
+    incident_rows, point_of_row, type_index, month_of_row = (
+        incident_rows[row_order],
+        point_of_row[row_order],
+        type_index[row_order],
+        month_of_row[row_order],
+    )
+    outcome_index = incidents.details.outcome[incident_rows].astype(np.int64)
+    months_to_outcome = (
+        rng.geometric(0.55, int(incident_rows.max()) + 1 if len(incident_rows) else 0)[incident_rows] - 1
+    )
+    decision_month = month_number(incidents.recorded_day[incident_rows]) - first + months_to_outcome
     is_undecided = (outcome_index >= 0) & ((decision_month >= count) | (outcome_index == UNDER_INVESTIGATION))
     outcome_index = np.where(is_undecided, UNDER_INVESTIGATION, outcome_index)
-    crime_ids = _crime_ids(len(incidents), rng).take(pa.array(rows, mask=outcome_index < 0))
-    table = _street_table(city, points, point_of_row, crime_ids, first + month, type_index, outcome_index)
-    return table, month, np.where((outcome_index < 0) | is_undecided, -1, decision_month)
+    crime_ids = _crime_ids(len(incidents), rng).take(pa.array(incident_rows, mask=outcome_index < 0))
+    street_table = _street_table(
+        city, points, point_of_row, crime_ids, first + month_of_row, type_index, outcome_index
+    )
+    return street_table, month_of_row, np.where((outcome_index < 0) | is_undecided, -1, decision_month)
 
 
 def _street_table(
@@ -292,13 +321,23 @@ def _draw_stops(
     plan = city.plan
     stop_count = int(STOPS_PER_INCIDENT * len(city.incidents))
     police_offences = [i for i, o in enumerate(OFFENCES) if o.found_by == "police"]
-    place = rng.choice(len(plan.places.kind), stop_count, p=plan.places.weight[police_offences].mean(axis=0))
-    address_of_stop = pick_address(plan.places, place, rng)
+    place_of_stop = rng.choice(
+        len(plan.places.kind), stop_count, p=plan.places.weight[police_offences].mean(axis=0)
+    )
+    address_of_stop = pick_address(plan.places, place_of_stop, rng)
     day_of_stop = rng.integers(BURN_IN_DAYS, len(plan.intensity.days), stop_count)
-    zeros = np.zeros(stop_count, dtype=np.int64)
-    stop_events = Events(zeros + police_offences[0], address_of_stop, day_of_stop, zeros, zeros.astype(bool))
-    minute = draw_minutes(stop_events, plan.places, plan.intensity, plan.settings, rng)
-    local_minutes = (day_of_stop - BURN_IN_DAYS + day_number(plan.settings.start)) * DAY_MINUTES + minute
+    zero_of_stop = np.zeros(stop_count, dtype=np.int64)
+    stop_events = Events(
+        zero_of_stop + police_offences[0],
+        address_of_stop,
+        day_of_stop,
+        zero_of_stop,
+        zero_of_stop.astype(bool),
+    )
+    minute_of_stop = draw_minutes(stop_events, plan.places, plan.intensity, plan.settings, rng)
+    local_minutes = (
+        day_of_stop - BURN_IN_DAYS + day_number(plan.settings.start)
+    ) * DAY_MINUTES + minute_of_stop
     local_minutes = np.sort(local_minutes)
     month_of_stop = month_number(local_minutes // DAY_MINUTES) - first_month
     return _stop_table(points, points.of_address[address_of_stop], to_utc(local_minutes), rng), month_of_stop
@@ -308,7 +347,7 @@ def _stop_table(points: MapPoints, point_of_stop: Ints, utc: Ints, rng: np.rando
     stop_count = len(point_of_stop)
     point_of_stop = np.where(rng.random(stop_count) < 0.05, -1, point_of_stop)
     object_index = rng.choice(4, stop_count, p=(0.62, 0.18, 0.10, 0.10))
-    results = rng.choice(4, stop_count, p=(0.74, 0.13, 0.10, 0.03))
+    result_index = rng.choice(4, stop_count, p=(0.74, 0.13, 0.10, 0.03))
     instant_texts = np.datetime_as_string(utc.astype("datetime64[m]").astype("datetime64[s]")).astype(object)
     empty_column = pa.nulls(stop_count, pa.string())
     stops: dict[str, pa.Array] = dict.fromkeys(STOP_COLUMNS, empty_column)
@@ -318,8 +357,8 @@ def _stop_table(points: MapPoints, point_of_stop: Ints, utc: Ints, rng: np.rando
     stops["Longitude"] = lookup_words(point_of_stop, points.longitude)
     stops["Legislation"] = lookup_words(object_index, SEARCH_LAWS)
     stops["Object of search"] = lookup_words(object_index, SEARCHED_OBJECTS)
-    stops["Outcome"] = lookup_words(results, SEARCH_RESULTS)
-    is_linked = (rng.random(stop_count) < 0.7) & (results > 0)
+    stops["Outcome"] = lookup_words(result_index, SEARCH_RESULTS)
+    is_linked = (rng.random(stop_count) < 0.7) & (result_index > 0)
     stops["Outcome linked to object of search"] = lookup_words(is_linked * 1, ("False", "True"))
     stops["Removal of more than just outer clothing"] = lookup_words(
         (rng.random(stop_count) < 0.03) * 1, ("False", "True")

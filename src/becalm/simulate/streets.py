@@ -106,10 +106,15 @@ def _ward_grid(land: Land, ward: int, members: Floats, per_area: float, rng: np.
     reach_m = np.hypot(*(members - ward_middle).T).max() + 6 * spacing_m + 3 * np.sqrt(per_area) * spacing_m
     grid_steps_m = np.arange(-reach_m, reach_m, spacing_m)
     grid_points = np.stack(np.meshgrid(grid_steps_m, grid_steps_m), axis=-1).reshape(-1, 2)
-    angle = rng.uniform(0, np.pi / 2)
+    turn_radians = rng.uniform(0, np.pi / 2)
     along, grid_y = grid_points.T
-    rotated = [along * np.cos(angle) - grid_y * np.sin(angle), along * np.sin(angle) + grid_y * np.cos(angle)]
-    grid_points = np.column_stack(rotated) + ward_middle + rng.normal(0, 0.10 * spacing_m, grid_points.shape)
+    rotated_points = [
+        along * np.cos(turn_radians) - grid_y * np.sin(turn_radians),
+        along * np.sin(turn_radians) + grid_y * np.cos(turn_radians),
+    ]
+    grid_points = (
+        np.column_stack(rotated_points) + ward_middle + rng.normal(0, 0.10 * spacing_m, grid_points.shape)
+    )
     lsoa_of_point = land.lsoa_at(grid_points)
     return np.asarray(grid_points[(lsoa_of_point >= 0) & (land.ward_of_lsoa[lsoa_of_point] == ward)])
 
@@ -142,8 +147,10 @@ def _choose_bridges(nodes: Floats, pairs: Ints, crosses_river: Bools, land: Land
     goal_points = np.column_stack([x, np.interp(x, land.river[:, 0], land.river[:, 1])])
     is_bridge = np.zeros(len(pairs), dtype=bool)
     if crosses_river.any():
-        middle = nodes[pairs[crosses_river]].mean(axis=1)
-        is_bridge[np.flatnonzero(crosses_river)[np.unique(cKDTree(middle).query(goal_points)[1])]] = True
+        middle_of_link = nodes[pairs[crosses_river]].mean(axis=1)
+        is_bridge[np.flatnonzero(crosses_river)[np.unique(cKDTree(middle_of_link).query(goal_points)[1])]] = (
+            True
+        )
     return is_bridge
 
 
@@ -186,10 +193,14 @@ def _choose_main_roads(nodes: Floats, pairs: Ints, length_m: Floats, centre_poin
     link_keys = pairs.min(axis=1) * len(nodes) + pairs.max(axis=1)
     is_radial_road = _mark_routes(link_keys, (predecessors,), (centre_nodes,), len(nodes))
     near_centres = cKDTree(nodes[centre_nodes]).query(nodes[centre_nodes], k=min(4, len(centre_nodes)))
-    graph = _link_matrix(nodes, pairs, np.where(is_radial_road, 0.6 * length_m, length_m))
+    link_graph = _link_matrix(nodes, pairs, np.where(is_radial_road, 0.6 * length_m, length_m))
     reach_m = float(near_centres[0].max()) * 1.8
-    rows = dijkstra(graph, directed=False, indices=centre_nodes, limit=reach_m, return_predecessors=True)[1]
-    return is_radial_road | _mark_routes(link_keys, rows, centre_nodes[near_centres[1][:, 1:]], len(nodes))
+    nearest_routes = dijkstra(
+        link_graph, directed=False, indices=centre_nodes, limit=reach_m, return_predecessors=True
+    )[1]
+    return is_radial_road | _mark_routes(
+        link_keys, nearest_routes, centre_nodes[near_centres[1][:, 1:]], len(nodes)
+    )
 
 
 def _mark_routes(link_keys: Ints, previous: Iterable[Ints], goal_rows: Iterable[Ints], count: int) -> Bools:
@@ -197,20 +208,27 @@ def _mark_routes(link_keys: Ints, previous: Iterable[Ints], goal_rows: Iterable[
     used_keys = set()
     for predecessors, goal_nodes in zip(previous, goal_rows, strict=True):
         for goal_node in map(int, goal_nodes):
-            node = goal_node
-            while (predecessor := int(predecessors[node])) >= 0:
-                used_keys.add(min(node, predecessor) * count + max(node, predecessor))
-                node = predecessor
+            route_node = goal_node
+            while (predecessor := int(predecessors[route_node])) >= 0:
+                used_keys.add(min(route_node, predecessor) * count + max(route_node, predecessor))
+                route_node = predecessor
     return np.isin(link_keys, np.array(sorted(used_keys), dtype=np.int64))
 
 
 def _name_segments(nodes: Floats, pairs: Ints) -> Ints:
     """One name for the segments that lie on the same line through the same part of the city."""
     segment_vector = nodes[pairs[:, 1]] - nodes[pairs[:, 0]]
-    angle = np.arctan2(segment_vector[:, 1], segment_vector[:, 0]) % np.pi
-    middle = nodes[pairs].mean(axis=1) - MIDDLE_M
-    across = np.round((middle[:, 1] * np.cos(angle) - middle[:, 0] * np.sin(angle)) / 220).astype(np.int64)
-    angle_number = np.round(angle / 0.4).astype(np.int64)
-    district = np.floor(middle / 3000).astype(np.int64)
-    name_hash = across * 7919 + angle_number * 104729 + district[:, 0] * 1299709 + district[:, 1] * 15485863
+    segment_angle = np.arctan2(segment_vector[:, 1], segment_vector[:, 0]) % np.pi
+    segment_middle = nodes[pairs].mean(axis=1) - MIDDLE_M
+    line_number = np.round(
+        (segment_middle[:, 1] * np.cos(segment_angle) - segment_middle[:, 0] * np.sin(segment_angle)) / 220
+    ).astype(np.int64)
+    angle_number = np.round(segment_angle / 0.4).astype(np.int64)
+    district_of_segment = np.floor(segment_middle / 3000).astype(np.int64)
+    name_hash = (
+        line_number * 7919
+        + angle_number * 104729
+        + district_of_segment[:, 0] * 1299709
+        + district_of_segment[:, 1] * 15485863
+    )
     return np.asarray(np.abs(name_hash) % (len(names.STREETS) * len(names.STREET_KINDS)))

@@ -105,12 +105,13 @@ def place_months(plan: CityPlan, group: str) -> PlaceMonths:
 
 def yearly_rates(plan: CityPlan) -> Floats:
     """Mean expected number a year of each group at each place, over the city's life: (groups, places)."""
-    bins = np.where(np.arange(len(plan.intensity.days)) >= BURN_IN_DAYS, 0, -1)
+    bin_of_day = np.where(np.arange(len(plan.intensity.days)) >= BURN_IN_DAYS, 0, -1)
     year_count = plan.settings.days / 365.25
     rate_rows = []
     for group in GROUPS:
         offence_rates = [
-            expected_counts(plan.intensity, plan.places, i, bins, 1)[:, 0] for i in offence_indices(group)
+            expected_counts(plan.intensity, plan.places, i, bin_of_day, 1)[:, 0]
+            for i in offence_indices(group)
         ]
         rate_rows.append(np.sum(offence_rates, axis=0) / year_count)
     return np.stack(rate_rows)
@@ -142,11 +143,14 @@ def expected_weeks(plan: CityPlan) -> ExpectedWeeks:
         week_depth = lockdown_depths[week_of_day == week_index].mean(keepdims=True)
         young_shares = np.array([float(young_knife_share(i, week_depth)[0]) for i in range(len(OFFENCES))])
         young_by_offence[:, :, week_index] = expected_by_offence[:, :, week_index] * young_shares[:, None]
-    series = [expected_by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
-    series.append(expected_by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
+    series_of_group = [expected_by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
+    series_of_group.append(expected_by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
     armed_share = np.array([o.knife_share + o.gun_share for o in OFFENCES])
-    series += [(expected_by_offence * armed_share[:, None, None]).sum(axis=0), young_by_offence.sum(axis=0)]
-    return ExpectedWeeks(SERIES, plan.land.borough_names, week_starts, np.stack(series))
+    series_of_group += [
+        (expected_by_offence * armed_share[:, None, None]).sum(axis=0),
+        young_by_offence.sum(axis=0),
+    ]
+    return ExpectedWeeks(SERIES, plan.land.borough_names, week_starts, np.stack(series_of_group))
 
 
 def effect_days(plan: CityPlan) -> EffectDays:
@@ -154,13 +158,15 @@ def effect_days(plan: CityPlan) -> EffectDays:
     effect, treatment = plan.settings.effect, plan.treatment
     treated_days = np.flatnonzero(treatment.is_treated.any(axis=0))
     first_day, end_day = (int(treated_days[0]), int(treated_days[-1]) + 1) if len(treated_days) else (0, 0)
-    members = np.flatnonzero(treatment.hotspot_of_place >= 0)
-    bins = np.full(len(plan.intensity.days), -1)
-    bins[BURN_IN_DAYS + first_day : BURN_IN_DAYS + end_day] = np.arange(end_day - first_day)
+    treated_places = np.flatnonzero(treatment.hotspot_of_place >= 0)
+    bin_of_day = np.full(len(plan.intensity.days), -1)
+    bin_of_day[BURN_IN_DAYS + first_day : BURN_IN_DAYS + end_day] = np.arange(end_day - first_day)
     expected_before = np.zeros((len(treatment.centre), end_day - first_day))
     for offence in np.flatnonzero(treatable_offences()):
-        rate = expected_counts(plan.intensity, plan.places, int(offence), bins, end_day - first_day, members)
-        np.add.at(expected_before, treatment.hotspot_of_place[members], rate)
+        expected_counts_of_offence = expected_counts(
+            plan.intensity, plan.places, int(offence), bin_of_day, end_day - first_day, treated_places
+        )
+        np.add.at(expected_before, treatment.hotspot_of_place[treated_places], expected_counts_of_offence)
     after, displaced = expected_effect(effect, treatment, expected_before, first_day, end_day)
     dates = tuple(plan.settings.start + timedelta(days=d) for d in range(first_day, end_day))
     return EffectDays(dates, treatment.is_treated[:, first_day:end_day], expected_before, after, displaced)
@@ -168,18 +174,20 @@ def effect_days(plan: CityPlan) -> EffectDays:
 
 def week_profile(plan: CityPlan, group: str) -> Floats:
     """Share of the group's first events in each hour of the week at each kind of place: (kinds, 168)."""
-    profile = hour_profiles(plan.settings)
-    indices = offence_indices(group)
-    yearly_counts = np.array([OFFENCES[i].yearly for i in indices])
-    kind_count = profile.shape[1]
-    mass = (
-        np.stack([np.bincount(plan.places.kind, plan.places.weight[i], kind_count) for i in indices])
+    hour_profile = hour_profiles(plan.settings)
+    group_offences = offence_indices(group)
+    yearly_counts = np.array([OFFENCES[i].yearly for i in group_offences])
+    kind_count = hour_profile.shape[1]
+    weight_by_kind = (
+        np.stack([np.bincount(plan.places.kind, plan.places.weight[i], kind_count) for i in group_offences])
         * yearly_counts[:, None]
     )
     mixed_profile = np.einsum(
-        "ok,okh->kh", mass, np.stack([profile[rhythm_index(OFFENCES[i])] for i in indices])
+        "ok,okh->kh",
+        weight_by_kind,
+        np.stack([hour_profile[rhythm_index(OFFENCES[i])] for i in group_offences]),
     )
-    return np.asarray(mixed_profile / mass.sum(axis=0)[:, None])
+    return np.asarray(mixed_profile / weight_by_kind.sum(axis=0)[:, None])
 
 
 def count_weeks(city: SimulatedCity) -> Ints:
@@ -188,8 +196,8 @@ def count_weeks(city: SimulatedCity) -> Ints:
     week_of_day, week_starts = _week_bins(plan)
     week_of_incident = week_of_day[incidents.day - day_number(plan.settings.start) + BURN_IN_DAYS]
     borough_of_incident = plan.land.borough_of_lsoa[plan.places.lsoa][incidents.place]
-    areas = len(plan.land.borough_names)
-    cells = borough_of_incident * len(week_starts) + week_of_incident
+    area_count = len(plan.land.borough_names)
+    cell_of_incident = borough_of_incident * len(week_starts) + week_of_incident
     details = incidents.details
     group_of_incident = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence]
     is_recorded_crime = np.array([o.recorded for o in OFFENCES])[incidents.offence]
@@ -198,7 +206,10 @@ def count_weeks(city: SimulatedCity) -> Ints:
     series_masks += [is_recorded_crime, has_knife | (details.weapon == 2)]
     series_masks.append(has_knife & (details.injury == 1) & (details.age >= 0) & (details.age <= 2))
     return np.stack(
-        [np.bincount(cells[m], minlength=areas * len(week_starts)).reshape(areas, -1) for m in series_masks]
+        [
+            np.bincount(cell_of_incident[m], minlength=area_count * len(week_starts)).reshape(area_count, -1)
+            for m in series_masks
+        ]
     ).astype(np.int64)
 
 
@@ -325,24 +336,26 @@ def _shock_table(city: SimulatedCity) -> pa.Table:
 
 
 def _effect_table(plan: CityPlan) -> pa.Table:
-    effect = effect_days(plan)
-    hotspot_index, day_index = np.indices(effect.before.shape).reshape(2, -1)
+    effect_by_day = effect_days(plan)
+    hotspot_index, day_index = np.indices(effect_by_day.before.shape).reshape(2, -1)
     return pa.table(
         {
             "hotspot": hotspot_index.astype(np.int32),
-            "day": pa.array(effect.days, pa.date32()).take(pa.array(day_index)),
-            "treated": effect.is_treated.ravel(),
-            "before": effect.before.ravel(),
-            "after": effect.after.ravel(),
-            "displaced": effect.displaced.ravel(),
+            "day": pa.array(effect_by_day.days, pa.date32()).take(pa.array(day_index)),
+            "treated": effect_by_day.is_treated.ravel(),
+            "before": effect_by_day.before.ravel(),
+            "after": effect_by_day.after.ravel(),
+            "displaced": effect_by_day.displaced.ravel(),
         }
     )
 
 
 def _place_month_table(plan: CityPlan, group: str) -> pa.Table:
-    truth = place_months(plan, group)
+    true_counts = place_months(plan, group)
     column_arrays: dict[str, Any] = {"place_id": pa.array(plan.places.ids)}
-    column_arrays |= {m: truth.expected[:, i].astype(np.float32) for i, m in enumerate(truth.months)}
+    column_arrays |= {
+        m: true_counts.expected[:, i].astype(np.float32) for i, m in enumerate(true_counts.months)
+    }
     return pa.table(column_arrays)
 
 
@@ -350,16 +363,26 @@ def _counts_csv(city: SimulatedCity) -> str:
     """Rows of the extract by month, borough and group: what a loaded archive must hold."""
     is_extract_row = is_in_extract(city)
     incidents, land = city.incidents, city.plan.land
-    month = month_number(incidents.from_minute[is_extract_row] // DAY_MINUTES)
-    first = int(month_number(np.array([day_number(city.plan.settings.start)]))[0])
+    month_of_row = month_number(incidents.from_minute[is_extract_row] // DAY_MINUTES)
+    first_month = int(month_number(np.array([day_number(city.plan.settings.start)]))[0])
     borough_of_row = land.borough_of_lsoa[city.plan.places.lsoa][incidents.place[is_extract_row]]
     group_of_row = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence[is_extract_row]]
-    shape = (int(month.max()) - first + 1 if len(month) else 0, len(land.borough_names), len(GROUPS))
-    cell = np.ravel_multi_index((month - first, borough_of_row, group_of_row), shape) if len(month) else month
-    counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
+    count_shape = (
+        int(month_of_row.max()) - first_month + 1 if len(month_of_row) else 0,
+        len(land.borough_names),
+        len(GROUPS),
+    )
+    cell_of_row = (
+        np.ravel_multi_index((month_of_row - first_month, borough_of_row, group_of_row), count_shape)
+        if len(month_of_row)
+        else month_of_row
+    )
+    count_table = np.bincount(cell_of_row, minlength=int(np.prod(count_shape))).reshape(count_shape)
     csv_rows = ["month,borough,offence_group,count"]
-    for m, b, g in zip(*np.nonzero(counts), strict=True):
-        csv_rows.append(f"{month_name(first + int(m))},{land.borough_names[b]},{GROUPS[g]},{counts[m, b, g]}")
+    for m, b, g in zip(*np.nonzero(count_table), strict=True):
+        csv_rows.append(
+            f"{month_name(first_month + int(m))},{land.borough_names[b]},{GROUPS[g]},{count_table[m, b, g]}"
+        )
     return "\n".join(csv_rows) + "\n"
 
 

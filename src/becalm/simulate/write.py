@@ -95,16 +95,17 @@ def _write_all(
 ) -> CitySummary:
     with ThreadPoolExecutor(THREADS) as pool:
         row_count_task = pool.submit(_write_extract, city, folder / "extract", extract)
-        records = publish_records(city, rng)
+        published_records = publish_records(city, rng)
         month_tasks = [
-            pool.submit(_write_month, records, m, folder / "police_uk") for m in range(len(records.months))
+            pool.submit(_write_month, published_records, m, folder / "police_uk")
+            for m in range(len(published_records.months))
         ]
         land_task = pool.submit(write_land, city.plan, folder)
         arrests_task = pool.submit(write_csv, arrests_table(city), folder / "arrests.csv")
         truth_task = pool.submit(write_truth, city, folder / "truth", seed=seed)
         for write_task in (*month_tasks, land_task, arrests_task, truth_task):
             write_task.result()
-        return _summarise(city, records, row_count_task.result(), folder)
+        return _summarise(city, published_records, row_count_task.result(), folder)
 
 
 def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, folder: Path) -> CitySummary:
@@ -143,8 +144,8 @@ def _write_extract(city: SimulatedCity, folder: Path, file_format: ExtractFormat
 
 
 def _write_month(records: PublicRecords, month_index: int, folder: Path) -> None:
-    name = records.months[month_index]
-    month_folder = folder / name
+    month_name = records.months[month_index]
+    month_folder = folder / month_name
     month_folder.mkdir(parents=True)
     tables_of_kind = {
         "street": (records.street, records.street_start),
@@ -153,7 +154,9 @@ def _write_month(records: PublicRecords, month_index: int, folder: Path) -> None
     }
     for file_kind, (table, first_rows) in tables_of_kind.items():
         first, last = int(first_rows[month_index]), int(first_rows[month_index + 1])
-        write_csv(table.slice(first, last - first), month_folder / f"{name}-{names.CITY_KEY}-{file_kind}.csv")
+        write_csv(
+            table.slice(first, last - first), month_folder / f"{month_name}-{names.CITY_KEY}-{file_kind}.csv"
+        )
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
@@ -248,8 +251,8 @@ def graphml(streets: Streets) -> str:
 
 def _edge_lines(streets: Streets) -> Iterable[str]:
     street_names = streets.names()
-    columns = ["start", "end", "street", "is_main", "length_m", "speed_kph", "travel_minutes"]
-    edge_columns = zip(*(getattr(streets, column).tolist() for column in columns), strict=True)
+    edge_columns_names = ["start", "end", "street", "is_main", "length_m", "speed_kph", "travel_minutes"]
+    edge_columns = zip(*(getattr(streets, column).tolist() for column in edge_columns_names), strict=True)
     return [
         f'<edge source="{a}" target="{b}"><data key="segment">{i}</data>'
         f'<data key="name">{street_names[n]}</data>'
@@ -271,8 +274,10 @@ def _write_areas(path: Path, area_shapes: NDArray[Any], **properties: Sequence[s
         }
         for *feature_values, g in feature_rows
     ]
-    geojson = json.dumps({"type": "FeatureCollection", "features": geojson_features}, separators=(",", ":"))
-    path.write_text(geojson + "\n", "utf-8")
+    geojson_text = json.dumps(
+        {"type": "FeatureCollection", "features": geojson_features}, separators=(",", ":")
+    )
+    path.write_text(geojson_text + "\n", "utf-8")
 
 
 TOURS: Final = (("late", 14), ("early", 6), ("night", 22))  # and the hour at which they begin
@@ -315,10 +320,10 @@ def _area_lines(plan: CityPlan) -> Iterable[str]:
     land = plan.land
     unit_of_lsoa = land.unit_of_borough[land.borough_of_lsoa]
     for unit, unit_name in enumerate(land.unit_names):
-        boroughs = [b for b, u in zip(land.borough_names, land.unit_of_borough, strict=True) if u == unit]
+        borough_list = [b for b, u in zip(land.borough_names, land.unit_of_borough, strict=True) if u == unit]
         middle_m = land.seeds[: len(unit_of_lsoa)][unit_of_lsoa == unit].mean(axis=0)
         east_m, north_m = plan.streets.nodes[np.argmin(np.hypot(*(plan.streets.nodes - middle_m).T))].tolist()
-        borough_list_text = ", ".join(f'"{b}"' for b in boroughs)
+        borough_list_text = ", ".join(f'"{b}"' for b in borough_list)
         yield from ("", "[[areas]]", f'area = "{unit_name}"', f"boroughs = [{borough_list_text}]")
         yield from ("", "[[bases]]", f'base = "base {unit_name}"')
         yield from (f"easting_m = {east_m:.1f}", f"northing_m = {north_m:.1f}")

@@ -149,20 +149,22 @@ def choose_source(
     Raises UsageError where several could answer and none was named, or the named one is not there;
     QuestionError where the archive holds nothing that could answer.
     """
-    sources = [Source(*pair) for pair in sorted({(f.table, f.source) for f in files if f.table in tables})]
-    if not sources:
+    all_sources = [
+        Source(*pair) for pair in sorted({(f.table, f.source) for f in files if f.table in tables})
+    ]
+    if not all_sources:
         raise QuestionError(
             f"The archive holds no {' or '.join(t.replace('_', ' ') for t in tables)}. "
             "Load some with `becalm ingest PATH`."
         )
-    matching_sources = [source for source in sources if source_key in (None, source.key)]
+    matching_sources = [source for source in all_sources if source_key in (None, source.key)]
     if len(matching_sources) == 1:
         return matching_sources[0]
-    choice_lines = "\n".join(f"  `source {s.key}`  ({s.table.replace('_', ' ')})" for s in sources)
+    choice_lines = "\n".join(f"  `source {s.key}`  ({s.table.replace('_', ' ')})" for s in all_sources)
     if source_key is None:
         raise UsageError(
-            f"{len(sources)} sources could answer, and counts of different sources are not mixed. "
+            f"{len(all_sources)} sources could answer, and counts of different sources are not mixed. "
             f"Name one:\n{choice_lines}"
         )
-    hint = suggest_word(source_key, [source.key for source in sources], otherwise="Choose one of these:")
+    hint = suggest_word(source_key, [source.key for source in all_sources], otherwise="Choose one of these:")
     raise UsageError(f"There is no source {source_key!r} that could answer. {hint}\n{choice_lines}")

@@ -81,12 +81,12 @@ def count_incidents(
     Raises QuestionError where there are no incidents at all; where days or weeks are asked of records that
     carry only a month; where weeks or months are asked of a period that does not hold whole ones.
     """
-    scope = find_scope(incidents, "incidents")
-    start_days = _list_times(scope, unit, period)
+    record_scope = find_scope(incidents, "incidents")
+    start_days = _list_times(record_scope, unit, period)
     month_rows = _filter_months(incidents, start_days, unit)
     dayless_count = 0
     if unit != "month":
-        dayless_count = _check_days(month_rows, scope)
+        dayless_count = _check_days(month_rows, record_scope)
         last_day = _last_day_of(start_days[-1], unit)
         month_rows = month_rows.filter(
             month_rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(last_day))
@@ -97,7 +97,7 @@ def count_incidents(
         n=ibis.literal(1, "int64"),
         finder=month_rows.found_by.fill_null(UNKNOWN),
     )
-    return _count_groups(month_rows, by, unit, start_days, scope, exclude_groups, dayless_count)
+    return _count_groups(month_rows, by, unit, start_days, record_scope, exclude_groups, dayless_count)
 
 
 def count_published(
@@ -210,7 +210,7 @@ def _names_of(by: Groupings) -> tuple[Grouping, ...]:
 
 def _join_groups(columns: Iterable[ibis.Value]) -> ibis.Value:
     """The names of several groupings as one text, so that one query counts all of them."""
-    return reduce(lambda joined, column: joined + KEY_SEPARATOR + column, columns)
+    return reduce(lambda joined_rows, column: joined_rows + KEY_SEPARATOR + column, columns)
 
 
 def _check_days(rows: Table, scope: RecordScope) -> int:
@@ -326,8 +326,8 @@ def _fill_counts(group_sums: pa.Table, groups: tuple[str, ...], times: tuple[dat
 
 def _name_finders(group_sums: pa.Table, groups: tuple[str, ...]) -> tuple[str, ...]:
     finder_extremes = group_sums.group_by("group").aggregate([("least", "min"), ("most", "max")]).to_pylist()
-    finders = {row["group"]: (row["least_min"], row["most_max"]) for row in finder_extremes}
+    extremes_by_group = {row["group"]: (row["least_min"], row["most_max"]) for row in finder_extremes}
     return tuple(
         first_name if first_name == last_name else "mixed"
-        for first_name, last_name in (finders[group] for group in groups)
+        for first_name, last_name in (extremes_by_group[group] for group in groups)
     )

@@ -168,15 +168,17 @@ def _low_runs(totals: MonthlyTotals) -> list[Gap]:
             if usual_count is None:
                 continue
             low_share, high_share = np.sort(counts[start : start + length] / usual_count)[[0, -1]]
-            detail = (
+            detail_text = (
                 f"one of {length} months in a row with {low_share:.0%} to {high_share:.0%} of the usual "
                 f"{usual_count:,.0f} records. The fall may be real: check that their files are whole"
             )
             for month in totals.months[start : start + length]:
-                detail_by_month.setdefault(month, detail)
+                detail_by_month.setdefault(month, detail_text)
     single_months = {gap.month for gap in _low_months(totals)}
-    low_runs = ((month, detail) for month, detail in detail_by_month.items() if month not in single_months)
-    return [Gap(totals.source, month, "low", detail) for month, detail in low_runs]
+    low_runs = (
+        (month, detail_text) for month, detail_text in detail_by_month.items() if month not in single_months
+    )
+    return [Gap(totals.source, month, "low", detail_text) for month, detail_text in low_runs]
 
 
 def _usual_around_run(counts: Ints, start: int, length: int, dispersion: float) -> float | None:
@@ -186,20 +188,20 @@ def _usual_around_run(counts: Ints, start: int, length: int, dispersion: float) 
     down is doubted. Nor is a run low that is as low in the years around it.
     """
     end, run = start + length, counts[start : start + length]
-    sides = (counts[max(start - SIDE, 0) : start], counts[end : end + SIDE])
-    usual_count = min((float(np.median(side[side > 0])) for side in sides if side.any()), default=0.0)
+    side_counts = (counts[max(start - SIDE, 0) : start], counts[end : end + SIDE])
+    usual_count = min((float(np.median(side[side > 0])) for side in side_counts if side.any()), default=0.0)
     if not run.min() or run.max() >= RUN_SHARE * usual_count or run.mean() >= LOW_SHARE * usual_count:
         return None
-    settled = run[1:] if end == counts.size else run  # a real fall begins in a month between two levels
-    if (start == 0 or end == counts.size) and settled.max() < RAGGED * settled.min():
+    settled_run = run[1:] if end == counts.size else run  # a real fall begins in a month between two levels
+    if (start == 0 or end == counts.size) and settled_run.max() < RAGGED * settled_run.min():
         return None
-    other_years = [
+    same_months_counts = [
         counts[t : t + length].sum() for t in (start - 12, start + 12) if 0 <= t <= counts.size - length
     ]
-    if other_years and run.sum() >= LOW_SHARE * min(other_years):
+    if same_months_counts and run.sum() >= LOW_SHARE * min(same_months_counts):
         return None
-    deviations = 2 * (np.sqrt(usual_count * length) - np.sqrt(run.sum())) / np.sqrt(dispersion)
-    return usual_count if deviations > LOW_DEVIATIONS else None
+    deviation_count = 2 * (np.sqrt(usual_count * length) - np.sqrt(run.sum())) / np.sqrt(dispersion)
+    return usual_count if deviation_count > LOW_DEVIATIONS else None
 
 
 def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
@@ -229,7 +231,9 @@ def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
 
 def _doubled_months(totals: MonthlyTotals) -> list[Gap]:
     """Months in which nearly every record stands twice."""
-    distinct = totals.distinct if totals.distinct is not None else np.zeros(totals.counts.size, np.int64)
+    distinct_counts = (
+        totals.distinct if totals.distinct is not None else np.zeros(totals.counts.size, np.int64)
+    )
     return [
         Gap(
             totals.source,
@@ -237,7 +241,9 @@ def _doubled_months(totals: MonthlyTotals) -> list[Gap]:
             "doubled",
             f"{record_count:,} records, of which only {distinct_count:,} differ",
         )
-        for month, record_count, distinct_count in zip(totals.months, totals.counts, distinct, strict=True)
+        for month, record_count, distinct_count in zip(
+            totals.months, totals.counts, distinct_counts, strict=True
+        )
         if distinct_count >= LEAST_UNSEEN and record_count >= DOUBLE_SHARE * distinct_count
     ]
 
@@ -300,8 +306,8 @@ def _short_months(totals: MonthlyTotals) -> list[Gap]:
             if daily_count * unseen_days >= LEAST_UNSEEN
         ]
         if reason_texts:
-            detail = f"{' and '.join(reason_texts)}, with about {daily_count:,.0f} records a day"
-            short_gaps.append(Gap(totals.source, month, "cut_short", detail))
+            detail_text = f"{' and '.join(reason_texts)}, with about {daily_count:,.0f} records a day"
+            short_gaps.append(Gap(totals.source, month, "cut_short", detail_text))
     return short_gaps
 
 
@@ -335,11 +341,12 @@ def _partial_months(files: Sequence[ArchiveFile], rejected_rows: Mapping[str, in
         row_count = rejected_count + loaded_counts[file.input_file]
         rejected_share = rejected_count / row_count if rejected_count else 0.0
         if rejected_share > LARGEST_REJECTED_SHARE:
-            detail = f"{rejected_count:,} of {row_count:,} rows of {file.input_file} were rejected"
+            detail_text = f"{rejected_count:,} of {row_count:,} rows of {file.input_file} were rejected"
             source_month = (file.source, file.month)
             worst_by_month[source_month] = max(
-                worst_by_month.get(source_month, (0.0, "")), (rejected_share, detail)
+                worst_by_month.get(source_month, (0.0, "")), (rejected_share, detail_text)
             )
     return [
-        Gap(source, month, "partial_load", detail) for (source, month), (_, detail) in worst_by_month.items()
+        Gap(source, month, "partial_load", detail_text)
+        for (source, month), (_, detail_text) in worst_by_month.items()
     ]

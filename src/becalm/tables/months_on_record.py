@@ -152,9 +152,9 @@ def _total_months(
 
 def _source_totals(source: str, month_rows: list[Row]) -> MonthlyTotals:
     month_span = list_months(min(row["month"] for row in month_rows), max(row["month"] for row in month_rows))
-    areas = tuple(sorted({row["area"] for row in month_rows if row["area"] is not None}))
+    area_names = tuple(sorted({row["area"] for row in month_rows if row["area"] is not None}))
     area_counts, sums = (
-        np.zeros((len(areas), len(month_span)), np.int64),
+        np.zeros((len(area_names), len(month_span)), np.int64),
         np.zeros((3, len(month_span)), np.int64),
     )
     first_days: list[date | None] = [None] * len(month_span)
@@ -163,7 +163,7 @@ def _source_totals(source: str, month_rows: list[Row]) -> MonthlyTotals:
         m = month_span.index(row["month"])
         sums[:, m] += (row["n"], row["undated"], row["distinct"])
         if row["area"] is not None:
-            area_counts[areas.index(row["area"]), m] += row["n"]
+            area_counts[area_names.index(row["area"]), m] += row["n"]
         first_days[m] = min(filter(None, (first_days[m], row["first"])), default=None)
         last_days[m] = max(filter(None, (last_days[m], row["last"])), default=None)
     return MonthlyTotals(
@@ -174,7 +174,7 @@ def _source_totals(source: str, month_rows: list[Row]) -> MonthlyTotals:
         last_day=tuple(last_days),
         without_day=sums[1],
         as_of=max(row["as_of"] for row in month_rows),
-        areas=areas,
+        areas=area_names,
         area_counts=area_counts,
         distinct=sums[2],
     )

@@ -185,10 +185,14 @@ def find_cell_boroughs(
     """
     if cells is not None and not cells:
         return {}
-    rows = add_cells(incidents.filter(incidents.borough.notnull() & incidents.easting_m.notnull()), cell_m)
+    placed_rows = add_cells(
+        incidents.filter(incidents.borough.notnull() & incidents.easting_m.notnull()), cell_m
+    )
     if cells is not None:
-        rows = rows.filter(cell_keys(rows.column, rows.row).isin([cell_keys(*cell) for cell in cells]))
-    borough_rows = rows.group_by("column", "row", "borough").agg(n=rows.count())
+        placed_rows = placed_rows.filter(
+            cell_keys(placed_rows.column, placed_rows.row).isin([cell_keys(*cell) for cell in cells])
+        )
+    borough_rows = placed_rows.group_by("column", "row", "borough").agg(n=placed_rows.count())
     borough_by_cell: dict[tuple[int, int], str] = {}
     for tally_row in borough_rows.order_by(ibis.desc("n"), "borough").to_pyarrow().to_pylist():
         borough_by_cell.setdefault((tally_row["column"], tally_row["row"]), tally_row["borough"])
@@ -298,13 +302,15 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
 
     Raises QuestionError where not one record has a day: a month alone cannot say which came first.
     """
-    rows = incidents.filter(incidents.offence_group.isin(list(groups)) & incidents.month.isin(list(months)))
-    scope = find_scope(incidents, "incidents")
-    lacks_day = rows.occurred_on.isnull()
-    lacks_place = rows.easting_m.isnull() | rows.northing_m.isnull()
+    target_rows = incidents.filter(
+        incidents.offence_group.isin(list(groups)) & incidents.month.isin(list(months))
+    )
+    record_scope = find_scope(incidents, "incidents")
+    lacks_day = target_rows.occurred_on.isnull()
+    lacks_place = target_rows.easting_m.isnull() | target_rows.northing_m.isnull()
     (row_sums,) = (
-        rows.agg(
-            n=rows.count(),
+        target_rows.agg(
+            n=target_rows.count(),
             without_day=lacks_day.cast("int64").sum(),
             without_place=(~lacks_day & lacks_place).cast("int64").sum(),
         )
@@ -316,7 +322,9 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
             f"All {row_sums['n']:,} records of {', '.join(groups)} carry a month and no day, so none can be "
             "said to follow another. Ingest an extract of your own with dates; public data are by month."
         )
-    placed_rows = rows.filter(~lacks_day & ~lacks_place).select("easting_m", "northing_m", "occurred_on")
+    placed_rows = target_rows.filter(~lacks_day & ~lacks_place).select(
+        "easting_m", "northing_m", "occurred_on"
+    )
     event_rows = placed_rows.order_by("occurred_on", "easting_m", "northing_m").to_pyarrow()
     return EventPoints(
         easting_m=np.asarray(event_rows["easting_m"].to_numpy(), dtype=np.float64),
@@ -324,8 +332,8 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
         day=event_rows["occurred_on"].to_numpy().astype("datetime64[D]").astype(np.int64),
         without_day=int(row_sums["without_day"] or 0),
         without_place=int(row_sums["without_place"] or 0),
-        source=scope.source,
-        as_of=scope.as_of,
+        source=record_scope.source,
+        as_of=record_scope.as_of,
     )
 
 
@@ -337,12 +345,12 @@ def check_cell_size(cell_m: float) -> None:
 
 def filter_records(incidents: Table, groups: Sequence[str] | None, months: Sequence[str] | None) -> Table:
     """The records of these groups and months; None asks for all."""
-    rows = incidents
+    kept_rows = incidents
     if groups is not None:
-        rows = rows.filter(rows.offence_group.fill_null("unknown").isin(list(groups)))
+        kept_rows = kept_rows.filter(kept_rows.offence_group.fill_null("unknown").isin(list(groups)))
     if months is not None:
-        rows = rows.filter(rows.month.isin(list(months)))
-    return rows
+        kept_rows = kept_rows.filter(kept_rows.month.isin(list(months)))
+    return kept_rows
 
 
 def filter_placed(rows: Table) -> Table:

@@ -203,8 +203,8 @@ def find_local_clock(zone: str, first_s: int, last_s: int) -> LocalClock:
     zone_info = ZoneInfo(zone)
 
     def seconds_ahead(instant_s: int) -> int:
-        offset = datetime.fromtimestamp(instant_s, UTC).astimezone(zone_info).utcoffset() or timedelta(0)
-        return int(offset.total_seconds())
+        utc_offset = datetime.fromtimestamp(instant_s, UTC).astimezone(zone_info).utcoffset() or timedelta(0)
+        return int(utc_offset.total_seconds())
 
     change_starts, offsets_s = [first_s], [seconds_ahead(first_s)]
     for day in range(first_s, last_s + DAY_S, DAY_S):
@@ -237,14 +237,14 @@ def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShare
     hour_count = np.maximum((until_s - 1) // HOUR_S - first_hours, 0) + 1
     piece_index = np.repeat(np.arange(len(from_s)), hour_count)
     hour_step = np.arange(len(piece_index)) - np.repeat(np.cumsum(hour_count) - hour_count, hour_count)
-    hours = first_hours[piece_index] + hour_step
-    overlap_s = np.minimum(until_s[piece_index], (hours + 1) * HOUR_S) - np.maximum(
-        from_s[piece_index], hours * HOUR_S
+    hour_of_piece = first_hours[piece_index] + hour_step
+    overlap_s = np.minimum(until_s[piece_index], (hour_of_piece + 1) * HOUR_S) - np.maximum(
+        from_s[piece_index], hour_of_piece * HOUR_S
     )
     span_length_s = (end - start)[span_of_piece[piece_index]]
     hour_shares = np.where(span_length_s > 0, overlap_s / np.maximum(span_length_s, 1), 1.0)
     return HourShares(
-        span_of_piece[piece_index], hours % HOURS_OF_WEEK, np.asarray(hour_shares, dtype=np.float64)
+        span_of_piece[piece_index], hour_of_piece % HOURS_OF_WEEK, np.asarray(hour_shares, dtype=np.float64)
     )
 
 

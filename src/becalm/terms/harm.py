@@ -63,13 +63,13 @@ class HarmIndex:
 
         Raises QuestionError for a class that the index does not weigh: nothing is guessed.
         """
-        weight = next((w.weight for w in self.weights if w.code == code.strip().upper()), None)
-        if weight is None:
+        code_weight = next((w.weight for w in self.weights if w.code == code.strip().upper()), None)
+        if code_weight is None:
             raise QuestionError(
                 f"{self.key} {self.edition} has no weight for class {code!r}. "
                 "Leave the class out and say so, or use an index that weighs it."
             )
-        return Harm(weight * count, self.key, self.edition)
+        return Harm(code_weight * count, self.key, self.edition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,14 +174,16 @@ def _read_last(text: str, match: re.Match[str], last_day: date) -> WrittenPeriod
 
 
 def _find_unit(part: str, text: str) -> str:
-    unit = next((unit for unit, pattern in _UNIT_PATTERNS.items() if pattern.fullmatch(part)), None)
-    if unit is None:
-        suggestion = suggest_period(part)
-        hint_text = f"Did you mean {suggestion!r}? " if suggestion else ""
+    period_unit = next(
+        (period_unit for period_unit, pattern in _UNIT_PATTERNS.items() if pattern.fullmatch(part)), None
+    )
+    if period_unit is None:
+        suggested_text = suggest_period(part)
+        hint_text = f"Did you mean {suggested_text!r}? " if suggested_text else ""
         raise UsageError(
             f"{part!r} in the period {text!r} is not a month, week, day or year. {hint_text}{PERIOD_FORMS}"
         )
-    return unit
+    return period_unit
 
 
 def suggest_period(part: str) -> str | None:

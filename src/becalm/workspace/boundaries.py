@@ -69,20 +69,24 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
 
     Raises WorkspaceError where the workspace's copy cannot be read.
     """
-    path = workspace.boundaries_path
-    if not path.is_file():
+    boundaries_path = workspace.boundaries_path
+    if not boundaries_path.is_file():
         return None
     try:
-        features = json.loads(path.read_text("utf-8"))["features"]
+        geojson_features = json.loads(boundaries_path.read_text("utf-8"))["features"]
         shape_by_name = {
-            str(f["properties"]["name"]): shapely.from_geojson(json.dumps(f["geometry"])) for f in features
+            str(f["properties"]["name"]): shapely.from_geojson(json.dumps(f["geometry"]))
+            for f in geojson_features
         }
-        names = tuple(sorted(shape_by_name))
-        polygons = tuple(map(_areas, _project([shape_by_name[name] for name in names], workspace.city.crs)))
-        return Boundaries(names=names, polygons=polygons, crs=workspace.city.crs)
+        area_names = tuple(sorted(shape_by_name))
+        polygons = tuple(
+            map(_areas, _project([shape_by_name[name] for name in area_names], workspace.city.crs))
+        )
+        return Boundaries(names=area_names, polygons=polygons, crs=workspace.city.crs)
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
-            f"{path} cannot be read as boundaries ({error}). It is becalm's own copy: make the workspace "
+            f"{boundaries_path} cannot be read as boundaries ({error}). It is becalm's own copy: "
+            "make the workspace "
             "again with `becalm init` and the file of boundaries."
         ) from error
 
@@ -165,8 +169,8 @@ def _name_notes(layer_names: Sequence[str], borough_names: Sequence[str], city: 
     name_notes = []
     for name in missing_names:
         similar_names = get_close_matches(name, surplus_names, 1, 0.5)
-        hint = f" (the file has {similar_names[0]!r}; rename it and init again)" if similar_names else ""
-        name_notes.append(f"{name}: no shape of this name in the file{hint}")
+        hint_text = f" (the file has {similar_names[0]!r}; rename it and init again)" if similar_names else ""
+        name_notes.append(f"{name}: no shape of this name in the file{hint_text}")
     if surplus_names:
         more_text = f" and {len(surplus_names) - 5} more" if len(surplus_names) > 5 else ""
         name_notes.append(f"left out, not boroughs of {city.name}: {', '.join(surplus_names[:5])}{more_text}")

@@ -210,17 +210,19 @@ def _advise(path: Path) -> str:
     """Why this is no workspace and what works instead: one close by, or a folder in which one can be made."""
     if path.exists() and not path.is_dir():
         return f"it is a file. Name the folder that holds its {CONFIG} with `workspace`."
-    nearby = [parent for parent in path.absolute().parents if (parent / CONFIG).is_file()][:1]
-    nearby += (
+    nearby_folders = [parent for parent in path.absolute().parents if (parent / CONFIG).is_file()][:1]
+    nearby_folders += (
         [config_path.parent for config_path in sorted(path.glob(f"*/{CONFIG}"))] if path.is_dir() else []
     )
-    if nearby:
-        names = ", ".join(str(folder) for folder in nearby[:3])
-        return f"it has no {CONFIG}. Did you mean {names}? Name it with `workspace`."
+    if nearby_folders:
+        folder_list_text = ", ".join(str(folder) for folder in nearby_folders[:3])
+        return f"it has no {CONFIG}. Did you mean {folder_list_text}? Name it with `workspace`."
     is_free = not any((path / part).exists() for part in ("archive", "boundaries.geojson"))
     new_folder = path if is_free and path != Path() else path / "city"
-    why = f"it has no {CONFIG}" if path.exists() else "there is no such folder"
-    return f"{why}. Make one with `becalm init {quote(str(new_folder))}`, or name another with `workspace`."
+    why_text = f"it has no {CONFIG}" if path.exists() else "there is no such folder"
+    return (
+        f"{why_text}. Make one with `becalm init {quote(str(new_folder))}`, or name another with `workspace`."
+    )
 
 
 def read_config(path: Path) -> Config:

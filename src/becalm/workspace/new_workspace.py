@@ -37,8 +37,10 @@ def _city_faults(city_entry: CityEntry) -> Iterator[Fault]:
         calendar_problem = f"{city_entry.time_zone!r} is not a time zone"
         yield Fault("time_zone", calendar_problem, 'write it as e.g. "Europe/London"')
     country_code, _, subdivision = city_entry.holidays.partition("-")
-    calendars = list_supported_countries(include_aliases=True)
-    has_calendar = country_code in calendars and (not subdivision or subdivision in calendars[country_code])
+    calendar_countries = list_supported_countries(include_aliases=True)
+    has_calendar = country_code in calendar_countries and (
+        not subdivision or subdivision in calendar_countries[country_code]
+    )
     if city_entry.holidays and not has_calendar:
         calendar_problem = f"{city_entry.holidays!r} is not a known holiday calendar"
         yield Fault("holidays", calendar_problem, 'write it as e.g. "GB-ENG", or ""')
@@ -57,9 +59,11 @@ def _crs_faults(name: str) -> Iterator[Fault]:
     except CRSError:
         yield Fault("crs", f"{name!r} is not a coordinate system", 'write it as e.g. "EPSG:27700"')
         return
-    units = {crs_axis.unit_name for crs_axis in parsed_crs.axis_info}
-    if not parsed_crs.is_projected or not units <= {"metre", "meter"}:
-        yield Fault("crs", f"{name!r} is in {', '.join(sorted(units))}", "give a projected system in metres")
+    axis_units = {crs_axis.unit_name for crs_axis in parsed_crs.axis_info}
+    if not parsed_crs.is_projected or not axis_units <= {"metre", "meter"}:
+        yield Fault(
+            "crs", f"{name!r} is in {', '.join(sorted(axis_units))}", "give a projected system in metres"
+        )
 
 
 def patrol_files_beside(city: str) -> dict[str, Path]:

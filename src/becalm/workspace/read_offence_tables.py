@@ -44,17 +44,23 @@ class TableFile(Strict):
     def _one_group_per_word(self) -> Self:
         word_counts = Counter(plain_word(w) for g in self.groups for w in g.words)
         key_counts = Counter(g.key for g in self.groups)
-        repeated = [w for w, n in word_counts.items() if n > 1] + [k for k, n in key_counts.items() if n > 1]
-        if repeated:
-            raise ValueError(f"given twice: {', '.join(map(repr, repeated))}; keep each word and key once")
+        repeated_keys = [w for w, n in word_counts.items() if n > 1] + [
+            k for k, n in key_counts.items() if n > 1
+        ]
+        if repeated_keys:
+            raise ValueError(
+                f"given twice: {', '.join(map(repr, repeated_keys))}; keep each word and key once"
+            )
         return self
 
     def table(self) -> OffenceTable:
         """The table as a term."""
         field_names = [field.name for field in fields(OffenceGroup)]
-        groups = tuple(OffenceGroup(*(getattr(g, name) for name in field_names)) for g in self.groups)
-        words = tuple((w, g.key) for g in self.groups for w in g.words)
-        return OffenceTable(self.key, self.version, self.author, self.reviewed_on, self.origin, groups, words)
+        offence_groups = tuple(OffenceGroup(*(getattr(g, name) for name in field_names)) for g in self.groups)
+        word_pairs = tuple((w, g.key) for g in self.groups for w in g.words)
+        return OffenceTable(
+            self.key, self.version, self.author, self.reviewed_on, self.origin, offence_groups, word_pairs
+        )
 
 
 def load_offences(workspace_offences: Path | None) -> Mapping[str, OffenceTable]:

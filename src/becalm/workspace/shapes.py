@@ -151,11 +151,15 @@ def pick_attribute(
     the city names no boroughs: the one text attribute that tells all features apart. Raises InputError where
     no attribute, or more than one, will do; the faults list the attributes that there are.
     """
-    candidates = [(layer, name) for layer in layers for name in layer.attributes if attribute in (None, name)]
-    if attribute is not None and not candidates:
+    attribute_candidates = [
+        (layer, name) for layer in layers for name in layer.attributes if attribute in (None, name)
+    ]
+    if attribute is not None and not attribute_candidates:
         raise InputError(f"{file} has no text attribute {attribute!r}.", _list_attributes(layers, boroughs))
     if boroughs:
-        for layer, name in sorted(candidates, key=lambda c: _fit(c[0].values(c[1]), boroughs), reverse=True):
+        for layer, name in sorted(
+            attribute_candidates, key=lambda c: _fit(c[0].values(c[1]), boroughs), reverse=True
+        ):
             if attribute or 2 * _fit(layer.values(name), boroughs)[0] >= len(boroughs):
                 return layer, name
         raise InputError(
@@ -165,7 +169,7 @@ def pick_attribute(
             _list_attributes(layers, boroughs),
         )
     distinct_attributes = []
-    for layer, name in candidates:
+    for layer, name in attribute_candidates:
         area_names = layer.values(name)
         if attribute or ("" not in area_names and len(set(area_names)) == len(area_names)):
             distinct_attributes.append((layer, name))
@@ -218,19 +222,21 @@ def read_own_areas(path: Path, *, crs: str, id_column: str | None, file_crs: str
     (layer, *other_layers) = read_layers(path, file_crs, crs_field=CRS_FIELD)
     if other_layers:
         raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
-    column = _find_id_column(layer, id_column, path)
-    area_ids = [_text(v) for v in layer.frame[column]]
-    where = [f"{path.name}: area {n} ({name or 'no name'})" for n, name in enumerate(area_ids, start=1)]
-    area_shapes = _read_shapes(layer.frame, crs, where, path)
+    name_column = _find_id_column(layer, id_column, path)
+    area_ids = [_text(v) for v in layer.frame[name_column]]
+    area_texts = [f"{path.name}: area {n} ({name or 'no name'})" for n, name in enumerate(area_ids, start=1)]
+    area_shapes = _read_shapes(layer.frame, crs, area_texts, path)
     repeated_names = {name for name, n in Counter(area_ids).items() if n > 1}
     area_faults = [
-        Fault(w, "has no name", f"fill in {column!r}") for w, n in zip(where, area_ids, strict=True) if not n
+        Fault(w, "has no name", f"fill in {name_column!r}")
+        for w, n in zip(area_texts, area_ids, strict=True)
+        if not n
     ]
     area_faults += [
         Fault(f"{path.name}: {n}", "is the name of several areas", "name each once")
         for n in sorted(repeated_names - {""})
     ]
-    area_faults += [] if area_faults else _overlaps(area_shapes, where)
+    area_faults += [] if area_faults else _overlaps(area_shapes, area_texts)
     check_faults(path.name, area_faults)
     name_order = np.argsort(np.array(area_ids))
     return OwnAreas(tuple(area_ids[i] for i in name_order), area_shapes[name_order])
@@ -249,15 +255,16 @@ def read_land(path: Path, *, crs: str, file_crs: str | None = None) -> BaseGeome
 
 
 def _find_id_column(layer: Layer, id_column: str | None, path: Path) -> str:
-    headers = [c for c in layer.frame.columns if c != "geometry"]
-    if id_column is not None and id_column not in headers:
-        raise InputError(f"{path.name} has no column {id_column!r}, but {', '.join(headers) or 'none'}.")
-    distinct_columns = [c for c in headers if layer.frame[c].map(_text).nunique() == len(layer.frame)]
+    column_names = [c for c in layer.frame.columns if c != "geometry"]
+    if id_column is not None and id_column not in column_names:
+        raise InputError(f"{path.name} has no column {id_column!r}, but {', '.join(column_names) or 'none'}.")
+    distinct_columns = [c for c in column_names if layer.frame[c].map(_text).nunique() == len(layer.frame)]
     if id_column is not None or len(distinct_columns) == 1:
         return id_column or distinct_columns[0]
     raise InputError(
         f"{len(distinct_columns)} columns of {path.name} could name its areas "
-        f"({', '.join(distinct_columns or headers) or 'it has none'}). Name the right one with `id_column`."
+        f"({', '.join(distinct_columns or column_names) or 'it has none'}). Name the right one with "
+        "`id_column`."
     )
 
 
@@ -296,8 +303,8 @@ def _shape_fault(
     if not np.isfinite(shapely.get_coordinates(shape_m)).all():
         return Fault(where, "lies outside its coordinate system", f"say the right one with `{CRS_FIELD}`")
     if not raw.is_valid:
-        problem = f"is not sound ({shapely.is_valid_reason(raw)})"
-        return Fault(where, problem, "repair it in your GIS (Fix geometries)")
+        problem_text = f"is not sound ({shapely.is_valid_reason(raw)})"
+        return Fault(where, problem_text, "repair it in your GIS (Fix geometries)")
     if shape_m.area <= 0.0:
         return Fault(where, "has no area", "draw it again as a polygon")
     return None
@@ -358,16 +365,16 @@ def _read_graph_lines(raw_streets: RawStreets, path: Path) -> tuple[Shapes, str]
     if not len(raw_streets.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
     ends_xy = np.stack([raw_streets.xy[raw_streets.start], raw_streets.xy[raw_streets.end]], axis=1)
-    lines = np.asarray(shapely.linestrings(ends_xy), dtype=object)
+    street_lines = np.asarray(shapely.linestrings(ends_xy), dtype=object)
     bad_streets = []
     for street, wkt_text in enumerate(raw_streets.shapes):
         if wkt_text:
             try:
-                lines[street] = shapely.from_wkt(wkt_text)
+                street_lines[street] = shapely.from_wkt(wkt_text)
             except ShapelyError:
                 bad_streets.append(street)
     _check_streets(path, bad_streets, "has a geometry that cannot be read", "write it as WKT")
-    return lines, raw_streets.crs
+    return street_lines, raw_streets.crs
 
 
 def _read_line_layer(path: Path) -> tuple[Shapes, str]:
@@ -379,10 +386,12 @@ def _read_line_layer(path: Path) -> tuple[Shapes, str]:
         raise InputError(f"{path.name} has no streets. Give a network of lines.")
     if street_frame.crs is None:
         raise InputError(f"{path.name} does not say which coordinate system it is in. Export it with one.")
-    lines = np.asarray(street_frame.geometry.array, dtype=object)
-    other_streets = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
+    street_lines = np.asarray(street_frame.geometry.array, dtype=object)
+    other_streets = np.flatnonzero(
+        ~np.isin(shapely.get_type_id(street_lines), LINES) | shapely.is_empty(street_lines)
+    )
     _check_streets(path, other_streets, "is not a line", "give a LineString or MultiLineString")
-    return np.asarray(shapely.force_2d(lines), dtype=object), street_frame.crs.to_wkt()
+    return np.asarray(shapely.force_2d(street_lines), dtype=object), street_frame.crs.to_wkt()
 
 
 def _project(lines: Shapes, file_crs: str, crs: str, path: Path) -> Shapes:

@@ -56,28 +56,32 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
 
     Raises InputError with everything that is wrong with the file.
     """
-    raw = read_raw_streets(path)
-    if not len(raw.start):
+    raw_streets = read_raw_streets(path)
+    if not len(raw_streets.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
     try:
-        to_city_crs = Transformer.from_crs(raw.crs, crs, always_xy=True)
+        to_city_crs = Transformer.from_crs(raw_streets.crs, crs, always_xy=True)
     except CRSError as error:
-        crs_message = f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
+        crs_message = f"{path.name} names the coordinate system {raw_streets.crs!r}, which is not known."
         raise InputError(crs_message) from error
-    junction_xy_m = np.column_stack(to_city_crs.transform(raw.xy[:, 0], raw.xy[:, 1]))
+    junction_xy_m = np.column_stack(to_city_crs.transform(raw_streets.xy[:, 0], raw_streets.xy[:, 1]))
     stray_node_indices = np.flatnonzero(~np.isfinite(junction_xy_m).all(axis=1)).tolist()
-    straight_m = np.hypot(*(junction_xy_m[raw.end] - junction_xy_m[raw.start]).T)
-    length_m = np.where(np.isfinite(raw.length_m), raw.length_m, straight_m)
+    straight_m = np.hypot(*(junction_xy_m[raw_streets.end] - junction_xy_m[raw_streets.start]).T)
+    length_m = np.where(np.isfinite(raw_streets.length_m), raw_streets.length_m, straight_m)
     bad_edge_indices = np.flatnonzero(~(np.isfinite(length_m) & (length_m >= 0))).tolist()
     network_faults = [
-        Fault(f"{path.name}: node {raw.names[node]}", f"is outside {raw.crs}", "correct its x and y")
+        Fault(
+            f"{path.name}: node {raw_streets.names[node]}",
+            f"is outside {raw_streets.crs}",
+            "correct its x and y",
+        )
         for node in stray_node_indices[:FAULTS_SHOWN]
     ] + [
         Fault(f"{path.name}: edge {edge + 1}", f"is {length_m[edge]} m long", "give a length of 0 or more")
         for edge in bad_edge_indices[:FAULTS_SHOWN]
     ]
     check_faults(path.name, network_faults, shown_count=2 * FAULTS_SHOWN)
-    return _open_both_ways(raw, junction_xy_m, length_m, path.name)
+    return _open_both_ways(raw_streets, junction_xy_m, length_m, path.name)
 
 
 def check_faults(name: str, faults: Sequence[Fault], *, shown_count: int = FAULTS_SHOWN) -> None:
@@ -93,9 +97,13 @@ def speed_kph(text: str) -> float:
     >>> speed_kph("20 mph"), speed_kph("50"), speed_kph("['40 mph', '20 mph']")
     (32.18688, 50.0, 32.18688)
     """
-    parts = [speed_text.strip(" '\"[]").partition(" ") for speed_text in text.replace(";", ",").split(",")]
-    speeds = [_number(number) * (KPH_PER_MPH if unit.strip() == "mph" else 1.0) for number, _, unit in parts]
-    return min((kph for kph in speeds if np.isfinite(kph) and kph > 0), default=float("nan"))
+    speed_parts = [
+        speed_text.strip(" '\"[]").partition(" ") for speed_text in text.replace(";", ",").split(",")
+    ]
+    speeds_kph = [
+        _number(number) * (KPH_PER_MPH if unit.strip() == "mph" else 1.0) for number, _, unit in speed_parts
+    ]
+    return min((kph for kph in speeds_kph if np.isfinite(kph) and kph > 0), default=float("nan"))
 
 
 def _open_both_ways(raw: RawStreets, junction_xy_m: Floats, length_m: Floats, source: str) -> StreetNetwork:
@@ -152,20 +160,24 @@ class _StreetCollector:
 
     def add_street(self, start: str, end: str, facts: Mapping[str, str]) -> None:
         """Take one street; a one-way street against its direction is turned round."""
-        oneway = facts.get("oneway", "").strip().lower()
-        if oneway in ("-1", "reverse"):
+        oneway_text = facts.get("oneway", "").strip().lower()
+        if oneway_text in ("-1", "reverse"):
             start, end = end, start
-        speed = facts.get("maxspeed") or facts.get("speed_kph") or ""
+        speed_text = facts.get("maxspeed") or facts.get("speed_kph") or ""
         length_m = _number(facts.get("length_m") or facts.get("length") or "")
-        self.streets.append((start, end, length_m, speed, oneway in ONE_WAY_WORDS, facts.get("geometry", "")))
+        self.streets.append(
+            (start, end, length_m, speed_text, oneway_text in ONE_WAY_WORDS, facts.get("geometry", ""))
+        )
 
     def build(self, crs: str, file: str) -> RawStreets:
         """All streets as arrays; raises InputError with every fault."""
         for number, (start_node, end, *_) in enumerate(self.streets, start=1):
             missing_nodes = [node_name for node_name in (start_node, end) if node_name not in self.node_index]
             if missing_nodes:
-                problem = f"leads to the node {missing_nodes[0]!r}, which the file does not have"
-                self.faults.append(Fault(f"{file}: edge {number}", problem, "add the node or drop the edge"))
+                problem_text = f"leads to the node {missing_nodes[0]!r}, which the file does not have"
+                self.faults.append(
+                    Fault(f"{file}: edge {number}", problem_text, "add the node or drop the edge")
+                )
         check_faults(file, self.faults)
         start_nodes, end_nodes, lengths_m, speed_texts, oneway_texts, shapes = (
             zip(*self.streets, strict=True) if self.streets else ((),) * 6
@@ -248,8 +260,8 @@ def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
 
 def _add_feature(feature: Any, feature_place: str, collector: _StreetCollector) -> None:
     try:
-        geometry = feature["geometry"]
-        line_coordinates = GEOJSON_LINES[geometry["type"]](geometry["coordinates"])
+        geojson_geometry = feature["geometry"]
+        line_coordinates = GEOJSON_LINES[geojson_geometry["type"]](geojson_geometry["coordinates"])
         nodes_of_line = [[_point_node(xy, collector) for xy in line_nodes] for line_nodes in line_coordinates]
     except (KeyError, TypeError, ValueError, IndexError):
         geometry_remedy = "give a LineString or MultiLineString in WGS84"

@@ -138,8 +138,10 @@ def _scan_object(scan: LeakScan) -> dict[str, object]:
 def attack_object(attack: Attack | None) -> dict[str, object]:
     """One attack: the contract's figures first; None for each where no attack could be tried."""
     if attack is None:
-        keys = [*FIGURES, "dead_zone", "auc_insider", "observers", "worst_place"]
-        return dict.fromkeys([*keys, *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high"))])
+        figure_names = [*FIGURES, "dead_zone", "auc_insider", "observers", "worst_place"]
+        return dict.fromkeys(
+            [*figure_names, *(f"{name}_{end}" for name in INTERVALS for end in ("low", "high"))]
+        )
     dead_zone, insider_auc, worst = attack.longest_dead_zone, attack.auc_insider, attack.worst_place
     worst_place = worst and {
         "hotspot": worst.hotspot,
@@ -200,11 +202,11 @@ def _figure_rows(certificate: Certificate) -> Iterator[Mapping[str, object]]:
 def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     from becalm.console.screen import string_table
 
-    settings = certificate.settings
+    attack_settings = certificate.settings
     yield (
         f"{certificate.visits:,} visits at {certificate.hotspots} hotspots, {certificate.first_day} to "
-        f"{certificate.last_day} ({certificate.time_zone}): {settings.train_days} days for training, "
-        f"{settings.test_days} for testing."
+        f"{certificate.last_day} ({certificate.time_zone}): {attack_settings.train_days} days for training, "
+        f"{attack_settings.test_days} for testing."
     )
     if certificate.attack:
         yield from _attack_lines(certificate, certificate.attack)
@@ -217,7 +219,8 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     yield from (f"warning: {note}" for note in certificate.notes)
     method_text = f" ({certificate.attack.gain.method})" if certificate.attack else ""
     yield (
-        f"{settings.level:.0%} intervals{method_text}; seed {certificate.seed}, seeds {settings.seeds}. "
+        f"{attack_settings.level:.0%} intervals{method_text}; seed {certificate.seed}, seeds "
+        f"{attack_settings.seeds}. "
         "Chance alone: independent visits at the same rates."
     )
 
@@ -234,22 +237,24 @@ def _attack_lines(certificate: Certificate, attack: Attack) -> Iterator[object]:
         "chance alone": certificate.floor,
         "freest plan": certificate.freest,
     }
-    attacks = {heading: one for heading, one in attack_by_heading.items() if one}
-    figures = {heading: attack_object(one) for heading, one in attacks.items()}
+    attack_by_name = {heading: one for heading, one in attack_by_heading.items() if one}
+    figures_by_heading = {heading: attack_object(one) for heading, one in attack_by_name.items()}
     figure_rows = [
-        (label, *(_figure_text(name, figures[heading]) for heading in attacks))
+        (label, *(_figure_text(name, figures_by_heading[heading]) for heading in attack_by_name))
         for name, label in FIGURES.items()
     ]
-    yield string_table(("figure", *attacks), figure_rows, left=("figure",))
+    yield string_table(("figure", *attack_by_name), figure_rows, left=("figure",))
     observer_rows = [
         (
             OBSERVERS[one.observer],
             one.learner,
-            *(_gain_text(attacks[heading], one.observer) for heading in attacks),
+            *(_gain_text(attack_by_name[heading], one.observer) for heading in attack_by_name),
         )
         for one in attack.observers
     ]
-    yield string_table(("who watches", "learner", *attacks), observer_rows, left=("who watches", "learner"))
+    yield string_table(
+        ("who watches", "learner", *attack_by_name), observer_rows, left=("who watches", "learner")
+    )
     dead_zone = attack.longest_dead_zone
     if dead_zone.minutes:
         area_text = f" in {dead_zone.area}" if dead_zone.area else ""
@@ -257,8 +262,8 @@ def _attack_lines(certificate: Certificate, attack: Attack) -> Iterator[object]:
 
 
 def _gain_text(attack: Attack, name: str) -> str:
-    observer = next((one for one in attack.observers if one.observer == name), None)
-    return "not known" if observer is None else _estimate_text(observer.gain)
+    observer_score = next((one for one in attack.observers if one.observer == name), None)
+    return "not known" if observer_score is None else _estimate_text(observer_score.gain)
 
 
 def describe_certificate(certificate: Certificate) -> Iterator[str]:
@@ -266,10 +271,10 @@ def describe_certificate(certificate: Certificate) -> Iterator[str]:
     attack, scan = certificate.attack, certificate.scan
     if attack:
         yield from describe_attack(attack)
-        strongest = attack.strongest
+        strongest_leak = attack.strongest
         yield (
-            f"The strongest observer watches {OBSERVERS[strongest.observer]}: gain "
-            f"{_estimate_text(strongest.gain)}."
+            f"The strongest observer watches {OBSERVERS[strongest_leak.observer]}: gain "
+            f"{_estimate_text(strongest_leak.gain)}."
         )
         if attack.worst_place:
             yield (
@@ -277,12 +282,13 @@ def describe_certificate(certificate: Certificate) -> Iterator[str]:
                 f"{_estimate_text(attack.worst_place.log_loss_skill)}."
             )
     if scan.returns:
-        quietest = min(scan.returns, key=lambda rate: rate.ratio.value)
-        is_safe = quietest.ratio.high < LEAST_RETURN
+        quietest_return = min(scan.returns, key=lambda rate: rate.ratio.value)
+        has_lull = quietest_return.ratio.high < LEAST_RETURN
         yield (
             f"In the two hours after a unit leaves, the quietest quarter of an hour begins after "
-            f"{quietest.from_minute} minutes: {_estimate_text(quietest.ratio)} of the usual visits at that "
-            f"place and hour{' - a safe time for an offender' if is_safe else ''}."
+            f"{quietest_return.from_minute} minutes: {_estimate_text(quietest_return.ratio)} of the "
+            "usual visits at that "
+            f"place and hour{' - a safe time for an offender' if has_lull else ''}."
         )
     yield from (f"Cause found, {leak.cause} ({leak.where}): {leak.sentence}" for leak in scan.leaks)
     if not scan.leaks:
@@ -293,19 +299,21 @@ def describe_attack(attack: Attack) -> tuple[str, ...]:
     """What the figures mean beside what becalm asks of its own plans; intervals decide, not values."""
     gain, skill, safest = attack.gain, attack.log_loss_skill, attack.safest_decile_ratio
     if gain.low > MOST_GAIN or skill.low > MOST_SKILL or (safest is not None and safest.high < LEAST_SAFEST):
-        verdict = "Someone who has watched the visits predicts the next ones better than a timetable does."
+        verdict_text = (
+            "Someone who has watched the visits predicts the next ones better than a timetable does."
+        )
     elif (
         gain.high <= MOST_GAIN and skill.high <= MOST_SKILL and (safest is None or safest.low >= LEAST_SAFEST)
     ):
-        verdict = "Watching the visits gives an attacker no useful advantage."
+        verdict_text = "Watching the visits gives an attacker no useful advantage."
     else:
-        verdict = "It is unclear whether watching gives an attacker an advantage: see the intervals."
+        verdict_text = "It is unclear whether watching gives an attacker an advantage: see the intervals."
     aims_text = f"gain up to {MOST_GAIN}, skill up to {MOST_SKILL}, safest decile from {LEAST_SAFEST}"
-    set_times = (
+    timetable_sentence = (
         f"The timetable alone predicts most visits (AUC {attack.auc_static:.2f}): they come at set times."
     )
-    timetable_sentences = (set_times,) if attack.auc_static >= SET_TIMES_AUC else ()
-    return (*timetable_sentences, f"{verdict} (Asked of a plan: {aims_text}.)")
+    timetable_sentences = (timetable_sentence,) if attack.auc_static >= SET_TIMES_AUC else ()
+    return (*timetable_sentences, f"{verdict_text} (Asked of a plan: {aims_text}.)")
 
 
 def _figure_text(name: str, figures: Mapping[str, object]) -> str:

@@ -101,8 +101,10 @@ def _next_lines(answer: NextBursts) -> Iterator[str]:
         yield f"{answer.unit}: no more bursts on this tour. Return to {shift.base} in good time."
         return
     for when, stop in zip(("Next", "Then"), answer.stops, strict=False):
-        place = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
-        yield f"{when}: {place}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
+        place_text = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
+        yield (
+            f"{when}: {place_text}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
+        )
     yield "Be visible, on foot, the whole time. Later bursts stay sealed; ask again after these."
 
 

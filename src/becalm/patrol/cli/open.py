@@ -23,9 +23,9 @@ def replan(session: Session, request: ReplanRequest) -> None:
     from becalm.patrol.desk.replan import replan_patrol
 
     say_first_use()
-    replan = replan_patrol(session.open_desk(), request)
-    unit_rows = [{"replan": replan.index, "unit": unit} for unit in replan.units]
-    session.emit(replan, View(_replan_data, lambda _: unit_rows, _replan_lines))
+    patrol_replan = replan_patrol(session.open_desk(), request)
+    unit_rows = [{"replan": patrol_replan.index, "unit": unit} for unit in patrol_replan.units]
+    session.emit(patrol_replan, View(_replan_data, lambda _: unit_rows, _replan_lines))
 
 
 def _replan_data(replan: Replan) -> dict[str, object]:
@@ -94,9 +94,9 @@ def replay(session: Session, request: ReplayRequest) -> None:
     from becalm.patrol.desk.open import replay_plan
 
     say_first_use()
-    replay = replay_plan(session.open_desk(), request)
-    file_rows = [{"file": name, "equal": "true"} for name in replay.equal_files]
-    session.emit(replay, View(_replay_data, lambda _: file_rows, _replay_lines))
+    plan_replay = replay_plan(session.open_desk(), request)
+    file_rows = [{"file": name, "equal": "true"} for name in plan_replay.equal_files]
+    session.emit(plan_replay, View(_replay_data, lambda _: file_rows, _replay_lines))
 
 
 def _replay_data(replay: Replay) -> dict[str, object]:
@@ -141,9 +141,13 @@ def share(session: Session, request: ShareRequest) -> None:
     from becalm.patrol.desk.seed import commit_share
 
     entry = commit_share(session.open_desk(), request)
-    answer = {"entry": entry.seq, "by": entry.event.actor, "share_sha256": entry.event.facts["share_sha256"]}
-    lines = (
-        f"Recorded in entry {entry.seq} by {entry.event.actor}: SHA-256 {answer['share_sha256']}.",
+    share_facts = {
+        "entry": entry.seq,
+        "by": entry.event.actor,
+        "share_sha256": entry.event.facts["share_sha256"],
+    }
+    answer_lines = (
+        f"Recorded in entry {entry.seq} by {entry.event.actor}: SHA-256 {share_facts['share_sha256']}.",
         "Keep the bytes to yourself until the seed is sealed. The planner then adds them to it.",
     )
-    session.emit(answer, View(lambda _: answer, lambda _: [answer], lambda _: lines))
+    session.emit(share_facts, View(lambda _: share_facts, lambda _: [share_facts], lambda _: answer_lines))

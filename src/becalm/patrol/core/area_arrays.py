@@ -79,11 +79,11 @@ class SlotGrid:
 def build_slot_grid(inputs: PlanInputs) -> SlotGrid:
     """Which slots does a plan need: from its first midnight until after its last shift?"""
     zone, slot_minutes = ZoneInfo(inputs.zone), inputs.policy.slot_minutes
-    origin = datetime.combine(inputs.first_day, time(), zone).astimezone(UTC)
+    first_midnight = datetime.combine(inputs.first_day, time(), zone).astimezone(UTC)
     last_shift_end = max(shift.hours.end for shift in inputs.shifts)
     # The kernel looks up to two slots past the end of a walk, and rounding adds one at either end.
-    slot_count = int((last_shift_end - origin).total_seconds() // 60 // slot_minutes) + 4
-    return SlotGrid(origin, slot_count, slot_minutes, zone, inputs.first_day)
+    slot_count = int((last_shift_end - first_midnight).total_seconds() // 60 // slot_minutes) + 4
+    return SlotGrid(first_midnight, slot_count, slot_minutes, zone, inputs.first_day)
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,10 @@ def _closed_slots(
         for span in place.blackouts:
             yield j, max(grid.slot_at(span.start), 0), max(grid.slot_at(span.end, up=True), 0)
         for day in np.flatnonzero(dose_by_day[j] == 0.0):
-            cells = np.flatnonzero(grid.day_of_cell == day)
+            day_cells = np.flatnonzero(grid.day_of_cell == day)
             first_slot, end_slot = (
                 minute // grid.slot_minutes
-                for minute in (cells[0] * CELL_MINUTES, (cells[-1] + 1) * CELL_MINUTES)
+                for minute in (day_cells[0] * CELL_MINUTES, (day_cells[-1] + 1) * CELL_MINUTES)
             )
             yield j, int(first_slot), int(end_slot)
 
@@ -177,13 +177,13 @@ def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode
     travel_table, policy, n = inputs.travel[mode], inputs.policy, len(places)
     stop_positions = [travel_table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
     # Rounded before the ceiling: a sum of edges that is 5.0000000001 on one machine is 5 on all of them.
-    minutes = np.ceil(np.round(travel_table.minutes[np.ix_(stop_positions, stop_positions)], 6))
-    minutes[n, n] = 0.0
-    is_reachable = np.isfinite(minutes)
-    minutes = np.where(is_reachable, minutes, 0.0)
+    way_minutes_whole = np.ceil(np.round(travel_table.minutes[np.ix_(stop_positions, stop_positions)], 6))
+    way_minutes_whole[n, n] = 0.0
+    is_reachable = np.isfinite(way_minutes_whole)
+    way_minutes_whole = np.where(is_reachable, way_minutes_whole, 0.0)
     step, way_minutes, has_way, place_indices = (
         policy.slot_minutes,
-        minutes[:, :n],
+        way_minutes_whole[:, :n],
         is_reachable[:, :n],
         np.arange(n),
     )
@@ -197,13 +197,13 @@ def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode
     link_nats = -round_to_grid(policy.travel_weight * weighed_minutes)
     middle_nats = np.sort(link_nats[:n], axis=1)[:, n // 2] if n else 0
     link_nats[place_indices, place_indices] = middle_nats + round_to_grid(np.log(RETURN_WEIGHT))
-    home_slots = np.where(is_reachable[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
+    home_slots = np.where(is_reachable[:, n], -(-(way_minutes_whole[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return LinksByMode(
         slots=np.where(has_way, np.maximum(-(-needed_minutes // step), 1), NO_WAY_SLOTS).astype(np.int64),
         weight=np.where(has_way, exact_exp(link_nats), 0.0),
         minutes=way_minutes,
         home_slots=home_slots.astype(np.int64),
-        home_minutes=minutes[:, n],
+        home_minutes=way_minutes_whole[:, n],
     )
 
 
@@ -234,8 +234,10 @@ def walk_row(shift: UnitShift, grid: SlotGrid, home_row: int) -> tuple[int, int,
     first_slot, end_slot = grid.slot_at(shift.hours.start, up=True), grid.slot_at(shift.hours.end)
     if shift.meal_minutes == 0:
         return max(end_slot - first_slot, 0), home_row, 1, 0, 0, -1
-    quarter = (shift.hours.end - shift.hours.start) / 4
-    meal_window = shift.meal_window or Span(shift.hours.start + quarter, shift.hours.end - quarter)
+    quarter_shift = (shift.hours.end - shift.hours.start) / 4
+    meal_window = shift.meal_window or Span(
+        shift.hours.start + quarter_shift, shift.hours.end - quarter_shift
+    )
     # A meal may begin on any minute of its slot: without the spare minutes it would end within the next one.
     meal_slots = -(-(shift.meal_minutes + grid.slot_minutes - 1) // grid.slot_minutes)
     pause_first = max(grid.slot_at(meal_window.start, up=True) - first_slot, 0)
@@ -285,8 +287,10 @@ def share_due_visits(area: AreaArrays, due_visits: Floats) -> Floats:
     # Running sums, in one order everywhere: NumPy's sums differ in the last bit from processor to processor.
     running_sums = np.concatenate([np.zeros((len(area.places), 1)), due_of_cell.cumsum(axis=1)], axis=1)
     own_share = (running_sums[:, end_cells] - running_sums[:, first_cells]).T
-    sums = own_share.cumsum(axis=0)[-1]
-    return np.asarray(own_share * np.where(sums > 0, due_visits / np.where(sums > 0, sums, 1.0), 0.0))
+    share_sums = own_share.cumsum(axis=0)[-1]
+    return np.asarray(
+        own_share * np.where(share_sums > 0, due_visits / np.where(share_sums > 0, share_sums, 1.0), 0.0)
+    )
 
 
 def profile_by_cell(area: AreaArrays) -> Floats:
@@ -301,19 +305,19 @@ def profile_by_cell(area: AreaArrays) -> Floats:
     day_of_cell = np.clip(grid.day_of_cell, 0, area.dose_by_day.shape[1] - 1)
     due_of_cell = hour_profile[:, grid.hour_of_cell] * area.dose_by_day[:, day_of_cell]
     for place_index, first_slot, end_slot in area.closed:
-        cells = grid.cell[first_slot:end_slot]
-        due_of_cell[place_index, cells] = 0.0
+        shift_cells = grid.cell[first_slot:end_slot]
+        due_of_cell[place_index, shift_cells] = 0.0
     return np.asarray(due_of_cell)
 
 
 def split_days(area: AreaArrays, most_shifts: int) -> tuple[AreaArrays, ...]:
     """The area cut at midnights into parts with about so many shifts, each with what is due in its days."""
     due_shares = share_due_visits(area, area.target_visits)
-    days = np.array([(shift.day - area.grid.first_day).days for shift in area.shifts], dtype=np.int64)
+    day_of_shift = np.array([(shift.day - area.grid.first_day).days for shift in area.shifts], dtype=np.int64)
     part_count = max(1, round(len(area.shifts) / most_shifts))
     # The same number of days in each: a part with one more would weigh its days more than the others theirs.
-    part_of_day = np.arange(days.max() + 1) * part_count // (days.max() + 1)
-    rows_of_part = [np.flatnonzero(part_of_day[days] == part) for part in range(part_count)]
+    part_of_day = np.arange(day_of_shift.max() + 1) * part_count // (day_of_shift.max() + 1)
+    rows_of_part = [np.flatnonzero(part_of_day[day_of_shift] == part) for part in range(part_count)]
     return tuple(_cut_area(area, rows, due_shares) for rows in rows_of_part if rows.size)
 
 
@@ -324,7 +328,7 @@ def _cut_area(area: AreaArrays, shift_rows: Ints, due_shares: Floats) -> AreaArr
     slots_of_day = 24 * 60 // grid.slot_minutes
     offset = int(cut_area.walkers.first_slot.min()) // slots_of_day * slots_of_day
     due_visits = due_shares[shift_rows].sum(axis=0)
-    share = np.divide(
+    due_share = np.divide(
         due_visits, area.target_visits, out=np.zeros_like(due_visits), where=area.target_visits > 0
     )
     return replace(
@@ -336,8 +340,8 @@ def _cut_area(area: AreaArrays, shift_rows: Ints, due_shares: Floats) -> AreaArr
             for place_index, first, end in area.closed
             if first < end_slot and end > offset
         ),
-        target_visits=area.target_visits * share,
-        target_minutes=area.target_minutes * share,
+        target_visits=area.target_visits * due_share,
+        target_minutes=area.target_minutes * due_share,
     )
 
 
@@ -347,22 +351,25 @@ def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, 
     An area above its share is held to share x the total of what all may then get; with too few areas for
     such a share (fewer than 1 / share), nothing can be held and nothing is changed.
     """
-    minutes = {area.area: float(area.target_minutes.sum()) for area in areas}
+    minutes_by_area = {area.area: float(area.target_minutes.sum()) for area in areas}
     if share >= 1.0 or share * len(areas) <= 1.0:
         return areas
     capped_names: set[str] = set()
     while True:  # capping one lowers the total, by which another may come to lie above its share
-        free_minutes = sum(m for name, m in minutes.items() if name not in capped_names)
+        free_minutes = sum(m for name, m in minutes_by_area.items() if name not in capped_names)
         total_minutes = free_minutes / (1.0 - share * len(capped_names))
         most_minutes = share * total_minutes * (1 + 1e-9)
-        new_names = {name for name, m in minutes.items() if name not in capped_names and m > most_minutes}
+        new_names = {
+            name for name, m in minutes_by_area.items() if name not in capped_names and m > most_minutes
+        }
         if not new_names:
             break
         capped_names |= new_names
-    factors = [
-        share * total_minutes / minutes[area.area] if area.area in capped_names else 1.0 for area in areas
+    dose_factors = [
+        share * total_minutes / minutes_by_area[area.area] if area.area in capped_names else 1.0
+        for area in areas
     ]
     return tuple(
         replace(area, target_visits=area.target_visits * f, target_minutes=area.target_minutes * f)
-        for area, f in zip(areas, factors, strict=True)
+        for area, f in zip(areas, dose_factors, strict=True)
     )

@@ -76,12 +76,12 @@ def certify(
     floor_predictions = [
         _predict(floor, moments, settings, rng, advance) for floor, rng in zip(floor_logs, rngs, strict=True)
     ]
-    freest = _attack_freest(freest_log, settings, rngs[0], advance) if freest_log is not None else None
+    freest_attack = _attack_freest(freest_log, settings, rngs[0], advance) if freest_log is not None else None
     return replace(
         certificate,
         attack=_score(log, moments, predictions, settings, rngs[0]),
         floor=_score(floor_logs[0], moments, floor_predictions, settings, rngs[0]),
-        freest=freest,
+        freest=freest_attack,
         moments=len(predictions[0].has_start),
         trained=predictions[0].trained,
     )
@@ -133,17 +133,17 @@ def _predict(
         features[:train_count], has_start[:train_count], features[train_count:], rng
     )
     chances, learners = {predictability.STATIC: static_chances}, dict[str, str]()
-    folds = _draw_folds(features[:train_count], has_start[:train_count], train_day, rng)
+    cross_folds = _draw_folds(features[:train_count], has_start[:train_count], train_day, rng)
     static_count, watched = features.shape[1], dict[str, Floats]()
     # Each observer knows all that the one before it knows, and trains on the same moments: their difference
     # is then worth of the added knowledge alone.
     for observer, list_features in _observers(log):
         features = np.column_stack([features, _gather(log, moments, list_features, used_rows)])
-        learner, is_chosen = _choose_learner(folds, features[:train_count], static_count, rng)
+        learner, is_chosen = _choose_learner(cross_folds, features[:train_count], static_count, rng)
         watched[observer] = (
             _train_trees(features[:train_count], has_start[:train_count], features[train_count:], rng)
             if learner == TREES
-            else folds.train_sequence(features[:, static_count:], static_chances)
+            else cross_folds.train_sequence(features[:, static_count:], static_chances)
         )
         learners[observer] = learner if is_chosen else predictability.TIMETABLE
         chances[observer] = watched[observer] if is_chosen else static_chances
@@ -202,14 +202,14 @@ class _Folds:
 
 
 def _draw_folds(static: Singles, has_start: Bools, day: Ints, rng: np.random.Generator) -> _Folds:
-    rows = np.arange(len(has_start))
-    if len(rows) > CHOICE_ROWS:
-        rows = np.sort(rng.choice(rows, CHOICE_ROWS, replace=False))
-    days, day_index = np.unique(day[rows], return_inverse=True)
+    fold_rows = np.arange(len(has_start))
+    if len(fold_rows) > CHOICE_ROWS:
+        fold_rows = np.sort(rng.choice(fold_rows, CHOICE_ROWS, replace=False))
+    days, day_index = np.unique(day[fold_rows], return_inverse=True)
     # Whole blocks of days: neighbouring days share what was remembered.
-    fold = day_index * FOLDS // len(days)
-    chances = _predict_out_of_fold(fold, static[rows], has_start[rows], rng)
-    return _Folds(rows, fold, day_index, has_start[rows], chances)
+    fold_of_row = day_index * FOLDS // len(days)
+    out_of_fold_chances = _predict_out_of_fold(fold_of_row, static[fold_rows], has_start[fold_rows], rng)
+    return _Folds(fold_rows, fold_of_row, day_index, has_start[fold_rows], out_of_fold_chances)
 
 
 def _predict_out_of_fold(fold: Ints, features: Singles, has_start: Bools, rng: np.random.Generator) -> Floats:
@@ -240,14 +240,14 @@ def _choose_learner(
                 kernels[~is_known],
                 folds.chances[~is_known],
             )
-    losses = {
+    daily_losses_by_learner = {
         TREES: folds.daily_losses(_predict_out_of_fold(folds.fold, fold_features, folds.has_start, rng)),
         SEQUENCE: folds.daily_losses(sequence_chances),
     }
-    learner = min(losses, key=lambda name: losses[name].sum())
-    differences = folds.daily_losses(folds.chances) - losses[learner]
-    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else np.inf
-    return learner, bool(differences.mean() > LEAST_EVIDENCE * error)
+    best_learner = min(daily_losses_by_learner, key=lambda name: daily_losses_by_learner[name].sum())
+    daily_gains = folds.daily_losses(folds.chances) - daily_losses_by_learner[best_learner]
+    gain_error = daily_gains.std(ddof=1) / np.sqrt(len(daily_gains)) if len(daily_gains) > 1 else np.inf
+    return best_learner, bool(daily_gains.mean() > LEAST_EVIDENCE * gain_error)
 
 
 def _train_trees(
@@ -255,7 +255,7 @@ def _train_trees(
 ) -> Floats:
     """Chances of a start at the moments asked about, by boosted trees."""
     ensemble: Any = load_extra("sklearn.ensemble", "certificate", "The certificate")
-    trees = ensemble.HistGradientBoostingClassifier(
+    tree_classifier = ensemble.HistGradientBoostingClassifier(
         learning_rate=0.1,
         max_iter=60,
         max_leaf_nodes=8,
@@ -266,8 +266,8 @@ def _train_trees(
         early_stopping=False,
         random_state=int(rng.integers(2**31)),
     )
-    trees.fit(train_features, has_start)
-    return np.asarray(trees.predict_proba(test_features)[:, 1], dtype=np.float64)
+    tree_classifier.fit(train_features, has_start)
+    return np.asarray(tree_classifier.predict_proba(test_features)[:, 1], dtype=np.float64)
 
 
 def _train_sequence(
@@ -279,17 +279,19 @@ def _train_sequence(
 ) -> Floats:
     """The same by a log-linear model: the timetable's chance, raised or lowered by what came how long ago."""
     linear: Any = load_extra("sklearn.linear_model", "certificate", "The certificate")
-    columns = []
+    sequence_columns = []
     for features, chances in ((train_kernels, train_chances), (test_kernels, test_chances)):
-        clipped = np.clip(chances, 1e-4, 1 - 1e-4)
-        log_odds = np.log(clipped / (1 - clipped)).astype(np.float32)
-        columns.append(np.column_stack([log_odds, attack_features.excitation_kernels(features)]))
-    centre, scale = columns[0].mean(axis=0), columns[0].std(axis=0) + np.float32(1e-6)
-    model = linear.LogisticRegression(C=0.02, max_iter=60, tol=1e-3)
+        clipped_chances = np.clip(chances, 1e-4, 1 - 1e-4)
+        log_odds = np.log(clipped_chances / (1 - clipped_chances)).astype(np.float32)
+        sequence_columns.append(np.column_stack([log_odds, attack_features.excitation_kernels(features)]))
+    centre, scale = sequence_columns[0].mean(axis=0), sequence_columns[0].std(axis=0) + np.float32(1e-6)
+    sequence_model = linear.LogisticRegression(C=0.02, max_iter=60, tol=1e-3)
     if len(np.unique(has_start)) < 2:
         return np.asarray(test_chances)
-    model.fit((columns[0] - centre) / scale, has_start)
-    return np.asarray(model.predict_proba((columns[1] - centre) / scale)[:, 1], dtype=np.float64)
+    sequence_model.fit((sequence_columns[0] - centre) / scale, has_start)
+    return np.asarray(
+        sequence_model.predict_proba((sequence_columns[1] - centre) / scale)[:, 1], dtype=np.float64
+    )
 
 
 def _score(
@@ -309,7 +311,7 @@ def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
     visits_by_day = attack_moments.count_starts_by_day(log, moments)
     has_train_visit = visits_by_day[:, : moments.train_days].any(axis=1)
     has_test_visit = visits_by_day[:, moments.train_days :].any(axis=1)
-    notes = []
+    visit_notes = []
     for hotspot_indices, coverage_text in (
         (np.flatnonzero(~has_train_visit & has_test_visit), "first visited in the test days"),
         (np.flatnonzero(has_train_visit & ~has_test_visit), "not visited in the test days"),
@@ -318,5 +320,5 @@ def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
         if len(hotspot_indices):
             shown_names = ", ".join(log.hotspots[h] for h in hotspot_indices[:5])
             remainder_text = f" and {len(hotspot_indices) - 5} more" if len(hotspot_indices) > 5 else ""
-            notes.append(f"{coverage_text}: {shown_names}{remainder_text}")
-    return tuple(notes)
+            visit_notes.append(f"{coverage_text}: {shown_names}{remainder_text}")
+    return tuple(visit_notes)

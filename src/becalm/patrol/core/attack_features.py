@@ -85,10 +85,12 @@ def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     yield "drawn_by_the_free", _single((free_count @ move_chances).T)
     yield "arrivals_due", _arrivals_due(log, moments)
     yield "drawn_by_the_busy", _single((busy_count @ move_chances).T)
-    areas = _area_codes(log)
+    area_of_hotspot = _area_codes(log)
     for unit_state, unit_counts in (("free", free_count), ("busy", busy_count)):
-        sums = np.stack([unit_counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
-        yield f"{unit_state}_in_area", _single(sums[areas])
+        area_sums = np.stack(
+            [unit_counts[:, area_of_hotspot == area].sum(axis=1) for area in range(area_of_hotspot.max() + 1)]
+        )
+        yield f"{unit_state}_in_area", _single(area_sums[area_of_hotspot])
 
 
 def find_neighbours(log: VisitLog, moments: MomentGrid, *, is_within_area: bool) -> Ints:
@@ -99,8 +101,8 @@ def find_neighbours(log: VisitLog, moments: MomentGrid, *, is_within_area: bool)
     link_strengths = _count_moves(log, memory_end_s) if log.units else _following_excess(log, memory_end_s)
     link_strengths = link_strengths + link_strengths.T
     if is_within_area:
-        areas = _area_codes(log)
-        link_strengths = np.where(areas[:, None] == areas[None, :], link_strengths, -1e9)
+        area_of_hotspot = _area_codes(log)
+        link_strengths = np.where(area_of_hotspot[:, None] == area_of_hotspot[None, :], link_strengths, -1e9)
     np.fill_diagonal(link_strengths, -np.inf)
     return np.argsort(-link_strengths, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(link_strengths) - 1)]
 
@@ -113,9 +115,13 @@ def _place_history(
     yield "since_end", np.stack([_minutes_since(np.sort(end_s), at_s) for _, end_s in visit_times])
     for k in (1, 2, 3):
         yield f"interval_{k}", np.stack([_interval_minutes(start_s, at_s, k) for start_s in place_starts])
-    windows = {"today": moments.midnight_s[moments.day], "8_hours": at_s - 8 * HOUR, "24_hours": at_s - DAY}
-    windows |= {"7_days": at_s - 7 * DAY, "14_days": at_s - 14 * DAY}
-    for window_name, begin_s in windows.items():
+    window_start_s = {
+        "today": moments.midnight_s[moments.day],
+        "8_hours": at_s - 8 * HOUR,
+        "24_hours": at_s - DAY,
+    }
+    window_start_s |= {"7_days": at_s - 7 * DAY, "14_days": at_s - 14 * DAY}
+    for window_name, begin_s in window_start_s.items():
         start_counts = _count_starts(place_starts, begin_s, at_s)
         yield f"count_{window_name}", start_counts + _nan_unless(begin_s >= log_start_s - DAY)
     for days_back in (1, 2, 7):
@@ -130,18 +136,20 @@ def _place_history(
 
 def _to_minute_of(start_s: Ints, at_s: Ints, k: int) -> Singles:
     """Minutes until the minute of the hour at which the k-th last visit started."""
-    rank = np.searchsorted(start_s, at_s, "right") - k
+    start_index = np.searchsorted(start_s, at_s, "right") - k
     if not len(start_s):
         return np.full(len(at_s), np.nan, dtype=np.float32)
-    wait = (start_s[np.clip(rank, 0, len(start_s) - 1)] - at_s) // MINUTE % 60
-    return _single(np.where(rank >= 0, wait, np.nan))
+    wait_minutes = (start_s[np.clip(start_index, 0, len(start_s) - 1)] - at_s) // MINUTE % 60
+    return _single(np.where(start_index >= 0, wait_minutes, np.nan))
 
 
 def _last_length(start_s: Ints, end_s: Ints, at_s: Ints) -> Singles:
     if not len(start_s):
         return np.full(len(at_s), np.nan, dtype=np.float32)
-    last = np.searchsorted(start_s, at_s, "right") - 1
-    return _single(np.where(last >= 0, (end_s - start_s)[np.maximum(last, 0)] / MINUTE, np.nan))
+    last_visit_index = np.searchsorted(start_s, at_s, "right") - 1
+    return _single(
+        np.where(last_visit_index >= 0, (end_s - start_s)[np.maximum(last_visit_index, 0)] / MINUTE, np.nan)
+    )
 
 
 def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid) -> Singles:
@@ -158,10 +166,10 @@ def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid)
         pair_count = float(had_start[:, is_asked].sum())
         hit_count = float((had_start & next_starts)[:, is_asked].sum())
         # Shrunk towards no effect: the weight of a number of days that was seldom tried is near nought.
-        lift = np.log(
+        log_lift = np.log(
             (hit_count + SHRINKAGE * base_share) / (base_share * (pair_count + SHRINKAGE) + 1e-12) + 1e-12
         )
-        weighed_starts += np.float32(lift) * had_start
+        weighed_starts += np.float32(log_lift) * had_start
     return weighed_starts
 
 
@@ -200,9 +208,13 @@ def _interval_minutes(start_s: Ints, at_s: Ints, k: int) -> Singles:
     """Minutes between the k-th and the (k + 1)-th last start."""
     if len(start_s) <= k:
         return np.full(len(at_s), np.nan, dtype=np.float32)
-    rank = np.searchsorted(start_s, at_s, "right") - k
-    intervals = np.diff(start_s) / MINUTE
-    return _single(np.where(rank >= 1, intervals[np.clip(rank - 1, 0, len(intervals) - 1)], np.nan))
+    start_index = np.searchsorted(start_s, at_s, "right") - k
+    interval_minutes = np.diff(start_s) / MINUTE
+    return _single(
+        np.where(
+            start_index >= 1, interval_minutes[np.clip(start_index - 1, 0, len(interval_minutes) - 1)], np.nan
+        )
+    )
 
 
 def _count_starts(start_rows: list[Ints], begin_s: Ints, end_s: Ints) -> Singles:
@@ -252,7 +264,7 @@ def _linked_starts(log: VisitLog, moments: MomentGrid) -> Singles:
 
     By pairs of places and quarter-hours in between that stood out in the days that are only remembered.
     """
-    counts = np.stack(
+    start_counts = np.stack(
         [
             np.bincount(
                 moments.moment_at(start_s[(start_s >= moments.at_s[0]) & (start_s < moments.midnight_s[-1])]),
@@ -262,61 +274,77 @@ def _linked_starts(log: VisitLog, moments: MomentGrid) -> Singles:
         ]
     ).astype(np.float32)
     is_memory = moments.day < moments.memory_days
-    remembered = counts[:, is_memory]
+    remembered_counts = start_counts[:, is_memory]
     # What the hours of the day alone make of a pair is expected of it.
-    slot = moments.minute[is_memory] // 15
+    slot_of_moment = moments.minute[is_memory] // 15
     day_count = max(int(moments.memory_days), 1)
-    rate = np.stack([np.bincount(slot, row, 96) for row in remembered]) / day_count
-    expected = smooth_circle(rate, 2.0)[:, slot].astype(np.float32)
-    due = np.zeros_like(counts)
+    rate_by_slot = np.stack([np.bincount(slot_of_moment, row, 96) for row in remembered_counts]) / day_count
+    expected_counts = smooth_circle(rate_by_slot, 2.0)[:, slot_of_moment].astype(np.float32)
+    weighed_starts = np.zeros_like(start_counts)
     for lag in range(1, LINK_LAGS + 1):
-        came = remembered[:, :-lag] @ remembered[:, lag:].T
-        chance = remembered[:, :-lag] @ expected[:, lag:].T
-        is_link = ((came - chance) / np.sqrt(np.maximum(chance, 0.5)) > LEAST_LINK) & (came >= 4)
+        observed_pairs = remembered_counts[:, :-lag] @ remembered_counts[:, lag:].T
+        expected_pairs = remembered_counts[:, :-lag] @ expected_counts[:, lag:].T
+        is_link = (
+            (observed_pairs - expected_pairs) / np.sqrt(np.maximum(expected_pairs, 0.5)) > LEAST_LINK
+        ) & (observed_pairs >= 4)
         np.fill_diagonal(is_link, False)
-        weights = np.where(is_link, (came - chance) / np.maximum(remembered.sum(axis=1), 1.0)[:, None], 0.0)
+        link_weights = np.where(
+            is_link,
+            (observed_pairs - expected_pairs) / np.maximum(remembered_counts.sum(axis=1), 1.0)[:, None],
+            0.0,
+        )
         if not is_link.any():
             continue
-        contribution = weights.T.astype(np.float32) @ counts
+        contribution = link_weights.T.astype(np.float32) @ start_counts
         # The next half-hour holds two quarter-hours: the link's own, and the one before it.
         for shift in (lag, lag - 1):
             if shift:
-                due[:, shift:] += contribution[:, :-shift]
-    return due
+                weighed_starts[:, shift:] += contribution[:, :-shift]
+    return weighed_starts
 
 
 def _arrivals_due(log: VisitLog, moments: MomentGrid) -> Singles:
     """Arrivals due at each place, by how long ago each unit left which other one: [P, T]."""
     place_count, memory_end_s = len(log.hotspots), moments.midnight_s[moments.memory_days]
-    order = np.lexsort((log.start_s, log.unit))
-    order = order[log.unit[order] >= 0]
-    unit, place, start_s, end_s = log.unit[order], log.hotspot[order], log.start_s[order], log.end_s[order]
+    visit_order = np.lexsort((log.start_s, log.unit))
+    visit_order = visit_order[log.unit[visit_order] >= 0]
+    unit, place, start_s, end_s = (
+        log.unit[visit_order],
+        log.hotspot[visit_order],
+        log.start_s[visit_order],
+        log.end_s[visit_order],
+    )
     is_next = np.append(unit[1:] == unit[:-1], False)
     next_s = np.where(is_next, np.append(start_s[1:], 0), np.iinfo(np.int64).max // 2)
     next_place = np.append(place[1:], 0)
-    due = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
+    arrivals_due = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
     for quarter in range(LEAVING_QUARTERS):
         begin_s, until_s = end_s + quarter * STEP_S, end_s + (quarter + 1) * STEP_S
         is_at_risk = (next_s > begin_s) & (end_s < memory_end_s)
-        arrives = is_at_risk & is_next & (next_s <= until_s + STEP_S)
-        left = np.bincount(place[is_at_risk], minlength=place_count) + 2.0
-        codes = place[arrives] * place_count + next_place[arrives]
-        chance = np.bincount(codes, minlength=place_count**2).reshape(place_count, -1) / left[:, None]
+        is_arrival = is_at_risk & is_next & (next_s <= until_s + STEP_S)
+        departure_counts = np.bincount(place[is_at_risk], minlength=place_count) + 2.0
+        move_codes = place[is_arrival] * place_count + next_place[is_arrival]
+        arrival_chance = (
+            np.bincount(move_codes, minlength=place_count**2).reshape(place_count, -1)
+            / departure_counts[:, None]
+        )
         # The units that left a place in this quarter-hour and have not arrived anywhere since.
         waiting = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
-        first = np.searchsorted(moments.at_s, begin_s)
-        is_waiting = (first < len(moments.at_s)) & (
-            moments.at_s[np.minimum(first, len(moments.at_s) - 1)] < next_s
+        first_moment = np.searchsorted(moments.at_s, begin_s)
+        is_waiting = (first_moment < len(moments.at_s)) & (
+            moments.at_s[np.minimum(first_moment, len(moments.at_s) - 1)] < next_s
         )
-        np.add.at(waiting, (place[is_waiting], first[is_waiting]), 1.0)
-        due += chance.T.astype(np.float32) @ waiting
-    return due
+        np.add.at(waiting, (place[is_waiting], first_moment[is_waiting]), 1.0)
+        arrivals_due += arrival_chance.T.astype(np.float32) @ waiting
+    return arrivals_due
 
 
 def excitation_kernels(features: Singles) -> Singles:
     """Times and counts as a log-linear model takes them: fading over half an hour and over three hours."""
-    filled = np.nan_to_num(features, nan=1e6)
-    return np.concatenate([np.exp(-filled / 30.0), np.exp(-filled / 180.0)], axis=1, dtype=np.float32)
+    filled_features = np.nan_to_num(features, nan=1e6)
+    return np.concatenate(
+        [np.exp(-filled_features / 30.0), np.exp(-filled_features / 180.0)], axis=1, dtype=np.float32
+    )
 
 
 def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:

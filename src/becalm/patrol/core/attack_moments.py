@@ -115,27 +115,27 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     first_day = log_end - timedelta(days=needed_days - 1)
     day_start_s = midnights_s(first_day, needed_days, log.time_zone)
     day_moments = np.round(np.diff(day_start_s) / STEP_S).astype(np.int64)
-    day = np.repeat(np.arange(needed_days), day_moments)
+    day_of_moment = np.repeat(np.arange(needed_days), day_moments)
     elapsed_s = np.concatenate([np.arange(n) for n in day_moments]) * STEP_S
     # On a day of 23 or 25 hours the clock's minute counts from the nearer midnight: rates by the clock would
     # else be an hour out from the change on.
     clock_minute = np.where(
-        elapsed_s >= 7200, elapsed_s // 60 - (day_moments[day] - SLOTS) * 15, elapsed_s // 60
+        elapsed_s >= 7200, elapsed_s // 60 - (day_moments[day_of_moment] - SLOTS) * 15, elapsed_s // 60
     )
     clock_minute = np.clip(clock_minute, 0, 1439)
-    moments = MomentGrid(
+    moment_grid = MomentGrid(
         first_day=first_day,
         train_days=settings.train_days,
         test_days=settings.test_days,
-        at_s=day_start_s[day] + elapsed_s,
-        day=day,
+        at_s=day_start_s[day_of_moment] + elapsed_s,
+        day=day_of_moment,
         minute=clock_minute,
-        hour=(first_day.weekday() + day) % 7 * 24 + clock_minute // 60,
+        hour=(first_day.weekday() + day_of_moment) % 7 * 24 + clock_minute // 60,
         midnight_s=day_start_s,
-        live=np.ones((len(log.hotspots), len(day)), dtype=np.bool_),
+        live=np.ones((len(log.hotspots), len(day_of_moment)), dtype=np.bool_),
         notes=(),
     )
-    return _close_silences(_close_hours(_close_days(moments, log), log), log)
+    return _close_silences(_close_hours(_close_days(moment_grid, log), log), log)
 
 
 def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bools, Bools]:
@@ -151,18 +151,27 @@ def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bo
 
 def split_by_hotspot(log: VisitLog) -> list[tuple[Ints, Ints]]:
     """Starts and ends of each hotspot's visits, in order."""
-    order = np.argsort(log.hotspot, kind="stable")
-    cuts = np.searchsorted(log.hotspot[order], np.arange(1, len(log.hotspots)))
-    return list(zip(np.split(log.start_s[order], cuts), np.split(log.end_s[order], cuts), strict=True))
+    visit_order = np.argsort(log.hotspot, kind="stable")
+    hotspot_edges = np.searchsorted(log.hotspot[visit_order], np.arange(1, len(log.hotspots)))
+    return list(
+        zip(
+            np.split(log.start_s[visit_order], hotspot_edges),
+            np.split(log.end_s[visit_order], hotspot_edges),
+            strict=True,
+        )
+    )
 
 
 def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
     """How many visits of each hotspot start on each day? [P, D]."""
-    days = len(moments.midnight_s) - 1
-    day = np.searchsorted(moments.midnight_s, log.start_s, "right") - 1
-    is_covered = (day >= 0) & (day < days)
-    counts = np.bincount(log.hotspot[is_covered] * days + day[is_covered], minlength=len(log.hotspots) * days)
-    return counts.reshape(len(log.hotspots), days).astype(np.int64)
+    day_count = len(moments.midnight_s) - 1
+    day_of_visit = np.searchsorted(moments.midnight_s, log.start_s, "right") - 1
+    is_covered = (day_of_visit >= 0) & (day_of_visit < day_count)
+    flat_counts = np.bincount(
+        log.hotspot[is_covered] * day_count + day_of_visit[is_covered],
+        minlength=len(log.hotspots) * day_count,
+    )
+    return flat_counts.reshape(len(log.hotspots), day_count).astype(np.int64)
 
 
 def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
@@ -199,9 +208,11 @@ def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
             if daily.sum() * (end - first) / max(len(daily) - (end - first), 1) >= SILENT_VISITS:
                 is_live = np.ones_like(moments.live)
                 is_live[h, (moments.day >= first) & (moments.day < end)] = False
-                dates = _name_dates(moments, np.arange(first, end))
-                note = f"hotspot {log.hotspots[h]}: no visit on {dates}: treated as a gap and left out"
-                moments = _close(moments, is_live, note)
+                date_text = _name_dates(moments, np.arange(first, end))
+                gap_note = (
+                    f"hotspot {log.hotspots[h]}: no visit on {date_text}: treated as a gap and left out"
+                )
+                moments = _close(moments, is_live, gap_note)
     return moments
 
 

@@ -40,17 +40,17 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
     dual = build_dual(area, hour_weights / GRID, tours.expected_by_hour, due_visits * mean_minutes)
     steps, n = length_steps(area.policy.burst_minutes), len(area.places)
     start_lengths = length_weights @ steps / (steps @ steps) / GRID if steps.any() else np.zeros(n)
-    start = np.concatenate([np.full(n, 1.0), np.zeros(HOURS_OF_WEEK), start_lengths])
+    start_point = np.concatenate([np.full(n, 1.0), np.zeros(HOURS_OF_WEEK), start_lengths])
     expected_hours = np.maximum(dual.due_by_hour.sum(axis=0), 1e-2)
-    scales = np.sqrt(
+    parameter_scales = np.sqrt(
         np.concatenate([np.maximum(due_visits, 1e-2), expected_hours, np.maximum(due_visits, 1e-2)])
     )
     optimum = minimize(
-        lambda x: dual.value(x / scales, scales),
-        start * scales,
+        lambda x: dual.value(x / parameter_scales, parameter_scales),
+        start_point * parameter_scales,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(-MOST_NATS * scale, MOST_NATS * scale) for scale in scales],
+        bounds=[(-MOST_NATS * scale, MOST_NATS * scale) for scale in parameter_scales],
         options={"maxiter": BOUND_ROUNDS, "maxfun": BOUND_ROUNDS + 4, "maxcor": 12},
     )
     # Every value of the dual is a bound: a fit that went astray makes it looser, never wrong.
@@ -87,12 +87,16 @@ class Dual:
         if not np.isfinite(log_z):
             # Too long a step overflows: a huge value with no slope lets the line search come back by itself.
             return OVERFLOWN, np.zeros(x.size)
-        expected = weights * (group_visits / np.maximum(group_weights, 1e-300))[self.group_of_place]
-        excess = expected.sum(axis=2) - self.due_by_hour
+        expected_visits = weights * (group_visits / np.maximum(group_weights, 1e-300))[self.group_of_place]
+        excess_visits = expected_visits.sum(axis=2) - self.due_by_hour
         due_steps = (self.due_minutes - self.due_by_hour.sum(axis=1) * self._middle_minutes) / 5.0
-        gradient = (excess.sum(axis=1), excess.sum(axis=0), expected.sum(axis=1) @ steps - due_steps)
-        value = log_z - float((hour_nats * self.due_by_hour).sum()) - float(length_nats @ due_steps)
-        return value, np.asarray(np.concatenate(gradient) / scales)
+        gradient_parts = (
+            excess_visits.sum(axis=1),
+            excess_visits.sum(axis=0),
+            expected_visits.sum(axis=1) @ steps - due_steps,
+        )
+        dual_value = log_z - float((hour_nats * self.due_by_hour).sum()) - float(length_nats @ due_steps)
+        return dual_value, np.asarray(np.concatenate(gradient_parts) / scales)
 
     @property
     def _middle_minutes(self) -> float:
@@ -109,10 +113,10 @@ class Dual:
         expected, log_z = expect_visits(
             walker, self.slots[mode], self.home_slots[mode], visit_weight, lengths
         )
-        visits = np.zeros((HOURS_OF_WEEK, *group_weights.shape[::2]))
-        np.add.at(visits, hours.T, (expected[..., : len(tours)] * counts).transpose(0, 3, 1, 2))
+        group_visits = np.zeros((HOURS_OF_WEEK, *group_weights.shape[::2]))
+        np.add.at(group_visits, hours.T, (expected[..., : len(tours)] * counts).transpose(0, 3, 1, 2))
         is_possible = np.isfinite(log_z[: len(tours)]) | (log_z[: len(tours)] > 0)
-        return visits.transpose(1, 0, 2), float(counts[is_possible] @ log_z[: len(tours)][is_possible])
+        return group_visits.transpose(1, 0, 2), float(counts[is_possible] @ log_z[: len(tours)][is_possible])
 
 
 def build_dual(area: AreaArrays, hour_nats: Floats, due_by_hour: Floats, due_minutes: Floats) -> Dual:
@@ -120,10 +124,12 @@ def build_dual(area: AreaArrays, hour_nats: Floats, due_by_hour: Floats, due_min
     group_of_place = group_places(area)
     group_count, links = int(group_of_place.max()) + 1, area.links
     node_group = np.append(group_of_place, group_count)
-    slots = np.full((len(links.slots), group_count + 1, group_count), links.slots.max())
+    slots_between_groups = np.full((len(links.slots), group_count + 1, group_count), links.slots.max())
     home_slots = np.full((len(links.slots), group_count + 1), links.home_slots.max())
     for mode in range(len(links.slots)):
-        np.minimum.at(slots[mode], (node_group[:, None], group_of_place[None, :]), links.slots[mode])
+        np.minimum.at(
+            slots_between_groups[mode], (node_group[:, None], group_of_place[None, :]), links.slots[mode]
+        )
         np.minimum.at(home_slots[mode], node_group, links.home_slots[mode])
     slot_numbers = np.arange(area.grid.count + 1) * area.grid.slot_minutes // 15
     hour_of_slot = area.grid.hour_of_cell[np.minimum(slot_numbers, len(area.grid.hour_of_cell) - 1)]
@@ -133,7 +139,7 @@ def build_dual(area: AreaArrays, hour_nats: Floats, due_by_hour: Floats, due_min
         due_by_hour=due_by_hour,
         due_minutes=due_minutes,
         group_of_place=group_of_place,
-        slots=slots,
+        slots=slots_between_groups,
         home_slots=home_slots,
         kinds=tuple(_group_kinds(area, hour_of_slot)),
         hour_of_slot=hour_of_slot,
@@ -144,9 +150,9 @@ def group_places(area: AreaArrays) -> Ints:
     """The group of each place: near ones together where there are many, else each by itself."""
     if len(area.places) <= MOST_GROUPS:
         return np.arange(len(area.places))
-    points = np.array([(place.easting_m, place.northing_m) for place in area.places])
-    groups = fcluster(linkage(points, "complete"), MOST_GROUPS, criterion="maxclust")
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    place_points = np.array([(place.easting_m, place.northing_m) for place in area.places])
+    group_numbers = fcluster(linkage(place_points, "complete"), MOST_GROUPS, criterion="maxclust")
+    return np.unique(group_numbers, return_inverse=True)[1].astype(np.int64)
 
 
 def _group_kinds(area: AreaArrays, hour_of_slot: Ints) -> list[tuple[int, Ints, Floats]]:

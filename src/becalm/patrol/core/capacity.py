@@ -160,7 +160,7 @@ def _assess_area(
         for (base, mode, open_minutes), count in kind_counts.items()
     ]
     low, middle, high, hop_minutes = (float(sum(figures[k] for figures in kind_figures)) for k in range(4))
-    area = AreaCapacity(
+    area_capacity = AreaCapacity(
         area=area_name,
         places=len(places),
         unit_shifts_per_day=len(shifts) / days,
@@ -172,7 +172,7 @@ def _assess_area(
         possible_per_day=PossibleBursts(middle / days, low / days, high / days),
         wanted_per_day=visits,
     )
-    return replace(area, remedies=_list_remedies(area))
+    return replace(area_capacity, remedies=_list_remedies(area_capacity))
 
 
 def _open_minutes(shift: UnitShift) -> float:
@@ -197,10 +197,14 @@ def _count_bursts(
     visit_share = (visit_share / visit_share.sum())[is_reachable]
     between_minutes = table.minutes[np.ix_(place_rows, place_rows)][np.ix_(is_reachable, is_reachable)]
     free_minutes = open_minutes - float(visit_share @ round_trip_minutes[is_reachable] / visit_share.sum())
-    weights = (0.0, policy.travel_weight, math.inf)
-    hops = [_mean_hop_minutes(between_minutes, visit_share, policy, weight) for weight in weights]
-    low_bursts, mean_bursts, high_bursts = (max(0.0, free_minutes / (burst_minutes + hop)) for hop in hops)
-    return min(low_bursts, mean_bursts), mean_bursts, high_bursts, hops[1]
+    travel_weights = (0.0, policy.travel_weight, math.inf)
+    hop_minutes = [
+        _mean_hop_minutes(between_minutes, visit_share, policy, weight) for weight in travel_weights
+    ]
+    low_bursts, mean_bursts, high_bursts = (
+        max(0.0, free_minutes / (burst_minutes + hop)) for hop in hop_minutes
+    )
+    return min(low_bursts, mean_bursts), mean_bursts, high_bursts, hop_minutes[1]
 
 
 def _mean_hop_minutes(
@@ -238,14 +242,16 @@ def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
         return ("add a unit to this area, with a base that its places can be reached from",)
     bursts_per_shift = possible_per_day / area.unit_shifts_per_day
     missing_shifts = math.ceil((area.wanted_per_day - possible_per_day) / bursts_per_shift)
-    remedies = [
+    remedy_texts = [
         f"all its targets at {area.share:.0%}",
         f"{missing_shifts} more unit-shifts a day (each gives {bursts_per_shift:.1f} bursts)",
     ]
     shorter_burst_minutes = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share
     if shorter_burst_minutes >= 5:
-        remedies.append(f"bursts of {shorter_burst_minutes:.0f} minutes instead of {area.burst_minutes:.0f}")
-    return (*remedies, f"{math.ceil(area.places * missing_share)} of its {area.places} places fewer")
+        remedy_texts.append(
+            f"bursts of {shorter_burst_minutes:.0f} minutes instead of {area.burst_minutes:.0f}"
+        )
+    return (*remedy_texts, f"{math.ceil(area.places * missing_share)} of its {area.places} places fewer")
 
 
 def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift]) -> tuple[str, ...]:
@@ -253,14 +259,16 @@ def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift])
     if not shifts:
         return ()
     first_start = min(shift.hours.start for shift in shifts)
-    hour = timedelta(hours=1)
-    hour_count = math.ceil((max(shift.hours.end for shift in shifts) - first_start) / hour)
+    one_hour = timedelta(hours=1)
+    hour_count = math.ceil((max(shift.hours.end for shift in shifts) - first_start) / one_hour)
     uncovered_notes = []
     for area in sorted({place.area for place in places}):
         is_covered = np.zeros(hour_count)
         for span in (shift.hours for shift in shifts if shift.area == area):
             is_covered[
-                math.floor((span.start - first_start) / hour) : math.ceil((span.end - first_start) / hour)
+                math.floor((span.start - first_start) / one_hour) : math.ceil(
+                    (span.end - first_start) / one_hour
+                )
             ] = 1
         uncovered_share = 1.0 - is_covered.mean()
         if uncovered_share > 0.01:

@@ -94,8 +94,8 @@ def estimate_chances(
     area_chances = [_estimate_area(inputs, distribution, area, steps, draws, advance) for area in areas]
     hotspots = [place.hotspot for area in areas for place in area.places]
     name_order = np.array(sorted(range(len(hotspots)), key=hotspots.__getitem__))
-    columns = [np.concatenate(column)[name_order] for column in zip(*area_chances, strict=True)]
-    return Chances(tuple(hotspots[k] for k in name_order), grid.origin, *columns)
+    joined_columns = [np.concatenate(column)[name_order] for column in zip(*area_chances, strict=True)]
+    return Chances(tuple(hotspots[k] for k in name_order), grid.origin, *joined_columns)
 
 
 def _public_key(number: int) -> bytes:
@@ -126,16 +126,16 @@ def _estimate_area(
             cells.end_cell[:] = [end_cells.get((s.unit, s.hours.start), [cell_count])[0] for s in area.shifts]
             tours = tour_draw.draw(cells, with_entropy=False)
             if area_steps:
-                routes = build_routes(drawn_area, tours)
-                _draw_replans(inputs, distribution, routes, area_steps, end_cells, key, cells)
+                drawn_routes = build_routes(drawn_area, tours)
+                _draw_replans(inputs, distribution, drawn_routes, area_steps, end_cells, key, cells)
             for row, chances in enumerate((cells.start, cells.presence)):
                 sums[row] += chances
                 sums[row + 2] += chances**2
             advance(1)
         return sums
 
-    shares = np.stack(map_in_threads(draw_share, range(WORKERS)))
-    start, presence, start_squares, presence_squares = shares.sum(axis=0) / draws
+    worker_sums = np.stack(map_in_threads(draw_share, range(WORKERS)))
+    start, presence, start_squares, presence_squares = worker_sums.sum(axis=0) / draws
     start_se, presence_se = (
         np.sqrt(np.maximum(squares - mean**2, 0.0) / (draws - 1))
         for mean, squares in ((start, start_squares), (presence, presence_squares))
@@ -187,11 +187,15 @@ def _draw_replans(
         states = tuple(s for s in step.states if replan.find_route(inputs, step.moment, s).area == area)
         for redraw_area, bursts in replan.build_replan_areas(inputs, moment, states):
             redraw = prepare_redraw(distribution, redraw_area, bursts, key, moment.replan)
-            laws = [(s.unit, s.hours.start) for s in redraw_area.shifts]
-            law_of_tour.update(laws)
+            tours_redrawn = [(s.unit, s.hours.start) for s in redraw_area.shifts]
+            law_of_tour.update(tours_redrawn)
             # Past the last re-plan of a tour its law holds to the end.
-            ends = [(*end_cells[tour], cells.start.shape[1])[law_of_tour[tour]] for tour in laws]
-            redrawn = redraw.draw(cells._replace(end_cell=np.array(ends, dtype=np.int64)), with_entropy=False)
+            end_of_tour = [
+                (*end_cells[tour], cells.start.shape[1])[law_of_tour[tour]] for tour in tours_redrawn
+            ]
+            redrawn = redraw.draw(
+                cells._replace(end_cell=np.array(end_of_tour, dtype=np.int64)), with_entropy=False
+            )
             for route in build_routes(redraw_area, redrawn, moment.replan):
                 kept_bursts = tuple(
                     b for b in routes[route.unit, route.day].bursts if b.span.start <= moment.at
@@ -208,15 +212,15 @@ def _exact_cells(tour_draw: TourDraw, cell_count: int) -> Iterator[tuple[CellCha
         is_over = first_slots[:u] + slot_counts[:u] + margin_slots <= first_slots[u]
         if (u and feedback.strength > 0.0) or not is_over.all() or shift.burst_share < 1.0:
             continue
-        cells = no_cells(area, cell_count)
-        tour_draw.expect(u, cells)
+        cell_chances = no_cells(area, cell_count)
+        tour_draw.expect(u, cell_chances)
         tours_in_cell = np.zeros(cell_count, dtype=np.int64)
         for first_slot, slot_count in zip(first_slots, slot_counts, strict=True):
             tours_in_cell[area.grid.cell[first_slot] : area.grid.cell[first_slot + slot_count] + 1] += 1
         own_cells = np.arange(cell_count)
         is_own = own_cells >= area.grid.cell[first_slots[u]]
         is_own &= own_cells <= area.grid.cell[first_slots[u] + slot_counts[u]]
-        yield cells, np.asarray(is_own & (tours_in_cell == 1))
+        yield cell_chances, np.asarray(is_own & (tours_in_cell == 1))
 
 
 def list_unit_chances(
@@ -237,17 +241,17 @@ def list_unit_chances(
         area = build_area(inputs, name, grid, key)
         area_steps = [step for step in steps if name in _areas_of(inputs, step)]
         end_cells = find_end_cells(inputs, area_steps, grid)
-        laws = [list_tour_chances(prepare_draw(inputs, distribution, area, key), advance)]
+        chances_by_draw = [list_tour_chances(prepare_draw(inputs, distribution, area, key), advance)]
         for step in area_steps:
             for redraw_area, bursts in replan.build_replan_areas(inputs, step.moment, step.states):
                 if redraw_area.area == name:
                     moment = step.moment
                     redraw = prepare_redraw(distribution, redraw_area, bursts, moment.key, moment.replan)
-                    laws.append(list_tour_chances(redraw))
+                    chances_by_draw.append(list_tour_chances(redraw))
         area_routes = [route for route in routes if route.area == name]
         for shift, route in zip(area.shifts, area_routes, strict=True):
             tour = (shift.unit, shift.hours.start)
-            tour_laws = [law[tour] for law in laws if tour in law]
+            tour_laws = [law[tour] for law in chances_by_draw if tour in law]
             yield _join_laws(area, tour_laws, end_cells.get(tour, []), route)
 
 
@@ -277,18 +281,20 @@ def _expect_tour(tour_draw: TourDraw, u: int) -> tuple[int, NDArray[np.float32]]
     area, lattice, walkers = tour_draw.area, tour_draw.lattice, tour_draw.area.walkers
     minutes = lattice.first_minute + walkers.first_slot[u] * lattice.slot_minutes
     first_cell, tour_minutes = int(minutes // CELL_MINUTES), int(walkers.fields[u, 0]) * lattice.slot_minutes
-    cells = no_cells(area, tour_minutes // CELL_MINUTES + 2)
-    cells.end_cell[:] = cells.start.shape[1]
+    cell_chances = no_cells(area, tour_minutes // CELL_MINUTES + 2)
+    cell_chances.end_cell[:] = cell_chances.start.shape[1]
     shifted_lattice = lattice._replace(first_minute=lattice.first_minute - first_cell * CELL_MINUTES)
     if len(area.places) <= EXACT_PLACES:
-        replace(tour_draw, lattice=shifted_lattice).expect(u, cells)
-        return first_cell, cells.start.astype(np.float32)
+        replace(tour_draw, lattice=shifted_lattice).expect(u, cell_chances)
+        return first_cell, cell_chances.start.astype(np.float32)
     links = kernel.select_links(area.links, int(walkers.mode[u]))
     factors = kernel.feedback_factors(tour_draw.feedback)
-    size = draw.numbers_per_tour(area)
-    numbers = public_numbers(f"tour {u} of area {area.area}", TOUR_DRAWS * size).reshape(TOUR_DRAWS, size)
-    kernel.sample_route(shifted_lattice, walkers, u, links, factors, numbers, cells)
-    return first_cell, (cells.start / TOUR_DRAWS).astype(np.float32)
+    numbers_per_tour = draw.numbers_per_tour(area)
+    tour_numbers = public_numbers(f"tour {u} of area {area.area}", TOUR_DRAWS * numbers_per_tour).reshape(
+        TOUR_DRAWS, numbers_per_tour
+    )
+    kernel.sample_route(shifted_lattice, walkers, u, links, factors, tour_numbers, cell_chances)
+    return first_cell, (cell_chances.start / TOUR_DRAWS).astype(np.float32)
 
 
 def _join_laws(

@@ -132,21 +132,21 @@ def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
     if missing_keys:
         return PlanVerdict((_form_fault(f"plan.json lacks {', '.join(missing_keys)}"),), 0, 0)
     try:
-        facts = _read_plan(plan)
+        plan_facts = _read_plan(plan)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        fault = _form_fault(f"plan.json cannot be read ({error!r})")
-        return PlanVerdict((fault,), 0, len(plan["shifts"]))
+        form_fault = _form_fault(f"plan.json cannot be read ({error!r})")
+        return PlanVerdict((form_fault,), 0, len(plan["shifts"]))
     visit_rows, row_faults = _read_visits(visits)
     violations = [*_judge_seals(plan, visits), *row_faults]
     visits_of_tour: dict[Tour, list[Visit]] = defaultdict(list)
     for visit in visit_rows:
-        tour = _find_tour(visit, facts)
-        violations += _judge_visit(visit, tour, facts)
+        tour = _find_tour(visit, plan_facts)
+        violations += _judge_visit(visit, tour, plan_facts)
         if tour:
             visits_of_tour[tour].append(visit)
-    violations += _judge_meetings(visit_rows, facts, plan["earlier"])
+    violations += _judge_meetings(visit_rows, plan_facts, plan["earlier"])
     violations += _judge_dosage(visit_rows, plan.get("dosage") or ())
-    for tours in facts.tours.values():
+    for tours in plan_facts.tours.values():
         for tour in tours:
             violations += _judge_tour(tour, visits_of_tour[tour])
     return PlanVerdict(tuple(violations), len(visit_rows), len(plan["shifts"]))
@@ -243,8 +243,10 @@ def _judge_seals(plan: Mapping[str, Any], visits_csv: bytes) -> Iterator[Violati
     if content_sha256 != plan["inputs_sha256"]:
         fault_text = f"the inputs have {content_sha256}, plan.json says {plan['inputs_sha256']}"
         yield Violation("inputs_hash", "", "", "", fault_text)
-    commitment = plan["commitment"]
-    stated_commitment = commitment.get("commitment") if isinstance(commitment, Mapping) else None
+    commitment_fields = plan["commitment"]
+    stated_commitment = (
+        commitment_fields.get("commitment") if isinstance(commitment_fields, Mapping) else None
+    )
     if not SHA256.fullmatch(str(stated_commitment or "")):
         yield Violation("commitment", "", "", "", f"the commitment {stated_commitment!r} is none")
 
@@ -289,9 +291,9 @@ def _judge_place(visit: Visit, place: Mapping[str, Any], facts: PlanFacts) -> It
         if visit.start < blackout_end and visit.end > blackout_start:
             fault_text = f"closed from {blackout_start:%Y-%m-%d %H:%M} to {blackout_end:%Y-%m-%d %H:%M} UTC"
             yield visit.breaks("blackout", fault_text)
-    day = visit.start.astimezone(facts.zone).date().isoformat()
-    if place["arm"] == "off" or (visit.hotspot, day) in facts.off_days:
-        yield visit.breaks("arm", f"the place is off on {day}")
+    local_day = visit.start.astimezone(facts.zone).date().isoformat()
+    if place["arm"] == "off" or (visit.hotspot, local_day) in facts.off_days:
+        yield visit.breaks("arm", f"the place is off on {local_day}")
 
 
 def _judge_meetings(
@@ -354,14 +356,16 @@ def _judge_ways(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violati
     base_departure = Visit(tour.unit, tour.base, tour.start, tour.start, {})
     base_return = Visit(tour.unit, tour.base, tour.end, tour.end, {})
     for prior, later in pairwise((base_departure, *ordered_visits, base_return)):
-        kind = "start" if prior is base_departure else "end" if later is base_return else "travel"
-        if kind == "travel" and later.start < prior.end:
+        way_kind = "start" if prior is base_departure else "end" if later is base_return else "travel"
+        if way_kind == "travel" and later.start < prior.end:
             yield later.breaks("overlap", f"the unit is at {prior.hotspot} until {prior.end:%H:%M} UTC")
-        elif lack_text := _lack_of_time(tour, prior, later, 0.0 if kind == "end" else tour.settle_minutes):
+        elif lack_text := _lack_of_time(
+            tour, prior, later, 0.0 if way_kind == "end" else tour.settle_minutes
+        ):
             visit, leg_text = (
-                (prior, f"back to {tour.base}") if kind == "end" else (later, f"from {prior.hotspot}")
+                (prior, f"back to {tour.base}") if way_kind == "end" else (later, f"from {prior.hotspot}")
             )
-            yield visit.breaks(kind, f"{leg_text}: {lack_text}")
+            yield visit.breaks(way_kind, f"{leg_text}: {lack_text}")
 
 
 def _lack_of_time(tour: Tour, prior: Visit, later: Visit, settle_minutes: float) -> str:

@@ -137,25 +137,29 @@ def _usable_fixes(traces: Traces, rule: DeliveryRule) -> Traces:
     is_first_of_moment = np.ones(len(fix_order), dtype=bool)
     is_first_of_moment[1:] = np.diff(traces.officer[fix_order]) != 0
     is_first_of_moment[1:] |= np.diff(traces.at_s[fix_order]) != 0
-    rows = fix_order[is_first_of_moment]
+    fix_rows = fix_order[is_first_of_moment]
     column_names = [f.name for f in fields(traces) if f.name not in ("units", "left_out")]
-    return replace(traces, **{name: getattr(traces, name)[rows] for name in column_names})
+    return replace(traces, **{name: getattr(traces, name)[fix_rows] for name in column_names})
 
 
 def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:
     """Join stays of one officer at one hotspot that lie close together; then drop what is too short."""
-    order = np.lexsort((stays.start_s, stays.fence, stays.mover))
-    movers, fences, units = stays.mover[order], stays.fence[order], fixes.unit[stays.first][order]
-    start_s, end_s = stays.start_s[order], stays.end_s[order]
-    is_first = np.ones(len(order), dtype=bool)
+    stay_order = np.lexsort((stays.start_s, stays.fence, stays.mover))
+    movers, fences, units = (
+        stays.mover[stay_order],
+        stays.fence[stay_order],
+        fixes.unit[stays.first][stay_order],
+    )
+    start_s, end_s = stays.start_s[stay_order], stays.end_s[stay_order]
+    is_first = np.ones(len(stay_order), dtype=bool)
     is_first[1:] = (np.diff(movers) != 0) | (np.diff(fences) != 0) | (np.diff(units) != 0)
     is_first[1:] |= start_s[1:] - end_s[:-1] > rule.merged_gap_minutes * 60
     first_rows = np.flatnonzero(is_first)
-    last_rows = np.append(first_rows[1:], len(order))[: len(first_rows)] - 1
+    last_rows = np.append(first_rows[1:], len(stay_order))[: len(first_rows)] - 1
     # Joined before the short ones go: a radio that loses the satellites for a minute cuts a visit in pieces.
     is_long = end_s[last_rows] - start_s[first_rows] >= rule.least_minutes * 60
     first_rows, last_rows = first_rows[is_long], last_rows[is_long]
-    first_fixes, last_fixes = stays.first[order][first_rows], stays.last[order][last_rows]
+    first_fixes, last_fixes = stays.first[stay_order][first_rows], stays.last[stay_order][last_rows]
     return Stays(
         movers[first_rows], fences[first_rows], start_s[first_rows], end_s[last_rows], first_fixes, last_fixes
     )

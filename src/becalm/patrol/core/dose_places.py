@@ -87,26 +87,29 @@ def dose_places(
             f"({_count_boroughs(outside_boroughs)}). "
             f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
         )
-    areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
-    check_areas(listed, areas)
+    area_of_place = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
+    check_areas(listed, area_of_place)
     visits_per_day = _visits_per_day(listed, book.dose)
-    dosed_places = tuple(_dose_place(*row, book) for row in zip(listed, areas, visits_per_day, strict=True))
+    dosed_places = tuple(
+        _dose_place(*row, book) for row in zip(listed, area_of_place, visits_per_day, strict=True)
+    )
     return DosagePlan(dosed_places, _dosage_notes(listed, book, outside_boroughs, by_base=not boroughs))
 
 
 def check_areas(listed: Sequence[ListedPlace], areas: Sequence[str]) -> None:
     """Raise PlanError where places have no area; they are named unless none has one."""
-    unserved_places = [place for place, area in zip(listed, areas, strict=True) if not area]
-    if unserved_places:
-        faults = [
+    places_without_area = [place for place, area in zip(listed, areas, strict=True) if not area]
+    if places_without_area:
+        borough_faults = [
             Fault(place.hotspot, "names no borough", "name its borough")
-            for place in unserved_places[:FAULTS_SHOWN]
+            for place in places_without_area[:FAULTS_SHOWN]
         ]
         raise PlanError(
-            f"{len(unserved_places)} of {len(listed)} hotspots name no borough, so that no patrol area has "
+            f"{len(places_without_area)} of {len(listed)} hotspots name no borough, so that no "
+            "patrol area has "
             "them. Give the workspace the city's boundaries (`becalm init`) and load the records again, or "
             "name the boroughs in the list.",
-            tuple(faults) if len(unserved_places) < len(listed) else (),
+            tuple(borough_faults) if len(places_without_area) < len(listed) else (),
         )
 
 
@@ -150,12 +153,12 @@ def _visits_per_day(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float
     for i, place in enumerate(listed):
         if rule.by == "harm":
             harm_ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
-            visits = float(rule.visits_per_day * harm_ratio**rule.harm_power)
+            wanted_visits = float(rule.visits_per_day * harm_ratio**rule.harm_power)
         elif rule.by == "rank":
-            visits = next(b.visits_per_day for b in rule.bands if list_shares[i] <= b.upto + 1e-9)
+            wanted_visits = next(b.visits_per_day for b in rule.bands if list_shares[i] <= b.upto + 1e-9)
         else:
-            visits = next(b.visits_per_day for b in rule.bands if place.p_top >= b.upto)
-        visits_per_day.append(min(max(visits, rule.least_visits_per_day), rule.most_visits_per_day))
+            wanted_visits = next(b.visits_per_day for b in rule.bands if place.p_top >= b.upto)
+        visits_per_day.append(min(max(wanted_visits, rule.least_visits_per_day), rule.most_visits_per_day))
     return visits_per_day
 
 
@@ -174,17 +177,21 @@ def _dosage_notes(
     listed: Sequence[ListedPlace], book: PolicyBook, outside_boroughs: Sequence[str], *, by_base: bool
 ) -> tuple[str, ...]:
     hourless_count = sum(place.profile is None for place in listed)
-    notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
+    dosage_notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
     if outside_boroughs:
-        notes.append(f"Left out, in boroughs that belong to no area: {_count_boroughs(outside_boroughs)}.")
+        dosage_notes.append(
+            f"Left out, in boroughs that belong to no area: {_count_boroughs(outside_boroughs)}."
+        )
     if hourless_count:
-        notes.append(
+        dosage_notes.append(
             f"{hourless_count} of {len(listed)} places have records without hours; the policy's own week "
             "is used for them."
         )
     if by_base:
-        notes.append("Each place belongs to the area of its nearest base, because no boroughs were given.")
-    return tuple(notes)
+        dosage_notes.append(
+            "Each place belongs to the area of its nearest base, because no boroughs were given."
+        )
+    return tuple(dosage_notes)
 
 
 def select_places(
@@ -196,8 +203,12 @@ def select_places(
         plan_boroughs = {borough for borough, own_area in area_of_borough.items() if own_area == area}
     places = tuple(place for place in listed if not plan_boroughs or place.borough in plan_boroughs)
     if listed and not places:
-        names = sorted({place.borough for place in listed if place.borough})
-        where_text = f"they lie in {', '.join(names[:12])}" if names else "the records name no boroughs"
+        borough_names = sorted({place.borough for place in listed if place.borough})
+        where_text = (
+            f"they lie in {', '.join(borough_names[:12])}"
+            if borough_names
+            else "the records name no boroughs"
+        )
         raise PlanError(
             f"None of the {len(listed)} hotspots lies in {', '.join(sorted(plan_boroughs))}: {where_text}. "
             "Correct the name, or give the workspace the boundaries of the boroughs."

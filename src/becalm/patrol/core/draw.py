@@ -63,8 +63,8 @@ class TourDraw:
     def replay(self, tours: RouteDraws) -> Iterator[tuple[int, "TourDraw"]]:
         """Each tour by its number, with the draw as it stood before that tour was drawn."""
         area_draw, area = self.copy(), self.area
-        cuts = np.searchsorted(tours.visits[:, 0], np.arange(1, len(area.shifts)))
-        for u, visits in enumerate(np.split(tours.visits, cuts)):
+        shift_edges = np.searchsorted(tours.visits[:, 0], np.arange(1, len(area.shifts)))
+        for u, visits in enumerate(np.split(tours.visits, shift_edges)):
             yield u, area_draw
             for _, slot, place_index, length_index, _ in visits:
                 end_slot = slot + area.length_slots[length_index]
@@ -144,7 +144,7 @@ def build_lattice(
     length_weight, fitting_weight, length_shares = _weigh_lengths(area, length_weights)
     length_entropy = -(length_shares * np.log(np.where(length_shares > 0, length_shares, 1.0))).sum(axis=2)
     has_pairs, has_gaps = bool(area.walkers.pair.any()), bool(soft_gaps.any())
-    lattice = RouteLattice(
+    route_lattice = RouteLattice(
         weight=weight_rows,
         row=row_of_slot,
         hour=grid.hour_of_cell[
@@ -165,7 +165,7 @@ def build_lattice(
         slot_minutes=grid.slot_minutes,
         first_minute=(grid.origin - grid.first_midnight) // timedelta(minutes=1),
     )
-    no_gaps = lattice._replace(gap=np.zeros(n, dtype=np.int64), hard_gap=np.zeros(n, dtype=np.int64))
+    no_gaps = route_lattice._replace(gap=np.zeros(n, dtype=np.int64), hard_gap=np.zeros(n, dtype=np.int64))
     for closed_index, first_slot, end_slot in area.closed:
         spare_slots = 1 if grid.slot_minutes > 1 else 0  # `mark_visit` adds them, and a closure needs none
         mark_visit(no_gaps, closed_index, first_slot, end_slot - spare_slots, 0)
@@ -174,8 +174,8 @@ def build_lattice(
         place_index = index_of_hotspot.get(burst.hotspot)
         if place_index is not None:
             first_slot, end_slot = grid.slot_at(burst.span.start), grid.slot_at(burst.span.end, up=True)
-            mark_visit(lattice, place_index, first_slot, end_slot, 0)
-    return lattice
+            mark_visit(route_lattice, place_index, first_slot, end_slot, 0)
+    return route_lattice
 
 
 def _gap_slots(area: AreaArrays) -> tuple[Ints, Ints]:
@@ -189,12 +189,16 @@ def _gap_slots(area: AreaArrays) -> tuple[Ints, Ints]:
 
 def _weigh_lengths(area: AreaArrays, length_weights: Ints) -> tuple[Floats, Floats, Floats]:
     """Weights of lengths, [n, lengths]; of all that fit so many slots, [n, slots]; and shares in those."""
-    slots = np.arange(int(area.length_slots.max()) + 1)
-    weights = exact_exp(length_weights)
-    weights = weights / weights.cumsum(axis=1)[:, -1:]
-    fitting = weights[:, None, :] * (slots[:, None] >= area.length_slots)
-    sums = fitting.cumsum(axis=2)[:, :, -1]
-    return weights, sums, np.asarray(fitting / np.where(sums > 0, sums, 1.0)[:, :, None])
+    slot_counts = np.arange(int(area.length_slots.max()) + 1)
+    length_factors = exact_exp(length_weights)
+    length_factors = length_factors / length_factors.cumsum(axis=1)[:, -1:]
+    fitting_weights = length_factors[:, None, :] * (slot_counts[:, None] >= area.length_slots)
+    fitting_sums = fitting_weights.cumsum(axis=2)[:, :, -1]
+    return (
+        length_factors,
+        fitting_sums,
+        np.asarray(fitting_weights / np.where(fitting_sums > 0, fitting_sums, 1.0)[:, :, None]),
+    )
 
 
 def expected_minutes_by_room(area: AreaArrays, length_weights: Ints) -> Floats:
@@ -210,12 +214,12 @@ def _weight_rows(area: AreaArrays, hour_weights: Ints, slot_count: int) -> tuple
     # steps alone: with a library's exp the last bit, and now and then a burst, would hang on the processor.
     dose_nats = round_to_grid(np.log(np.where(area.dose_by_day > 0, area.dose_by_day, 1.0)))
     dose_rows, dose_of_day = np.unique(dose_nats.T, axis=0, return_inverse=True)
-    nats = hour_weights.T[None, :, :] + dose_rows[:, None, :]
+    weight_nats = hour_weights.T[None, :, :] + dose_rows[:, None, :]
     grid, slots = area.grid, np.minimum(np.arange(slot_count), area.grid.count - 1)
     cell_of_slot = slots * grid.slot_minutes // CELL_MINUTES
     day_of_slot = np.clip(grid.day_of_cell[cell_of_slot], 0, len(dose_of_day) - 1)
     row_of_slot = dose_of_day.reshape(-1)[day_of_slot] * HOURS_OF_WEEK + grid.hour_of_cell[cell_of_slot]
-    return row_of_slot.astype(np.int64), exact_exp(nats.reshape(-1, len(area.places)))
+    return row_of_slot.astype(np.int64), exact_exp(weight_nats.reshape(-1, len(area.places)))
 
 
 def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> DrawNumbers:

@@ -162,8 +162,10 @@ def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
                 f"wants {owed_minutes:,.0f} minutes of bursts in {inputs.days} days, "
                 f"and its units have {open_minutes:,.0f}"
             )
-            remedy = f"lower its dosage to {open_minutes / owed_minutes:.0%} or less, or give it more units"
-            yield Fault(f"area {area}", fault_text, remedy)
+            dosage_remedy = (
+                f"lower its dosage to {open_minutes / owed_minutes:.0%} or less, or give it more units"
+            )
+            yield Fault(f"area {area}", fault_text, dosage_remedy)
 
 
 def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Iterator[Fault]:
@@ -218,14 +220,14 @@ def find_shortfalls(
 
 
 def _cap_shortfall(inputs: PlanInputs, place: PlaceDosage, area: str) -> Shortfall:
-    reason = f"the policy limits area {area} to {inputs.policy.area_share_cap:.0%} of all burst minutes"
-    remedy = "a higher area_share_cap, reviewed and signed, or more units and dosage elsewhere"
-    return Shortfall(place.hotspot, place.target_visits, place.expected_visits, reason, remedy)
+    reason_text = f"the policy limits area {area} to {inputs.policy.area_share_cap:.0%} of all burst minutes"
+    remedy_text = "a higher area_share_cap, reviewed and signed, or more units and dosage elsewhere"
+    return Shortfall(place.hotspot, place.target_visits, place.expected_visits, reason_text, remedy_text)
 
 
 def _time_shortfall(inputs: PlanInputs, place: PlaceDosage, more_tours: float, area: str) -> Shortfall:
-    remedy = f"a target of {place.expected_visits / inputs.days:.1f} visits a day"
+    remedy_text = f"a target of {place.expected_visits / inputs.days:.1f} visits a day"
     if more_tours > 0:
-        remedy += f", or about {int(np.ceil(more_tours))} more unit-shifts in area {area} over the plan"
-    reason = "units of its area have no more time for it, given its distance, closures and gaps"
-    return Shortfall(place.hotspot, place.target_visits, place.expected_visits, reason, remedy)
+        remedy_text += f", or about {int(np.ceil(more_tours))} more unit-shifts in area {area} over the plan"
+    reason_text = "units of its area have no more time for it, given its distance, closures and gaps"
+    return Shortfall(place.hotspot, place.target_visits, place.expected_visits, reason_text, remedy_text)

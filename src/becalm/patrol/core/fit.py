@@ -85,29 +85,29 @@ class PilotMeans:
 def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -> RouteDistribution:
     """The distribution under which an area is expected to get what it is due, gaps and all."""
     parts, weights = split_days(area, PILOT_TOURS), start_weights(area)
-    targets = [find_targets(part) for part in parts]
+    part_targets = [find_targets(part) for part in parts]
     response, old_gap, level = 0.5, 0.0, 0.0
     for number in range(ROUNDS + SETTLING_ROUNDS):
         # Two parts at a time, in turn: many days cost no more rounds than few.
         part_numbers = [(WORKERS * number + k) % len(parts) for k in range(WORKERS)]
-        means = draw_pilots([parts[k] for k in part_numbers], weights, earlier_bursts, number)
-        round_targets = add_targets([targets[k] for k in part_numbers])
-        gain = 1.0 if number < ROUNDS else 2.0 / (number - ROUNDS + 3)
-        gap = float(_log_ratio(round_targets.visits.sum(), means.visits.sum()))
+        pilot_means = draw_pilots([parts[k] for k in part_numbers], weights, earlier_bursts, number)
+        round_targets = add_targets([part_targets[k] for k in part_numbers])
+        step_gain = 1.0 if number < ROUNDS else 2.0 / (number - ROUNDS + 3)
+        log_gap = float(_log_ratio(round_targets.visits.sum(), pilot_means.visits.sum()))
         if number and number < ROUNDS and abs(level) > 0.02:
-            response = float(np.clip((old_gap - gap) / level, LEAST_RESPONSE, 1.0))
-        old_gap, level = gap, gain * gap / response
-        weights = _move_weights(weights, round_targets, means, gain, level - gain * gap)
+            response = float(np.clip((old_gap - log_gap) / level, LEAST_RESPONSE, 1.0))
+        old_gap, level = log_gap, step_gain * log_gap / response
+        weights = _move_weights(weights, round_targets, pilot_means, step_gain, level - step_gain * log_gap)
     last_number, due_visits = ROUNDS + SETTLING_ROUNDS, area.target_visits
-    means = draw_pilots(parts, weights, earlier_bursts, last_number, 4 * PILOT_TOURS)
+    pilot_means = draw_pilots(parts, weights, earlier_bursts, last_number, 4 * PILOT_TOURS)
     hour_weights, length_weights = weights.rounded()
     return RouteDistribution(
         hotspots=tuple(place.hotspot for place in area.places),
         hour_weights=tuple(map(tuple, hour_weights.tolist())),
         length_weights=tuple(map(tuple, length_weights.tolist())),
         due_millivisits=tuple(round(1000 * visits) for visits in due_visits.tolist()),
-        expected_millivisits=tuple(round(1000 * mean) for mean in means.visits.tolist()),
-        expected_milliminutes=tuple(round(1000 * mean) for mean in means.minutes.tolist()),
+        expected_millivisits=tuple(round(1000 * mean) for mean in pilot_means.visits.tolist()),
+        expected_milliminutes=tuple(round(1000 * mean) for mean in pilot_means.minutes.tolist()),
     )
 
 
@@ -156,12 +156,14 @@ def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
 def start_weights(area: AreaArrays) -> LawWeights:
     """Weights to start from: places in proportion to what they are due, hours to the profile."""
     n, due_visits = len(area.places), np.maximum(area.target_visits, 1e-9)
-    profile = np.array([place.profile for place in area.places], dtype=np.float64).reshape(n, HOURS_OF_WEEK)
-    profile = profile / np.maximum(profile.sum(axis=1, keepdims=True), 1e-12)
-    profile = (1.0 - FLOOR_SHARE) * profile * HOURS_OF_WEEK + FLOOR_SHARE
+    hour_profile = np.array([place.profile for place in area.places], dtype=np.float64).reshape(
+        n, HOURS_OF_WEEK
+    )
+    hour_profile = hour_profile / np.maximum(hour_profile.sum(axis=1, keepdims=True), 1e-12)
+    hour_profile = (1.0 - FLOOR_SHARE) * hour_profile * HOURS_OF_WEEK + FLOOR_SHARE
     start_nats = START_NATS + np.log(area.policy.slot_minutes) + np.log(due_visits / due_visits.sum())
     steps = length_steps(area.policy.burst_minutes)
-    return LawWeights(np.log(profile), start_nats, np.zeros(HOURS_OF_WEEK), np.zeros(n), steps)
+    return LawWeights(np.log(hour_profile), start_nats, np.zeros(HOURS_OF_WEEK), np.zeros(n), steps)
 
 
 def draw_pilots(
@@ -180,9 +182,11 @@ def draw_pilots(
     def draw_pilot(pilot: int) -> RouteDraws:
         # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
         part, lattice = parts[pilot % len(parts)], lattices[pilot % len(parts)]
-        shape = (len(part.shifts), draw.numbers_per_tour(part))
-        numbers = public_numbers(f"pilot {number}.{pilot} of area {part.area}", shape[0] * shape[1])
-        pilot_draw = draw.TourDraw(part, lattice, draw.no_feedback(part), numbers.reshape(shape))
+        number_shape = (len(part.shifts), draw.numbers_per_tour(part))
+        pilot_numbers = public_numbers(
+            f"pilot {number}.{pilot} of area {part.area}", number_shape[0] * number_shape[1]
+        )
+        pilot_draw = draw.TourDraw(part, lattice, draw.no_feedback(part), pilot_numbers.reshape(number_shape))
         return pilot_draw.draw(with_entropy=False)
 
     pilots = map_in_threads(draw_pilot, range(pilot_count * len(parts)))
@@ -200,20 +204,20 @@ def _move_weights(
     weights: LawWeights, targets: AreaTargets, means: PilotMeans, gain: float, level: float
 ) -> LawWeights:
     """The weights after one round; `level` moves all places beyond what each of them would move."""
-    place = weights.place + gain * _log_ratio(targets.visits, means.visits) + level
+    place_nats = weights.place + gain * _log_ratio(targets.visits, means.visits) + level
     # An hour in which hardly a visit is due has no say: what pilots give it is chance.
     hour_ratio = _log_ratio(targets.visits_by_hour, means.visits_by_hour, least=1.0)
     # Against all hours together: where units cannot give some hours what is due, others must give more.
     hour_ratio = hour_ratio - _log_ratio(targets.visits.sum(), means.visits.sum())
     mean_minutes = means.minutes / np.maximum(means.visits, 1e-9)
-    spread = max(float((weights.steps**2).mean()), 1e-9)
+    length_spread = max(float((weights.steps**2).mean()), 1e-9)
     due_minutes = targets.minutes / np.maximum(targets.visits, 1e-9)
-    length_step = np.where(means.visits > 0, (due_minutes - mean_minutes) / 5.0 / spread, 0.0)
-    length = weights.length + gain * np.clip(length_step, -LONGEST_STEP, LONGEST_STEP)
+    length_step = np.where(means.visits > 0, (due_minutes - mean_minutes) / 5.0 / length_spread, 0.0)
+    length_nats = weights.length + gain * np.clip(length_step, -LONGEST_STEP, LONGEST_STEP)
     return LawWeights(
         profile=weights.profile,
-        place=np.clip(place, -MOST_NATS, MOST_NATS),
+        place=np.clip(place_nats, -MOST_NATS, MOST_NATS),
         hour=np.clip(weights.hour + 0.5 * gain * hour_ratio, -MOST_HOUR_NATS, MOST_HOUR_NATS),
-        length=np.clip(length, -MOST_NATS, MOST_NATS),
+        length=np.clip(length_nats, -MOST_NATS, MOST_NATS),
         steps=weights.steps,
     )

@@ -86,8 +86,8 @@ class _Visits:
     @cached_property
     def order(self) -> Ints:
         """Rows of the log within the grid, by place and then by start."""
-        rows = np.flatnonzero(self.moments.covers(self.log))
-        return rows[np.lexsort((self.log.start_s[rows], self.log.hotspot[rows]))]
+        covered_rows = np.flatnonzero(self.moments.covers(self.log))
+        return covered_rows[np.lexsort((self.log.start_s[covered_rows], self.log.hotspot[covered_rows]))]
 
     @cached_property
     def place(self) -> Ints:
@@ -104,9 +104,11 @@ class _Visits:
     @cached_property
     def clock_s(self) -> Ints:
         """Civil days since the first one, in seconds by the clock."""
-        moment = self.moments.moment_at(self.start_s)
-        clock = self.moments.minute[moment] * MINUTE + self.start_s - self.moments.at_s[moment]
-        return np.asarray(self.moments.day[moment] * DAY + clock)
+        moment_of_visit = self.moments.moment_at(self.start_s)
+        clock_of_visit_s = (
+            self.moments.minute[moment_of_visit] * MINUTE + self.start_s - self.moments.at_s[moment_of_visit]
+        )
+        return np.asarray(self.moments.day[moment_of_visit] * DAY + clock_of_visit_s)
 
     @cached_property
     def expected(self) -> Floats:
@@ -115,9 +117,13 @@ class _Visits:
     @cached_property
     def counts(self) -> Floats:
         """Starts of each place in each quarter-hour: [P, T]."""
-        shape = self.expected.shape
-        cells = self.place * shape[1] + self.moments.moment_at(self.start_s)
-        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+        count_shape = self.expected.shape
+        visit_cells = self.place * count_shape[1] + self.moments.moment_at(self.start_s)
+        return (
+            np.bincount(visit_cells, minlength=count_shape[0] * count_shape[1])
+            .reshape(count_shape)
+            .astype(np.float64)
+        )
 
     @cached_property
     def _running(self) -> Floats:
@@ -127,9 +133,12 @@ class _Visits:
         """Expected starts at each place from `begin_s` to `end_s`; none beyond the grid."""
 
         def until(instant_s: Ints) -> Floats:
-            position = np.clip((instant_s - self.moments.at_s[0]) / STEP_S, 0, self.expected.shape[1])
-            whole = np.minimum(position.astype(np.int64), self.expected.shape[1] - 1)
-            return np.asarray(self._running[place, whole] + (position - whole) * self.expected[place, whole])
+            exact_position = np.clip((instant_s - self.moments.at_s[0]) / STEP_S, 0, self.expected.shape[1])
+            whole_position = np.minimum(exact_position.astype(np.int64), self.expected.shape[1] - 1)
+            return np.asarray(
+                self._running[place, whole_position]
+                + (exact_position - whole_position) * self.expected[place, whole_position]
+            )
 
         return np.asarray(until(np.maximum(end_s, begin_s)) - until(begin_s))
 
@@ -165,9 +174,11 @@ def _estimate_ratio(came: float, expected: float, level: float = 0.95) -> Estima
         stats.chi2.ppf((1 - level) / 2, 2 * came) / 2,
         stats.chi2.ppf((1 + level) / 2, 2 * came + 2) / 2,
     )
-    scale = max(float(expected), 1e-9)
+    safe_expected = max(float(expected), 1e-9)
     low = 0.0 if came == 0 else float(low)
-    return Estimate(float(came) / scale, low / scale, float(high) / scale, level, CURVE_METHOD)
+    return Estimate(
+        float(came) / safe_expected, low / safe_expected, float(high) / safe_expected, level, CURVE_METHOD
+    )
 
 
 def _count_returns(visits: _Visits) -> tuple[Floats, Floats]:
@@ -181,17 +192,17 @@ def _count_returns(visits: _Visits) -> tuple[Floats, Floats]:
     # Where visits overlap, nobody has left: the place was never alone.
     is_departure = next_s >= end_s
     length_class = _classify_lengths(visits.length_s)
-    came = np.zeros((int(length_class.max(initial=0)) + 1, QUARTERS))
-    expected = np.zeros_like(came)
+    return_counts = np.zeros((int(length_class.max(initial=0)) + 1, QUARTERS))
+    expected_counts = np.zeros_like(return_counts)
     for quarter in range(QUARTERS):
         begin_s, until_s = end_s + quarter * STEP_S, end_s + (quarter + 1) * STEP_S
         is_at_risk = is_departure & (next_s > begin_s) & (until_s <= visits.moments.midnight_s[-1])
         starts_now = is_at_risk & (next_s <= until_s)
         # At risk until the next start, so that what is expected and what came are equal on average.
-        due = visits.expect(place, begin_s, np.minimum(until_s, next_s)) * is_at_risk
-        came[:, quarter] = np.bincount(length_class, starts_now, len(came))
-        expected[:, quarter] = np.bincount(length_class, due, len(came))
-    return came, expected
+        expected_starts = visits.expect(place, begin_s, np.minimum(until_s, next_s)) * is_at_risk
+        return_counts[:, quarter] = np.bincount(length_class, starts_now, len(return_counts))
+        expected_counts[:, quarter] = np.bincount(length_class, expected_starts, len(return_counts))
+    return return_counts, expected_counts
 
 
 def _classify_lengths(length_s: Ints) -> Ints:
@@ -207,29 +218,31 @@ def _name_lulls(came: Floats, expected: Floats) -> Iterator[Leak]:
     is_rush = stats.poisson.sf(came - 1, 1.3 * expected) < ALARM / QUARTERS
     for cause, is_flagged, words in (("lull", is_lull, "fewer"), ("return", is_rush, "more")):
         if is_flagged.any():
-            quarters = np.flatnonzero(is_flagged)
-            ratio = float(came[quarters].sum() / expected[quarters].sum())
-            spans = ", ".join(f"{q * 15} to {q * 15 + 15}" for q in quarters)
+            flagged_quarters = np.flatnonzero(is_flagged)
+            rate_ratio = float(came[flagged_quarters].sum() / expected[flagged_quarters].sum())
+            span_list_text = ", ".join(f"{q * 15} to {q * 15 + 15}" for q in flagged_quarters)
             sentence = (
                 f"After a unit leaves, {words} visits start than usual at that place and hour: "
-                f"{ratio:.2f} of the expected in the minutes {spans} after departure."
+                f"{rate_ratio:.2f} of the expected in the minutes {span_list_text} after departure."
             )
-            yield Leak(cause, "all places", ratio, sentence)
+            yield Leak(cause, "all places", rate_ratio, sentence)
 
 
 def _scan_days(visits: _Visits, periodic_places: Ints) -> Iterator[PeriodStrength]:
     """For each number of days: visits at the clock time of an earlier one, over those some hours off it."""
     block_s = (MOST_DAYS + int(visits.moments.day[-1]) + 2) * DAY
     is_asked = ~np.isin(visits.place, periodic_places)
-    keys = visits.place[is_asked] * block_s + visits.clock_s[is_asked]
+    visit_keys = visits.place[is_asked] * block_s + visits.clock_s[is_asked]
     expected = np.delete(visits.expected, periodic_places, axis=0)
 
     def count_pairs(shift_s: int) -> tuple[int, float]:
         """Visits so long after another, and how many of them the timetable's rates make."""
-        last = np.searchsorted(keys, keys - shift_s + NEAR_S, "right")
-        first = np.searchsorted(keys, keys - shift_s - NEAR_S, "left")
-        steps = shift_s // STEP_S
-        return int((last - first).sum()), float(np.vdot(expected[:, steps:], expected[:, :-steps]))
+        last_index = np.searchsorted(visit_keys, visit_keys - shift_s + NEAR_S, "right")
+        first_index = np.searchsorted(visit_keys, visit_keys - shift_s - NEAR_S, "left")
+        shift_steps = shift_s // STEP_S
+        return int((last_index - first_index).sum()), float(
+            np.vdot(expected[:, shift_steps:], expected[:, :-shift_steps])
+        )
 
     for days in range(1, min(MOST_DAYS, int(visits.moments.day[-1])) + 1):
         in_step, expected_in_step = count_pairs(days * DAY)
@@ -239,25 +252,28 @@ def _scan_days(visits: _Visits, periodic_places: Ints) -> Iterator[PeriodStrengt
         )
         steepness = max(expected_in_step / max(expected_out_of_step, 1e-9), 1.0)
         mean_count = max(out_of_step * steepness, 1.0)
-        error = np.sqrt(mean_count * (1 + 1 / len(OFFSET_HOURS)))
-        is_flagged = (in_step - mean_count) / error > 6.0 and in_step > 1.1 * mean_count
+        count_error = np.sqrt(mean_count * (1 + 1 / len(OFFSET_HOURS)))
+        is_flagged = (in_step - mean_count) / count_error > 6.0 and in_step > 1.1 * mean_count
         yield PeriodStrength(days, in_step / mean_count, bool(is_flagged))
 
 
 def _name_day_leaks(periods: tuple[PeriodStrength, ...]) -> Iterator[Leak]:
     """The shortest periods in days of which the other flagged ones are multiples."""
-    flagged = [period for period in periods if period.is_flagged]
-    while flagged:
-        shortest, strength = flagged[0].days, max(p.ratio for p in flagged if p.days % flagged[0].days == 0)
-        cause = {1: "daily timetable", 7: "weekly timetable"}.get(
+    flagged_periods = [period for period in periods if period.is_flagged]
+    while flagged_periods:
+        shortest, strength = (
+            flagged_periods[0].days,
+            max(p.ratio for p in flagged_periods if p.days % flagged_periods[0].days == 0),
+        )
+        cause_text = {1: "daily timetable", 7: "weekly timetable"}.get(
             shortest, f"plan reused after {shortest} days"
         )
         sentence = (
             f"Visits come at the clock time of those {shortest} day{'s' * (shortest > 1)} before "
             f"{strength:.1f} times as often as an hour off it: the times repeat."
         )
-        yield Leak(cause, "all places", strength, sentence)
-        flagged = [period for period in flagged if period.days % shortest]
+        yield Leak(cause_text, "all places", strength, sentence)
+        flagged_periods = [period for period in flagged_periods if period.days % shortest]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,11 +293,15 @@ class _Spectrum:
 def _compute_spectrum(visits: _Visits) -> _Spectrum:
     place_count, moment_count = visits.expected.shape
     visit_counts = np.bincount(visits.place, minlength=place_count)
-    places = np.flatnonzero(visit_counts >= LEAST_VISITS)
-    bins = ((visits.start_s - visits.moments.at_s[0]) // (STEP_S // 3)).astype(np.int64)
-    cells = np.bincount(visits.place * 3 * moment_count + bins, minlength=place_count * 3 * moment_count)
-    unexpected = cells.reshape(place_count, -1)[places] - np.repeat(visits.expected[places] / 3.0, 3, axis=1)
-    power = np.abs(np.fft.rfft(unexpected, axis=1)) ** 2 / np.maximum(visit_counts[places], 1)[:, None]
+    busy_places = np.flatnonzero(visit_counts >= LEAST_VISITS)
+    fine_steps = ((visits.start_s - visits.moments.at_s[0]) // (STEP_S // 3)).astype(np.int64)
+    fine_counts = np.bincount(
+        visits.place * 3 * moment_count + fine_steps, minlength=place_count * 3 * moment_count
+    )
+    unexpected = fine_counts.reshape(place_count, -1)[busy_places] - np.repeat(
+        visits.expected[busy_places] / 3.0, 3, axis=1
+    )
+    power = np.abs(np.fft.rfft(unexpected, axis=1)) ** 2 / np.maximum(visit_counts[busy_places], 1)[:, None]
     cycles_per_day = np.arange(power.shape[1]) / (moment_count * STEP_S / DAY)
     is_asked = (cycles_per_day >= 1 / MOST_DAYS) & (cycles_per_day <= 36)
     # Lines of a week are the timetable's own.
@@ -289,10 +309,12 @@ def _compute_spectrum(visits: _Visits) -> _Spectrum:
     power = power[:, is_asked]
     if power.size:
         # Visits that cluster or avoid each other raise or lower whole bands: a period stands out of its band.
-        columns = np.array_split(np.arange(power.shape[1]), max(power.shape[1] // BAND, 1))
-        bands = np.stack([np.median(power[:, band], axis=1) for band in columns], axis=1) / np.log(2.0)
-        power = power / np.maximum(np.repeat(bands, [len(band) for band in columns], axis=1), 1.0)
-    return _Spectrum(cycles_per_day[is_asked], power, places)
+        band_columns = np.array_split(np.arange(power.shape[1]), max(power.shape[1] // BAND, 1))
+        band_powers = np.stack([np.median(power[:, band], axis=1) for band in band_columns], axis=1) / np.log(
+            2.0
+        )
+        power = power / np.maximum(np.repeat(band_powers, [len(band) for band in band_columns], axis=1), 1.0)
+    return _Spectrum(cycles_per_day[is_asked], power, busy_places)
 
 
 def _find_periodic_places(spectrum: _Spectrum) -> Ints:
@@ -311,36 +333,37 @@ def _find_periodic_places(spectrum: _Spectrum) -> Ints:
 def _name_periods(visits: _Visits, spectrum: _Spectrum, periodic_places: Ints) -> Iterator[Leak]:
     """Places, or all of them together, that are visited at a fixed period."""
     for place in periodic_places:
-        power = spectrum.power[np.searchsorted(spectrum.places, place)]
-        frequency = _fundamental(spectrum.cycles_per_day, power, spectrum.limit)
-        yield _period_leak(frequency, visits.log.hotspots[place], float(power.max()))
+        place_power = spectrum.power[np.searchsorted(spectrum.places, place)]
+        frequency = _fundamental(spectrum.cycles_per_day, place_power, spectrum.limit)
+        yield _period_leak(frequency, visits.log.hotspots[place], float(place_power.max()))
     if not len(periodic_places) and spectrum.power.size:
-        pooled = spectrum.power.sum(axis=0)
-        chance_limit = stats.gamma.isf(ALARM / len(pooled), 1.1 * len(spectrum.places))
-        if pooled.max() > chance_limit:
-            frequency = float(spectrum.cycles_per_day[pooled.argmax()])
-            yield _period_leak(frequency, "all places", float(pooled.max() / len(spectrum.places)))
+        pooled_power = spectrum.power.sum(axis=0)
+        chance_limit = stats.gamma.isf(ALARM / len(pooled_power), 1.1 * len(spectrum.places))
+        if pooled_power.max() > chance_limit:
+            frequency = float(spectrum.cycles_per_day[pooled_power.argmax()])
+            yield _period_leak(frequency, "all places", float(pooled_power.max() / len(spectrum.places)))
 
 
 def _fundamental(frequencies: Floats, power: Floats, limit: float) -> float:
     """The lowest frequency whose overtones make the peak: a fixed period shines at each multiple of it."""
-    peak = frequencies[power.argmax()]
+    peak_frequency = frequencies[power.argmax()]
     for divisor in (6, 5, 4, 3, 2):
-        nearest = np.abs(frequencies - peak / divisor).argmin()
-        if power[max(nearest - 1, 0) : nearest + 2].max() > limit:
-            return float(peak / divisor)
-    return float(peak)
+        nearest_index = np.abs(frequencies - peak_frequency / divisor).argmin()
+        if power[max(nearest_index - 1, 0) : nearest_index + 2].max() > limit:
+            return float(peak_frequency / divisor)
+    return float(peak_frequency)
 
 
 def _period_leak(frequency: float, where: str, strength: float) -> Leak:
-    hours = 24.0 / frequency
-    is_alternate = abs(hours - 48) < 1.5
-    cause = "alternate days" if is_alternate else f"fixed period of {hours:.1f} hours"
-    rhythm = "every other day" if is_alternate else f"every {hours:.1f} hours"
+    period_hours = 24.0 / frequency
+    is_alternate = abs(period_hours - 48) < 1.5
+    cause_text = "alternate days" if is_alternate else f"fixed period of {period_hours:.1f} hours"
+    rhythm_text = "every other day" if is_alternate else f"every {period_hours:.1f} hours"
     sentence = (
-        f"Visits come {rhythm} at {where}, with {strength:.0f} times the strength that chance would give."
+        f"Visits come {rhythm_text} at {where}, with {strength:.0f} times the strength that "
+        "chance would give."
     )
-    return Leak(cause, where, float(strength), sentence)
+    return Leak(cause_text, where, float(strength), sentence)
 
 
 def _scan_minutes(visits: _Visits, periodic_places: Ints) -> Iterator[Leak]:
@@ -351,8 +374,8 @@ def _scan_minutes(visits: _Visits, periodic_places: Ints) -> Iterator[Leak]:
     near_share = float(minute_share @ (minute_share + np.roll(minute_share, 1) + np.roll(minute_share, -1)))
     for rank in range(1, MOST_RANK + 1):
         is_pair = place[rank:] == place[:-rank] if len(place) > rank else np.zeros(0, dtype=np.bool_)
-        distance = (minute[rank:] - minute[:-rank])[is_pair] % 60
-        came, expected = int(np.isin(distance, (0, 1, 59)).sum()), near_share * int(is_pair.sum())
+        minute_gaps = (minute[rank:] - minute[:-rank])[is_pair] % 60
+        came, expected = int(np.isin(minute_gaps, (0, 1, 59)).sum()), near_share * int(is_pair.sum())
         if (
             expected >= 5
             and stats.poisson.sf(came - 1, expected) < ALARM / MOST_RANK
@@ -378,75 +401,96 @@ def _scan_pairs(visits: _Visits) -> Iterator[Leak]:
     if place_count < 2:
         return
     lags = range(1, LAGS + 1)
-    came = np.stack([counts[:, :-lag] @ counts[:, lag:].T for lag in lags])
-    due = np.stack([counts[:, :-lag] @ expected[:, lag:].T for lag in lags])
+    pair_counts = np.stack([counts[:, :-lag] @ counts[:, lag:].T for lag in lags])
+    expected_counts = np.stack([counts[:, :-lag] @ expected[:, lag:].T for lag in lags])
     # Places of one team rise and fall together: only what one lag has beyond the pair's others is a link.
-    other_came, other_due = came.sum(axis=0) - came, due.sum(axis=0) - due
-    due = due * np.maximum(1.0, other_came / np.maximum(other_due, 1e-9))
-    tail = stats.poisson.sf(came - 1, np.maximum(due, 1e-9))
-    tail[:, np.arange(place_count), np.arange(place_count)] = 1.0
-    tail[came < 8] = 1.0
-    flagged = np.argwhere(tail < ALARM / tail.size)
-    if not len(flagged):
+    other_came, other_due = (
+        pair_counts.sum(axis=0) - pair_counts,
+        expected_counts.sum(axis=0) - expected_counts,
+    )
+    expected_counts = expected_counts * np.maximum(1.0, other_came / np.maximum(other_due, 1e-9))
+    tail_chances = stats.poisson.sf(pair_counts - 1, np.maximum(expected_counts, 1e-9))
+    tail_chances[:, np.arange(place_count), np.arange(place_count)] = 1.0
+    tail_chances[pair_counts < 8] = 1.0
+    flagged_pairs = np.argwhere(tail_chances < ALARM / tail_chances.size)
+    if not len(flagged_pairs):
         return
-    lag, first, second = min(flagged.tolist(), key=lambda index: tail[tuple(index)])
+    lag, first, second = min(flagged_pairs.tolist(), key=lambda index: tail_chances[tuple(index)])
     names, areas = visits.log.hotspots, visits.log.areas
     is_across = areas[first] != areas[second]
-    ratio = float(came[lag, first, second] / max(due[lag, first, second], 1e-9))
-    pair_count = len({(a, b) for _, a, b in flagged.tolist()})
+    pair_ratio = float(pair_counts[lag, first, second] / max(expected_counts[lag, first, second], 1e-9))
+    pair_count = len({(a, b) for _, a, b in flagged_pairs.tolist()})
     sentence = (
         f"A visit at {names[first]} is followed by one at {names[second]} {lag * 15 + 15} to {lag * 15 + 30} "
-        f"minutes later {ratio:.1f} times as often as expected; {pair_count} pairs of places are linked so."
+        f"minutes later {pair_ratio:.1f} times as often as expected; {pair_count} pairs of places "
+        "are linked so."
     )
-    cause = "pairs across areas" if is_across else "pairs of places"
-    yield Leak(cause, f"{names[first]} → {names[second]}", ratio, sentence)
+    cause_text = "pairs across areas" if is_across else "pairs of places"
+    yield Leak(cause_text, f"{names[first]} → {names[second]}", pair_ratio, sentence)
 
 
 def _scan_lengths(came: Floats, expected: Floats) -> Iterator[Leak]:
     """Does the length of a visit tell when the next one comes to the same place?"""
     if len(came) < 2:
         return
-    due = expected * (came.sum(axis=0) / np.maximum(expected.sum(axis=0), 1e-9))
-    is_asked = due.sum(axis=0) >= 10 * len(due)
-    deviance = float((((came - due) ** 2 / np.maximum(due, 1e-9))[:, is_asked]).sum())
-    freedom = (len(came) - 1) * int(is_asked.sum())
-    if freedom and stats.chi2.sf(deviance, freedom) < ALARM / 5:
-        ratios = np.where(due >= 5, came / np.maximum(due, 1e-9), 1.0)
-        strongest = np.unravel_index(np.abs(np.log(np.maximum(ratios, 0.05))).argmax(), ratios.shape)
+    expected_returns = expected * (came.sum(axis=0) / np.maximum(expected.sum(axis=0), 1e-9))
+    is_asked = expected_returns.sum(axis=0) >= 10 * len(expected_returns)
+    deviance = float(
+        (((came - expected_returns) ** 2 / np.maximum(expected_returns, 1e-9))[:, is_asked]).sum()
+    )
+    degrees_of_freedom = (len(came) - 1) * int(is_asked.sum())
+    if degrees_of_freedom and stats.chi2.sf(deviance, degrees_of_freedom) < ALARM / 5:
+        count_ratios = np.where(expected_returns >= 5, came / np.maximum(expected_returns, 1e-9), 1.0)
+        strongest_cell = np.unravel_index(
+            np.abs(np.log(np.maximum(count_ratios, 0.05))).argmax(), count_ratios.shape
+        )
         sentence = (
             "How long a visit lasts tells when the next one comes to the same place: after visits of "
-            f"one length the minutes {int(strongest[1]) * 15} to {int(strongest[1]) * 15 + 15} after it hold "
-            f"{ratios[strongest]:.1f} times the usual starts."
+            f"one length the minutes {int(strongest_cell[1]) * 15} to "
+            f"{int(strongest_cell[1]) * 15 + 15} after it hold "
+            f"{count_ratios[strongest_cell]:.1f} times the usual starts."
         )
-        yield Leak("length tells the next", "all places", float(ratios[strongest]), sentence)
+        yield Leak("length tells the next", "all places", float(count_ratios[strongest_cell]), sentence)
 
 
 def _scan_next_places(visits: _Visits) -> Iterator[Leak]:
     """Does the length of a visit tell which place is visited next? By one unit, or in one area."""
     log, rows = visits.log, np.flatnonzero(visits.moments.covers(visits.log))
     area_of_place = np.unique(np.array(log.areas), return_inverse=True)[1]
-    group = log.unit[rows] if log.units else area_of_place[log.hotspot[rows]]
-    rows, group = (values[np.lexsort((log.start_s[rows], group))] for values in (rows, group))
+    group_of_visit = log.unit[rows] if log.units else area_of_place[log.hotspot[rows]]
+    rows, group_of_visit = (
+        values[np.lexsort((log.start_s[rows], group_of_visit))] for values in (rows, group_of_visit)
+    )
     place, start_s = log.hotspot[rows], log.start_s[rows]
     length_class = _classify_lengths(log.end_s[rows] - start_s)
-    is_move = (group[1:] == group[:-1]) & (place[1:] != place[:-1]) & (np.diff(start_s) < LONGEST_MOVE_S)
+    is_move = (
+        (group_of_visit[1:] == group_of_visit[:-1])
+        & (place[1:] != place[:-1])
+        & (np.diff(start_s) < LONGEST_MOVE_S)
+    )
     first, length_class = place[:-1][is_move], length_class[:-1][is_move]
     if len(first) < LEAST_MOVES:
         return
     pair, pair_index = np.unique(first * len(log.hotspots) + place[1:][is_move], return_inverse=True)
-    counts = (
+    move_counts = (
         np.bincount(pair_index * 3 + length_class, minlength=3 * len(pair)).reshape(-1, 3).astype(np.float64)
     )
-    shares = np.zeros((len(log.hotspots), 3))
-    np.add.at(shares, (first, length_class), 1.0)
-    shares = (shares / np.maximum(shares.sum(axis=1, keepdims=True), 1.0))[pair // len(log.hotspots)]
+    class_shares = np.zeros((len(log.hotspots), 3))
+    np.add.at(class_shares, (first, length_class), 1.0)
+    class_shares = (class_shares / np.maximum(class_shares.sum(axis=1, keepdims=True), 1.0))[
+        pair // len(log.hotspots)
+    ]
     # Of two moves of one kind, how many agree in length? Were lengths dealt at random among the moves from a
     # place, so many would, give or take so much.
-    moves, agree = counts.sum(axis=1), (shares**2).sum(axis=1)
-    came, due = float((counts * (counts - 1)).sum()), float((moves * (moves - 1) * agree).sum())
-    triples = moves * (moves - 1) * np.maximum(moves - 2, 0) * ((shares**3).sum(axis=1) - agree**2)
-    spread = np.sqrt(max(float((2 * moves * (moves - 1) * agree * (1 - agree) + 4 * triples).sum()), 1.0))
-    if came - due > 5.0 * spread:
+    moves, agree = move_counts.sum(axis=1), (class_shares**2).sum(axis=1)
+    came, due = float((move_counts * (move_counts - 1)).sum()), float((moves * (moves - 1) * agree).sum())
+    triple_variance = (
+        moves * (moves - 1) * np.maximum(moves - 2, 0) * ((class_shares**3).sum(axis=1) - agree**2)
+    )
+    null_deviation = np.sqrt(
+        max(float((2 * moves * (moves - 1) * agree * (1 - agree) + 4 * triple_variance).sum()), 1.0)
+    )
+    if came - due > 5.0 * null_deviation:
         sentence = (
             "How long a visit lasts tells which place is visited next: lengths and next places go together."
         )

@@ -63,7 +63,7 @@ def plan_bursts(
     routes = tuple(route for area, area_tours in drawn_areas for route in build_routes(area, area_tours))
     bursts = (burst for route in routes for burst in route.bursts)
     dosage = _tally_dosage(inputs, route_distribution, drawn_areas)
-    bounds = (
+    area_bounds = (
         _map_in_threads(lambda pair: bound_bits(*pair, route_distribution), drawn_areas, advance)
         if bound
         else ()
@@ -76,7 +76,7 @@ def plan_bursts(
         dosage=dosage,
         shortfalls=find_shortfalls(inputs, dosage, route_distribution),
         bits=sum(route.bits for route in routes),
-        bound_bits=sum(bounds, 0.0),
+        bound_bits=sum(area_bounds, 0.0),
         travel_share=sum(route.travel_minutes for route in routes) / on_duty_minutes,
     )
 
@@ -151,7 +151,7 @@ def _tally_dosage(
 ) -> tuple[PlaceDosage, ...]:
     row_of_place = {hotspot: place_row for place_row, hotspot in enumerate(distribution.hotspots)}
     burst_minutes = np.array(inputs.policy.burst_minutes)
-    dosage = []
+    place_dosages = []
     for area, tours in drawn_areas:
         # The variance of visits about what each tour meant to give, over their mean (1: Poisson).
         due = [distribution.due_millivisits[row_of_place[place.hotspot]] / 1000.0 for place in area.places]
@@ -161,7 +161,7 @@ def _tally_dosage(
         for j, place in enumerate(area.places):
             is_at_place, place_row = tours.visits[:, 2] == j, row_of_place[place.hotspot]
             due_visits = distribution.due_millivisits[place_row] / 1000.0
-            dosage.append(
+            place_dosages.append(
                 PlaceDosage(
                     hotspot=place.hotspot,
                     target_visits=float(area.target_visits[j]),
@@ -173,7 +173,7 @@ def _tally_dosage(
                     sd_visits=_sd_visits(due_visits, dispersion, inputs.policy.feedback),
                 )
             )
-    return tuple(sorted(dosage, key=lambda place: place.hotspot))
+    return tuple(sorted(place_dosages, key=lambda place: place.hotspot))
 
 
 def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
@@ -205,11 +205,11 @@ def build_price_list(
     Every line fits a distribution of its own and draws one plan from it. `attack`, if given, measures what an
     attacker gains by the past under these rules.
     """
-    prices = []
+    rule_prices = []
     for rule, change in CHANGES:
         changed_inputs = change(restrict_to_area(inputs, area))
         plan = plan_bursts(changed_inputs, key=key, bound=True)
-        prices.append(
+        rule_prices.append(
             Price(
                 rule=rule,
                 bits_per_tour=plan.bits / len(plan.routes),
@@ -220,7 +220,7 @@ def build_price_list(
                 gain=attack(changed_inputs) if attack else None,
             )
         )
-    return tuple(prices)
+    return tuple(rule_prices)
 
 
 def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
@@ -235,8 +235,12 @@ def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
 
 def compute_dosage_error(plan: PatrolPlan) -> float:
     """How far are the drawn visits from their targets, weighted by the targets?"""
-    targets = sum(row.target_visits for row in plan.dosage)
-    return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / targets if targets else 0.0
+    target_visit_total = sum(row.target_visits for row in plan.dosage)
+    return (
+        sum(abs(row.visits - row.target_visits) for row in plan.dosage) / target_visit_total
+        if target_visit_total
+        else 0.0
+    )
 
 
 def _change_policy(**settings: Any) -> Change:
@@ -257,8 +261,8 @@ def _change_gap(minutes: int | None, weight: float) -> Change:
 
 
 def _keep_middle_length(inputs: PlanInputs) -> PlanInputs:
-    lengths = sorted(inputs.policy.burst_minutes)
-    return _change_policy(burst_minutes=(lengths[len(lengths) // 2],))(inputs)
+    rising_lengths = sorted(inputs.policy.burst_minutes)
+    return _change_policy(burst_minutes=(rising_lengths[len(rising_lengths) // 2],))(inputs)
 
 
 CHANGES: tuple[tuple[str, Change], ...] = (

@@ -258,12 +258,12 @@ def list_late_bursts(routes: Iterable[UnitRoute], first_day: date, *, zone: str)
 
 def tally_bursts(dosage: Iterable[PlaceDosage], bursts: Sequence[Burst]) -> tuple[PlaceDosage, ...]:
     """The dosage of every place with what these bursts give it, in place of what was drawn before."""
-    visits = Counter(burst.hotspot for burst in bursts)
+    visit_counts = Counter(burst.hotspot for burst in bursts)
     minutes: Counter[str] = Counter()
     for burst in bursts:
         minutes[burst.hotspot] += round(burst.span.minutes)
     return tuple(
-        replace(place, visits=visits[place.hotspot], minutes=minutes[place.hotspot]) for place in dosage
+        replace(place, visits=visit_counts[place.hotspot], minutes=minutes[place.hotspot]) for place in dosage
     )
 
 

@@ -147,8 +147,8 @@ class BootstrapWeights:
         """The value with the spread of its rounds, which few days make too small by sqrt((n - 1) / n)."""
         # Whole days are drawn again, not moments: moments of one day share shifts and weather.
         day_count = self.days.shape[1]
-        errors = (round_values - value) * np.sqrt(day_count / (day_count - 1.0))
-        low, high = np.quantile(errors, [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0])
+        scaled_errors = (round_values - value) * np.sqrt(day_count / (day_count - 1.0))
+        low, high = np.quantile(scaled_errors, [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0])
         return Estimate(
             value, min(value + float(low), value), max(value + float(high), value), self.level, METHOD
         )
@@ -169,43 +169,43 @@ def score_attack(
     rng: np.random.Generator,
 ) -> Attack:
     """What did each observer know, and how much of it came from the past?"""
-    bootstrap = _draw_weights(len(predictions), settings, rng)
+    bootstrap_weights = _draw_weights(len(predictions), settings, rng)
     aucs = {
         name: float(np.mean([area_under_curve(p.chances[name], p.has_start) for p in predictions]))
         for name in predictions[0].chances
     }
-    static_rounds = _auc_rounds(predictions, bootstrap, [p.chances[STATIC] for p in predictions])
-    observers = []
+    static_rounds = _auc_rounds(predictions, bootstrap_weights, [p.chances[STATIC] for p in predictions])
+    observer_scores = []
     for name in predictions[0].watched:
         watched = [p.watched[name] for p in predictions]
-        auc = float(
+        observer_auc = float(
             np.mean([area_under_curve(w, p.has_start) for w, p in zip(watched, predictions, strict=True)])
         )
-        rounds = _auc_rounds(predictions, bootstrap, watched)
-        gain = bootstrap.estimate(auc - aucs[STATIC], rounds - static_rounds)
-        skill = bootstrap.ratio(*_skill_sums(predictions, watched, settings))
+        resampled_aucs = _auc_rounds(predictions, bootstrap_weights, watched)
+        auc_gain = bootstrap_weights.estimate(observer_auc - aucs[STATIC], resampled_aucs - static_rounds)
+        skill = bootstrap_weights.ratio(*_skill_sums(predictions, watched, settings))
         is_chosen = any(p.learners[name] != TIMETABLE for p in predictions)
         if not is_chosen:
             # Neither learner beat the timetable in training: the interval says what might be missed.
-            gain, skill = (
-                replace(e, value=0.0, low=min(e.low, 0.0), high=max(e.high, 0.0)) for e in (gain, skill)
+            auc_gain, skill = (
+                replace(e, value=0.0, low=min(e.low, 0.0), high=max(e.high, 0.0)) for e in (auc_gain, skill)
             )
-        observers.append(ObserverGain(name, predictions[0].learners[name], aucs[name], gain, skill))
-    gain_of = {observer.observer: observer for observer in observers}
+        observer_scores.append(ObserverGain(name, predictions[0].learners[name], aucs[name], auc_gain, skill))
+    gain_of = {observer.observer: observer for observer in observer_scores}
     deciles_of_seed = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
     return Attack(
         auc_static=aucs[STATIC],
         auc_history=aucs[HISTORY],
         gain=gain_of[HISTORY].gain,
         log_loss_skill=gain_of[HISTORY].log_loss_skill,
-        safest_decile_ratio=_safest_decile_ratio(predictions, deciles_of_seed, settings, bootstrap),
+        safest_decile_ratio=_safest_decile_ratio(predictions, deciles_of_seed, settings, bootstrap_weights),
         longest_dead_zone=zone,
         calibration=_calibrate_deciles(predictions, deciles_of_seed),
         auc_insider=aucs.get(INSIDER),
         insider_gain=gain_of[INSIDER].gain if INSIDER in gain_of else None,
-        observers=tuple(observers),
-        safest_tenth_relative=_safest_tenth_relative(predictions, settings, bootstrap),
-        worst_place=_find_worst_place(predictions, settings, hotspots, bootstrap),
+        observers=tuple(observer_scores),
+        safest_tenth_relative=_safest_tenth_relative(predictions, settings, bootstrap_weights),
+        worst_place=_find_worst_place(predictions, settings, hotspots, bootstrap_weights),
     )
 
 
@@ -247,13 +247,21 @@ def _safest_decile_ratio(
 ) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
     safe_masks = [decile == 0 for decile in deciles_of_seed]
-    pairs = list(zip(predictions, safe_masks, strict=True))
-    expected = _sum_by_day([p.chances[STATIC] * is_safe for p, is_safe in pairs], predictions, settings)
-    observed = _sum_by_day(
-        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in pairs], predictions, settings
+    masked_predictions = list(zip(predictions, safe_masks, strict=True))
+    expected_by_day = _sum_by_day(
+        [p.chances[STATIC] * is_safe for p, is_safe in masked_predictions], predictions, settings
+    )
+    observed_by_day = _sum_by_day(
+        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in masked_predictions],
+        predictions,
+        settings,
     )
     # A ratio of few starts says nothing: with one or two expected, chance alone makes it 0 or 2.
-    return bootstrap.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
+    return (
+        bootstrap.ratio(observed_by_day, expected_by_day)
+        if expected_by_day.sum(axis=1).mean() >= LEAST_EXPECTED
+        else None
+    )
 
 
 def _safest_tenth_relative(
@@ -262,12 +270,12 @@ def _safest_tenth_relative(
     """Starts over what the timetable expects, in the moments that look safest for their place and hour."""
     safe_masks = list[Bools]()
     for p in predictions:
-        lift = p.watched[HISTORY] / np.maximum(p.chances[STATIC], 1e-9)
+        relative_chance = p.watched[HISTORY] / np.maximum(p.chances[STATIC], 1e-9)
         # A tenth of the expected starts, not of the moments: quiet hours would fill it with nothing at stake.
-        order = np.argsort(lift, kind="stable")
-        stake = np.cumsum(p.chances[STATIC][order])
-        safe_masks.append(np.zeros(len(lift), dtype=np.bool_))
-        safe_masks[-1][order[stake <= stake[-1] / DECILES]] = True
+        lift_order = np.argsort(relative_chance, kind="stable")
+        stake_sums = np.cumsum(p.chances[STATIC][lift_order])
+        safe_masks.append(np.zeros(len(relative_chance), dtype=np.bool_))
+        safe_masks[-1][lift_order[stake_sums <= stake_sums[-1] / DECILES]] = True
     pairs = list(zip(predictions, safe_masks, strict=True))
     expected = _sum_by_day([p.chances[STATIC] * is_safe for p, is_safe in pairs], predictions, settings)
     observed = _sum_by_day(
@@ -294,15 +302,15 @@ def _find_worst_place(
     is_asked = start_counts >= LEAST_STARTS_OF_PLACE
     if not is_asked.any():
         return None
-    worst = int(np.argmax(np.where(is_asked, saved / np.maximum(surprise, 1e-9), -np.inf)))
-    masks = [p.place == worst for p in predictions]
+    worst_index = int(np.argmax(np.where(is_asked, saved / np.maximum(surprise, 1e-9), -np.inf)))
+    own_row_masks = [p.place == worst_index for p in predictions]
     losses, gains = [], []
-    for p, is_here in zip(predictions, masks, strict=True):
+    for p, is_here in zip(predictions, own_row_masks, strict=True):
         timetable_losses = log_losses(p.chances[STATIC], p.has_start) * is_here
         losses.append(timetable_losses)
         gains.append(timetable_losses - log_losses(p.watched[HISTORY], p.has_start) * is_here)
     skill = bootstrap.ratio(*(_sum_by_day(values, predictions, settings) for values in (gains, losses)))
-    return WorstPlace(hotspots[worst], int(start_counts[worst]), skill)
+    return WorstPlace(hotspots[worst_index], int(start_counts[worst_index]), skill)
 
 
 def _sum_by_day(
@@ -317,16 +325,19 @@ def _calibrate_deciles(
     predictions: Sequence[AttackPredictions], deciles: Sequence[Ints]
 ) -> tuple[Decile, ...]:
     """What was said and what came, tenth by tenth, over all seeds."""
-    decile = np.concatenate(deciles)
-    counts = np.bincount(decile, minlength=DECILES)
-    columns = [
+    decile_of_row = np.concatenate(deciles)
+    row_counts = np.bincount(decile_of_row, minlength=DECILES)
+    chance_columns = [
         np.concatenate([p.chances[HISTORY] for p in predictions]),
         np.concatenate([p.chances[STATIC] for p in predictions]),
         np.concatenate([p.has_start for p in predictions]),
     ]
-    decile_means = [np.bincount(decile, column, DECILES) / np.maximum(counts, 1) for column in columns]
+    decile_means = [
+        np.bincount(decile_of_row, column, DECILES) / np.maximum(row_counts, 1) for column in chance_columns
+    ]
     return tuple(
-        Decile(k + 1, int(counts[k]), *(float(means[k]) for means in decile_means)) for k in range(DECILES)
+        Decile(k + 1, int(row_counts[k]), *(float(means[k]) for means in decile_means))
+        for k in range(DECILES)
     )
 
 
@@ -353,8 +364,8 @@ def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
     first_step = start_s // (60 * STEP_MINUTES)
     last_step = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
     step_counts = np.minimum(last_step - first_step + 1, STEPS)
-    offsets = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
-    touched_steps = (np.repeat(first_step, step_counts) + offsets) % STEPS
+    step_offsets = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
+    touched_steps = (np.repeat(first_step, step_counts) + step_offsets) % STEPS
     return np.bincount(touched_steps, minlength=STEPS).astype(np.int64)
 
 
@@ -362,9 +373,11 @@ def _longest_run(is_dead: Bools) -> tuple[int, int]:
     """Where the longest run on the circle begins, and how many steps it has."""
     if is_dead.all() or not is_dead.any():
         return 0, int(is_dead.sum())
-    shift = int(np.argmin(is_dead))  # a step that is not dead comes first, so that no run wraps round
-    rotated = np.concatenate([np.roll(is_dead, -shift), [False]]).astype(np.int8)
-    run_edges = np.flatnonzero(np.diff(rotated, prepend=0)).reshape(-1, 2)
+    first_live_step = int(
+        np.argmin(is_dead)
+    )  # a step that is not dead comes first, so that no run wraps round
+    rotated_mask = np.concatenate([np.roll(is_dead, -first_live_step), [False]]).astype(np.int8)
+    run_edges = np.flatnonzero(np.diff(rotated_mask, prepend=0)).reshape(-1, 2)
     run_lengths = run_edges[:, 1] - run_edges[:, 0]
     longest_index = int(np.argmax(run_lengths))
-    return int(run_edges[longest_index, 0] + shift) % len(is_dead), int(run_lengths[longest_index])
+    return int(run_edges[longest_index, 0] + first_live_step) % len(is_dead), int(run_lengths[longest_index])

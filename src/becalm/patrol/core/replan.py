@@ -84,8 +84,12 @@ def replan_bursts(
     new_route_of_unit: dict[str, UnitRoute] = {}
     for area, other_bursts in build_replan_areas(inputs, moment, states):
         if area.shifts:
-            tours = prepare_redraw(moment.distribution, area, other_bursts, moment.key, moment.replan).draw()
-            new_route_of_unit |= {route.unit: route for route in build_routes(area, tours, moment.replan)}
+            redrawn_tours = prepare_redraw(
+                moment.distribution, area, other_bursts, moment.key, moment.replan
+            ).draw()
+            new_route_of_unit |= {
+                route.unit: route for route in build_routes(area, redrawn_tours, moment.replan)
+            }
     return tuple(
         _join_route(inputs, moment, state, new_route_of_unit.get(state.unit))
         for state in sorted(states, key=lambda state: state.unit)
@@ -98,16 +102,20 @@ def build_replan_areas(
     """What is drawn again: each area with these units alone, each where it is, and all bursts that stay."""
     routes = {state.unit: find_route(inputs, moment, state) for state in states}
     redrawn_ids = {id(route) for route in routes.values()}
-    bursts = [b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids]
-    bursts += inputs.earlier
-    bursts += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
+    fixed_bursts_of_plan = [
+        b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids
+    ]
+    fixed_bursts_of_plan += inputs.earlier
+    fixed_bursts_of_plan += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
     redraw_areas = []
     for name in sorted({route.area for route in routes.values()}):
         states_and_routes = {
             s.unit: (s, routes[s.unit]) for s in states if routes[s.unit].area == name and s.on_duty
         }
         if states_and_routes:
-            redraw_areas.append((_build_area_from(inputs, moment, name, states_and_routes), tuple(bursts)))
+            redraw_areas.append(
+                (_build_area_from(inputs, moment, name, states_and_routes), tuple(fixed_bursts_of_plan))
+            )
     return tuple(redraw_areas)
 
 
@@ -149,9 +157,11 @@ def _build_area_from(
     first_free = min(state.free_from for state, _ in units.values())
     slot_duration = timedelta(minutes=inputs.policy.slot_minutes)
     # Slots from a little before the moment, not from midnight: bursts under way must be seen as they are.
-    origin = (first_free - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
-    slot_count = int((max(shift.hours.end for shift in shifts) - origin) / slot_duration) + 4
-    grid = SlotGrid(origin, slot_count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day)
+    grid_start = (first_free - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    slot_count = int((max(shift.hours.end for shift in shifts) - grid_start) / slot_duration) + 4
+    grid = SlotGrid(
+        grid_start, slot_count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day
+    )
     area = build_area(replace(inputs, shifts=shifts), name, grid, moment.key)
     hotspots = [place.hotspot for place in area.places]
     states = [units[shift.unit][0] for shift in area.shifts]

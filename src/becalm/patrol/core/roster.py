@@ -87,23 +87,25 @@ def expand_shifts(
     Raises PlanError with every shift that is too short for its meal, or where nobody is on duty on these
     days.
     """
-    shifts = [
+    all_shifts = [
         shift
         for day in (first + timedelta(days=offset) for offset in range(days))
         for team in roster.teams
         for shift in _team_shifts(team, roster, day, zone, meals)
     ]
     # The meal lies in the middle half of the shift, so a shift must be twice as long as its meal.
-    faults = [_meal_fault(shift) for shift in shifts if shift.hours.minutes < 2 * shift.meal_minutes]
-    if not shifts:
+    meal_faults = [_meal_fault(shift) for shift in all_shifts if shift.hours.minutes < 2 * shift.meal_minutes]
+    if not all_shifts:
         fault_text = (
             f"no unit is on duty on the {days} days from {first} until before {first + timedelta(days=days)}"
         )
-        faults.append(Fault(roster.source, fault_text, "add [[teams]], or their weekdays"))
-    if faults:
-        fault_noun = "fault" if len(faults) == 1 else "faults"
-        raise PlanError(f"The roster has {len(faults)} {fault_noun}; nothing was planned", tuple(faults))
-    return tuple(sorted(shifts, key=lambda s: (s.day, s.area, s.unit)))
+        meal_faults.append(Fault(roster.source, fault_text, "add [[teams]], or their weekdays"))
+    if meal_faults:
+        fault_noun = "fault" if len(meal_faults) == 1 else "faults"
+        raise PlanError(
+            f"The roster has {len(meal_faults)} {fault_noun}; nothing was planned", tuple(meal_faults)
+        )
+    return tuple(sorted(all_shifts, key=lambda s: (s.day, s.area, s.unit)))
 
 
 def find_changed_nights(*, first: date, days: int, zone: str) -> tuple[tuple[date, int], ...]:
@@ -165,7 +167,7 @@ def advise_staggered_starts(shifts: tuple[UnitShift, ...]) -> tuple[StaggerAdvic
         most_unit_count, _ = busiest_starts.get((area, f"{start:%H:%M}"), (0, start))
         if unit_count > most_unit_count:
             busiest_starts[area, f"{start:%H:%M}"] = (unit_count, start)
-    advice = []
+    area_advice = []
     for (area, clock_text), (unit_count, start) in sorted(busiest_starts.items()):
         nearby_unit_count = sum(
             other_unit_count
@@ -173,8 +175,8 @@ def advise_staggered_starts(shifts: tuple[UnitShift, ...]) -> tuple[StaggerAdvic
             if other_area == area and abs(other_start - start) <= NEAR
         )
         if unit_count >= 2 and unit_count > MOST_AT_ONCE * nearby_unit_count:
-            advice.append(_advise_area(area, clock_text, unit_count))
-    return tuple(advice)
+            area_advice.append(_advise_area(area, clock_text, unit_count))
+    return tuple(area_advice)
 
 
 def _advise_area(area: str, clock_text: str, unit_count: int) -> StaggerAdvice:
@@ -232,5 +234,5 @@ def select_working_shifts(
         f"No hotspot lies in {idle_names_text}: their tours are not planned, and could be lent to others."
     )
     working_shifts = tuple(shift for shift in shifts if shift.area in areas)
-    sentences = tuple(advice.sentence for advice in advise_staggered_starts(working_shifts))
-    return working_shifts, (*((idle_note,) if idle_areas else ()), *sentences)
+    advice_sentences = tuple(advice.sentence for advice in advise_staggered_starts(working_shifts))
+    return working_shifts, (*((idle_note,) if idle_areas else ()), *advice_sentences)

@@ -68,9 +68,9 @@ def derive_sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") 
 def check_share(share: bytes) -> bytes:
     """Refuse an overseer's share that is short enough to be guessed, or too long to be one."""
     if share and not LEAST_SHARE_BYTES <= len(share) <= MOST_SHARE_BYTES:
-        problem = "could be guessed" if len(share) < LEAST_SHARE_BYTES else "is too long to be a share"
+        problem_text = "could be guessed" if len(share) < LEAST_SHARE_BYTES else "is too long to be a share"
         raise PlanError(
-            f"The overseer's share has {len(share)} bytes and {problem}. Give {LEAST_SHARE_BYTES} to "
+            f"The overseer's share has {len(share)} bytes and {problem_text}. Give {LEAST_SHARE_BYTES} to "
             f"{MOST_SHARE_BYTES} random ones, e.g. from `openssl rand -hex 32`."
         )
     return share

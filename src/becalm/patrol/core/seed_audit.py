@@ -154,8 +154,8 @@ def _group_by_shift(history: SeedHistory) -> dict[tuple[str, datetime], list[Rep
     for note in sorted(history.announced_replans, key=lambda note: note.index):
         begins_at = note.begins_at or note.recorded_at
         for unit in note.units:
-            starts = (at for name, at in notes_of_shift if name == unit)
-            first_at = next((at for at in starts if abs(begins_at - at) < LONGEST_SHIFT), begins_at)
+            start_times = (at for name, at in notes_of_shift if name == unit)
+            first_at = next((at for at in start_times if abs(begins_at - at) < LONGEST_SHIFT), begins_at)
             notes_of_shift[unit, first_at].append(note)
     return notes_of_shift
 
@@ -196,12 +196,15 @@ def _audit_shares(records: SealRecords) -> Iterator[AuditFinding]:
 
 def explain_share(share_sha256: str, records: SealRecords, *, sealed_seq: int | None, actor: str) -> str:
     """Why does a share not count for a seed sealed by `actor` in entry `sealed_seq`? "" where it counts."""
-    record = next((share for share in records.shares if share.share_sha256 == share_sha256), None)
-    if record is None:
+    share_record = next((share for share in records.shares if share.share_sha256 == share_sha256), None)
+    if share_record is None:
         return "nobody committed to it before the seed was sealed"
-    if sealed_seq is not None and record.seq > sealed_seq:
-        return f"it was committed to in entry {record.seq}, after the seed was sealed in entry {sealed_seq}"
-    if record.actor == actor:
+    if sealed_seq is not None and share_record.seq > sealed_seq:
+        return (
+            f"it was committed to in entry {share_record.seq}, after the seed was sealed in "
+            f"entry {sealed_seq}"
+        )
+    if share_record.actor == actor:
         return f"{actor} committed to it, and sealed the seed as well"
     return ""
 

@@ -120,9 +120,9 @@ class SeedHistory:
     def changed_share(self, replan: int) -> float | None:
         """Which share of the plan's bursts did this re-plan take away? None where it was never kept."""
         bursts_of_plan = {plan.replan: plan.bursts for plan in self.plans}
-        record = next((plan for plan in self.plans if plan.replan == replan), None)
+        plan_record = next((plan for plan in self.plans if plan.replan == replan), None)
         bursts_before = bursts_of_plan.get(replan - 1, 0)
-        return record.dropped / bursts_before if record and bursts_before else None
+        return plan_record.dropped / bursts_before if plan_record and bursts_before else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +174,17 @@ def gather_records(entries: Iterable[Entry]) -> SealRecords:
     unsealed_plans, shares, trials = list[PlanRecord](), list[ShareRecord](), list[TrialRecord]()
     for entry in entries:
         commitment, kind = _text(entry, "commitment"), entry.event.kind
-        history = history_of_commitment.get(commitment)
-        origin = (entry.seq, entry.recorded_at, entry.event.actor)
+        seed_history = history_of_commitment.get(commitment)
+        entry_origin = (entry.seq, entry.recorded_at, entry.event.actor)
         if kind == "patrol_share_committed":
-            shares.append(ShareRecord(*origin, _text(entry, "share_sha256")))
+            shares.append(ShareRecord(*entry_origin, _text(entry, "share_sha256")))
         elif kind == "trial_committed":
             inputs_sha256, reason = _text(entry, "inputs_sha256"), _text(entry, "reason")
-            trials.append(TrialRecord(*origin, inputs_sha256, reason, _ground(entry), **_period(entry)))
+            trials.append(TrialRecord(*entry_origin, inputs_sha256, reason, _ground(entry), **_period(entry)))
         elif kind == "patrol_seed_committed":
-            history_of_commitment[commitment] = history or _begin_history(entry)
-        elif history is not None:
-            history_of_commitment[commitment] = _continue_history(history, entry)
+            history_of_commitment[commitment] = seed_history or _begin_history(entry)
+        elif seed_history is not None:
+            history_of_commitment[commitment] = _continue_history(seed_history, entry)
         elif kind == "bursts_planned":
             unsealed_plans.append(_plan_record(entry))
     histories = tuple(history_of_commitment.values())

@@ -216,11 +216,12 @@ def check_reach(
     street_fault = {fault.where: fault for fault in street_faults}
     area_base = {shift.area: shift.base for shift in shifts}
     place_area = {place.hotspot: place.area for place in places}
-    reasons = dict.fromkeys(
+    reach_reasons = dict.fromkeys(
         street_fault.get(fault.where) or street_fault.get(area_base.get(place_area[fault.where], "")) or fault
         for fault in faults
     )
     verb = "is" if len(faults) == 1 else "are"
     raise PlanError(
-        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned", tuple(reasons)
+        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned",
+        tuple(reach_reasons),
     )

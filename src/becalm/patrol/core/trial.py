@@ -72,15 +72,15 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     Raises PlanError where runs cannot be kept that short.
     """
     clusters = cluster_places(places, rule.neighbour_m)
-    blocks = _assign_blocks(clusters, rule, first, days)
+    block_by_cluster_day = _assign_blocks(clusters, rule, first, days)
     random_numbers = _endless_numbers(derive_key(key, "trial arms"))
-    arm_by_day = _deal_arms(blocks, rule, random_numbers)
-    _shorten_runs(arm_by_day, blocks, rule, random_numbers, days)
+    arm_by_day = _deal_arms(block_by_cluster_day, rule, random_numbers)
+    _shorten_runs(arm_by_day, block_by_cluster_day, rule, random_numbers, days)
     # Dealing and exchanging treat the arms alike, so that each has the same chance everywhere; a step that
     # favoured one would need its own propensities, and every later analysis with them.
     chance, dates = 1.0 / len(rule.arms), [first + timedelta(days=d) for d in range(days)]
     arm_days = [
-        ArmDay(place.hotspot, dates[d], arm, blocks[c, d], clusters[c][0].hotspot, chance)
+        ArmDay(place.hotspot, dates[d], arm, block_by_cluster_day[c, d], clusters[c][0].hotspot, chance)
         for (c, d), arm in arm_by_day.items()
         for place in clusters[c]
     ]
@@ -89,7 +89,7 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
         days=tuple(sorted(arm_days, key=lambda row: (row.day, row.hotspot))),
         clusters=len(clusters),
         split_neighbours=split_pair_count,
-        notes=_draw_notes(clusters, split_pair_count, rule, blocks),
+        notes=_draw_notes(clusters, split_pair_count, rule, block_by_cluster_day),
     )
 
 
@@ -120,13 +120,13 @@ def check_overrides(draw: ArmDraw, overrides: Sequence[Override]) -> float:
 
 
 def _override_faults(override: Override, place_days: set[tuple[str, date]]) -> Iterator[Fault]:
-    where = f"{override.hotspot} on {override.day}"
+    where_text = f"{override.hotspot} on {override.day}"
     if (override.hotspot, override.day) not in place_days:
-        yield Fault(where, "is not a place-day of the trial", "name one that was drawn")
+        yield Fault(where_text, "is not a place-day of the trial", "name one that was drawn")
     if len(override.reason.split()) < 2:
-        yield Fault(where, f"gives the reason {override.reason!r}", "write down why, in a sentence")
+        yield Fault(where_text, f"gives the reason {override.reason!r}", "write down why, in a sentence")
     if not override.by.strip():
-        yield Fault(where, "does not name who decided it", "say who did")
+        yield Fault(where_text, "does not name who decided it", "say who did")
 
 
 def _distance_m(a: PatrolPlace, b: PatrolPlace) -> float:
@@ -185,15 +185,15 @@ def _shorten_runs(
     days: int,
 ) -> None:
     """Exchange arms within blocks until no run is too long; an exchange may not lengthen another one."""
-    members = _group_by_block(blocks)
+    cluster_days_of_block = _group_by_block(blocks)
     excess_of_cluster = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
     for _ in range(TRIES):
         clusters_to_mend = sorted(c for c, excess_days in excess_of_cluster.items() if excess_days)
         if not clusters_to_mend:
             return
         cluster_day = (clusters_to_mend[next(numbers) % len(clusters_to_mend)], next(numbers) % days)
-        partners = members[blocks[cluster_day]]
-        partner_day = partners[next(numbers) % len(partners)]
+        partner_days = cluster_days_of_block[blocks[cluster_day]]
+        partner_day = partner_days[next(numbers) % len(partner_days)]
         arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
         new_excess = {c: _excess_days(arms, c, days, rule) for c in {cluster_day[0], partner_day[0]}}
         if sum(new_excess.values()) > sum(excess_of_cluster[c] for c in new_excess):
@@ -227,18 +227,20 @@ def _draw_notes(
     clusters: Sequence[Sequence[PatrolPlace]], split_pairs: int, rule: ArmRule, blocks: dict[ClusterDay, str]
 ) -> tuple[str, ...]:
     small_count = sum(block_size < len(rule.arms) for block_size in Counter(blocks.values()).values())
-    notes = [
+    draw_notes = [
         f"{sum(map(len, clusters))} places in {len(clusters)} clusters; every place-day had the chance "
         f"1/{len(rule.arms)} of each arm."
     ]
     if split_pairs:
-        notes.append(
+        draw_notes.append(
             f"{split_pairs} pairs of places within {rule.neighbour_m:g} m lie in different clusters: "
             "look for spillover there."
         )
     if small_count:
-        notes.append(f"{small_count} blocks hold fewer place-days than arms, so their arms cannot be equal.")
-    return tuple(notes)
+        draw_notes.append(
+            f"{small_count} blocks hold fewer place-days than arms, so their arms cannot be equal."
+        )
+    return tuple(draw_notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +304,7 @@ def assess_trial_power(
             f"for a trial. Have at least {LEAST_EVENTS:g}: take more days or more places."
         )
     # To a thousandth; near 1 the approximation fails, for nothing is left to count.
-    sizes = (n / 1000 for n in range(1, 951))
+    effect_sizes = (n / 1000 for n in range(1, 951))
     return TrialPower(
         control=min(arms, key=LEAST_FIRST.index),
         treated=max(arms, key=LEAST_FIRST.index),
@@ -314,7 +316,7 @@ def assess_trial_power(
         effect=effect,
         power=compute_power(arm_events, effect, dispersion, level),
         detectable=next(
-            (e for e in sizes if compute_power(arm_events, e, dispersion, level) >= GOOD_POWER), None
+            (e for e in effect_sizes if compute_power(arm_events, e, dispersion, level) >= GOOD_POWER), None
         ),
         days_needed=_days_needed(events_per_day / len(arms), effect, dispersion, level),
     )

@@ -27,12 +27,12 @@ def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Fl
     week_rate, day_rate = np.zeros_like(start_counts), np.zeros_like(start_counts)
     rate_of_all = np.zeros((day_count, 24))
     for day in range(1, day_count):
-        memory = slice(max(day - moments.memory_days, 0), day)
-        weeks = (
-            _fold_week(hourly_counts[:, memory], memory.start + first_weekday)
+        memory_slice = slice(max(day - moments.memory_days, 0), day)
+        week_tables = (
+            _fold_week(hourly_counts[:, memory_slice], memory_slice.start + first_weekday)
             for hourly_counts in (start_counts, live_counts)
         )
-        week_starts, week_live = (smooth_circle(week, SMOOTHING_HOURS) for week in weeks)
+        week_starts, week_live = (smooth_circle(week, SMOOTHING_HOURS) for week in week_tables)
         week_live = week_live + 1e-9
         today_slice = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
         city_rate = week_starts.sum(axis=0) / week_live.sum(axis=0)
@@ -79,29 +79,29 @@ def expected_on_other_days(log: VisitLog, moments: MomentGrid) -> Floats:
     start_counts, live_counts = _hourly_counts(log, moments)
     day_count, first_weekday = start_counts.shape[1], moments.first_day.weekday()
     week_starts, week_live = (_fold_week(counts, first_weekday) for counts in (start_counts, live_counts))
-    rates = np.zeros_like(start_counts)
+    rate_by_day = np.zeros_like(start_counts)
     for day in range(day_count):
-        hours = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
+        day_hours = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
         # A visit must not raise the rate that its own day is held against: a lull would be seen after it.
         other_starts, other_live = (
-            week_starts[:, hours] - start_counts[:, day],
-            week_live[:, hours] - live_counts[:, day],
+            week_starts[:, day_hours] - start_counts[:, day],
+            week_live[:, day_hours] - live_counts[:, day],
         )
         place_starts = week_starts.sum(axis=1) - start_counts[:, day].sum(axis=1)
         place_live = week_live.sum(axis=1) - live_counts[:, day].sum(axis=1)
         city_rate = other_starts.sum(axis=0) / np.maximum(other_live.sum(axis=0), 1e-9)
         city_mean = place_starts.sum() / max(place_live.sum(), 1e-9)
         prior_rate = np.outer(place_starts / np.maximum(place_live, 1e-9), city_rate / max(city_mean, 1e-12))
-        rates[:, day] = (other_starts + LIGHT_PRIOR * prior_rate) / (other_live + LIGHT_PRIOR)
-    return _with_slot_rhythm(log, moments, rates[:, moments.day, moments.hour % 24] * moments.live)
+        rate_by_day[:, day] = (other_starts + LIGHT_PRIOR * prior_rate) / (other_live + LIGHT_PRIOR)
+    return _with_slot_rhythm(log, moments, rate_by_day[:, moments.day, moments.hour % 24] * moments.live)
 
 
 def smooth_circle(counts: Floats, width: float) -> Floats:
     """Spread counts over their neighbours by a Gaussian of `width` steps; the last one meets the first."""
     n = counts.shape[-1]
     distance_steps = np.minimum(np.arange(n), n - np.arange(n))
-    kernel = np.exp(-0.5 * (distance_steps / width) ** 2)
-    smooth_spectrum = np.fft.rfft(counts) * np.fft.rfft(kernel / kernel.sum())
+    kernel_weights = np.exp(-0.5 * (distance_steps / width) ** 2)
+    smooth_spectrum = np.fft.rfft(counts) * np.fft.rfft(kernel_weights / kernel_weights.sum())
     return np.maximum(np.fft.irfft(smooth_spectrum, n), 0.0)
 
 

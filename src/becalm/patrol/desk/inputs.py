@@ -133,31 +133,42 @@ def load_inputs(
     pins = pins or PinnedChoices()
     find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
     load_list = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
-    dosed = _dose_inputs(desk, request, arms, load_list)
-    places, book = dosed.places, dosed.files.book
-    capacity = assess_capacity(
-        places, dosed.shifts, dosed.travel.tables, book.planner, days=request.days, arms=dosed.arms
+    dosed_inputs = _dose_inputs(desk, request, arms, load_list)
+    places, book = dosed_inputs.places, dosed_inputs.files.book
+    plan_capacity = assess_capacity(
+        places,
+        dosed_inputs.shifts,
+        dosed_inputs.travel.tables,
+        book.planner,
+        days=request.days,
+        arms=dosed_inputs.arms,
     )
     fitted_dosage = (
-        fit_dosage(places, capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
+        fit_dosage(places, plan_capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
     )
     plan_names = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
-    carried = carry_over(desk, plan_names, request.first_day, (place.hotspot for place in places))
-    shifts, shift_notes = select_working_shifts(dosed.shifts, {place.area for place in places})
-    plan_inputs = _build_plan_inputs(desk, request, dosed, fitted_dosage[0], shifts, carried)
-    omission_notes = _left_out_notes(dosed.files.hotspots, places)
+    carried_plans = carry_over(desk, plan_names, request.first_day, (place.hotspot for place in places))
+    shifts, shift_notes = select_working_shifts(dosed_inputs.shifts, {place.area for place in places})
+    plan_inputs = _build_plan_inputs(desk, request, dosed_inputs, fitted_dosage[0], shifts, carried_plans)
+    omission_notes = _left_out_notes(dosed_inputs.files.hotspots, places)
     change_notes = _clock_change_notes(request, plan_inputs.zone)
-    plan_notes = (*dosed.dosage_notes, *omission_notes, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
+    plan_notes = (
+        *dosed_inputs.dosage_notes,
+        *omission_notes,
+        *shift_notes,
+        *dosed_inputs.travel.notes,
+        *dosed_inputs.arm_notes,
+    )
     return PatrolInputs(
         plan_inputs=plan_inputs,
         book=book,
         crs=desk.workspace.city.crs,
-        sources={**dosed.files.sources, **dosed.travel.sources},
-        notes=(*plan_notes, *carried.notes, *change_notes, *capacity.uncovered, *fitted_dosage[1]),
+        sources={**dosed_inputs.files.sources, **dosed_inputs.travel.sources},
+        notes=(*plan_notes, *carried_plans.notes, *change_notes, *plan_capacity.uncovered, *fitted_dosage[1]),
         find_seed=find_seed,
-        capacity=capacity,
-        earlier_plans=carried.plans,
-        overrides=dosed.files.hotspots.entries,
+        capacity=plan_capacity,
+        earlier_plans=carried_plans.plans,
+        overrides=dosed_inputs.files.hotspots.entries,
     )
 
 
@@ -282,18 +293,19 @@ def _arms_of_days(
 
 
 def _left_out_notes(hotspots: PatrolHotspots, places: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
-    omitted = len(hotspots.places) - len(places)
+    omitted_count = len(hotspots.places) - len(places)
     return (
-        (f"{omitted} of {len(hotspots.places)} hotspots lie outside the chosen area and are left out.",)
-        if omitted
+        (f"{omitted_count} of {len(hotspots.places)} hotspots lie outside the chosen area and are left out.",)
+        if omitted_count
         else ()
     )
 
 
 def _clock_change_notes(request: InputsRequest, zone: str) -> tuple[str, ...]:
-    changes = find_changed_nights(first=request.first_day, days=request.days, zone=zone)
+    changed_nights = find_changed_nights(first=request.first_day, days=request.days, zone=zone)
     return tuple(
-        f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in changes
+        f"{day} has {hours} hours: tours over that night keep their clock times."
+        for day, hours in changed_nights
     )
 
 
@@ -336,12 +348,12 @@ def _travel_by_straight_lines(
         travel_core.straight_line_table(stops, mode, book.paces[mode], quantile=book.quantile)
         for mode in modes
     ]
-    note = (
+    travel_note = (
         f"Travel in straight lines ({_speeds(modes, book)}, with a detour factor): rivers and railways are "
         "ignored. Add a street network to include them."
     )
     return TravelTimes(
-        travel_core.round_up_travel(travel_tables), {"streets": "none: straight lines"}, (note,)
+        travel_core.round_up_travel(travel_tables), {"streets": "none: straight lines"}, (travel_note,)
     )
 
 
@@ -353,10 +365,10 @@ def _travel_over_streets(
         travel_core.build_street_table(network, stops, mode, book.paces[mode], quantile=book.quantile)
         for mode in modes
     ]
-    note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
+    travel_note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
     table_of_mode = travel_core.round_up_travel([street_table.table for street_table in street_tables])
-    faults = tuple(fault for street_table in street_tables for fault in street_table.out_of_reach)
-    return TravelTimes(table_of_mode, {"streets": sha256_of(path)}, (note,)), faults
+    street_faults = tuple(fault for street_table in street_tables for fault in street_table.out_of_reach)
+    return TravelTimes(table_of_mode, {"streets": sha256_of(path)}, (travel_note,)), street_faults
 
 
 def _travel_by_table(
@@ -364,19 +376,19 @@ def _travel_by_table(
 ) -> TravelTimes:
     path = Path(request.travel or "")
     table_of_mode = read_travel(path, tuple(stops), modes, quantile=book.quantile)
-    faults = tuple(
+    triangle_faults = tuple(
         fault for table in table_of_mode.values() for fault in travel_core.find_broken_triangles(table)
     )
-    if faults and not request.close_triangles:
+    if triangle_faults and not request.close_triangles:
         raise PlanError(
             f"{path.name}: some trips are longer than going through another stop; nothing was planned. "
             "Correct them, or shorten them all with `close_triangles`.",
-            faults,
+            triangle_faults,
         )
-    shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in faults)
-    notes = (f"Travel by {path.name}, as given.", *shortened_notes)
+    shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in triangle_faults)
+    travel_notes = (f"Travel by {path.name}, as given.", *shortened_notes)
     return TravelTimes(
-        travel_core.round_up_travel(table_of_mode.values()), {"travel": sha256_of(path)}, notes
+        travel_core.round_up_travel(table_of_mode.values()), {"travel": sha256_of(path)}, travel_notes
     )
 
 
@@ -387,8 +399,8 @@ def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:
 def find_earlier_plans(desk: Desk, request: InputsRequest) -> tuple[str, ...]:
     """Which plans cover the day before, as they are now? Of several for one area, the newest."""
     day_before = request.first_day - timedelta(days=1)
-    histories = audit_patrol(desk).histories
-    earlier_seeds = [h for h in histories if h.plans and h.first_day < request.first_day]
+    seed_histories = audit_patrol(desk).histories
+    earlier_seeds = [h for h in seed_histories if h.plans and h.first_day < request.first_day]
     newest_seeds: list[SeedHistory] = []
     for history in sorted(earlier_seeds, key=lambda history: -history.seq):
         is_replaced = any(newer_seed.overlaps(day_before, 1, history.area) for newer_seed in newest_seeds)

@@ -124,14 +124,15 @@ def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
 
 
 def _check_used_once(desk: Desk, history: SeedHistory) -> None:
-    reuses = [
+    reused_seeds = [
         reuse
         for reuse in seed.audit_patrol(desk).histories
         if reuse.seed_mark == history.seed_mark and reuse.seq != history.seq
     ]
-    if reuses:
+    if reused_seeds:
         raise ReplayError(
-            f"The seed of {history.commitment[:12]} was used twice: entry {reuses[0].seq} was sealed with it "
+            f"The seed of {history.commitment[:12]} was used twice: entry {reused_seeds[0].seq} was "
+            "sealed with it "
             "as well. Neither plan can be relied on; inform the overseer."
         )
 
@@ -162,8 +163,15 @@ def describe_first_difference(name: str, text: str, replayed: str) -> str:
     """Where do two versions of a file begin to differ, in words?"""
     if name == "plan.json":
         old, new = json.loads(text), json.loads(replayed)
-        key = next((key for key in [*new, *old] if old.get(key) != new.get(key)), "its layout")
-        return f"the first entry that differs is {key!r}"
+        differing_key = next(
+            (
+                differing_key
+                for differing_key in [*new, *old]
+                if old.get(differing_key) != new.get(differing_key)
+            ),
+            "its layout",
+        )
+        return f"the first entry that differs is {differing_key!r}"
     line_pairs = zip_longest(text.splitlines(), replayed.splitlines(), fillvalue="(no line)")
     number, (old, new) = next((n, pair) for n, pair in enumerate(line_pairs, start=1) if pair[0] != pair[1])
     return f"line {number} says {old!r}, and the seed gives {new!r}"

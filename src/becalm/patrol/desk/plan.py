@@ -86,8 +86,10 @@ def plan_patrol(
     share, period = seed.read_share(request.overseer_share), _seed_period(request.inputs)
     active_seed = None if request.seal.again.strip() else seed.find_active_seed(desk, period)
     seed.check_share_counts(desk, share, active_seed)
-    pins = _pinned_choices(desk, active_seed)
-    inputs = load_inputs(desk, request.inputs, arms=request.arms, hotspot_list=hotspot_list, pins=pins)
+    pinned_choices = _pinned_choices(desk, active_seed)
+    inputs = load_inputs(
+        desk, request.inputs, arms=request.arms, hotspot_list=hotspot_list, pins=pinned_choices
+    )
     on_capacity(inputs)
     with desk.progress("plan", total=3 * _area_count(inputs), unit="areas") as advance:
         # Fitted before a seed is sealed: whatever forbids a plan is found here, and leaves no seed behind.
@@ -227,9 +229,9 @@ def _keep_choices(
     """Keep beside the seed what was asked for, and what was chosen with it."""
     overrides_line = " ".join((OVERRIDES, *map(str, inputs.overrides)))
     choices_text = "\n".join((str(inputs.find_seed), overrides_line, *inputs.earlier_plans)) + "\n"
-    box = seed.sealed_box(desk)
-    box.keep(history.commitment, INPUTS, choices_text)
-    box.keep(history.commitment, REQUEST, json_text(request_values(request)))
+    sealed_store = seed.sealed_box(desk)
+    sealed_store.keep(history.commitment, INPUTS, choices_text)
+    sealed_store.keep(history.commitment, REQUEST, json_text(request_values(request)))
 
 
 def _pinned_choices(desk: Desk, history: SeedHistory | None) -> PinnedChoices:

@@ -58,15 +58,15 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     history = find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
     index = len(plan.commitment["replans"]) + 1
     _check_newest(index, history)
-    states = _unit_states(plan, request, at, free_from)
-    units = tuple(state.unit for state in states)
+    unit_states = _unit_states(plan, request, at, free_from)
+    units = tuple(state.unit for state in unit_states)
     second = _check_second(desk, request, history, units, at)
     sealed_seed = open_sealed(desk, history)
     replan_note = {
         "index": index,
         "at": instant(at),
         "reason": reason,
-        "states": [_state_object(s) for s in states],
+        "states": [_state_object(s) for s in unit_states],
     }
     event_facts: dict[str, Fact] = {
         "commitment": history.commitment,
@@ -110,7 +110,7 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
 def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[replan_core.ReplanStep, ...]]:
     """A plan drawn again, first draw and re-plans; and each re-plan with the moment it was made."""
     first_plan = plan_bursts(plan.inputs, key=key, distribution=plan.distribution)
-    document = PlanDocument.of(
+    plan_document = PlanDocument.of(
         replace(first_plan, bound_bits=plan.bound_bits),
         plan.inputs,
         version=plan.version,
@@ -122,9 +122,9 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[rep
     )
     replan_steps = []
     for note in plan.commitment["replans"]:
-        replan_steps.append(_replan_step(document, note, key))
-        document = apply_replan(document, note, key)
-    return document, tuple(replan_steps)
+        replan_steps.append(_replan_step(plan_document, note, key))
+        plan_document = apply_replan(plan_document, note, key)
+    return plan_document, tuple(replan_steps)
 
 
 def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> replan_core.ReplanStep:
@@ -140,9 +140,10 @@ def _unit_states(
         raise UsageError("Name the unit to re-plan with `unit`, or a whole area with `area`.")
     routes_on_tour = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
     if not routes_on_tour:
-        unit = request.unit or f"of {request.area}"
+        unit_text = request.unit or f"of {request.area}"
         raise PlanError(
-            f"No unit {unit} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in this plan. "
+            f"No unit {unit_text} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in "
+            "this plan. "
             "Name a unit and a time (`at`) within one of its tours."
         )
     states = tuple(replan_core.find_unit_state(plan.inputs, route, at) for route in routes_on_tour)
@@ -150,15 +151,17 @@ def _unit_states(
         return states
     stop_names = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
     if request.stop and request.stop not in stop_names:
-        hint = suggest_word(request.stop, sorted(stop_names))
-        raise UsageError(f"There is no hotspot and no base {request.stop!r} in this plan (`stop`). {hint}")
-    state = states[0]
+        hint_text = suggest_word(request.stop, sorted(stop_names))
+        raise UsageError(
+            f"There is no hotspot and no base {request.stop!r} in this plan (`stop`). {hint_text}"
+        )
+    first_state = states[0]
     return (
         replace(
-            state,
+            first_state,
             on_duty=not request.off_duty,
-            free_from=max(state.free_from, free_from or state.free_from),
-            stop=request.stop or state.stop,
+            free_from=max(first_state.free_from, free_from or first_state.free_from),
+            stop=request.stop or first_state.stop,
         ),
     )
 
@@ -175,10 +178,11 @@ def _check_newest(index: int, history: SeedHistory) -> None:
             "The seed of this plan is open: anyone who has read it could predict a re-plan. Make a "
             "new plan for the remaining days, and say why a seed is sealed for them again."
         )
-    newest = max((plan.replan for plan in history.plans), default=0)
-    if index - 1 != newest:
+    newest_replan = max((plan.replan for plan in history.plans), default=0)
+    if index - 1 != newest_replan:
         raise PlanError(
-            f"This plan has {index - 1} re-plans, and the ledger knows {newest}: a newer one stands. Use "
+            f"This plan has {index - 1} re-plans, and the ledger knows {newest_replan}: a newer one "
+            "stands. Use "
             "that one; a re-plan drawn twice would be a choice."
         )
 
@@ -217,11 +221,15 @@ def _check_second(
     second, limit = request.second.strip(), load_seal_rule(desk).most_replans_per_shift
     if second.casefold() == desk.actor.casefold():
         raise UsageError(f"`second` {request.second!r} is you. The second person is somebody else.")
-    replan_counts = {unit: count_replans(history.announced_replans, unit, at) for unit in units}
-    unit = max(replan_counts, key=lambda name: replan_counts[name])
-    if replan_counts[unit] >= limit and not second:
+    replan_counts = {
+        most_replanned_unit: count_replans(history.announced_replans, most_replanned_unit, at)
+        for most_replanned_unit in units
+    }
+    most_replanned_unit = max(replan_counts, key=lambda name: replan_counts[name])
+    if replan_counts[most_replanned_unit] >= limit and not second:
         raise PlanError(
-            f"{unit} was re-planned {replan_counts[unit]} times on this shift; the policy allows {limit}. "
+            f"{most_replanned_unit} was re-planned {replan_counts[most_replanned_unit]} times on "
+            f"this shift; the policy allows {limit}. "
             "One more needs a second person who agrees: give `second NAME`."
         )
     return second

@@ -69,13 +69,15 @@ def load_seal_rule(desk: Desk) -> SealRule:
 def find_seed_history(desk: Desk, commitment: str) -> SeedHistory:
     """What the ledger tells of this commitment; raises PlanError where it tells nothing."""
     histories = audit_patrol(desk).histories
-    history = next((history for history in histories if history.commitment == commitment), None)
-    if history is None:
+    seed_history = next(
+        (seed_history for seed_history in histories if seed_history.commitment == commitment), None
+    )
+    if seed_history is None:
         raise PlanError(
             f"The ledger of {desk.workspace.path} knows no commitment {commitment[:12] or '(none)'}. "
             "Either the plan was made in another workspace, or nothing was sealed before it was drawn."
         )
-    return history
+    return seed_history
 
 
 def find_active_seed(desk: Desk, period: SeedPeriod) -> SeedHistory | None:
@@ -120,10 +122,11 @@ def commit_share(desk: Desk, request: ShareRequest) -> Entry:
     else:
         share_sha256 = _share_sha256(read_share(request.share))
     records = audit_patrol(desk).records
-    earlier = next((share for share in records.shares if share.share_sha256 == share_sha256), None)
-    if earlier is not None:
+    earlier_share = next((share for share in records.shares if share.share_sha256 == share_sha256), None)
+    if earlier_share is not None:
         raise PlanError(
-            f"This share was committed to before, in entry {earlier.seq}. A share is used once: make a new "
+            f"This share was committed to before, in entry {earlier_share.seq}. A share is used "
+            "once: make a new "
             "one, e.g. with `openssl rand -hex 32`."
         )
     facts: dict[str, Fact] = {"share_sha256": share_sha256}
@@ -135,12 +138,13 @@ def check_share_counts(desk: Desk, share: bytes, active_seed: SeedHistory | None
     if not share:
         return
     sealed_seq, actor = (active_seed.seq, active_seed.actor) if active_seed else (None, desk.actor)
-    refusal = explain_share(
+    refusal_text = explain_share(
         _share_sha256(share), audit_patrol(desk).records, sealed_seq=sealed_seq, actor=actor
     )
-    if refusal:
+    if refusal_text:
         raise PlanError(
-            f"The overseer's share does not count: {refusal}. The overseer records its hash with `becalm "
+            f"The overseer's share does not count: {refusal_text}. The overseer records its hash "
+            "with `becalm "
             "patrol share` first, then the seed is sealed, then the share is added."
         )
 
@@ -203,21 +207,22 @@ def open_sealed(desk: Desk, history: SeedHistory, *, share: bytes = b"") -> Seal
     An overseer's share that is brought now is kept beside the seed; one that is there already must be
     the same. Raises PlanError where the sealed seed is not the one that was committed to.
     """
-    box = sealed_box(desk)
-    sealed_key = box.key(history.commitment)
+    sealed_store = sealed_box(desk)
+    sealed_key = sealed_store.key(history.commitment)
     if share and share != sealed_key.share:
         _check_share_is_welcome(history, sealed_key)
         sealed_key = SealedKey(sealed_key.seed, sealed_key.nonce, share)
-        box.keep_key(history.commitment, sealed_key)
+        sealed_store.keep_key(history.commitment, sealed_key)
     secret = seal.Secret(sealed_key.seed, sealed_key.nonce)
     commitment = seal.compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
     if commitment != history.commitment:
         raise PlanError(
-            f"The sealed seed in {box.folder(history.commitment)} is not the one that was committed to. "
+            f"The sealed seed in {sealed_store.folder(history.commitment)} is not the one that was "
+            "committed to. "
             "It was altered or replaced: restore it from a backup."
         )
-    key = seal.derive_sampling_key(secret, commitment=history.commitment, share=sealed_key.share)
-    return SealedSeed(history, key, _share_sha256(sealed_key.share))
+    sampling_key = seal.derive_sampling_key(secret, commitment=history.commitment, share=sealed_key.share)
+    return SealedSeed(history, sampling_key, _share_sha256(sealed_key.share))
 
 
 def _share_sha256(share: bytes) -> str:

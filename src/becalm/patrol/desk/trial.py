@@ -86,12 +86,15 @@ def _commit_arms(
     Raises PlanError where arms were drawn for some of these days and places before, and no reason is given.
     """
     ground = Ground.of(places)
-    trials = audit_patrol(desk).records.trials
-    earlier = next((trial for trial in trials if trial.overlaps(first_day, days, ground)), None)
-    if earlier is not None and not again:
+    recorded_trials = audit_patrol(desk).records.trials
+    earlier_trial = next(
+        (trial for trial in recorded_trials if trial.overlaps(first_day, days, ground)), None
+    )
+    if earlier_trial is not None and not again:
         raise PlanError(
-            f"Arms were drawn for some of these days and places before (entry {earlier.seq}, "
-            f"{earlier.recorded_at:%Y-%m-%d %H:%M} UTC). Use them: drawing until the arms suit is no trial. "
+            f"Arms were drawn for some of these days and places before (entry {earlier_trial.seq}, "
+            f"{earlier_trial.recorded_at:%Y-%m-%d %H:%M} UTC). Use them: drawing until the arms "
+            "suit is no trial. "
             "If they must be drawn again, give the reason with `again`; the audit shows it."
         )
     secret = Secret(desk.draw_key(), desk.draw_key())
@@ -103,7 +106,7 @@ def _commit_arms(
         "first_day": first_day.isoformat(),
         "days": days,
         **ground.facts(),
-        **({"reason": again} if earlier is not None else {}),
+        **({"reason": again} if earlier_trial is not None else {}),
     }
     record_event(desk, "trial_committed", purpose=PURPOSE, facts=event_facts)
     return SealedArms(secret, inputs_sha256, PROGRAM, commitment)

@@ -64,7 +64,7 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     check_ins = tuple(dict.fromkeys(all_check_ins))
     visits = (*traced_visits.visits, *delivery_core.visits_from_check_ins(check_ins))
     ordered_visits = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
-    delivery = delivery_core.compare_delivery(
+    delivered_visits = delivery_core.compare_delivery(
         plan.bursts,
         ordered_visits,
         plan.inputs.places,
@@ -74,7 +74,7 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     )
     if request.out is not None:
         _write_visits(Path(request.out), delivered_csv(ordered_visits))
-    return DeliveryReport(delivery, ordered_visits, has_traces=bool(request.traces))
+    return DeliveryReport(delivered_visits, ordered_visits, has_traces=bool(request.traces))
 
 
 def _visits_from_traces(
@@ -146,5 +146,5 @@ def certify_visits(
 
 def draw_freest_log(plan: PlanDocument) -> VisitLog:
     """Visits of the same units if they went as freely as they may, drawn with a public key."""
-    bursts = plan_bursts(freest_inputs(plan.inputs), key=PUBLIC_KEY).bursts
-    return log_of_bursts(bursts, plan.inputs.places, time_zone=plan.inputs.zone)
+    freest_bursts = plan_bursts(freest_inputs(plan.inputs), key=PUBLIC_KEY).bursts
+    return log_of_bursts(freest_bursts, plan.inputs.places, time_zone=plan.inputs.zone)

@@ -100,10 +100,10 @@ def audit_lines(audit: SeedAudit) -> Iterator[str]:
         plans_text = (
             f"planned, {replan_count} re-plan{'s' * (replan_count != 1)}" if history.plans else "not planned"
         )
-        opening = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
-        period = f"{history.first_day} to {history.last_day}{area_text}"
+        opening_text = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
+        period_text = f"{history.first_day} to {history.last_day}{area_text}"
         seed_text = f"{history.commitment[:12]} by {history.actor}"
-        yield f"entry {history.seq}: {period}: {seed_text}; {plans_text}; {opening}"
+        yield f"entry {history.seq}: {period_text}: {seed_text}; {plans_text}; {opening_text}"
         if history.reason:
             yield f"  re-roll of {history.replaces[:12]}: {history.reason}"
         yield from (f"  {replan_text(replan)}" for replan in seed["replans"])

@@ -73,6 +73,6 @@ def _csv_bytes(columns: dict[str, pa.Array], *, with_header: bool) -> bytes:
     csv_stream = io.BytesIO()
     if with_header:
         csv_stream.write((",".join(columns) + "\n").encode())
-    options = pc.WriteOptions(include_header=False, quoting_style="needed")
-    pc.write_csv(pa.table(columns), csv_stream, options)
+    write_options = pc.WriteOptions(include_header=False, quoting_style="needed")
+    pc.write_csv(pa.table(columns), csv_stream, write_options)
     return csv_stream.getvalue()

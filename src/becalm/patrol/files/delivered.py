@@ -72,21 +72,21 @@ def _read_fixes(path: Path) -> pa.Table:
     )
     column_types["at"] = pa.timestamp("ms", tz="UTC")
     try:
-        fixes = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=column_types))
+        fix_table = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=column_types))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
         problem = f"cannot be read as fixes: {str(error).splitlines()[0]}"
         remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
         raise InputError(problem, (Fault(path.name, problem, remedy),)) from error
-    column_names = fixes.column_names
+    column_names = fix_table.column_names
     position_columns = (
         ("easting_m", "northing_m") if "easting_m" in column_names else ("longitude", "latitude")
     )
     check_faultless(
         path.name, [*find_missing_columns(path, column_names, ("officer", "at", *position_columns))]
     )
-    return fixes.select([name for name in TRACE_COLUMNS if name in fixes.column_names])
+    return fix_table.select([name for name in TRACE_COLUMNS if name in fix_table.column_names])
 
 
 def _build_traces(table: pa.Table, crs: str) -> Traces:
@@ -124,13 +124,13 @@ def _float_column(table: pa.Table, name: str) -> Floats:
 def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Names as numbers in their order; an empty name is -1."""
     name_codes = pc.dictionary_encode(table[name].combine_chunks())
-    names = [str(word or "") for word in name_codes.dictionary.to_pylist()]
-    codes_by_name = sorted(range(len(names)), key=names.__getitem__)
-    rank_of_code = {old: new for new, old in enumerate(i for i in codes_by_name if names[i])}
-    rank_by_code = np.array([rank_of_code.get(i, -1) for i in range(len(names))] or [-1], dtype=np.int64)
+    code_names = [str(word or "") for word in name_codes.dictionary.to_pylist()]
+    codes_by_name = sorted(range(len(code_names)), key=code_names.__getitem__)
+    rank_of_code = {old: new for new, old in enumerate(i for i in codes_by_name if code_names[i])}
+    rank_by_code = np.array([rank_of_code.get(i, -1) for i in range(len(code_names))] or [-1], dtype=np.int64)
     code_of_row = pc.fill_null(name_codes.indices, -1).to_numpy(zero_copy_only=False)
     return np.where(code_of_row >= 0, rank_by_code[code_of_row], -1), tuple(
-        names[i] for i in codes_by_name if names[i]
+        code_names[i] for i in codes_by_name if code_names[i]
     )
 
 

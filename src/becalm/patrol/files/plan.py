@@ -105,19 +105,19 @@ def sha256_of_inputs(document: Mapping[str, Any]) -> str:
 def instant(moment: datetime) -> str:
     """An instant as every file of a plan writes it."""
     utc_instant = moment.astimezone(UTC)
-    text = utc_instant.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{utc_instant.microsecond:06d}Z" if utc_instant.microsecond else f"{text}Z"
+    instant_text = utc_instant.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{instant_text}.{utc_instant.microsecond:06d}Z" if utc_instant.microsecond else f"{instant_text}Z"
 
 
 def _policy(policy: PatrolPolicy) -> dict[str, Any]:
-    fractions = {
+    fraction_by_name = {
         name: float(getattr(policy, name)) for name in ("travel_weight", "feedback", "area_share_cap")
     }
     default_policy = PatrolPolicy()
     default_factors = {n for n in FACTORS if getattr(policy, n) == getattr(default_policy, n)}
     policy_values = {name: value for name, value in asdict(policy).items() if name not in default_factors}
     arm_factors = {name: float(policy_values[name]) for name in FACTORS if name in policy_values}
-    return {**policy_values, **fractions, **arm_factors, "burst_minutes": list(policy.burst_minutes)}
+    return {**policy_values, **fraction_by_name, **arm_factors, "burst_minutes": list(policy.burst_minutes)}
 
 
 def _json_object(part: Any, **expansions: Mapping[str, Any]) -> dict[str, Any]:

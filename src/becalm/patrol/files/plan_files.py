@@ -31,12 +31,12 @@ def sha256_of_text(content: str | bytes) -> str:
 
 def update_checksums(folder: Path, names: Iterable[str]) -> None:
     """Write the checksums of files that were added to a folder or replaced in it."""
-    path = folder / CHECKSUMS
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-    digest_of_file = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    checksum_path = folder / CHECKSUMS
+    checksum_lines = checksum_path.read_text("utf-8").splitlines() if checksum_path.is_file() else []
+    digest_of_file = {name: digest for digest, name in (line.split("  ", 1) for line in checksum_lines)}
     digest_of_file |= {name: sha256_of_text((folder / name).read_bytes()) for name in names}
-    text = "".join(f"{digest}  {name}\n" for name, digest in sorted(digest_of_file.items()))
-    write_durably(path, text.encode())
+    checksum_text = "".join(f"{digest}  {name}\n" for name, digest in sorted(digest_of_file.items()))
+    write_durably(checksum_path, checksum_text.encode())
 
 
 PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json", later_names=frozenset({"auditor"}))
@@ -70,11 +70,13 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
     """
-    tours = {name: unit_tours for name, unit_tours in sheets.tours_of(plan).items() if unit in ("", name)}
+    tours_by_unit = {
+        name: unit_tours for name, unit_tours in sheets.tours_of(plan).items() if unit in ("", name)
+    }
     file_stem_of_unit = sheets.sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
     content_of_file: dict[str, str] = {}
     tours_of_day = []
-    for name, unit_tours in tours.items():
+    for name, unit_tours in tours_by_unit.items():
         later_tours = sheets.tours_from(unit_tours, day)
         todays_tours = [tour for tour in later_tours if tour.shift.day == day]
         if todays_tours:
@@ -94,7 +96,7 @@ def dosage_geojson(plan: PlanDocument) -> str:
     """The planned dosage of each place as GeoJSON in WGS84: sums over the whole period and no times."""
     to_wgs84 = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
     position_m = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places}
-    features = []
+    geojson_features = []
     dosage_forecast = forecast_dosage(plan.inputs.places, plan.dosage)
     for place in sorted(dosage_forecast.places, key=lambda place: place.hotspot):
         longitude, latitude = to_wgs84.transform(*position_m[place.hotspot])
@@ -109,12 +111,12 @@ def dosage_geojson(plan: PlanDocument) -> str:
             "expected_minutes": round(place.expected_minutes, 1),
         }
         lon_lat = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
-        features.append({"type": "Feature", "properties": dosage_properties, "geometry": lon_lat})
+        geojson_features.append({"type": "Feature", "properties": dosage_properties, "geometry": lon_lat})
     feature_collection = {
         "type": "FeatureCollection",
         "warning": PUBLISHING_WARNING,
         "from": plan.inputs.first_day.isoformat(),
         "days": plan.inputs.days,
-        "features": features,
+        "features": geojson_features,
     }
     return json.dumps(feature_collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

@@ -141,12 +141,17 @@ def forecast_rows(plan: PlanDocument) -> Iterator[dict[str, object]]:
     """Every place of the forecast, worst served first, as the csv writes it."""
     for place in forecast_dosage(plan.inputs.places, plan.dosage).places:
         expected_visits = place.expected_visits
-        visits = (place.target_visits, expected_visits.value, expected_visits.low, expected_visits.high)
+        visit_figures = (
+            place.target_visits,
+            expected_visits.value,
+            expected_visits.low,
+            expected_visits.high,
+        )
         minute_cells = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
         name_cells = (place.hotspot, place.name, place.area)
-        in_band = str(place.within_band).lower()
-        visit_cells = (*(f"{number:.2f}" for number in visits), place.visits)
-        row_cells = (*name_cells, *visit_cells, *minute_cells, in_band)
+        in_band_text = str(place.within_band).lower()
+        visit_cells = (*(f"{number:.2f}" for number in visit_figures), place.visits)
+        row_cells = (*name_cells, *visit_cells, *minute_cells, in_band_text)
         yield dict(zip(FORECAST_COLUMNS, row_cells, strict=True))
 
 

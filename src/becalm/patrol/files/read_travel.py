@@ -36,10 +36,11 @@ def read_travel(
         if from_stop not in index_of_stop or to_stop not in index_of_stop:
             continue
         for table in (table_of_mode[m] for m in modes if mode in ("", m)):
-            earlier = table[index_of_stop[from_stop], index_of_stop[to_stop]]
-            if math.isfinite(earlier) and earlier != minutes:
+            earlier_minutes = table[index_of_stop[from_stop], index_of_stop[to_stop]]
+            if math.isfinite(earlier_minutes) and earlier_minutes != minutes:
                 problem = (
-                    f"{from_stop} to {to_stop} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
+                    f"{from_stop} to {to_stop} takes {minutes:g} minutes, but "
+                    f"{earlier_minutes:g} in an earlier row"
                 )
                 faults.append(Fault(where, problem, "keep one of the two"))
             table[index_of_stop[from_stop], index_of_stop[to_stop]] = minutes
@@ -66,6 +67,6 @@ def _read_way(where: str, row: dict[str, str], faults: list[Fault]) -> tuple[str
         faults.append(Fault(where, f"{row['minutes']!r} is not a number of minutes", "give 0 or more"))
     mode = row.get("mode") or ""
     if mode and mode not in MODES:
-        remedy = f"write one of {', '.join(MODES)}, or leave it empty"
-        faults.append(Fault(where, f"{mode!r} is not a mode of travel", remedy))
+        mode_remedy = f"write one of {', '.join(MODES)}, or leave it empty"
+        faults.append(Fault(where, f"{mode!r} is not a mode of travel", mode_remedy))
     return where, row["from"], row["to"], minutes, mode

@@ -71,8 +71,8 @@ class SealedBox:
 
     def text(self, commitment: str, name: str) -> str | None:
         """A file of this commitment, or None where there is none."""
-        file_path = self.folder(commitment) / name
-        return file_path.read_text("utf-8") if file_path.is_file() else None
+        sealed_path = self.folder(commitment) / name
+        return sealed_path.read_text("utf-8") if sealed_path.is_file() else None
 
     def plans(self, commitment: str) -> tuple[str, ...]:
         """Every plan.json of this commitment: the first one, then one after each re-plan."""

@@ -36,8 +36,10 @@ def tours_of(plan: PlanDocument) -> dict[str, tuple[Tour, ...]]:
     tours_of_unit: dict[str, list[Tour]] = {}
     for shift in sorted(plan.inputs.shifts, key=lambda s: (s.unit, s.hours.start)):
         route = route_of_tour.get((shift.unit, shift.day))
-        bursts = tuple(sorted(route.bursts, key=lambda b: b.span.start)) if route else ()
-        tours_of_unit.setdefault(shift.unit, []).append(Tour(shift, bursts, route.meal if route else None))
+        tour_bursts = tuple(sorted(route.bursts, key=lambda b: b.span.start)) if route else ()
+        tours_of_unit.setdefault(shift.unit, []).append(
+            Tour(shift, tour_bursts, route.meal if route else None)
+        )
     return {unit: tuple(unit_tours) for unit, unit_tours in tours_of_unit.items()}
 
 
@@ -129,12 +131,12 @@ class Sheet:
 
 def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = False) -> str:
     """The sheets of these tours as one page: the first two bursts of each, or all where `sealed`."""
-    sheets = [build_sheet(plan, tour, is_sealed=is_sealed) for tour in tours]
-    unit_names = sorted({sheet.unit for sheet in sheets})
+    built_sheets = [build_sheet(plan, tour, is_sealed=is_sealed) for tour in tours]
+    unit_names = sorted({sheet.unit for sheet in built_sheets})
     plan_mark = str(plan.commitment.get("commitment"))[:12]
     return self_contained(
         "patrol_sheet.html",
-        sheets=sheets,
+        sheets=built_sheets,
         title=unit_names[0] if len(unit_names) == 1 else "Patrol sheets",
         subtitle="Whole routes: auditor only" if is_sealed else "Next bursts",
         version=plan.version,
@@ -206,7 +208,7 @@ def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) 
 
 
 def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, object]) -> Event:
-    event = Event()
+    calendar_event = Event()
     event_id = hashlib.sha256(f"{name} {span.start:%Y%m%dT%H%M%SZ}".encode()).hexdigest()[:32]
     time_properties = {
         "UID": f"{event_id}@becalm",
@@ -215,5 +217,5 @@ def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, obje
         "DTEND": span.end,
     }
     for property_name, value in {**time_properties, **properties}.items():
-        event.add(property_name, value)
-    return event
+        calendar_event.add(property_name, value)
+    return calendar_event

@@ -145,12 +145,16 @@ def _find_column(header: Sequence[str], name: str) -> int | None:
 def _read_instants(texts: NDArray[np.str_], time_zone: str) -> tuple[Times, Bools]:
     """When is each? NaT where it is no time; and which ones carry a zone."""
     has_zone = np.array([ZONED.search(text) is not None and ":" in text for text in texts.tolist()])
-    instants = np.full(len(texts), np.datetime64("NaT", "s"))
+    instant_of_text = np.full(len(texts), np.datetime64("NaT", "s"))
     if has_zone.any():
-        instants[has_zone] = parse_times(texts[has_zone].tolist(), [f + "%z" for f in FORMATS], offset=True)
+        instant_of_text[has_zone] = parse_times(
+            texts[has_zone].tolist(), [f + "%z" for f in FORMATS], offset=True
+        )
     if not has_zone.all():
-        instants[~has_zone] = local_to_utc(parse_times(texts[~has_zone].tolist(), FORMATS), time_zone)[0]
-    return instants, has_zone
+        instant_of_text[~has_zone] = local_to_utc(parse_times(texts[~has_zone].tolist(), FORMATS), time_zone)[
+            0
+        ]
+    return instant_of_text, has_zone
 
 
 def _find_faults(
@@ -187,24 +191,24 @@ def _find_faults(
 def _fault_heading(path: Path, faults: Sequence[tuple[int, Fault]]) -> str:
     row_count = len({line for line, _ in faults})
     rows_text = "row is not a visit" if row_count == 1 else "rows are not visits"
-    heading = f"{path.name}: {row_count:,} {rows_text}; nothing was used"
-    return heading + (f". The first {SHOWN_FAULTS} faults" if len(faults) > SHOWN_FAULTS else "")
+    heading_text = f"{path.name}: {row_count:,} {rows_text}; nothing was used"
+    return heading_text + (f". The first {SHOWN_FAULTS} faults" if len(faults) > SHOWN_FAULTS else "")
 
 
 def _reading_notes(log: VisitLog, unzoned_count: int, time_zone: str) -> tuple[str, ...]:
-    notes = []
+    reading_notes = []
     if unzoned_count:
         verb_text = "visit has" if log.size == 1 else "visits have"
-        notes.append(
+        reading_notes.append(
             f"{unzoned_count:,} of {log.size:,} {verb_text} no time zone: read as local time in {time_zone}"
         )
     distinct_count = np.unique(np.stack([log.hotspot, log.start_s, log.end_s, log.unit]), axis=1).shape[1]
     if repeated_count := log.size - distinct_count:
         twice_text = "visit is" if repeated_count == 1 else "visits are"
-        notes.append(f"{repeated_count:,} {twice_text} in the file twice: all were kept")
+        reading_notes.append(f"{repeated_count:,} {twice_text} in the file twice: all were kept")
     if not log.units:
-        notes.append("the log names no units: the insider's view cannot be tested")
-    return tuple(notes)
+        reading_notes.append("the log names no units: the insider's view cannot be tested")
+    return tuple(reading_notes)
 
 
 def _remedy(name: str, columns: VisitColumns, header: Sequence[str]) -> str:

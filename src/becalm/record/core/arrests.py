@@ -93,9 +93,11 @@ def count_arrests(
     `entries` are those of the ledger in its order; kinds that do not matter are passed over.
     """
     entries = tuple(entries)
-    arrests = [_read_arrest(corrected_entry) for corrected_entry in apply_corrections(entries, kind=ARREST)]
+    all_arrests = [
+        _read_arrest(corrected_entry) for corrected_entry in apply_corrections(entries, kind=ARREST)
+    ]
     burst_index = _BurstIndex.of(entries, definition) if definition.within_burst else None
-    period_arrests = [arrest for arrest in arrests if since <= arrest.occurred_at < until]
+    period_arrests = [arrest for arrest in all_arrests if since <= arrest.occurred_at < until]
     arrests_with_reason = [
         (arrest, find_exclusion(arrest, definition, burst_index)) for arrest in period_arrests
     ]
@@ -108,7 +110,7 @@ def count_arrests(
         excluded_arrests=tuple(
             ExcludedArrest(arrest, reason) for arrest, reason in arrests_with_reason if reason is not None
         ),
-        outside=len(arrests) - len(period_arrests),
+        outside=len(all_arrests) - len(period_arrests),
         alike=_count_alike(counted_arrests),
     )
 

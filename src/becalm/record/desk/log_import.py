@@ -39,7 +39,7 @@ def import_log(desk: Desk, request: ImportRequest) -> LogImport:
     earlier_import = _find_earlier_import(ledger, hash_file(log_path), kind_name)
     if earlier_import is not None:
         return earlier_import
-    log = read_log(
+    unit_log = read_log(
         log_path,
         kind_name,
         desk.workspace.city,
@@ -48,19 +48,19 @@ def import_log(desk: Desk, request: ImportRequest) -> LogImport:
         mapping=Path(request.mapping) if request.mapping is not None else None,
         own_mappings=desk.workspace.path / "logs",
     )
-    _check_references(ledger, log)
+    _check_references(ledger, unit_log)
     note_configuration(desk)
-    entries = ledger.append(_build_events(desk, log, request.purpose))
+    entries = ledger.append(_build_events(desk, unit_log, request.purpose))
     return LogImport(
-        file=log.file,
-        sha256=log.sha256,
+        file=unit_log.file,
+        sha256=unit_log.sha256,
         kind=kind_name,
-        mapping=log.mapping.label,
-        rows=len(log.rows),
+        mapping=unit_log.mapping.label,
+        rows=len(unit_log.rows),
         first_seq=entries[0].seq,
         last_seq=entries[-1].seq,
         status="imported",
-        notes=_list_notes(log),
+        notes=_list_notes(unit_log),
     )
 
 
@@ -68,7 +68,9 @@ def _find_earlier_import(ledger: Ledger, sha256: str, kind: str) -> LogImport | 
     for row in ledger.state_rows("import"):
         if (row["file_sha256"], row["imported"]) == (sha256, kind):
             row_count, import_seq = int(str(row["rows"])), int(str(row["seq"]))
-            note = f"imported as {row['file']} by {row['actor']} at {row['at']}; nothing was imported again"
+            import_note = (
+                f"imported as {row['file']} by {row['actor']} at {row['at']}; nothing was imported again"
+            )
             return LogImport(
                 file=str(row["file"]),
                 sha256=sha256,
@@ -78,7 +80,7 @@ def _find_earlier_import(ledger: Ledger, sha256: str, kind: str) -> LogImport | 
                 first_seq=import_seq,
                 last_seq=import_seq + row_count,
                 status="already imported",
-                notes=(note,),
+                notes=(import_note,),
             )
     return None
 

@@ -106,9 +106,9 @@ def make_backup(desk: Desk, request: ask.BackupRequest) -> Backup:
     }
     entry = record_event(desk, "backup_made", purpose="backup", facts=backup_facts)
     workspace = desk.workspace
-    apart = (workspace.path / "patrol" / "sealed", workspace.path / workspace.config.ledger.details_key)
+    paths_apart = (workspace.path / "patrol" / "sealed", workspace.path / workspace.config.ledger.details_key)
     head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
-    copy_also = tuple(path for path in apart if path.exists())
+    copy_also = tuple(path for path in paths_apart if path.exists())
     return Backup(out, backup_copy.file_sha256, head, entry.seq, copy_also)
 
 
@@ -147,8 +147,8 @@ def propose_or_confirm_restore(desk: Desk, request: ask.RestoreRequest) -> Resto
 def _build_proposal(desk: Desk, copy_path: Path | None, reason: str) -> RestoreProposal:
     if copy_path is not None:
         _ledger_file(desk)
-        backup = read_backup(copy_path)
-        file_sha256, size, root = backup.file_sha256, backup.size, backup.root
+        backup_copy = read_backup(copy_path)
+        file_sha256, size, root = backup_copy.file_sha256, backup_copy.size, backup_copy.root
     else:
         ledger = desk.open_ledger()
         if not ledger.lost_heads() and ledger.unended_log() is None:
@@ -168,7 +168,7 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
     lost_size = max((lost_head.size for lost_head in lost_heads), default=head.size)
     begun_entry = ledger.unended_log()
     if begun_entry is None:
-        facts = log_begun_facts(
+        event_facts = log_begun_facts(
             ledger.identity,
             head,
             desk.draw_key()[:16].hex(),
@@ -178,7 +178,7 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
             second_actor=desk.actor,
             second_reason=reason,
         )
-        event = make_event(desk, "log_begun", purpose="restore", facts=facts)
+        event = make_event(desk, "log_begun", purpose="restore", facts=event_facts)
         (begun_entry,) = ledger.append([EventToAppend(event)])
     end_old_log(desk, ledger, begun_entry)
     _repeat_erasures(desk, ledger)
@@ -211,8 +211,10 @@ def carry_over(desk: Desk, request: ask.CarryOverRequest) -> CarriedLedger:
     if begun_entry is None:
         if len(ledger.identities) > 1 and not plain_count:
             raise UsageError("This ledger was carried over before, and its details are enciphered.")
-        facts = log_begun_facts(old_ledger, ledger.head(), desk.draw_key()[:16].hex(), reason=request.reason)
-        event = make_event(desk, "log_begun", purpose="upkeep", facts=facts)
+        event_facts = log_begun_facts(
+            old_ledger, ledger.head(), desk.draw_key()[:16].hex(), reason=request.reason
+        )
+        event = make_event(desk, "log_begun", purpose="upkeep", facts=event_facts)
         (begun_entry,) = ledger.append([EventToAppend(event)])
     end_old_log(desk, ledger, begun_entry)
     old_ledger = str(begun_entry.event.facts["old_ledger"])
@@ -234,8 +236,10 @@ def correct_clock(desk: Desk, request: ask.ClockRequest) -> Entry:
             f"{format_instant(last_entry.recorded_at)}. There is nothing to correct."
         )
     signing_key = read_key(desk.workspace.path / desk.workspace.config.ledger.key)
-    facts = clock_facts(last_entry, ledger.identity, now, reason=request.reason, signing_key=signing_key)
-    event = make_event(desk, CLOCK_CORRECTED, purpose="upkeep", facts=facts)
+    event_facts = clock_facts(
+        last_entry, ledger.identity, now, reason=request.reason, signing_key=signing_key
+    )
+    event = make_event(desk, CLOCK_CORRECTED, purpose="upkeep", facts=event_facts)
     return ledger.append([EventToAppend(event)])[0]
 
 

@@ -82,7 +82,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
-    collect_audit = ledger.start_audit()  # before the bar of progress, which is a thread
+    finish_audit = ledger.start_audit()  # before the bar of progress, which is a thread
     payload_commitments, payload_remarks = _read_payload_commitments(ledger)
     entry_count = None
     with suppress(LedgerError, TamperError):  # it can no longer say how many it has
@@ -102,7 +102,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
                 checkpoint_findings,
                 note_findings,
                 _missing_heads(desk, ledger),
-                _check_notes(ledger, has_heads=not note_findings, collect_audit=collect_audit),
+                _check_notes(ledger, has_heads=not note_findings, collect_audit=finish_audit),
             ),
         )
         return VerifiedLedger(ledger.identity, verify_ledger(ledger_copy))
@@ -120,8 +120,8 @@ def _missing_heads(desk: Desk, ledger: Ledger) -> Iterator[Finding]:
     settings, newest_size_by_place = _anchor_settings(desk, ledger), dict[str, int]()
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
         for entry in ledger.entries(kinds=("checkpoint_made",)):
-            places = entry.event.facts.get("anchors")
-            for place in places if isinstance(places, tuple) else ():
+            anchor_places = entry.event.facts.get("anchors")
+            for place in anchor_places if isinstance(anchor_places, tuple) else ():
                 if place in desk.workspace.config.ledger.anchors:
                     newest_size_by_place[str(place)] = int(str(entry.event.facts["size"]))
     for place, size in newest_size_by_place.items():

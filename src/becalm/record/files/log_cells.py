@@ -27,16 +27,16 @@ def parse_instant(text: str, time_part: TimePart, zone: ZoneInfo, *, now: dateti
     An offset in the text is believed; else the time is of `zone`. A local time that the clocks skipped is
     refused, and so is one that happened twice, unless the mapping says which of the two it is.
     """
-    moment = _parse_time(text, time_part.formats)
-    if isinstance(moment, datetime) and moment.tzinfo is None:
-        moment = _to_zone(moment, time_part, zone)
-    if not isinstance(moment, datetime):
-        return moment
-    if moment > now:
+    parsed_instant = _parse_time(text, time_part.formats)
+    if isinstance(parsed_instant, datetime) and parsed_instant.tzinfo is None:
+        parsed_instant = _to_zone(parsed_instant, time_part, zone)
+    if not isinstance(parsed_instant, datetime):
+        return parsed_instant
+    if parsed_instant > now:
         return "is in the future", "record it when it has happened, or correct the row"
-    if moment.year < FIRST_YEAR:
+    if parsed_instant.year < FIRST_YEAR:
         return f"is before {FIRST_YEAR}", "correct the year"
-    return moment.astimezone(UTC)
+    return parsed_instant.astimezone(UTC)
 
 
 def _parse_time(text: str, formats: Sequence[str]) -> datetime | Problem:
@@ -44,10 +44,10 @@ def _parse_time(text: str, formats: Sequence[str]) -> datetime | Problem:
         with suppress(ValueError):
             if formats:
                 return datetime.strptime(text, time_format)  # noqa: DTZ007 - its zone is added later
-            moment = datetime.fromisoformat(text)
+            parsed_time = datetime.fromisoformat(text)
             if ":" not in text and len(text) <= len("2020-04-30"):
                 return "has a day but no time", "give the time too, e.g. 2020-04-30 22:15"
-            return moment
+            return parsed_time
     shown_formats = ", ".join(formats) or "2020-04-30 22:15"
     return "is not a time", f"write it as {shown_formats}, or give formats in a mapping"
 
@@ -122,10 +122,10 @@ def build_projection(place_part: PlacePart | None, city: City) -> GridProjection
 def parse_number(text: str) -> float | None:
     """The finite number in a cell, if there is one."""
     try:
-        number = float(text.replace(",", "") if text.count(",") else text)
+        parsed_number = float(text.replace(",", "") if text.count(",") else text)
     except ValueError:
         return None
-    return number if isfinite(number) else None
+    return parsed_number if isfinite(parsed_number) else None
 
 
 def parse_whole_number(text: str) -> int | Problem:

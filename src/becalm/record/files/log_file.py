@@ -80,8 +80,8 @@ def read_log(
         kind, header, kinds=kinds, file=path.name, mapping=mapping, own_mappings=own_mappings
     )
     recipe = log_mapping.recipe
-    reader = RowReader(log_mapping, build_projection(recipe.place, city), ZoneInfo(city.time_zone), now)
-    log_rows, faults = _read_rows(numbered_lines[1:], header, reader)
+    row_reader = RowReader(log_mapping, build_projection(recipe.place, city), ZoneInfo(city.time_zone), now)
+    log_rows, faults = _read_rows(numbered_lines[1:], header, row_reader)
     if faults:
         broken_count = len({fault.where.split(",")[0] for fault in faults})
         raise InputError(
@@ -237,11 +237,11 @@ class RowReader:
         for column, name, cell_text in fact_cells:
             if not cell_text and not field_by_name[name].is_needed:
                 continue
-            fact = self._read_value(field_by_name[name], cell_text)
-            if not isinstance(fact, tuple):
-                facts[name] = fact
+            fact_value = self._read_value(field_by_name[name], cell_text)
+            if not isinstance(fact_value, tuple):
+                facts[name] = fact_value
             elif column != recipe.occurred_at.column:  # whose fault is named already
-                faults.append(_cell_fault(line_number, column, cell_text, fact))
+                faults.append(_cell_fault(line_number, column, cell_text, fact_value))
 
     def _read_value(self, field: FactField, text: str) -> str | int | bool | Problem:
         if not text:
