@@ -92,6 +92,22 @@ def test_the_environment_names_another_server(
     assert runner.invoke(app, ["record", "head"]).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("revision", "words"),
+    [("0001", "of the former format 0001"), ("0009", "Use the becalm that made them, or a newer one")],
+)
+def test_a_server_of_another_format_is_refused_with_what_to_do(
+    workspace: Path, postgres: Server, database: str, revision: str, words: str
+) -> None:
+    name_in_settings(workspace, postgres.url(database, "force"))
+    assert runner.invoke(app, ["record", "init", "--owner-url", postgres.url(database)]).exit_code == 0
+    postgres.sql(f"UPDATE becalm.alembic_version SET version_num = '{revision}'", database=database)
+    refused = runner.invoke(app, ["record", "head"])
+    assert refused.exit_code == 10
+    assert words in refused.output
+    assert ("becalm record init --owner-url" in refused.output) == (revision == "0001")
+
+
 def test_a_workspace_without_a_server_needs_no_preparation(workspace: Path) -> None:
     refused = runner.invoke(app, ["record", "init", "--owner-url", "postgresql://a@b/c"])
     assert refused.exit_code == 10

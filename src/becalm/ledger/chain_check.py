@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, islice
 from json import JSONEncoder
+from types import NoneType
 from typing import Any, Final, Literal
+
+import orjson
 
 from becalm.ledger import Head, StoredRow, hash_row, opening_hash
 from becalm.ledger.canonical import canonical_json
@@ -45,8 +48,10 @@ PROOF_KINDS: Final = frozenset(
 INSTANTS: Final = re.compile(r"(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z)*")
 MOST_SENSELESS: Final = 20  # entries that are named; more say nothing new
 
+DECIMAL: Final = re.compile(r"[\[:,]-?\d+[.eE]")
+PLAIN_TYPES: Final = frozenset({str, int, bool, NoneType})
+
 _encode: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encode_sorted: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 RowSource = Callable[[], Iterable[StoredRow]]  # gives the rows from the first, as often as it is called
 FindingKind = Literal[
@@ -205,7 +210,7 @@ def _find_senseless(
             and all(map(operator.le, event_times, recording_times))
             and INSTANTS.fullmatch("".join(recording_times + event_times))
             and {row[KIND : KIND + 2] for row in rows} <= rules.kinds
-            and all(row[ACTOR].strip() and row[PURPOSE].strip() for row in rows)
+            and all(text.strip() for text in {*(row[ACTOR] for row in rows), *(row[PURPOSE] for row in rows)})
         ):
             return
     except (TypeError, AttributeError):
@@ -252,8 +257,18 @@ def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Se
 
 
 def _count_sound(chunk: Sequence[StoredRow], sound_size: int, last_hash: str) -> int:
-    """How many of these rows follow on and hash to what they bear?"""
-    for row_index, (row, hashed_array) in enumerate(zip(chunk, _hashed_arrays(chunk), strict=False)):
+    """How many of these rows follow on and hash to what they bear? Whole chunks are tried first."""
+    hashed_arrays = _hashed_arrays(chunk)
+    own_hashes = [
+        sha256(hashed_array).hexdigest() for hashed_array in hashed_arrays if hashed_array is not None
+    ]
+    if (
+        own_hashes == [row[HASH] for row in chunk]
+        and [last_hash, *own_hashes[:-1]] == [row[PREVIOUS] for row in chunk]
+        and [row[SEQ] for row in chunk] == [*range(sound_size + 1, sound_size + len(chunk) + 1)]
+    ):
+        return len(chunk)
+    for row_index, (row, hashed_array) in enumerate(zip(chunk, hashed_arrays, strict=False)):
         own_hash = sha256(hashed_array).hexdigest() if hashed_array is not None else None
         is_linked = row[PREVIOUS] == last_hash and row[SEQ] == sound_size + row_index + 1
         if own_hash is None or row[HASH] != own_hash or not is_linked:
@@ -268,9 +283,10 @@ def _hashed_arrays(chunk: Sequence[StoredRow]) -> Sequence[bytes | None]:
     Nothing inside a row can look like such a cut: there, a quotation mark always follows a backslash.
     """
     # One call of the encoder for 500 rows: calling it for each row was most of the time of a verification.
+    # orjson writes the same bytes (a test compares every character); what it refuses goes row by row.
     try:
-        arrays = _encode([(ENTRY_TAG, *row[:HASH]) for row in chunk]).encode()
-    except (TypeError, ValueError):
+        arrays = orjson.dumps([(ENTRY_TAG, *row[:HASH]) for row in chunk])
+    except TypeError:
         return [_hashed_array(row) for row in chunk]
     array_bodies = arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
     return [ARRAY_START + array_bytes + b"]" for array_bytes in array_bodies]
@@ -301,16 +317,17 @@ def _is_canonical(facts_json: str) -> bool:
 def _are_canonical(facts: Sequence[str]) -> bool:
     array_json = f"[{','.join(facts)}]"
     try:
-        parsed_objects = json.loads(array_json, parse_float=_refuse_number, parse_constant=_refuse_number)
-    except (ValueError, RecursionError):
+        parsed_objects = orjson.loads(array_json)
+        sorted_json = orjson.dumps(parsed_objects, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except (ValueError, TypeError):
         return False
     # The lengths are compared, for a text that holds "},{" would pass for two sets of facts.
-    are_objects = len(parsed_objects) == len(facts) and all(type(part) is dict for part in parsed_objects)
-    return are_objects and _encode_sorted(parsed_objects) == array_json
-
-
-def _refuse_number(text: str) -> object:
-    raise ValueError(text)
+    are_objects = len(parsed_objects) == len(facts) and {*map(type, parsed_objects)} <= {dict}
+    if not are_objects or sorted_json != array_json.encode():
+        return False
+    # A decimal is written as it was read, so it is looked for: in plain values by type, else in the text.
+    value_types = {*map(type, chain.from_iterable(map(dict.values, parsed_objects)))}
+    return value_types <= PLAIN_TYPES or DECIMAL.search(array_json) is None
 
 
 def facts_in(row: StoredRow) -> dict[str, Any]:

@@ -57,6 +57,7 @@ from becalm.ledger.store.tables import checkpoint_table, event_table, ledger_tab
 from becalm.terms import BecalmError, HeadError, LedgerError, TamperError
 
 Query = Select[tuple[object, ...]]
+Check = Callable[[Connection], Iterable[Finding]]
 PAGE_ROW_COUNT: Final = (
     5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
 )
@@ -318,8 +319,17 @@ class DatabaseLedger:
 
     def audit(self) -> tuple[Finding, ...]:
         """What is wrong beside the chain: schema, integrity, details beside no entry, state tables."""
+        return self.run_checks(*self.store_checks, self.audit_states)
+
+    @property
+    def store_checks(self) -> tuple[Check, ...]:
+        """What an audit asks of the store itself."""
+        return (audit_schema, audit_integrity, self._audit_payloads)
+
+    def run_checks(self, *checks: Check) -> tuple[Finding, ...]:
+        """What these find, each in a transaction of its own; one that cannot be made is a finding too."""
         findings: list[Finding] = []
-        for check in (audit_schema, audit_integrity, self._audit_payloads, self._audit_states):
+        for check in checks:
             try:
                 with self._database.reading() as connection:
                     findings.extend(check(connection))
@@ -335,7 +345,7 @@ class DatabaseLedger:
         for label in self.read_stray_payloads(connection):
             yield Finding("payload", None, f"There are details beside no entry: {label}.")
 
-    def _audit_states(self, connection: Connection) -> Iterator[Finding]:
+    def audit_states(self, connection: Connection) -> Iterator[Finding]:
         """Where a state table is not what the entries make of it: all are folded again, as of one moment."""
         rows = read_event_rows(lambda: nullcontext(connection))
         try:

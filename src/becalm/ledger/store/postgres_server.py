@@ -89,11 +89,7 @@ class LedgerServer:
         if is_replica:
             raise LedgerError(f"{self.name} is a read-only copy. Name the primary server in the URL.")
         if revision != REVISION:
-            content_text = f"tables of revision {revision!r}" if revision else "no tables of a ledger"
-            raise LedgerError(
-                f"{self.name} has {content_text}, and this becalm needs revision {REVISION!r}. "
-                "Let the owner run `becalm record init --owner-url URL`."
-            )
+            raise LedgerError(_describe_revision(self.name, revision))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -179,6 +175,24 @@ class LedgerServer:
     def close(self) -> None:
         """Close the server."""
         self._finalizer()
+
+
+def _describe_revision(name: str, revision: str) -> str:
+    """What to do with a server whose tables are none of this becalm's."""
+    owner_command = "becalm record init --owner-url postgresql://OWNER@HOST/DATABASE"
+    if not revision:
+        return f"{name} has no tables of a ledger. Let the owner of the database make them: {owner_command}"
+    if revision > REVISION:
+        return (
+            f"The tables of {name} are of format {revision}, and this becalm knows those up to {REVISION}. "
+            "Use the becalm that made them, or a newer one; nothing was written."
+        )
+    # Not done by the program itself: its user may not alter tables, and that protects the entries.
+    return (
+        f"The ledger {name} is of the former format {revision}; this becalm works with {REVISION}. Let the "
+        f"owner of the database bring it up to date once: {owner_command} It takes a second and alters no "
+        "entry. Nothing was written."
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import cast
 
+import orjson
 from sqlalchemy import Connection, delete, select
 
 from becalm.ledger.chain import CORRECTS, FACTS, KIND, SEQ, StoredRow, read_entry
@@ -109,8 +110,7 @@ def _read_row_texts(connection: Connection, table: str | None = None) -> Iterato
         query = query.where(columns.name == table)
     # The driver's own rows: making SQLAlchemy's of them takes longer than reading them.
     driver_rows = cast("Iterable[tuple[str, str, str]]", connection.execute(query).cursor)
-    for name, key, row_json in driver_rows:
-        yield (name, key), row_json
+    return (((name, key), row_json) for name, key, row_json in driver_rows)
 
 
 def format_row(row: Row) -> str:
@@ -153,10 +153,11 @@ def compare_states(
     stored_texts = dict(_read_row_texts(connection))
     differing_keys = [key for key in stored_texts if key not in folded_rows]
     folded_items = iter(folded_rows.items())
-    # Texts are compared, many at once, and only those that differ are read.
+    # Texts are compared, many at once (orjson writes as `_encode` does); only those that differ are read.
     while items := list(islice(folded_items, ROWS_AT_ONCE)):
         row_texts = [stored_texts.get(key, "") for key, _ in items]
-        if f"[{','.join(row_texts)}]" != _encode([row for _, row in items]):
+        folded_json = orjson.dumps([row for _, row in items], option=orjson.OPT_SORT_KEYS)
+        if f"[{','.join(row_texts)}]".encode("utf-8", "surrogatepass") != folded_json:
             differing_keys += [key for key, row in items if stored_texts.get(key) != format_row(row)]
     new_rows = {key: folded_rows[key] for key in differing_keys if key in folded_rows}
     return list_differences(
@@ -169,7 +170,7 @@ def _fold_stored(folds_by_kind: FoldsByKind, event_rows: Iterable[StoredRow]) ->
     row_by_key: dict[RowKey, Row] = {}
     relevant_rows = (row for row in event_rows if row[KIND] in folds_by_kind)
     while chunk := list(islice(relevant_rows, ROWS_AT_ONCE)):
-        for row, facts in zip(chunk, json.loads(f"[{','.join(row[FACTS] for row in chunk)}]"), strict=True):
+        for row, facts in zip(chunk, orjson.loads(f"[{','.join(row[FACTS] for row in chunk)}]"), strict=True):
             for fold in folds_by_kind[row[KIND]]:
                 if fold.first_row is not None and row[CORRECTS] is None:
                     row_by_key[fold.table, format_key(row[SEQ])] = fold.first_row(row, facts)
