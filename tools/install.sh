@@ -33,7 +33,7 @@ if [ ! -d "$venv" ]; then
   "$python" -m venv "$venv"
 fi
 if [ "$kind" = base ]; then
-  echo "Installing becalm into $venv (the first time this fetches about 280 MB) ..."
+  echo "Installing becalm into $venv (the first time this fetches about 240 MB) ..."
   pip_install --require-hashes --requirement requirements.txt
   pip_install --no-deps --editable .
 elif [ "$kind" = bench ] || [ "$kind" = release ]; then

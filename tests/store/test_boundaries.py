@@ -14,6 +14,7 @@ import shapely
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
 from becalm.terms import City, InputError, WorkspaceError
+from becalm.workspace import layers
 from becalm.workspace.boundaries import copy_boundaries, load_boundaries
 from becalm.workspace.config import CityEntry, Config
 from becalm.workspace.new_workspace import make_folder
@@ -46,10 +47,13 @@ def loaded(path: Path, folder: Path, entry: CityEntry = ENTRY, **options: Any) -
     return load_boundaries(make_folder(folder, Config(city=entry), copy.text))
 
 
-@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp", ".zip"])
+@pytest.mark.parametrize(
+    ("suffix", "gdal"),
+    [(".geojson", True), (".geojson", False), (".gpkg", True), (".shp", True), (".zip", True)],
+)
 @pytest.mark.parametrize("crs", ["EPSG:27700", "EPSG:4326", "EPSG:3857"])
 def test_every_format_and_system_gives_the_same_shapes_in_metres(
-    tmp_path: Path, suffix: str, crs: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, gdal: bool, crs: str
 ) -> None:
     path = tmp_path / f"areas{'.shp' if suffix == '.zip' else suffix}"
     frame(code=["a", "b", "c"]).to_crs(crs).to_file(path)
@@ -59,6 +63,8 @@ def test_every_format_and_system_gives_the_same_shapes_in_metres(
                 if part.suffix != ".zip":
                     archive.write(part, f"folder/{part.name}")
         path = tmp_path / "areas.zip"
+    if not gdal:
+        monkeypatch.setattr(layers, "find_spec", lambda _: None)
     found = loaded(path, tmp_path / "made")
     assert found.names == NAMES
     assert found.crs == "EPSG:27700"

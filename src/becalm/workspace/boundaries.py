@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from pyproj import Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
+from becalm.methods.projection import WGS84, project_shapes
 from becalm.tables import Boundaries
 from becalm.terms import City, Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:
-    from becalm.workspace.shapes import Layer
+    from becalm.workspace.layers import Layer
 
-WGS84 = "EPSG:4326"
 MENDED_WITHIN = 0.01  # share of its area that mending a shape may change
 DECIMALS = 9  # of a degree: a tenth of a millimetre
 
@@ -47,7 +46,7 @@ def copy_boundaries(
     repaired where that keeps its area, and reported. Raises InputError where the file cannot be read, no
     attribute names the boroughs, a borough has no usable shape, or all of them lie outside the city.
     """
-    from becalm.workspace.shapes import pick_attribute, read_layers  # geopandas: half a second to load
+    from becalm.workspace.layers import pick_attribute, read_layers  # pandas: half a second to load
 
     layer, name_attribute = pick_attribute(
         read_layers(path, crs), tuple(b.name for b in city.boroughs), attribute, path.name
@@ -79,9 +78,8 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
             for f in geojson_features
         }
         area_names = tuple(sorted(shape_by_name))
-        polygons = tuple(
-            map(_areas, _project([shape_by_name[name] for name in area_names], workspace.city.crs))
-        )
+        area_shapes = [shape_by_name[name] for name in area_names]
+        polygons = tuple(map(_areas, project_shapes(area_shapes, WGS84, workspace.city.crs)))
         return Boundaries(names=area_names, polygons=polygons, crs=workspace.city.crs)
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
@@ -98,9 +96,9 @@ def _shapes(
     faults: list[Fault] = []
     mending_notes: list[str] = []
     shapes_by_name: dict[str, list[BaseGeometry]] = {}
-    shapes_wgs84 = layer.frame.geometry.to_crs(WGS84)
+    shapes_wgs84 = layer.project(WGS84)
     for feature_number, (name, raw_shape, shape_wgs84) in enumerate(
-        zip(layer.values(name_attribute), layer.frame.geometry, shapes_wgs84, strict=True), start=1
+        zip(layer.values(name_attribute), layer.shapes, shapes_wgs84, strict=True), start=1
     ):
         if name not in borough_names:
             continue
@@ -110,7 +108,7 @@ def _shapes(
             continue
         if not raw_shape.is_valid:
             mending_notes.append(f"{name}: the shape {_reason(raw_shape)} and was repaired")
-        shapes_by_name.setdefault(name, []).append(_areas(shapely.force_2d(shape_wgs84)))
+        shapes_by_name.setdefault(name, []).append(_areas(shape_wgs84))
     if faults:
         raise InputError(f"{file}: {len(faults)} shapes cannot be used, no workspace was made", tuple(faults))
     return {name: shapely.union_all(shapes) for name, shapes in shapes_by_name.items()}, tuple(mending_notes)
@@ -143,13 +141,10 @@ def _reason(shape: BaseGeometry) -> str:
     return f"is not sound ({shapely.is_valid_reason(shape)})"
 
 
-def _project(shapes: Sequence[BaseGeometry], city_crs: str) -> list[BaseGeometry]:
-    to_city_crs = Transformer.from_crs(WGS84, city_crs, always_xy=True).transform
-    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(to_city_crs(xy[:, 0], xy[:, 1]))))
-
-
 def _check_location(shape_by_name: dict[str, BaseGeometry], city: City, file: str) -> None:
-    west_m, south_m, east_m, north_m = shapely.total_bounds(_project(list(shape_by_name.values()), city.crs))
+    west_m, south_m, east_m, north_m = shapely.total_bounds(
+        project_shapes(list(shape_by_name.values()), WGS84, city.crs)
+    )
     if not np.isfinite([west_m, south_m, east_m, north_m]).all():
         raise InputError(f"{file} lies outside the area of {city.crs}. Say its system with `boundaries_crs`.")
     if city.extent_m is None:

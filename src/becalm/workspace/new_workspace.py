@@ -9,6 +9,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from becalm.formats.durable_files import make_private_folder, write_durably
+from becalm.methods.projection import is_in_metres
 from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import (
     CONFIG,
@@ -59,8 +60,8 @@ def _crs_faults(name: str) -> Iterator[Fault]:
     except CRSError:
         yield Fault("crs", f"{name!r} is not a coordinate system", 'write it as e.g. "EPSG:27700"')
         return
-    axis_units = {crs_axis.unit_name for crs_axis in parsed_crs.axis_info}
-    if not parsed_crs.is_projected or not axis_units <= {"metre", "meter"}:
+    if not is_in_metres(parsed_crs):
+        axis_units = {crs_axis.unit_name for crs_axis in parsed_crs.axis_info}
         yield Fault(
             "crs", f"{name!r} is in {', '.join(sorted(axis_units))}", "give a projected system in metres"
         )

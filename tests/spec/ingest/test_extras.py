@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import shapely
 
 from becalm.formats.features import read_layer
 from becalm.ledger.anchors import draw_qr_code
 from becalm.terms import DependencyError, InputError, load_extra
-from becalm.workspace.shapes import read_layers
+from becalm.workspace.layers import read_layers
 
-SQUARE = [[[0.0, 51.0], [0.1, 51.0], [0.1, 51.1], [0.0, 51.1], [0.0, 51.0]]]
+SQUARE = [[[0.0, 51.5], [0.1, 51.5], [0.1, 51.6], [0.0, 51.6], [0.0, 51.5]]]
 
 
 @pytest.fixture
@@ -43,8 +45,8 @@ def test_geojson_boundaries_are_the_same_without_gdal(
     (by_json,) = read_layers(boundaries)
     assert by_json.values("name") == by_gdal.values("name") == ("East", "West")
     assert by_json.name == by_gdal.name
-    assert by_json.frame.crs == by_gdal.frame.crs
-    assert by_json.frame.geometry.geom_equals(by_gdal.frame.geometry).all()
+    assert by_json.crs == by_gdal.crs
+    assert shapely.equals(by_json.shapes, by_gdal.shapes).all()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,8 @@ def test_a_broken_geojson_is_refused_without_gdal_too(
 ) -> None:
     (tmp_path / "broken.geojson").write_text(text, "utf-8")
     without(monkeypatch, "pyogrio")
-    with pytest.raises(InputError, match=r"broken\.geojson cannot be read as boundaries"):
+    problems = "cannot be read as boundaries|holds a shape with missing or broken coordinates"
+    with pytest.raises(InputError, match=rf"broken\.geojson ({problems})"):
         read_layers(tmp_path / "broken.geojson")
 
 
@@ -66,6 +69,43 @@ def test_other_formats_name_the_line_to_type(tmp_path: Path, monkeypatch: pytest
         read_layers(tmp_path / "areas.gpkg")
     with pytest.raises(DependencyError, match=r'pip install "becalm\[geo\]"'):
         read_layer(tmp_path / "areas.gpkg", "areas.gpkg", None)
+
+
+WITHOUT_GEOPANDAS = """
+import sys
+sys.modules |= {"geopandas": None, "pyogrio": None}
+import numpy as np, pandas as pd, becalm
+from becalm.app.main import app
+try:
+    app(["init", sys.argv[2], "--city", "london", "--boundaries", sys.argv[1], "--boundaries-name", "name"])
+except SystemExit as ended:
+    print("init", ended.code or 0)
+rng = np.random.default_rng(1)
+days = pd.to_timedelta(rng.integers(0, 700, 900), unit="D")
+points = pd.DataFrame({"date": pd.Timestamp("2024-01-01") + days})
+points["easting_m"], points["northing_m"] = 530_000 + rng.normal(0, 500, (2, 900))
+places = becalm.hotspots(points, crs="EPSG:27700", count=5, seed=1)
+print(len(places), "Polygon" in places.to_geojson())
+try:
+    places.to_frame()
+except becalm.terms.DependencyError as error:
+    print(error)
+"""
+
+
+def test_a_first_look_needs_no_geopandas_and_a_geodataframe_names_the_line_to_type(
+    tmp_path: Path, boundaries: Path
+) -> None:
+    text = boundaries.read_text("utf-8").replace("East", "Camden").replace("West", "Hackney")
+    boundaries.write_text(text, "utf-8")
+    command = [sys.executable, "-c", WITHOUT_GEOPANDAS, str(boundaries), str(tmp_path / "town")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-3:] == [
+        "init 0",
+        "5 True",
+        "A GeoDataFrame needs geopandas, which is not installed. "
+        'Run: pip install "becalm[geo]", or take the list as GeoJSON',
+    ]
 
 
 def test_a_qr_code_names_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,11 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from becalm.methods.arrays import Bools, Floats, Times
+from becalm.methods.projection import WGS84, is_in_metres, project_shapes
 from becalm.tables.schema import arrow_schema
 from becalm.terms import Fault, InputError, OffenceGroup, UsageError, suggest_word
 
 ONE_GROUP = "incident"  # the group of all incidents where no column names groups
-WGS84 = "EPSG:4326"
 LARGEST_DEGREE = 360.0
 ACCEPTED = "a pandas, GeoPandas or Polars data frame, an Arrow table, or a DuckDB relation"
 
@@ -113,7 +113,7 @@ def _project(x: Floats, y: Floats, *, crs: str | None, from_crs: str | None) -> 
     source_crs, target_crs = from_crs or crs, crs or from_crs
     if source_crs is None or target_crs is None:
         raise UsageError('Name the coordinate system of the points in metres, e.g. crs="EPSG:27700".')
-    if not _is_in_metres(target_crs):
+    if not _is_metric(target_crs):
         raise InputError(
             f"{target_crs} is not in metres, and places are measured in metres. Name a coordinate system in "
             f'metres with crs, e.g. crs="{_utm_zone(x, y, source_crs)}".'
@@ -128,14 +128,12 @@ def _project(x: Floats, y: Floats, *, crs: str | None, from_crs: str | None) -> 
     return np.asarray(x), np.asarray(y), target_crs
 
 
-def _is_in_metres(crs: str) -> bool:
+def _is_metric(crs: str) -> bool:
     try:
         parsed_crs = CRS.from_user_input(crs)
     except CRSError as error:
         raise UsageError(f'{crs!r} is not a coordinate system. Write it as e.g. crs="EPSG:27700".') from error
-    return parsed_crs.is_projected and all(
-        axis.unit_name in ("metre", "meter") for axis in parsed_crs.axis_info
-    )
+    return is_in_metres(parsed_crs)
 
 
 def _utm_zone(x: Floats, y: Floats, crs: str) -> str:
@@ -304,11 +302,6 @@ def _to_utc(local: Times, time_zone: str) -> Times:
     return np.asarray(zoned_times.tz_convert("UTC").tz_localize(None), dtype="M8[us]")
 
 
-def _to_degrees(shape: Any, crs: str) -> Any:
-    transformer = Transformer.from_crs(crs, WGS84, always_xy=True)
-    return shapely.transform(shape, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
-
-
 def read_boundary(boundary: Any, crs: str) -> dict[str, Any]:
     """The areas of a boundary by name, in degrees: from a GeoDataFrame, or polygons in metres of `crs`."""
     if hasattr(boundary, "geometry") and hasattr(boundary, "crs"):
@@ -321,7 +314,7 @@ def read_boundary(boundary: Any, crs: str) -> dict[str, Any]:
         area_shapes = (
             list(shapely.get_parts(boundary)) if isinstance(boundary, shapely.Geometry) else list(boundary)
         )
-        area_shapes, area_names = [_to_degrees(shape, crs) for shape in area_shapes], []
+        area_shapes, area_names = list(project_shapes(area_shapes, crs, WGS84)), []
     shape_faults = [
         Fault(
             f"boundary, row {i}", shapely.is_valid_reason(shape), "correct it, e.g. with shapely.make_valid"

@@ -22,6 +22,7 @@ from becalm.methods.place_set import (
     cut_at_junctions,
     keep_areas,
 )
+from becalm.methods.projection import WGS84, project_shapes
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError, load_extra
 
@@ -222,7 +223,6 @@ def _count_cells(frame_width_m: float, frame_height_m: float, cell_width_m: floa
 
 FINEST = 13  # cells of 44 square metres
 COARSEST = 5
-WGS84 = "EPSG:4326"
 
 
 def build_h3_places(
@@ -258,7 +258,7 @@ def _check_cell_number(boundary: BaseGeometry, resolution: int) -> None:
 def h3_over(region: BaseGeometry, resolution: int, *, crs: str) -> tuple[tuple[str, ...], Shapes]:
     """Every H3 cell that touches the region (in metres of `crs`), and its whole outline in metres."""
     h3 = _load_h3(resolution)
-    region_in_degrees = _project(np.array([region], dtype=object), crs, WGS84)
+    region_in_degrees = project_shapes([region], crs, WGS84)
     cell_name_set: set[str] = set()
     for polygon in shapely.get_parts(shapely.get_parts(region_in_degrees)):
         h3_shape = h3.geo_to_h3shape(shapely.geometry.mapping(polygon))
@@ -294,13 +294,4 @@ def _outlines(h3: ModuleType, cell_names: tuple[str, ...], crs: str) -> Shapes:
     corners_of_cell = [
         [(lon, lat) for lat, lon in h3.cell_to_boundary(cell_name)] for cell_name in cell_names
     ]
-    return _project(np.array([shapely.Polygon(c) for c in corners_of_cell], dtype=object), WGS84, crs)
-
-
-def _project(shapes: Shapes, source_crs: str, target_crs: str) -> Shapes:
-    transformer = Transformer.from_crs(source_crs, target_crs, always_xy=True)
-
-    def transform(points: Floats) -> Floats:
-        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
-
-    return np.asarray(shapely.transform(shapes, transform), dtype=object)
+    return project_shapes([shapely.Polygon(c) for c in corners_of_cell], WGS84, crs)

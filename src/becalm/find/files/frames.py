@@ -1,9 +1,11 @@
 """Incidents and areas from GeoDataFrames, for use in a notebook."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
-import geopandas
 import numpy as np
 import pandas as pd
 import shapely
@@ -13,8 +15,12 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.counts_from_arrays import ALL, counts_from_points
 from becalm.find.files.hotspots import hotspot_outlines
+from becalm.methods.projection import is_in_metres
 from becalm.tables import PlaceCounts
-from becalm.terms import Fault, HotspotList, InputError
+from becalm.terms import Fault, HotspotList, InputError, load_extra
+
+if TYPE_CHECKING:
+    import geopandas
 
 
 def counts_from_frame(
@@ -36,7 +42,7 @@ def counts_from_frame(
     in degrees with no `crs` to go to; or geometries are missing or no points; QuestionError where there is no
     incident, or all lie on one single point.
     """
-    frame_parts = [frame] if isinstance(frame, geopandas.GeoDataFrame) else list(frame)
+    frame_parts = [frame] if isinstance(frame, pd.DataFrame) else list(frame)
     column_names = [when, *([group] if group else [])]
     _check_columns(frame_parts, column_names)
     point_shapes = np.concatenate(
@@ -108,17 +114,13 @@ def _check_one_crs(frames: Sequence[geopandas.GeoDataFrame]) -> Sequence[geopand
 
 
 def _project_shapes(frame: geopandas.GeoDataFrame, crs: str | None) -> NDArray[np.object_]:
-    if crs is None and not _is_in_metres(CRS(frame.crs)):
+    if crs is None and not is_in_metres(CRS(frame.crs)):
         raise InputError(
             f"The frame is in {CRS(frame.crs).to_string()}, which is not in metres. "
             'Name a system in metres, e.g. crs="EPSG:27700".'
         )
     projected_frame = frame if crs is None else frame.to_crs(crs)
     return np.asarray(projected_frame.geometry.to_numpy(), dtype=object)
-
-
-def _is_in_metres(crs: CRS) -> bool:
-    return crs.is_projected and all(axis.unit_name in ("metre", "meter") for axis in crs.axis_info)
 
 
 def _check_points(shapes: NDArray[np.object_]) -> None:
@@ -137,7 +139,11 @@ def _check_points(shapes: NDArray[np.object_]) -> None:
 
 
 def hotspots_frame(hotspots: HotspotList, *, boundary: BaseGeometry | None = None) -> geopandas.GeoDataFrame:
-    """One row per listed place with its outline, in the coordinate system of the list."""
+    """One row per listed place with its outline, in the coordinate system of the list.
+
+    Raises DependencyError where GeoPandas is not installed.
+    """
+    geopandas = load_extra("geopandas", "geo", "A GeoDataFrame", "take the list as GeoJSON")
     property_rows = [
         {
             "rank": h.rank,

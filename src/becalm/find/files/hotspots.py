@@ -7,19 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import geopandas
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.files.rules_file import rules_object
+from becalm.methods.arrays import Floats, Objects, Shapes
 from becalm.methods.grid import clip_squares
+from becalm.methods.projection import WGS84, project_shapes
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError, load_extra
 
-WGS84 = "EPSG:4326"
 DEGREE_DECIMALS = 7  # about a centimetre
 LAYER = "hotspots"
 FILE_ENDINGS = (".geojson", ".csv", ".gpkg")
@@ -98,7 +97,7 @@ def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
     """One row per listed place, figures with as many decimals as they deserve."""
     column_names = hotspot_columns(hotspots)
     x, y = np.array([h.centre_m for h in hotspots.hotspots]).T
-    longitude, latitude = _transformer(hotspots.crs).transform(x, y)
+    longitude, latitude = Transformer.from_crs(hotspots.crs, WGS84, always_xy=True).transform(x, y)
     for i, h in enumerate(hotspots.hotspots):
         row_cells = (
             *(h.rank, h.place_id, f"{x[i]:.1f}", f"{y[i]:.1f}"),
@@ -247,7 +246,7 @@ def _harm_cells(h: Hotspot) -> tuple[Any, ...]:
     return (*harm_values, place_harm.harm_rank, place_harm.count_rank, round(place_harm.events, 2))
 
 
-def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
+def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> Shapes:
     """The outline of each listed place, cut to the boundary where there is one, in metres."""
     if hotspots.kind != "cell":
         outlines_wkt = [h.shape.outline for h in hotspots.hotspots if h.shape]
@@ -257,17 +256,11 @@ def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> ND
     return clip_squares(boundary, cell_columns, cell_rows, hotspots.cell_m)
 
 
-def _transformer(crs: str) -> Transformer:
-    return Transformer.from_crs(crs, WGS84, always_xy=True)
-
-
-def _to_degrees(outlines: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
-    transformer = _transformer(crs)
-
-    def transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), DEGREE_DECIMALS)
-
-    return np.asarray(shapely.transform(outlines, transform), dtype=object)
+def _to_degrees(outlines: Shapes, crs: str) -> Shapes:
+    outlines_in_degrees = project_shapes(outlines, crs, WGS84)
+    return np.asarray(
+        shapely.transform(outlines_in_degrees, lambda xy: np.round(xy, DEGREE_DECIMALS)), dtype=object
+    )
 
 
 def hotspots_geopackage(
@@ -280,18 +273,27 @@ def hotspots_geopackage(
     try:
         with tempfile.TemporaryDirectory() as folder:
             geopackage_path = Path(folder) / "hotspots.gpkg"
-            pyogrio.write_dataframe(
-                _layer_frame(hotspots, boundary), geopackage_path, layer=LAYER, driver="GPKG",
-                promote_to_multi=True,
+            columns = _layer_columns(hotspots)
+            outlines = hotspot_outlines(hotspots, boundary)
+            pyogrio.raw.write(
+                geopackage_path,
+                shapely.to_wkb(outlines),
+                list(columns.values()),
+                list(columns),
+                layer=LAYER,
+                driver="GPKG",
+                crs=hotspots.crs,
                 geometry_type="MultiLineString" if hotspots.kind == "segment" else "MultiPolygon",
+                promote_to_multi=True,
                 layer_metadata={"run": json.dumps(list_object(run, hotspots), ensure_ascii=False)},
-            )  # fmt: skip
+            )
             return geopackage_path.read_bytes()
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
-def _layer_frame(hotspots: HotspotList, boundary: BaseGeometry | None) -> geopandas.GeoDataFrame:
+def _layer_columns(hotspots: HotspotList) -> dict[str, Objects | Floats]:
+    """The attributes of the places in a GeoPackage by name; None where a place has none."""
     property_rows = [_properties(h) for h in hotspots.hotspots]
     harm_columns = HARM_COLUMNS if hotspots.harm else ()
     columns: dict[str, list[Any]] = {name: [p[name] for p in property_rows] for name in LAYER_COLUMNS}
@@ -303,7 +305,5 @@ def _layer_frame(hotspots: HotspotList, boundary: BaseGeometry | None) -> geopan
     columns["expected_low"] = [round(h.expected_count.low, 4) for h in hotspots.hotspots]
     columns["expected_high"] = [round(h.expected_count.high, 4) for h in hotspots.hotspots]
     columns["profile"] = [None if p["profile"] is None else json.dumps(p["profile"]) for p in property_rows]
-    outlines = hotspot_outlines(hotspots, boundary)
-    layer_frame = geopandas.GeoDataFrame(columns, geometry=outlines, crs=hotspots.crs)
-    layer_frame["borough"] = layer_frame["borough"].astype("object")
-    return layer_frame
+    arrays = {name: np.array(values) for name, values in columns.items()}
+    return {name: a.astype(object) if a.dtype.kind == "U" else a for name, a in arrays.items()}

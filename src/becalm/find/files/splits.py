@@ -10,18 +10,17 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pyproj import Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.place_splits import REST_PART, Split
+from becalm.methods.projection import WGS84, project_shapes
 from becalm.terms import Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
-from becalm.workspace.shapes import read_layers
+from becalm.workspace.layers import read_layers
 
 FILE = "splits.geojson"
 FORMAT = "becalm splits 1"
-WGS84 = "EPSG:4326"
 DECIMALS = 9  # of a degree: a tenth of a millimetre
 LINES, AREAS = ("LineString",), ("Polygon", "MultiPolygon")
 PART_NAME = r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,39}$"
@@ -98,14 +97,12 @@ def read_drawn_parts(
     (area_layer, *other_layers) = read_layers(path, file_crs, crs_field="places_crs")
     if other_layers:
         raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
-    if name_column is not None and name_column not in area_layer.frame.columns:
+    if name_column is not None and name_column not in area_layer.table.columns:
         raise InputError(
             f"{path.name} has no column {name_column!r}. Leave `part_column` out, or name another."
         )
-    drawn_areas = [
-        None if shape is None else shapely.force_2d(shape) for shape in area_layer.frame.geometry.to_crs(crs)
-    ]
-    part_names = list(area_layer.frame[name_column]) if name_column else range(1, len(drawn_areas) + 1)
+    drawn_areas = list(area_layer.project(crs))
+    part_names = list(area_layer.table[name_column]) if name_column else range(1, len(drawn_areas) + 1)
     return _check_parts(path.name, [str(part_name).strip() for part_name in part_names], drawn_areas)
 
 
@@ -127,7 +124,7 @@ def read_line(path: Path, *, crs: str) -> BaseGeometry:
             f"{path} holds {len(shape_parts)} shapes ({kind_list}), not one line. Draw one line across the "
             "place."
         )
-    (line,) = _project_shapes([shapely.force_2d(shape_parts[0])], WGS84, crs)
+    line: BaseGeometry = project_shapes(shape_parts, WGS84, crs)[0]
     if not np.isfinite(shapely.get_coordinates(line)).all():
         raise InputError(f"{path} lies outside {crs}. Save it in WGS84, as GeoJSON is.")
     return line
@@ -223,7 +220,7 @@ def _build_split(
     elif len({(e.by, e.on, e.reason) for e in split_entries}) > 1:
         faults.append(Fault(place_id, "its parts differ in by, on or reason", "let them agree"))
     else:
-        split_shapes = _project_shapes([shape for _, shape in features], WGS84, crs)
+        split_shapes = project_shapes([shape for _, shape in features], WGS84, crs)
         if first_entry.kind == "line":
             return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, line=split_shapes[0])
         named_parts = tuple((str(name), shape) for name, shape in zip(part_names, split_shapes, strict=True))
@@ -254,13 +251,6 @@ def _split_features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
 
 
 def _build_feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) -> dict[str, Any]:
-    (shape_in_degrees,) = _project_shapes([shape], crs, WGS84)
+    (shape_in_degrees,) = project_shapes([shape], crs, WGS84)
     rounded_shape = shapely.transform(shape_in_degrees, lambda xy: np.round(xy, DECIMALS))
     return {"type": "Feature", "properties": properties, "geometry": mapping(rounded_shape)}
-
-
-def _project_shapes(shapes: Sequence[BaseGeometry], source_crs: str, target_crs: str) -> list[BaseGeometry]:
-    project_coordinates = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform
-    return list(
-        shapely.transform(list(shapes), lambda xy: np.column_stack(project_coordinates(xy[:, 0], xy[:, 1])))
-    )
