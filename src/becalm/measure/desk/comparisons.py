@@ -1,26 +1,17 @@
-"""How does a period compare with its baselines, and where were steps of the level declared?"""
+"""How does a period compare with its baselines?"""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from ibis import Table
 
-from becalm.desk import Desk, gaps_of, record_event, totals_in
-from becalm.ledger import Entry, Fact
+from becalm.desk import Desk, gaps_of, totals_in
 from becalm.measure import ComparisonContext, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
-from becalm.measure.core.events import (
-    READ_KINDS,
-    STEP_DECLARED,
-    STEP_ENDED,
-    check_new_step,
-    end_step,
-    read_steps,
-)
-from becalm.measure.core.request import CompareRequest, StepEndRequest, StepRequest
+from becalm.measure.core.request import CompareRequest
+from becalm.measure.desk.steps import active_steps
 from becalm.tables import (
     CountTable,
     Grouping,
@@ -35,8 +26,6 @@ from becalm.tables import (
 from becalm.terms import (
     OffenceGroup,
     Period,
-    QuestionError,
-    Step,
     UsageError,
     groups_by_key,
     parse_period,
@@ -97,42 +86,6 @@ def compare(
             counted_unit=request.counted if source.table == "published_counts" else "offences",
         ),
     )
-
-
-def active_steps(desk: Desk, *, known_at: datetime | None = None) -> tuple[Step, ...]:
-    """Which declared steps are in force (or were, at an instant), by their first day?"""
-    if desk.ledger_file is not None and not desk.ledger_file.exists():
-        return ()
-    step_entries = desk.open_ledger().entries(kinds=READ_KINDS)
-    return read_steps(entry for entry in step_entries if known_at is None or entry.recorded_at <= known_at)
-
-
-def declare_step(desk: Desk, request: StepRequest) -> Entry:
-    """Record that from a day on some series stand at another level.
-
-    Raises UsageError for a step without a reason, before the records, in the future or inside another one.
-    """
-    step = Step(request.start, request.kind, request.reason, groups=request.group, areas=request.area)
-    first_month = min((file.month for file in desk.archive.files() if file.month), default="")
-    if not first_month:
-        raise QuestionError(
-            "The archive holds no records, so no level can shift. Load some with `becalm ingest PATH`."
-        )
-    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
-    check_new_step(step, active_steps(desk), first_day=date.fromisoformat(f"{first_month}-01"), today=today)
-    facts: dict[str, Fact] = {"starts_on": str(step.start), "kind": step.kind, "reason": step.reason}
-    step_scope = {name: keys for name, keys in (("groups", step.groups), ("areas", step.areas)) if keys}
-    return record_event(desk, STEP_DECLARED, purpose="measurement", facts={**facts, **step_scope})
-
-
-def end_declared_step(desk: Desk, request: StepEndRequest) -> Entry:
-    """Record that a step is over.
-
-    Raises UsageError where there is no such step, it has ended already, or the end is not after its start.
-    """
-    step = end_step(request.step, request.on, active_steps(desk))
-    facts: dict[str, Fact] = {"step": request.step, "ends_on": str(step.end), "reason": request.reason}
-    return record_event(desk, STEP_ENDED, purpose="measurement", facts=facts)
 
 
 def _unit(source: Source, request: CompareRequest) -> TimeUnit:
