@@ -275,9 +275,9 @@ def _write(rows: pa.Table, path: Path) -> None:
 
 def _check_single_values(path: Path, value_by_column: dict[str, str], part_label: str) -> None:
     """Refuse a file that holds other sources or months than it is kept under."""
-    parquet = pq.ParquetFile(path)
-    for column in [column for column in value_by_column if column in parquet.schema_arrow.names]:
-        other_values = _read_distinct_values(parquet, column) - {value_by_column[column]}
+    parquet_file = pq.ParquetFile(path)
+    for column in [column for column in value_by_column if column in parquet_file.schema_arrow.names]:
+        other_values = _read_distinct_values(parquet_file, column) - {value_by_column[column]}
         if other_values:
             raise ArchiveError(
                 f"{part_label} holds rows whose {column} is {min(map(str, other_values))!r}. "

@@ -65,8 +65,10 @@ def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
 
 def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[ComparisonRow | None]]]:
     """Each line of table 2: the row it is about, and that row against every baseline."""
-    contrasts = briefing.comparison.against
-    rows_by_group_of_contrast = [{row.group: row for row in contrast.all_rows} for contrast in contrasts]
+    baseline_contrasts = briefing.comparison.against
+    rows_by_group_of_contrast = [
+        {row.group: row for row in contrast.all_rows} for contrast in baseline_contrasts
+    ]
     return [
         (row, [rows.get(row.group) for rows in rows_by_group_of_contrast])
         for row in briefing.comparison.all_rows

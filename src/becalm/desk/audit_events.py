@@ -58,8 +58,10 @@ def recorded_action(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, 
     try:
         yield entry
     except BaseException:
-        reason = {"reason": "it failed after it was recorded"}
-        record_event(desk, "entry_withdrawn", purpose="correction", facts=reason, corrects=entry.seq)
+        withdrawal_facts = {"reason": "it failed after it was recorded"}
+        record_event(
+            desk, "entry_withdrawn", purpose="correction", facts=withdrawal_facts, corrects=entry.seq
+        )
         raise
 
 

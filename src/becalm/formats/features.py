@@ -75,8 +75,8 @@ def read_layer(path: Path, file_name: str, layer: str | None) -> Sheet:
         layer_source = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
         layer_names = [str(name) for name, kind in pyogrio.list_layers(layer_source)]
         if layer is not None and layer not in layer_names:
-            problem = f"has no layer {layer!r}; it has {', '.join(layer_names)}"
-            raise file_refusal(file_name, problem, "correct sheet in the mapping")
+            problem_text = f"has no layer {layer!r}; it has {', '.join(layer_names)}"
+            raise file_refusal(file_name, problem_text, "correct sheet in the mapping")
         facts, table = pyogrio.read_arrow(layer_source, layer=layer or layer_names[0])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, IndexError) as error:
         raise file_refusal(file_name, f"cannot be read ({error})", "export it again, or as csv") from error

@@ -44,8 +44,8 @@ def read_book_head(
         book = python_calamine.CalamineWorkbook.from_path(path)
         sheet_names = list(book.sheet_names)
         if layout.sheet is not None and layout.sheet not in sheet_names:
-            problem = f"has no sheet {layout.sheet!r}; it has {', '.join(sheet_names)}"
-            raise file_refusal(file_name, problem, "correct sheet in the mapping")
+            problem_text = f"has no sheet {layout.sheet!r}; it has {', '.join(sheet_names)}"
+            raise file_refusal(file_name, problem_text, "correct sheet in the mapping")
         wanted_names = sheet_names if layout.sheet is None else [layout.sheet]
         rows_by_sheet = {
             name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in wanted_names
@@ -74,15 +74,19 @@ def read_book_head(
 
 
 def _column(column_cells: tuple[Any, ...]) -> pa.Array:
-    cells = [None if cell == "" else cell for cell in column_cells]
-    cell_types = {type(cell) for cell in cells if cell is not None}
+    filled_cells = [None if cell == "" else cell for cell in column_cells]
+    cell_types = {type(cell) for cell in filled_cells if cell is not None}
     if cell_types and cell_types <= {date, datetime}:
-        return pa.array([None if cell is None else _instant(cell) for cell in cells], pa.timestamp("us"))
+        return pa.array(
+            [None if cell is None else _instant(cell) for cell in filled_cells], pa.timestamp("us")
+        )
     if cell_types <= {time, timedelta}:
-        return pa.array([None if cell is None else _clock_text(cell) for cell in cells], pa.string())
+        return pa.array([None if cell is None else _clock_text(cell) for cell in filled_cells], pa.string())
     if len(cell_types) == 1 or cell_types == {int, float}:
-        return pa.array(cells)
-    return pa.array([None if cell is None else cell_text(_instant(cell)) for cell in cells], pa.string())
+        return pa.array(filled_cells)
+    return pa.array(
+        [None if cell is None else cell_text(_instant(cell)) for cell in filled_cells], pa.string()
+    )
 
 
 def _instant(cell: Any) -> Any:

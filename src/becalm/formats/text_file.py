@@ -364,15 +364,23 @@ def _split_line_by_line(
 
 def _line_fault(file_name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:
     if "\udc80" <= max(text) <= "\udcff":  # how "surrogateescape" keeps a byte that is no text
-        reason, fault_remedy = "the line is not UTF-8 text", "save the file as UTF-8 and load it again"
+        reason_text, fault_remedy = "the line is not UTF-8 text", "save the file as UTF-8 and load it again"
     elif cell_count != column_count:
-        reason = f"the row has {FEWER_FIELDS if cell_count < column_count else MORE_FIELDS} than the header"
+        reason_text = (
+            f"the row has {FEWER_FIELDS if cell_count < column_count else MORE_FIELDS} than the header"
+        )
         fault_remedy = "it was cut, or a comma or quotation mark is out of place"
         fault_remedy = f"{cell_count} instead of {column_count}: {fault_remedy}"
     else:
         return None
     return RowFault(
-        file_name, line, "", text.encode("utf-8", "replace").decode()[:200], "rejected", reason, fault_remedy
+        file_name,
+        line,
+        "",
+        text.encode("utf-8", "replace").decode()[:200],
+        "rejected",
+        reason_text,
+        fault_remedy,
     )
 
 

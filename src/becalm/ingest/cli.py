@@ -204,13 +204,13 @@ def _report_lines(report: IngestReport) -> Iterator[object]:
 
 
 def _file_cells(file: FileIntake) -> tuple[str, ...]:
-    months = file.months if len(file.months) < 3 else (file.months[0], "to", file.months[-1])
+    month_texts = file.months if len(file.months) < 3 else (file.months[0], "to", file.months[-1])
     count_texts = (f"{count:,}" for count in (file.rows, file.loaded, file.repaired, file.rejected))
     return (
         file.file,
         file.source,
         file.mapping,
-        " ".join(months),
+        " ".join(month_texts),
         *count_texts,
         str(file.as_of),
         file.status,
@@ -243,8 +243,12 @@ def _gap_lines(gaps: Sequence[Gap]) -> list[str]:
     """A line for each gap; months of which the same is said, one after the other, share one."""
     gap_lines = []
     for (source_name, gap_detail), similar_gaps in groupby(gaps, key=lambda gap: (gap.source, gap.detail)):
-        months = [gap.month for gap in similar_gaps]
-        months_text = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]} ({len(months)} months)"
+        gap_months = [gap.month for gap in similar_gaps]
+        months_text = (
+            gap_months[0]
+            if len(gap_months) == 1
+            else f"{gap_months[0]} to {gap_months[-1]} ({len(gap_months)} months)"
+        )
         gap_lines.append(f"{source_name} {months_text}: {gap_detail}")
     return gap_lines
 

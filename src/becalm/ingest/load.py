@@ -127,8 +127,10 @@ def _read_file(
         if was_loaded(file.sha256, recipe_sha256):
             return FileReading(file, recipe, recipe_sha256, None)
         # two files may be the same, and read at once
-        staging = Path(mkdtemp(dir=context.staging, prefix="read-"))
-        return FileReading(file, recipe, recipe_sha256, reader.read(file, replace(context, staging=staging)))
+        staging_folder = Path(mkdtemp(dir=context.staging, prefix="read-"))
+        return FileReading(
+            file, recipe, recipe_sha256, reader.read(file, replace(context, staging=staging_folder))
+        )
 
 
 def _find_reader(file: InputFile, readers: Sequence[Reader], context: ReadContext) -> Reader | None:

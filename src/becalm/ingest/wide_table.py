@@ -179,7 +179,7 @@ def _build_parts(
     sheet: Sheet, columns: _TableColumns, cell_counts: _Counts, file: InputFile, context: ReadContext
 ) -> Iterator[TablePart]:
     """The sound counts of each month, in the archive's schema."""
-    schema = PUBLISHED_COUNTS.to_pyarrow()
+    counts_schema = PUBLISHED_COUNTS.to_pyarrow()
     text_columns = {
         **_area_columns(sheet, columns, context),
         "offence": cell_counts.offences,
@@ -202,7 +202,10 @@ def _build_parts(
         month_rows = month_rows.append_column("count", pa.array(cell_counts.counts[:, month_index]))
         month_rows = month_rows if is_sound_count.all() else month_rows.filter(pa.array(is_sound_count))
         yield TablePart(
-            "published_counts", columns.source, month, month_rows.select(schema.names).cast(schema)
+            "published_counts",
+            columns.source,
+            month,
+            month_rows.select(counts_schema.names).cast(counts_schema),
         )
 
 

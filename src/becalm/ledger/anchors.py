@@ -185,8 +185,8 @@ def draw_qr_code(text: str, *, label: str) -> str:
 
 def _file_stem(checkpoint: Checkpoint, settings: AnchorSettings) -> str:
     """The name of an anchor's file: sorts by size, and never twice the same for two heads."""
-    head = checkpoint.head
-    return f"{settings.label}-{checkpoint.ledger_id[:8]}-{head.size:09d}-{head.root[:8]}"
+    signed_head = checkpoint.head
+    return f"{settings.label}-{checkpoint.ledger_id[:8]}-{signed_head.size:09d}-{signed_head.root[:8]}"
 
 
 def _send(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> AnchorDelivery:
@@ -224,11 +224,11 @@ def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: Anch
 
 def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
     """Send an e-mail, or write it into the outbox where no server is named."""
-    recipient = unquote(place.removeprefix("mailto:"))
-    if "@" not in recipient:
-        raise ValueError(f"{recipient!r} is no address")
+    recipient_address = unquote(place.removeprefix("mailto:"))
+    if "@" not in recipient_address:
+        raise ValueError(f"{recipient_address!r} is no address")
     file_stem = _file_stem(checkpoint, settings)
-    email_message = _compose_mail(checkpoint, anchor, recipient, file_name=f"{file_stem}{SUFFIX}")
+    email_message = _compose_mail(checkpoint, anchor, recipient_address, file_name=f"{file_stem}{SUFFIX}")
     if settings.smtp:
         smtp_url = urlsplit(settings.smtp)
         with smtplib.SMTP(
@@ -237,10 +237,10 @@ def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: Anchor
             if smtp_url.scheme == "smtp+tls":
                 smtp_connection.starttls()
             smtp_connection.send_message(email_message)
-        return recipient
+        return recipient_address
     outbox_folder = settings.folder / "anchors" / "outbox"
     outbox_folder.mkdir(parents=True, exist_ok=True)
-    mail_path = outbox_folder / f"{file_stem}-{recipient.partition('@')[0]}.eml"
+    mail_path = outbox_folder / f"{file_stem}-{recipient_address.partition('@')[0]}.eml"
     write_durably(mail_path, email_message.as_string(policy=SMTP.clone(linesep="\n")))
     return f"{mail_path} (to be sent)"
 

@@ -112,12 +112,21 @@ def read_entry(row: StoredRow) -> Entry:
     seq, recorded_at, occurred_at, kind, version, actor, role, purpose, programme, subject = row[:FACTS]
     facts_json, corrected_seq, commitment, previous_hash, entry_hash = row[FACTS:]
     try:
-        moment = parse_instant(occurred_at)
+        occurred_instant = parse_instant(occurred_at)
         fact_by_name = _decode(facts_json)
         if "[" in facts_json or facts_json.count("{") > 1:  # else every fact is a text, a number or a flag
             fact_by_name = {fact_name: _read_fact(value) for fact_name, value in fact_by_name.items()}
         event = Event(
-            kind, version, moment, actor, role, purpose, fact_by_name, programme, subject, corrected_seq
+            kind,
+            version,
+            occurred_instant,
+            actor,
+            role,
+            purpose,
+            fact_by_name,
+            programme,
+            subject,
+            corrected_seq,
         )
         return Entry(seq, parse_instant(recorded_at), event, commitment, previous_hash, entry_hash)
     except (ValueError, TypeError, AttributeError, EventError) as error:
@@ -143,10 +152,10 @@ def format_instant(moment: datetime) -> str:
 
 def parse_instant(text: str) -> datetime:
     """The instant that the ledger wrote."""
-    moment = datetime.fromisoformat(text)
-    if text[-1:] != "Z" or moment.tzinfo is not UTC:
+    parsed_instant = datetime.fromisoformat(text)
+    if text[-1:] != "Z" or parsed_instant.tzinfo is not UTC:
         raise ValueError(f"{text!r} is no instant in UTC")
-    return moment
+    return parsed_instant
 
 
 def _refuse_decimal(text: str) -> Fact:

@@ -285,10 +285,10 @@ def _hashed_arrays(chunk: Sequence[StoredRow]) -> Sequence[bytes | None]:
     # One call of the encoder for 500 rows: calling it for each row was most of the time of a verification.
     # orjson writes the same bytes (a test compares every character); what it refuses goes row by row.
     try:
-        arrays = orjson.dumps([(ENTRY_TAG, *row[:HASH]) for row in chunk])
+        arrays_json = orjson.dumps([(ENTRY_TAG, *row[:HASH]) for row in chunk])
     except TypeError:
         return [_hashed_array(row) for row in chunk]
-    array_bodies = arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
+    array_bodies = arrays_json[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
     return [ARRAY_START + array_bytes + b"]" for array_bytes in array_bodies]
 
 
@@ -359,8 +359,10 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_siz
         if proven_size + 1 < due_seq - 1:
             description += f" (or the rewriting began before it, at entry {proven_size + 1} the earliest)"
         return Finding("altered", due_seq - 1, f"{description}.")
-    predecessor = f"entry {due_seq - 1}" if due_seq > 1 else f"the opening of ledger {identity}"
-    return Finding("altered", due_seq, f"Entry {due_seq} does not follow {predecessor}: it was rewritten.")
+    predecessor_text = f"entry {due_seq - 1}" if due_seq > 1 else f"the opening of ledger {identity}"
+    return Finding(
+        "altered", due_seq, f"Entry {due_seq} does not follow {predecessor_text}: it was rewritten."
+    )
 
 
 def _diagnose_number(row: StoredRow, due_seq: int) -> Finding:

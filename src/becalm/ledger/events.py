@@ -183,8 +183,8 @@ def _erased_keys(entry: Entry) -> Iterable[str]:
 
 
 def _erased_row(key: str, row: Row | None, entry: Entry) -> Row:
-    reason = entry.event.facts["reason"]
-    return row or {"seq": int(key), "erased_by": entry.seq, "at": occurrence(entry), "reason": reason}
+    erasure_reason = entry.event.facts["reason"]
+    return row or {"seq": int(key), "erased_by": entry.seq, "at": occurrence(entry), "reason": erasure_reason}
 
 
 def _access_row(_key: str, row: Row | None, entry: Entry) -> Row:

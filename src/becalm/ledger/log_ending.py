@@ -64,8 +64,8 @@ def sign_ending(ending: LogEnding, signing_key: SigningKey) -> LogEnding:
 
 def format_ending(ending: LogEnding) -> str:
     """A statement as it is kept: one line of canonical JSON."""
-    signature = {"signature": ending.signature, "public_key": ending.public_key}
-    return canonical_json({**_unsigned_fields(ending), **signature}) + "\n"
+    signature_fields = {"signature": ending.signature, "public_key": ending.public_key}
+    return canonical_json({**_unsigned_fields(ending), **signature_fields}) + "\n"
 
 
 def parse_ending(text: str, place: str) -> LogEnding | None:
@@ -120,8 +120,10 @@ def ending_name(ending: LogEnding) -> str:
 
 
 def _parse_side(fields: Mapping[str, object], side: str) -> tuple[str, Head]:
-    size = int(str(fields[f"{side}_size"]))
-    return str(fields[f"{side}_ledger"]), Head(size, str(fields[f"{side}_root"]), str(fields[f"{side}_last"]))
+    side_size = int(str(fields[f"{side}_size"]))
+    return str(fields[f"{side}_ledger"]), Head(
+        side_size, str(fields[f"{side}_root"]), str(fields[f"{side}_last"])
+    )
 
 
 def _unsigned_fields(ending: LogEnding) -> dict[str, str | int]:

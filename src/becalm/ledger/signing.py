@@ -95,8 +95,10 @@ def clock_facts(
 
 def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
     """A checkpoint as it leaves the building: one line of canonical JSON, with the public key."""
-    signature = {"signature": checkpoint.signature, "public_key": public_key}
-    return canonical_json({"format": CHECKPOINT_TAG, **unsigned_fields(checkpoint), **signature}) + "\n"
+    signature_fields = {"signature": checkpoint.signature, "public_key": public_key}
+    return (
+        canonical_json({"format": CHECKPOINT_TAG, **unsigned_fields(checkpoint), **signature_fields}) + "\n"
+    )
 
 
 def parse_anchor(text: str, place: str) -> Checkpoint:

@@ -149,9 +149,10 @@ def _unended_logs(evidence: HeadEvidence) -> Iterator[Finding]:
     """Heads kept outside of a log that another one followed, where no statement beside them says so."""
     if evidence.unended_anchors:
         anchor, log = evidence.unended_anchors[-1], evidence.new_logs[-1]
-        people = f", as {log.people} would have it" if log.people else ""
+        people_text = f", as {log.people} would have it" if log.people else ""
         description = (
-            f"A new log begins at entry {log.begun_at_seq}{people}, and no statement of the key that signed "
+            f"A new log begins at entry {log.begun_at_seq}{people_text}, and no statement of the "
+            "key that signed "
             f"the head of {anchor.size} entries in {anchor.place} says that the old one ended there. Put the "
             "statement beside the head, or name it with `anchor`."
         )

@@ -72,10 +72,10 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
     while True:
         size_limit = min(size_limit, MOST_POINTS)
         candidates = _list_candidates(problem, size_limit)
-        solution = _solve_programme(problem, candidates)
-        if solution is None:
+        programme_solution = _solve_programme(problem, candidates)
+        if programme_solution is None:
             return None
-        chosen_points, bound, outsider_count = solution
+        chosen_points, bound, outsider_count = programme_solution
         if outsider_count < NEGLIGIBLE or size_limit == MOST_POINTS or len(candidates) == len(problem.order):
             break
         size_limit *= 3
@@ -169,14 +169,14 @@ def most_in_group(problem: SubsetProblem, group: int, *, enough: int) -> int:
     if len(greedy_points) >= enough or len(candidates) > MOST_POINTS:
         return len(greedy_points)
     cliques = _cover_cliques(problem, candidates)
-    solution = milp(
+    milp_solution = milp(
         -np.ones(len(candidates)),
         integrality=np.ones(len(candidates)),
         bounds=Bounds(0, 1),
         constraints=[LinearConstraint(_clique_rows(cliques, len(candidates)), -np.inf, 1)] if cliques else [],
         options={"node_limit": MOST_NODES},
     )
-    return round(-solution.fun) if solution.x is not None else 0
+    return round(-milp_solution.fun) if milp_solution.x is not None else 0
 
 
 def _build_subset(problem: SubsetProblem, chosen_points: Ints, bound: float | None = None) -> Subset:
@@ -227,30 +227,32 @@ def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, fl
     group_rows[np.arange(group_count), n + 1 + np.arange(group_count)] = 1.0
     grouped_points = np.flatnonzero(problem.group[candidates] >= 0)
     group_rows[problem.group[candidates][grouped_points], grouped_points] = 1.0
-    constraints = [LinearConstraint(np.ones((1, n + group_count + 1)), 0, problem.count)]
+    linear_constraints = [LinearConstraint(np.ones((1, n + group_count + 1)), 0, problem.count)]
     if group_count:
-        constraints.append(
+        linear_constraints.append(
             LinearConstraint(group_rows, problem.floors, np.minimum(problem.caps, problem.count))
         )
     cliques = _cover_cliques(problem, candidates)
     if cliques:
-        constraints.append(LinearConstraint(_clique_rows(cliques, n + group_count + 1), -np.inf, 1))
-    solution = milp(
+        linear_constraints.append(LinearConstraint(_clique_rows(cliques, n + group_count + 1), -np.inf, 1))
+    milp_solution = milp(
         -np.concatenate([problem.values[candidates], outside_values]),
         integrality=np.concatenate([np.ones(n), np.zeros(group_count + 1)]),
         bounds=Bounds(
             np.concatenate([problem.forced[candidates].astype(float), np.zeros(group_count + 1)]),
             np.concatenate([np.ones(n), np.minimum(outside_counts, problem.count)]),
         ),
-        constraints=constraints,
+        constraints=linear_constraints,
         options={"node_limit": MOST_NODES, "mip_rel_gap": 1e-7},
     )
-    if solution.status == INFEASIBLE:
+    if milp_solution.status == INFEASIBLE:
         return None
-    if solution.x is None:
+    if milp_solution.x is None:
         return np.zeros(0, np.int64), float(problem.values[problem.order[: problem.count]].sum()), 1.0
-    value_bound = -float(solution.mip_dual_bound if solution.mip_dual_bound is not None else solution.fun)
-    return candidates[solution.x[:n] > 0.5], value_bound, float(solution.x[n:].sum())
+    value_bound = -float(
+        milp_solution.mip_dual_bound if milp_solution.mip_dual_bound is not None else milp_solution.fun
+    )
+    return candidates[milp_solution.x[:n] > 0.5], value_bound, float(milp_solution.x[n:].sum())
 
 
 def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:
@@ -266,9 +268,9 @@ def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:
         clique, is_common = [i, j], is_near[i] & is_near[j]
         while is_common.any():
             best_column = int(np.argmax((is_uncovered[clique][:, is_common]).sum(axis=0)))
-            candidate = int(np.flatnonzero(is_common)[best_column])
-            clique.append(candidate)
-            is_common &= is_near[candidate]
+            best_candidate = int(np.flatnonzero(is_common)[best_column])
+            clique.append(best_candidate)
+            is_common &= is_near[best_candidate]
         clique_index = np.array(clique)
         is_uncovered[np.ix_(clique_index, clique_index)] = False
         cliques.append(clique_index)

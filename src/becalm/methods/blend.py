@@ -135,7 +135,7 @@ def fit_prior(
         return _log_likelihood(theta, groups, exposure, truncation) - 0.5 * float(surprise @ surprise)
 
     # The likelihood may be a long bent ridge: looked at everywhere, then ever closer to where it is high.
-    grid_thetas, spacing = np.array(list(product(*BELIEF_STEPS))), np.array([1.0, 0.4])
+    grid_thetas, grid_spacing = np.array(list(product(*BELIEF_STEPS))), np.array([1.0, 0.4])
     for _ in range(MOST_GRIDS):
         thetas = np.column_stack([grid_thetas, np.zeros(len(grid_thetas))])
         if truncation is not None:
@@ -148,11 +148,11 @@ def fit_prior(
             break
         theta_covariance = (grid_weights * (grid_thetas - mean_theta).T) @ (
             grid_thetas - mean_theta
-        ) + np.diag((0.3 * spacing) ** 2)
+        ) + np.diag((0.3 * grid_spacing) ** 2)
         variances, axes = np.linalg.eigh(theta_covariance)
         local_points = np.array(list(product(LOCAL_STEPS, repeat=2)))
         grid_thetas = np.clip(mean_theta + local_points * np.sqrt(variances) @ axes.T, LOWEST, HIGHEST)
-        spacing = 0.4 * spacing
+        grid_spacing = 0.4 * grid_spacing
     is_kept = grid_weights >= LEAST_WEIGHT
     return PriorFit(
         _to_prior(grid_weights @ thetas),
@@ -163,15 +163,17 @@ def fit_prior(
 
 def _fit_scale(gain: Callable[[Floats], float], theta: Floats) -> float:
     """The log scale that suits this strength and power best: the tops of ever smaller parabolas."""
-    scale = SCALE_START
+    prior_scale = SCALE_START
     for step in (0.5, 0.2, 0.1):
-        low, middle, high = (gain(np.array([theta[0], theta[1], scale + s])) for s in (-step, 0.0, step))
+        low, middle, high = (
+            gain(np.array([theta[0], theta[1], prior_scale + s])) for s in (-step, 0.0, step)
+        )
         curvature = low - 2.0 * middle + high
         scale_move = (
             0.5 * step * (low - high) / curvature if curvature < 0 else np.copysign(2.0 * step, high - low)
         )
-        scale = float(np.clip(scale + np.clip(scale_move, -2.5, 2.5), -6.0, 1.0))
-    return scale
+        prior_scale = float(np.clip(prior_scale + np.clip(scale_move, -2.5, 2.5), -6.0, 1.0))
+    return prior_scale
 
 
 def _to_prior(theta: Floats) -> GammaPrior:
@@ -193,9 +195,9 @@ def update_posterior(
         shape, rate = prior_shape + counts, prior_shape / (prior.scale * means) + exposure
         # Summed as one goes (Welford): the square of the mean taken from the mean square would cancel out.
         weight_sum += weight
-        step = shape / rate - mixture_mean
-        mixture_mean += step * weight / weight_sum
-        variance += weight * (shape / rate**2 + step * (shape / rate - mixture_mean))
+        mean_step = shape / rate - mixture_mean
+        mixture_mean += mean_step * weight / weight_sum
+        variance += weight * (shape / rate**2 + mean_step * (shape / rate - mixture_mean))
     return GammaPosterior.with_mean(mixture_mean, mixture_mean**2 / variance)
 
 
@@ -204,14 +206,14 @@ def _log_likelihood(theta: Floats, groups: Floats, exposure: float, truncation: 
     means, counts, doubt, is_selected, sizes = groups
     prior = _to_prior(theta)
     means = prior.scale * means
-    shape = prior.shape(means / prior.scale, doubt)
-    log_likelihood = -(shape + counts) * np.log1p(exposure * means / shape)
+    prior_shape = prior.shape(means / prior.scale, doubt)
+    log_likelihood = -(prior_shape + counts) * np.log1p(exposure * means / prior_shape)
     has_count = counts > 0
-    shape_seen, counts_seen = shape[has_count], counts[has_count]
+    shape_seen, counts_seen = prior_shape[has_count], counts[has_count]
     log_likelihood[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
     log_likelihood[has_count] += counts_seen * np.log(exposure * means[has_count] / shape_seen)
     if truncation is not None:
-        empty_log = -shape * np.log1p(truncation.exposure * means / shape)
+        empty_log = -prior_shape * np.log1p(truncation.exposure * means / prior_shape)
         log_likelihood -= is_selected * np.log(-np.expm1(np.minimum(empty_log, -1e-12)))
     return float(sizes @ log_likelihood)
 

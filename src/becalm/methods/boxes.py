@@ -77,14 +77,16 @@ def _best_through(
     lefts, bottoms = lefts[is_near], bottoms[is_near]
     best_weight, best_left, best_bottom = -1.0, 0.0, 0.0
     for k in range(-1, 2 * len(lefts)):
-        left = x[point] if k < 0 else _stopped_edge(lefts[k // 2], k, side)
-        if left <= x[point] <= left + side:
-            first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
+        left_m = x[point] if k < 0 else _stopped_edge(lefts[k // 2], k, side)
+        if left_m <= x[point] <= left_m + side:
+            first, end = np.searchsorted(x, left_m), np.searchsorted(x, left_m + side, side="right")
             is_live = (weights[first:end] > 0.0) & (np.abs(y[first:end] - y[point]) <= side)
             heights, live_weights = y[first:end][is_live], weights[first:end][is_live]
-            caught_weight, bottom = _best_on_edge(heights, live_weights, left, lefts, bottoms, y[point], side)
+            caught_weight, bottom = _best_on_edge(
+                heights, live_weights, left_m, lefts, bottoms, y[point], side
+            )
             if caught_weight > best_weight:
-                best_weight, best_left, best_bottom = caught_weight, left, bottom
+                best_weight, best_left, best_bottom = caught_weight, left_m, bottom
     return best_weight, best_left, best_bottom
 
 
@@ -95,14 +97,14 @@ def _best_on_edge(
     """What the best free square with this left edge that holds the point catches, and its bottom."""
     best_weight, best_bottom = -1.0, 0.0
     for k in range(-len(heights), 2 * len(lefts)):
-        bottom = heights[k + len(heights)] if k < 0 else _stopped_edge(bottoms[k // 2], k, side)
-        if not bottom <= y_point <= bottom + side:
+        bottom_m = heights[k + len(heights)] if k < 0 else _stopped_edge(bottoms[k // 2], k, side)
+        if not bottom_m <= y_point <= bottom_m + side:
             continue
-        if np.any((np.abs(lefts - left) < side) & (np.abs(bottoms - bottom) < side)):
+        if np.any((np.abs(lefts - left) < side) & (np.abs(bottoms - bottom_m) < side)):
             continue
-        caught_weight = weights[(heights >= bottom) & (heights <= bottom + side)].sum()
+        caught_weight = weights[(heights >= bottom_m) & (heights <= bottom_m + side)].sum()
         if caught_weight > best_weight:
-            best_weight, best_bottom = caught_weight, bottom
+            best_weight, best_bottom = caught_weight, bottom_m
     return best_weight, best_bottom
 
 
@@ -117,10 +119,10 @@ def _centre_box(
     east: Floats, north: Floats, lefts: Floats, bottoms: Floats, corner: tuple[float, float], side: float
 ) -> tuple[float, float]:
     """The same square, moved so that what it holds lies in its middle, unless one laid before stops it."""
-    left, bottom = corner
-    left = _move_edge(left, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
-    is_beside = np.abs(lefts - left) < side
-    return left, _move_edge(bottom, north.min(), north.max(), bottoms[is_beside], side)
+    left_m, bottom = corner
+    left_m = _move_edge(left_m, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
+    is_beside = np.abs(lefts - left_m) < side
+    return left_m, _move_edge(bottom, north.min(), north.max(), bottoms[is_beside], side)
 
 
 @njit(cache=True)

@@ -82,11 +82,13 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
-    slopes = _fit_coefficients(y, design, log_exposure)
+    fitted_coefficients = _fit_coefficients(y, design, log_exposure)
     fitted_means = np.maximum(
-        np.exp(np.minimum(slopes @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
+        np.exp(np.minimum(fitted_coefficients @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
     )
-    return SeriesFit(fitted_means, slopes, ((y - fitted_means) ** 2 / fitted_means).sum(axis=1), degrees)
+    return SeriesFit(
+        fitted_means, fitted_coefficients, ((y - fitted_means) ** 2 / fitted_means).sum(axis=1), degrees
+    )
 
 
 def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> Dispersion:

@@ -104,10 +104,10 @@ def fit_levels(
     known to begin. At least two years are needed.
     """
     y = np.asarray(counts, dtype=np.float64)
-    harmonics = 5 if len(times) >= 4 * cycle else 2
-    design = seasonal_design(times, cycle=cycle, harmonics=harmonics)
+    harmonic_count = 5 if len(times) >= 4 * cycle else 2
+    design = seasonal_design(times, cycle=cycle, harmonics=harmonic_count)
     season_cost = len(times) / (
-        len(times) - 2.0 * harmonics
+        len(times) - 2.0 * harmonic_count
     )  # differences shrink by what the season was fitted to
     log_level, variance = _remove_season(y, design, np.broadcast_to(exposure, y.shape))
     known_begins = np.zeros(y.shape, dtype=bool) if begins is None else begins
@@ -130,8 +130,8 @@ def fit_levels(
     is_noise_time = np.zeros(y.shape, dtype=bool)
     is_noise_time[:, neighbour_of] |= in_noise
     is_noise_time[:, neighbour_of + 1] |= in_noise
-    likelihood = _drift_likelihood(log_level, variance * phi[:, None], times, level_number, cycle)
-    return LevelModel(phi, degrees, _share_drift(likelihood), level_number, is_noise_time, log_level)
+    drift_likelihood = _drift_likelihood(log_level, variance * phi[:, None], times, level_number, cycle)
+    return LevelModel(phi, degrees, _share_drift(drift_likelihood), level_number, is_noise_time, log_level)
 
 
 def _remove_season(y: Floats, design: Floats, exposure: Floats) -> tuple[Floats, Floats]:
@@ -200,9 +200,9 @@ def _shift_scores(log_level: Floats, noise_variance: Floats, cycle: float) -> Fl
     for years in SHIFT_YEARS:
         n = max(1, round(years * cycle))
         t = np.arange(n, time_count - n + 1)
-        jump = (level_sums[:, t + n] - 2.0 * level_sums[:, t] + level_sums[:, t - n]) / n
+        level_jump = (level_sums[:, t + n] - 2.0 * level_sums[:, t] + level_sums[:, t - n]) / n
         jump_variance = (variance_sums[:, t + n] - variance_sums[:, t - n]) / n**2
-        z = np.abs(jump) / np.sqrt(jump_variance + USUAL_DRIFT**2 * (n / cycle) ** 2)
+        z = np.abs(level_jump) / np.sqrt(jump_variance + USUAL_DRIFT**2 * (n / cycle) ** 2)
         scores[:, t] = np.maximum(scores[:, t], z)
     return scores
 
@@ -270,15 +270,15 @@ def _drift_likelihood(
 def _share_drift(likelihood: Floats) -> Floats:
     """How likely is each drift of each series, given its own history and that of its family?"""
     log_rates = np.log(DRIFT_RATES)
-    likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / FAMILY_SPREAD) ** 2)
-    likeness /= likeness.sum(axis=1, keepdims=True)
+    rate_likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / FAMILY_SPREAD) ** 2)
+    rate_likeness /= rate_likeness.sum(axis=1, keepdims=True)
     own_likelihood = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
     log_family = -0.5 * ((log_rates - np.log(USUAL_DRIFT)) / DRIFT_SPREAD) ** 2
-    log_family += np.log(own_likelihood @ likeness.T).sum(axis=0) * min(
+    log_family += np.log(own_likelihood @ rate_likeness.T).sum(axis=0) * min(
         1.0, FAMILY_SIZE / len(own_likelihood)
     )
     family_chances = np.exp(log_family - log_family.max())
-    rate_chances = (family_chances @ likeness) * own_likelihood
+    rate_chances = (family_chances @ rate_likeness) * own_likelihood
     return np.asarray(rate_chances / rate_chances.sum(axis=1, keepdims=True))
 
 

@@ -176,10 +176,10 @@ def _build_table(
         delay_totals[None, :, None], (1, *cumulative_counts.shape[1:])
     ) - cumulative_counts.sum(0, keepdims=True)
     band_counts = np.diff(np.concatenate([cumulative_counts, pairs_beyond]), axis=1, prepend=0)
-    observed = band_counts[:, :, 0]
-    p = (band_counts >= observed[:, :, None]).sum(axis=2) / (orders + 1)
+    observed_pairs = band_counts[:, :, 0]
+    p = (band_counts >= observed_pairs[:, :, None]).sum(axis=2) / (orders + 1)
     return NearRepeatTable(
-        distance_edges, delay_edges, observed, band_counts[:, :, 1:].mean(axis=2), np.asarray(p), orders
+        distance_edges, delay_edges, observed_pairs, band_counts[:, :, 1:].mean(axis=2), np.asarray(p), orders
     )
 
 

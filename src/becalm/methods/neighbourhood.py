@@ -170,11 +170,14 @@ class Smoother:
         if without_own:
             own_weight = centre_weight(self.sigma)
             numerator, denominator = numerator - own_weight * values, denominator - own_weight * self.amounts
-        means = np.zeros(len(values))
+        smoothed_means = np.zeros(len(values))
         np.divide(
-            numerator, denominator, out=means, where=denominator > 1e-9 * float(self.amounts.max(initial=0.0))
+            numerator,
+            denominator,
+            out=smoothed_means,
+            where=denominator > 1e-9 * float(self.amounts.max(initial=0.0)),
         )
-        return np.maximum(means, 0.0)
+        return np.maximum(smoothed_means, 0.0)
 
 
 def build_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float) -> Smoother:
@@ -184,16 +187,20 @@ def build_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float)
     # Cells must be small beside the kernel, or the raster itself would smooth; finer ones are only slower.
     cell_m = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
     i, j = ((y_m - south) / cell_m).astype(np.int64), ((x_m - west) / cell_m).astype(np.int64)
-    shape = (int(i.max()) + 1, int(j.max()) + 1)
-    cell_of_place, sigma = i * shape[1] + j, sigma_m / cell_m
+    raster_shape = (int(i.max()) + 1, int(j.max()) + 1)
+    cell_of_place, sigma = i * raster_shape[1] + j, sigma_m / cell_m
     return Smoother(
-        cell_of_place, shape, sigma, amounts, _smooth_on_raster(amounts, cell_of_place, shape, sigma)
+        cell_of_place,
+        raster_shape,
+        sigma,
+        amounts,
+        _smooth_on_raster(amounts, cell_of_place, raster_shape, sigma),
     )
 
 
 def _smooth_on_raster(
     place_values: Floats, cell_of_place: Ints, shape: tuple[int, int], sigma: float
 ) -> Floats:
-    raster = np.bincount(cell_of_place, place_values, shape[0] * shape[1]).reshape(shape)
-    smoothed_raster = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
+    value_raster = np.bincount(cell_of_place, place_values, shape[0] * shape[1]).reshape(shape)
+    smoothed_raster = gaussian_filter(value_raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
     return np.asarray(smoothed_raster.ravel()[cell_of_place])

@@ -62,8 +62,8 @@ class Lattice:
         corners_u = u[:, None] + corner_radius_m * np.cos(angles)
         corners_v = v[:, None] + corner_radius_m * np.sin(angles)
         x, y = self._rotate(corners_u, corners_v, 1.0)
-        polygons = shapely.polygons(np.round(np.stack([x, y], axis=-1), TILE_DECIMALS))
-        return np.asarray(polygons, dtype=object)
+        tile_polygons = shapely.polygons(np.round(np.stack([x, y], axis=-1), TILE_DECIMALS))
+        return np.asarray(tile_polygons, dtype=object)
 
     def tiles_covering(self, region: BaseGeometry) -> tuple[Ints, Ints]:
         """Every tile whose middle lies near enough to the region's frame to touch it."""

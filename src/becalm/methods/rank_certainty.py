@@ -48,8 +48,8 @@ def rank_certainty(posterior: GammaPosterior, places: Ints, *, top: int, level: 
 
     def at_most(rank: Ints) -> Floats:
         """The probability that each place's rank is at most this."""
-        chance = ndtr((rank[:, None] - 0.5 - mean_above) / deviation) @ NODE_WEIGHTS
-        return np.where(rank >= len(posterior.shape), 1.0, chance)
+        chance_in_top = ndtr((rank[:, None] - 0.5 - mean_above) / deviation) @ NODE_WEIGHTS
+        return np.where(rank >= len(posterior.shape), 1.0, chance_in_top)
 
     def first_rank(p: float) -> Ints:
         """The first rank that is reached with this probability, found by halving."""
@@ -91,10 +91,12 @@ def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Float
     )
     highest_rate = float((gammaincinv(class_shape, 0.9999) / class_rate).max())
     log_levels = np.log(highest_rate) + np.linspace(-18.0, 0.7, LEVELS)
-    chance = gammaincc(class_shape[:, None], class_rate[:, None] * np.exp(log_levels))
+    chance_above = gammaincc(class_shape[:, None], class_rate[:, None] * np.exp(log_levels))
     log_own = np.log(np.maximum(own_rates, 1e-300))
-    mean_above = np.interp(log_own, log_levels, sizes @ chance) - (1.0 - own_p)
-    variance_above = np.interp(log_own, log_levels, sizes @ (chance * (1.0 - chance))) - own_p * (1.0 - own_p)
+    mean_above = np.interp(log_own, log_levels, sizes @ chance_above) - (1.0 - own_p)
+    variance_above = np.interp(log_own, log_levels, sizes @ (chance_above * (1.0 - chance_above))) - own_p * (
+        1.0 - own_p
+    )
     return np.maximum(mean_above, 0.0), np.sqrt(np.maximum(variance_above, 1e-6))
 
 

@@ -185,9 +185,11 @@ def _keep_in_bracket(log_odds: Floats, low: Floats, high: Floats) -> Floats:
     """The step where it lies in the bracket, else a point that does."""
     is_bounded = np.isfinite(low) & np.isfinite(high)
     with np.errstate(invalid="ignore"):
-        middle = np.where(is_bounded, 0.5 * (low + high), np.where(np.isfinite(low), low + 1.0, high - 1.0))
+        middle_of_bracket = np.where(
+            is_bounded, 0.5 * (low + high), np.where(np.isfinite(low), low + 1.0, high - 1.0)
+        )
     is_in_bracket = np.isfinite(log_odds) & (log_odds >= low) & (log_odds <= high)
-    return np.where(is_in_bracket, log_odds, middle)
+    return np.where(is_in_bracket, log_odds, middle_of_bracket)
 
 
 def _guess_log_odds(a: Floats, b: Floats, tail: float) -> Floats:

@@ -84,7 +84,7 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
     site_count, period_count = counts.shape
     per_period = counts.sum(axis=0)
     per_site = counts.sum(axis=1)
-    best_of_site = np.zeros((site_count, 6))
+    best_row_of_site = np.zeros((site_count, 6))
     for centre in prange(site_count):
         observed_by_period, observed_total = np.zeros(period_count, dtype=np.int64), 0
         for list_index in range(starts[centre], starts[centre + 1]):
@@ -101,9 +101,9 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
                     per_period,
                     longest,
                     distance[list_index],
-                    best_of_site[centre],
+                    best_row_of_site[centre],
                 )
-    return best_of_site
+    return best_row_of_site
 
 
 @njit(cache=True, nogil=True)

@@ -30,9 +30,9 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
     """
     if not counts.sum() > 0:
         raise ValueError("There is no event with an hour. A profile needs at least one.")
-    total_week = counts.sum(axis=0)
-    prior_weight = shrinkage_weight(counts, total_week)
-    prior_weeks = _priors(counts, total_week, neighbourhood)
+    total_counts = counts.sum(axis=0)
+    prior_weight = shrinkage_weight(counts, total_counts)
+    prior_weeks = _priors(counts, total_counts, neighbourhood)
     return np.stack(
         [week_profile(row, prior, prior_weight) for row, prior in zip(counts, prior_weeks, strict=True)]
     )
@@ -59,22 +59,26 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     Each row's week is taken as known like a count of its own events and of those that its neighbourhood is
     worth, at most all events there are: the share of a run is then beta.
     """
-    total_week = counts.sum(axis=0)
+    total_counts = counts.sum(axis=0)
     effective_events = np.minimum(
-        counts.sum(axis=1) + shrinkage_weight(counts, total_week), max(float(total_week.sum()), 1.0)
+        counts.sum(axis=1) + shrinkage_weight(counts, total_counts), max(float(total_counts.sum()), 1.0)
     )
     run_shares = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
     start_hours = run_shares.argmax(axis=1)
-    shares = np.clip(run_shares[np.arange(len(run_shares)), start_hours], 1e-9, 1.0 - 1e-9)
-    events_inside, events_outside = effective_events * shares, effective_events * (1.0 - shares)
+    peak_shares = np.clip(run_shares[np.arange(len(run_shares)), start_hours], 1e-9, 1.0 - 1e-9)
+    events_inside, events_outside = effective_events * peak_shares, effective_events * (1.0 - peak_shares)
     low, high = (
         betaincinv(events_inside, events_outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     )
     # The busiest run was looked for, and the best of many is high by chance alone.
     doubt = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
-    certainty = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
+    peak_certainty = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
     return Peaks(
-        start_hours, shares, np.minimum(low, shares), np.maximum(high, shares), np.asarray(certainty)
+        start_hours,
+        peak_shares,
+        np.minimum(low, peak_shares),
+        np.maximum(high, peak_shares),
+        np.asarray(peak_certainty),
     )
 
 

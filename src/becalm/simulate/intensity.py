@@ -156,14 +156,14 @@ def _build_nearby(place_xy_m: Floats) -> csr_array:
     place_count = len(place_xy_m)
     near_pairs = cKDTree(place_xy_m).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
     near_pairs = near_pairs[np.lexsort((near_pairs[:, 1], near_pairs[:, 0]))]
-    closeness = np.exp(
+    closeness_of_pair = np.exp(
         -np.hypot(*(place_xy_m[near_pairs[:, 0]] - place_xy_m[near_pairs[:, 1]]).T) / REPEAT_FADE_M
     )
     from_id, to_place = (
         np.concatenate([near_pairs[:, 0], near_pairs[:, 1]]),
         np.concatenate([near_pairs[:, 1], near_pairs[:, 0]]),
     )
-    pair_weight = np.concatenate([closeness, closeness])
+    pair_weight = np.concatenate([closeness_of_pair, closeness_of_pair])
     outside_weight = np.bincount(from_id, pair_weight, place_count)
     pair_weight = (1 - REPEAT_HERE) * pair_weight / outside_weight[from_id]
     same_place_share = np.where(outside_weight > 0, REPEAT_HERE, 1.0)

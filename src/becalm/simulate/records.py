@@ -58,9 +58,14 @@ def extract_table(city: SimulatedCity) -> pa.Table:
     crime_indices = np.flatnonzero(is_in_extract(city))
     time_order = np.argsort(city.incidents.from_minute[crime_indices], kind="stable")
     sorted_indices = crime_indices[time_order]
-    arrays = {**_fact_columns(city.incidents, sorted_indices), **_place_columns(city, sorted_indices)}
-    arrays["crime_ref"] = crime_refs(len(city.incidents)).take(pa.array(sorted_indices)).cast(pa.string())
-    return pa.table({column_name: arrays[column_name] for column_name in EXTRACT_COLUMNS})
+    array_by_column = {
+        **_fact_columns(city.incidents, sorted_indices),
+        **_place_columns(city, sorted_indices),
+    }
+    array_by_column["crime_ref"] = (
+        crime_refs(len(city.incidents)).take(pa.array(sorted_indices)).cast(pa.string())
+    )
+    return pa.table({column_name: array_by_column[column_name] for column_name in EXTRACT_COLUMNS})
 
 
 def lookup_words(index: NDArray[np.integer], values: Sequence[str]) -> pa.Array:

@@ -39,9 +39,11 @@ class Effect:
 
     def __post_init__(self) -> None:
         for share_name in ("size", "displaced", "day_share"):
-            share = getattr(self, share_name)
-            if not 0.0 <= share <= 1.0:
-                raise UsageError(f"effect {share_name} is {share}; it is a share. Give a number from 0 to 1.")
+            share_value = getattr(self, share_name)
+            if not 0.0 <= share_value <= 1.0:
+                raise UsageError(
+                    f"effect {share_name} is {share_value}; it is a share. Give a number from 0 to 1."
+                )
         if self.end <= self.start:
             raise UsageError(f"The effect ends on {self.end}, not after its start {self.start}.")
 

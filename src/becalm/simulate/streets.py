@@ -189,9 +189,9 @@ def _choose_main_roads(nodes: Floats, pairs: Ints, length_m: Floats, centre_poin
     node_tree = cKDTree(nodes)
     centre_nodes = np.unique(node_tree.query(centre_points)[1])
     middle_node = node_tree.query(centre_points[0])[1]
-    predecessors = dijkstra(_link_matrix(nodes, pairs, length_m), False, middle_node, True)[1]
+    predecessor_of_node = dijkstra(_link_matrix(nodes, pairs, length_m), False, middle_node, True)[1]
     link_keys = pairs.min(axis=1) * len(nodes) + pairs.max(axis=1)
-    is_radial_road = _mark_routes(link_keys, (predecessors,), (centre_nodes,), len(nodes))
+    is_radial_road = _mark_routes(link_keys, (predecessor_of_node,), (centre_nodes,), len(nodes))
     near_centres = cKDTree(nodes[centre_nodes]).query(nodes[centre_nodes], k=min(4, len(centre_nodes)))
     link_graph = _link_matrix(nodes, pairs, np.where(is_radial_road, 0.6 * length_m, length_m))
     reach_m = float(near_centres[0].max()) * 1.8

@@ -168,8 +168,10 @@ def effect_days(plan: CityPlan) -> EffectDays:
         )
         np.add.at(expected_before, treatment.hotspot_of_place[treated_places], expected_counts_of_offence)
     after, displaced = expected_effect(effect, treatment, expected_before, first_day, end_day)
-    dates = tuple(plan.settings.start + timedelta(days=d) for d in range(first_day, end_day))
-    return EffectDays(dates, treatment.is_treated[:, first_day:end_day], expected_before, after, displaced)
+    effect_dates = tuple(plan.settings.start + timedelta(days=d) for d in range(first_day, end_day))
+    return EffectDays(
+        effect_dates, treatment.is_treated[:, first_day:end_day], expected_before, after, displaced
+    )
 
 
 def week_profile(plan: CityPlan, group: str) -> Floats:

@@ -166,5 +166,7 @@ def choose_source(
             f"{len(all_sources)} sources could answer, and counts of different sources are not mixed. "
             f"Name one:\n{choice_lines}"
         )
-    hint = suggest_word(source_key, [source.key for source in all_sources], otherwise="Choose one of these:")
-    raise UsageError(f"There is no source {source_key!r} that could answer. {hint}\n{choice_lines}")
+    hint_text = suggest_word(
+        source_key, [source.key for source in all_sources], otherwise="Choose one of these:"
+    )
+    raise UsageError(f"There is no source {source_key!r} that could answer. {hint_text}\n{choice_lines}")

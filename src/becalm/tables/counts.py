@@ -210,7 +210,7 @@ def _names_of(by: Groupings) -> tuple[Grouping, ...]:
 
 def _join_groups(columns: Iterable[ibis.Value]) -> ibis.Value:
     """The names of several groupings as one text, so that one query counts all of them."""
-    return reduce(lambda joined_rows, column: joined_rows + KEY_SEPARATOR + column, columns)
+    return reduce(lambda joined_key, column: joined_key + KEY_SEPARATOR + column, columns)
 
 
 def _check_days(rows: Table, scope: RecordScope) -> int:

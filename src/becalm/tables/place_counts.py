@@ -414,10 +414,10 @@ def _sort_order(keys: tuple[Ints, ...]) -> Ints:
     if not keys[0].size:
         return np.zeros(0, np.int64)
     lowest_values = [int(key.min()) for key in keys]
-    spans = [int(key.max()) - low + 1 for key, low in zip(keys, lowest_values, strict=True)]
-    if math.prod(spans) >= 2**63:
+    key_spans = [int(key.max()) - low + 1 for key, low in zip(keys, lowest_values, strict=True)]
+    if math.prod(key_spans) >= 2**63:
         return np.lexsort(keys[::-1])
     packed_keys = np.zeros(keys[0].size, np.int64)
-    for key, low, span in zip(keys, lowest_values, spans, strict=True):
+    for key, low, span in zip(keys, lowest_values, key_spans, strict=True):
         packed_keys = packed_keys * span + (key - low)
     return np.argsort(packed_keys)

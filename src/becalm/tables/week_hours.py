@@ -188,8 +188,10 @@ def weigh_hours(tallies: pa.Table, policy: HourPolicy | None) -> HourWeights:
     window_index = np.flatnonzero(row_hours == WINDOW)
     if policy is None or not len(window_index):
         return HourWeights(exact_index, row_hours[exact_index], n[exact_index].astype(np.float64))
-    clock = find_local_clock(policy.zone, int(start_s[window_index].min()), int(end_s[window_index].max()))
-    hour_shares = share_week_hours(start_s[window_index], end_s[window_index], clock)
+    local_clock = find_local_clock(
+        policy.zone, int(start_s[window_index].min()), int(end_s[window_index].max())
+    )
+    hour_shares = share_week_hours(start_s[window_index], end_s[window_index], local_clock)
     window_rows = window_index[hour_shares.spans]
     return HourWeights(
         np.concatenate([exact_index, window_rows]),

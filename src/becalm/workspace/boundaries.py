@@ -79,8 +79,8 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
         }
         area_names = tuple(sorted(shape_by_name))
         area_shapes = [shape_by_name[name] for name in area_names]
-        polygons = tuple(map(_areas, project_shapes(area_shapes, WGS84, workspace.city.crs)))
-        return Boundaries(names=area_names, polygons=polygons, crs=workspace.city.crs)
+        area_polygons = tuple(map(_areas, project_shapes(area_shapes, WGS84, workspace.city.crs)))
+        return Boundaries(names=area_names, polygons=area_polygons, crs=workspace.city.crs)
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
             f"{boundaries_path} cannot be read as boundaries ({error}). It is becalm's own copy: "

@@ -101,9 +101,9 @@ def _numbers(table: pa.Table, name: str, parameter: str) -> Floats:
     column_cells = _column(table, name, parameter).to_pandas()
     number_of_row = np.asarray(pd.to_numeric(column_cells, errors="coerce"), dtype=np.float64)
     if not np.isfinite(number_of_row).all():
-        remedy = "leave these incidents out, or place them"
+        remedy_text = "leave these incidents out, or place them"
         number_fault = _rows_fault(
-            f"{parameter}={name!r}", ~np.isfinite(number_of_row), "are missing or no numbers", remedy
+            f"{parameter}={name!r}", ~np.isfinite(number_of_row), "are missing or no numbers", remedy_text
         )
         raise InputError("The incidents have no places", (number_fault,))
     return number_of_row

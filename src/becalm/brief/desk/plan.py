@@ -41,9 +41,9 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
     config, default_request = desk.workspace.config.brief, HotspotRequest()
     archive_files = desk.archive.files(as_of=request.as_of)
     compared_source = choose_source(archive_files, request.source or config.source)
-    grouping = request.by or config.by or "offence_group"
-    if grouping not in get_args(By):
-        raise UsageError(f"There is no comparison by {grouping!r}. Write one of {', '.join(get_args(By))}.")
+    group_by = request.by or config.by or "offence_group"
+    if group_by not in get_args(By):
+        raise UsageError(f"There is no comparison by {group_by!r}. Write one of {', '.join(get_args(By))}.")
     hotspot_source = _choose_hotspot_source(
         archive_files, compared_source, request.hotspot_source or config.hotspot_source
     )
@@ -56,7 +56,7 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
             gaps_of(desk, compared_source, as_of=request.as_of),
         ),
         baselines=request.baseline or config.baselines,
-        by=cast("By", grouping),
+        by=cast("By", group_by),
         source=compared_source.key,
         hotspot_source=hotspot_source,
         target=request.target or config.target,

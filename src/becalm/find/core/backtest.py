@@ -117,13 +117,13 @@ def score_box_months(
         raise TypeError("Floating boxes are placed on counts by point, not by cell.")
     placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
     origin_months = add_tuning_origin(placement.squares, settings, tested_months)
-    shrinkage = measure_shrinkage(placement, origin_months[0])
+    box_shrinkage = measure_shrinkage(placement, origin_months[0])
     for origin in origin_months:
         panel, places = placement.place(origin)
         (forecast,) = forecast_counts(panel, settings, [origin])
         scores_by_method = score_methods(panel, forecast, first_tested=tested_months[0])
         scores_by_method = add_finder_scores(panel, finder, origin, scores_by_method, settings, rng)
-        scores_by_method[BLEND] = shrinkage.shrink(forecast, places).expected_counts
+        scores_by_method[BLEND] = box_shrinkage.shrink(forecast, places).expected_counts
         elsewhere_count = placement.squares.target.totals[origin] - panel.target.totals[origin]
         yield MonthScores(panel, origin, scores_by_method, float(elsewhere_count))
 

@@ -107,10 +107,10 @@ def build_street_places(
         lines = np.asarray(line_pieces[shapely.get_dimensions(line_pieces) == 1], dtype=object)
     if not len(lines):
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
-    stretches = cut_at_junctions(lines, junction_m=junction_m)
-    is_junction, length_m = stretches.is_junction, shapely.length(stretches.shapes)
+    street_stretches = cut_at_junctions(lines, junction_m=junction_m)
+    is_junction, length_m = street_stretches.is_junction, shapely.length(street_stretches.shapes)
     id_prefixes = np.where(is_junction, "jun", "seg").tolist()
-    rounded_points = np.rint(stretches.points).astype(np.int64).tolist()
+    rounded_points = np.rint(street_stretches.points).astype(np.int64).tolist()
     place_ids = _number_repeats(
         [f"{prefix}_{x}_{y}" for prefix, (x, y) in zip(id_prefixes, rounded_points, strict=True)]
     )
@@ -119,7 +119,7 @@ def build_street_places(
     return PlaceSet(
         "segment",
         place_ids,
-        stretches.shapes,
+        street_stretches.shapes,
         length_m,
         round(typical_width_m, 1),
         denominator_text,
@@ -132,9 +132,9 @@ def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
     shapely.prepare(excluded_land)
     outlines = places.outlines.copy()
     is_touched = shapely.intersects(excluded_land, outlines)
-    remainders = shapely.difference(outlines[is_touched], excluded_land)
+    remainder_outlines = shapely.difference(outlines[is_touched], excluded_land)
     outlines[is_touched] = (
-        remainders if places.by_length else keep_areas(np.asarray(remainders, dtype=object))
+        remainder_outlines if places.by_length else keep_areas(np.asarray(remainder_outlines, dtype=object))
     )
     place_sizes = shapely.length(outlines) if places.by_length else shapely.area(outlines)
     least_size = LEAST_M if places.by_length else LEAST_M2

@@ -171,11 +171,13 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
         later_share=later_share,
         kept_share=lasting_share,
     )
-    posterior = GammaPosterior(
+    box_posterior = GammaPosterior(
         forecast.posterior.shape[boxes_best_first], forecast.posterior.rate[boxes_best_first]
     )
-    scatter = fit_scatter(posterior, forecast.own_counts[boxes_best_first], later_counts[boxes_best_first])
-    return BoxShrinkage(lasting_share, scatter, box_trial)
+    box_scatter = fit_scatter(
+        box_posterior, forecast.own_counts[boxes_best_first], later_counts[boxes_best_first]
+    )
+    return BoxShrinkage(lasting_share, box_scatter, box_trial)
 
 
 def place_boxes(
@@ -205,10 +207,10 @@ def place_boxes(
         x[is_on_land], y[is_on_land], faded_counts[is_on_land], side_m=land.side_m, count=box_count
     )
     left_m, bottom_m = box_corners.left_m, box_corners.bottom_m
-    outlines = shapely.box(left_m, bottom_m, left_m + land.side_m, bottom_m + land.side_m)
+    box_outlines = shapely.box(left_m, bottom_m, left_m + land.side_m, bottom_m + land.side_m)
     west, south = np.round(left_m, 6), np.round(bottom_m, 6)  # a name must not hang on the last digits
     box_ids = [f"box{land.side_m:g}m_{w:.0f}_{s:.0f}" for w, s in zip(west, south, strict=True)]
-    boxes = build_land_places("box", box_ids, np.asarray(outlines, dtype=object), land.side_m, "")
+    boxes = build_land_places("box", box_ids, np.asarray(box_outlines, dtype=object), land.side_m, "")
     if land.region is not None:
         boxes = clip_places(boxes, land.region)
     if land.excluded_land is not None:

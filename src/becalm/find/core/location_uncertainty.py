@@ -95,8 +95,11 @@ def fit_place_size(
         return places, ()
     if is_h3:
         coarser_resolutions = range(places.h3_resolution, COARSEST - 1, -1)
-        resolution = next(r for r in coarser_resolutions if h3_width_m(r) >= location.spacing_m)
-        fitting_places, fitted_m = replace(places, h3_resolution=resolution), h3_width_m(resolution)
+        fitting_resolution = next(r for r in coarser_resolutions if h3_width_m(r) >= location.spacing_m)
+        fitting_places, fitted_m = (
+            replace(places, h3_resolution=fitting_resolution),
+            h3_width_m(fitting_resolution),
+        )
     else:
         fitted_m = location.least_width_m
         fitting_places = replace(places, cell_m=fitted_m)
@@ -150,11 +153,13 @@ def add_location_uncertainty(
     expected_counts = (
         np.maximum(posterior.shape - own_counts + mean_count + unplaced_counts, 1e-12) / posterior.rate
     )
-    mean = widened_posterior.mean
+    mean_of_place = widened_posterior.mean
     total_variance = (
-        mean**2 / widened_posterior.shape + count_variance / posterior.rate**2 + (expected_counts - mean) ** 2
+        mean_of_place**2 / widened_posterior.shape
+        + count_variance / posterior.rate**2
+        + (expected_counts - mean_of_place) ** 2
     )
-    return GammaPosterior.with_mean(mean, mean**2 / total_variance)
+    return GammaPosterior.with_mean(mean_of_place, mean_of_place**2 / total_variance)
 
 
 def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:

@@ -180,17 +180,17 @@ def judge_months(
     advance(1.0)
     for month in months:
         panel, earlier_panel = month.panel, earlier_month.panel
-        outcome = _build_outcome(month, area_share, count)
-        best_gini.append(outcome.best_curve.gini)
-        null_gini.append(_draw_null_gini(panel, outcome, rng))
-        bin_rows.append(_calibrate(outcome, month))
+        month_outcome = _build_outcome(month, area_share, count)
+        best_gini.append(month_outcome.best_curve.gini)
+        null_gini.append(_draw_null_gini(panel, month_outcome, rng))
+        bin_rows.append(_calibrate(month_outcome, month))
         for method, score in month.by_method.items():
-            chances = _to_chances(score, panel.even)
+            score_chances = _to_chances(score, panel.even)
             earlier_chances = _to_chances(earlier_month.by_method[method], earlier_panel.even)
             trust_shares = _fit_trust(earlier_panel, earlier_month.origin, earlier_chances)
-            log_score = _measure_log_score(panel, month.origin, chances, trust_shares)
-            skill = _measure_skill(outcome, score, chances, log_score)
-            skills_by_method.setdefault(method, []).append(skill)
+            log_score = _measure_log_score(panel, month.origin, score_chances, trust_shares)
+            month_skill = _measure_skill(month_outcome, score, score_chances, log_score)
+            skills_by_method.setdefault(method, []).append(month_skill)
         earlier_month = month
         advance(1.0)
     calibration_bins = tuple(CalibrationBin(*row) for row in np.mean(bin_rows, axis=0).tolist())

@@ -285,13 +285,13 @@ def _profile_weeks(
     ]
     hour_counts = hours.counts.astype(np.float64)
     profile_of_place = week_profiles(hour_counts, np.array(borough_index_of_place, dtype=np.int64))
-    peaks = busiest_hours(hour_counts, profile_of_place, hours=PEAK_HOURS, level=level)
+    peak_runs = busiest_hours(hour_counts, profile_of_place, hours=PEAK_HOURS, level=level)
     week_by_key = {}
     for i, key in enumerate(place_keys):
         peak_share = Estimate(
-            float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]), level, PEAK_METHOD
+            float(peak_runs.share[i]), float(peak_runs.low[i]), float(peak_runs.high[i]), level, PEAK_METHOD
         )
-        peak_hours = PeakHours(int(peaks.start[i]), PEAK_HOURS, peak_share, float(peaks.certainty[i]))
+        peak_hours = PeakHours(int(peak_runs.start[i]), PEAK_HOURS, peak_share, float(peak_runs.certainty[i]))
         week_by_key[key] = (tuple(profile_of_place[i].tolist()), peak_hours)
     return week_by_key
 

@@ -95,8 +95,8 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
 def _check_known(group_key: str, known_keys: tuple[str, ...]) -> None:
     if group_key in known_keys:
         return
-    hint = suggest_group(group_key, sorted(known_keys))
-    raise UsageError(f"These records have no offence group {group_key!r}. {hint}")
+    hint_text = suggest_group(group_key, sorted(known_keys))
+    raise UsageError(f"These records have no offence group {group_key!r}. {hint_text}")
 
 
 def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> tuple[OffenceGroup, ...]:

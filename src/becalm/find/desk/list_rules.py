@@ -81,9 +81,11 @@ def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) ->
     group_weights = _load_weights(desk, options.harm_weights, chosen_targets.target, inputs.counts.source)
     location_by_group: dict[str, LocationUncertainty] = {}
     for group_weight in group_weights.of(chosen_targets.target, never=chosen_targets.excluded_groups):
-        location = measure_location(find_moved_points(inputs.incidents, target=(group_weight.group,)))
-        if location is not None:
-            location_by_group[group_weight.group] = location
+        location_uncertainty = measure_location(
+            find_moved_points(inputs.incidents, target=(group_weight.group,))
+        )
+        if location_uncertainty is not None:
+            location_by_group[group_weight.group] = location_uncertainty
     return HarmWeighting(group_weights, is_ranking=options.rank == "harm", locations=location_by_group)
 
 
@@ -98,7 +100,12 @@ def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
     """What of it belongs to the record of the run; nothing where no harm is computed."""
     if harm is None:
         return {}
-    facts = {name: field_value for name, field_value in asdict(harm.weights).items() if name != "weights"}
-    facts["reviewed_on"] = str(harm.weights.reviewed_on)
+    weight_facts = {
+        name: field_value for name, field_value in asdict(harm.weights).items() if name != "weights"
+    }
+    weight_facts["reviewed_on"] = str(harm.weights.reviewed_on)
     weights = {group_weight.group: group_weight.weight for group_weight in harm.weights.weights}
-    return {"rank": "harm" if harm.is_ranking else "count", "harm_weights": {**facts, "groups": weights}}
+    return {
+        "rank": "harm" if harm.is_ranking else "count",
+        "harm_weights": {**weight_facts, "groups": weights},
+    }

@@ -159,5 +159,5 @@ def hotspots_frame(hotspots: HotspotList, *, boundary: BaseGeometry | None = Non
         }
         for h in hotspots.hotspots
     ]
-    outlines = list(hotspot_outlines(hotspots, boundary))
-    return geopandas.GeoDataFrame(property_rows, geometry=outlines, crs=hotspots.crs)
+    hotspot_outline_list = list(hotspot_outlines(hotspots, boundary))
+    return geopandas.GeoDataFrame(property_rows, geometry=hotspot_outline_list, crs=hotspots.crs)

@@ -74,12 +74,14 @@ def hotspots_object(
     hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> dict[str, Any]:
     """The list as the object of a GeoJSON FeatureCollection in WGS84."""
-    outlines = shapely.orient_polygons(_to_degrees(hotspot_outlines(hotspots, boundary), hotspots.crs))
-    features = [
+    outlines_in_degrees = shapely.orient_polygons(
+        _to_degrees(hotspot_outlines(hotspots, boundary), hotspots.crs)
+    )
+    geojson_features = [
         {"type": "Feature", "properties": _properties(h), "geometry": json.loads(shapely.to_geojson(outline))}
-        for h, outline in zip(hotspots.hotspots, outlines, strict=True)
+        for h, outline in zip(hotspots.hotspots, outlines_in_degrees, strict=True)
     ]
-    return {"type": "FeatureCollection", "run": list_object(run, hotspots), "features": features}
+    return {"type": "FeatureCollection", "run": list_object(run, hotspots), "features": geojson_features}
 
 
 def hotspots_csv(hotspots: HotspotList) -> str:

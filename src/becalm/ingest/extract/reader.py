@@ -49,7 +49,7 @@ def read_incidents(
     offence_table, city_zone = context.offences[mapping.offence.table], context.city.time_zone
     reject_repeats(sheet, mapping, row_outcomes)
     offence_of_row, group_of_row = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
-    times = read_occurrence_times(
+    time_columns = read_occurrence_times(
         sheet, mapping.time, group_of_row, row_outcomes, city_zone=city_zone, as_of=context.as_of
     )
     places, boroughs, place_notes = read_coordinates(sheet, mapping, row_outcomes, context)
@@ -57,7 +57,7 @@ def read_incidents(
     incident_columns = {
         "incident_id": record_ids(sheet, mapping),
         "found_by": to_arrow(read_found_by(sheet, mapping, offence_table, group_of_row), pa.string()),
-        **times.columns(),
+        **time_columns.columns(),
         "recorded_on": read_recorded_on(
             sheet, mapping.time, row_outcomes, city_zone=city_zone, as_of=context.as_of
         ),
@@ -311,7 +311,7 @@ def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, contex
     reject_repeats(sheet, mapping, row_outcomes)
     blank_column = np.full(sheet.data.num_rows, None, dtype=object)
     city_zone = context.city.time_zone
-    times = read_occurrence_times(
+    time_columns = read_occurrence_times(
         sheet, mapping.time, blank_column, row_outcomes, city_zone=city_zone, as_of=context.as_of
     ).columns()
     place_columns, _, notes = read_coordinates(sheet, mapping, row_outcomes, context)
@@ -324,8 +324,8 @@ def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, contex
     }
     stop_columns = {
         "stop_id": record_ids(sheet, mapping),
-        "stopped_at": times["occurred_from"],
-        "month": times["month"],
+        "stopped_at": time_columns["occurred_from"],
+        "month": time_columns["month"],
         **{
             our_column: to_arrow(
                 blank_column if theirs is None else dictionary_encode(sheet.data[theirs]).map(str),
@@ -346,7 +346,7 @@ def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, conte
     reject_repeats(sheet, mapping, row_outcomes)
     offence_table = context.offences[mapping.offence.table]
     offence_of_row, groups = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
-    times = read_occurrence_times(
+    time_columns = read_occurrence_times(
         sheet, mapping.time, groups, row_outcomes, city_zone=city_zone, as_of=context.as_of
     ).columns()
     count_of_row, is_bad = numbers(sheet.data[part.count])
@@ -372,7 +372,7 @@ def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, conte
         "offence_group": groups,
     }
     count_columns |= {name: to_arrow(cell_texts, pa.string()) for name, cell_texts in text_columns.items()}
-    count_columns["month"] = times["month"]
+    count_columns["month"] = time_columns["month"]
     count_columns["count"] = pa.array(np.where(is_bad, 0, np.nan_to_num(count_of_row)).astype(np.int64))
     return count_columns, ()
 

@@ -42,8 +42,10 @@ class Publication:
 
     def record_prefix(self, sources: pa.DictionaryArray, file: InputFile) -> str:
         """How the identifiers begin of records that the source gave none."""
-        names = sources.dictionary.to_pylist()
-        return f"{names[0] if len(names) == 1 else 'police_uk'}:{self.month or file.sha256[:12]}"
+        source_names = sources.dictionary.to_pylist()
+        return (
+            f"{source_names[0] if len(source_names) == 1 else 'police_uk'}:{self.month or file.sha256[:12]}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +323,11 @@ def build_reading(file: InputFile, publication: Publication, rows: PublishedRows
     row_outcomes, kept_rows = rows.row_outcomes, rows.columns
     if row_outcomes.is_rejected.any():
         kept_rows = kept_rows.filter(pa.array(row_outcomes.is_kept))
-    parts = _write_parts(rows, kept_rows, staging / file.sha256, publication.month)
+    month_parts = _write_parts(rows, kept_rows, staging / file.sha256, publication.month)
     row_outcomes.faults.sort(key=lambda fault: fault.row)
-    return Reading.of_rows((publication.recipe, publication.recipe_sha256), parts, row_outcomes, rows.notes)
+    return Reading.of_rows(
+        (publication.recipe, publication.recipe_sha256), month_parts, row_outcomes, rows.notes
+    )
 
 
 def _write_parts(

@@ -162,23 +162,23 @@ def profile_column(sheet: Sheet, column: str) -> ColumnProfile:
     column_cells = first_rows(sheet, column)
     column_words, arrow_type = dictionary_encode(column_cells), str(column_cells.type)
     blank_share = float(column_words.is_blank.mean()) if len(column_cells) else 1.0
-    profile = ColumnProfile(
+    column_profile = ColumnProfile(
         column, arrow_type, len(column_words.values), blank_share, column_words.values[:3]
     )
     if pa.types.is_timestamp(column_cells.type) or pa.types.is_date(column_cells.type):
         time_precision = "day" if pa.types.is_date(column_cells.type) else "minute"
         has_offset = getattr(column_cells.type, "tz", None) is not None
-        return replace(profile, precision=time_precision, has_offset=has_offset)
+        return replace(column_profile, precision=time_precision, has_offset=has_offset)
     floats, is_bad_number = numbers(column_cells)
     is_filled_cell = ~column_words.is_blank
     number_share = float((is_filled_cell & ~is_bad_number).sum() / max(is_filled_cell.sum(), 1))
     if np.isfinite(floats).any():
         low, high = float(np.nanmin(floats)), float(np.nanmax(floats))
-        profile = replace(profile, number_share=number_share, low=low, high=high)
-    if number_share > 1 - BAD_SHARE and (number_format := _number_format(profile, floats)):
+        column_profile = replace(column_profile, number_share=number_share, low=low, high=high)
+    if number_share > 1 - BAD_SHARE and (number_format := _number_format(column_profile, floats)):
         time_precision = "clock" if number_format == "%H%M" else "minute"
-        return replace(profile, formats=(number_format,), precision=time_precision)
-    return _with_time_formats(profile, column_words)
+        return replace(column_profile, formats=(number_format,), precision=time_precision)
+    return _with_time_formats(column_profile, column_words)
 
 
 def _number_format(profile: ColumnProfile, floats: Floats) -> str | None:

@@ -100,8 +100,10 @@ def _join_formats(draft: Draft, day_profile: ColumnProfile, clock_profile: Colum
     day_formats = list(day_profile.formats) or ["%Y-%m-%d"]
     if day_profile.precision == "minute" and day_profile.formats:
         # days that are written with their midnight: the midnight stands in the format as it is
-        midnight = local_times(draft.sheet, day_profile)[0].item()
-        day_formats = [re.sub(r"%[HMSIpf].*", "", f) + midnight.strftime(_clock_part(f)) for f in day_formats]
+        first_midnight = local_times(draft.sheet, day_profile)[0].item()
+        day_formats = [
+            re.sub(r"%[HMSIpf].*", "", f) + first_midnight.strftime(_clock_part(f)) for f in day_formats
+        ]
     return [
         f"{day_format} {clock_format}" for day_format in day_formats for clock_format in clock_profile.formats
     ]

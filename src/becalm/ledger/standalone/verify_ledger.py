@@ -441,10 +441,10 @@ class Verdict:
 
     def check_ending(self, head: Head, place: str) -> bool:
         """Does a statement end the log of this head, where another one followed it? Else that is wrong."""
-        identities = [*self.logs]
-        if place == IN_LEDGER or head["ledger"] == identities[-1]:
+        log_identities = [*self.logs]
+        if place == IN_LEDGER or head["ledger"] == log_identities[-1]:
             return False
-        new_identity = identities[identities.index(head["ledger"]) + 1]
+        new_identity = log_identities[log_identities.index(head["ledger"]) + 1]
         old_size, new_size = self.logs[head["ledger"]][1], self.logs[new_identity][0]
         old_head = [head["ledger"], old_size, self.roots[old_size]]
         new_head = [new_identity, new_size, self.rows[new_size - 1][14]]
@@ -619,11 +619,15 @@ def key_id(public: str) -> str | None:
 
 def read_anchor(path: str) -> tuple[Head, str]:
     """A signed head that was kept outside, or the statement that ends a log, with its place."""
-    file = json.loads(Path(path).read_text("utf-8"))
-    is_head = isinstance(file, dict) and file.get("format") == FORMAT and isinstance(file.get("size"), int)
-    if not is_head and not (isinstance(file, dict) and file.get("format") == ENDING_FORMAT):
+    anchor_file = json.loads(Path(path).read_text("utf-8"))
+    is_head = (
+        isinstance(anchor_file, dict)
+        and anchor_file.get("format") == FORMAT
+        and isinstance(anchor_file.get("size"), int)
+    )
+    if not is_head and not (isinstance(anchor_file, dict) and anchor_file.get("format") == ENDING_FORMAT):
         raise ValueError(f"{path} is no anchor")
-    return file, path
+    return anchor_file, path
 
 
 def report(verdict: Verdict) -> list[str]:

@@ -137,15 +137,16 @@ def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
 
 def _forget_in_backup(backup_fields: dict[str, Any], erased_commitments: Sequence[str]) -> dict[str, Any]:
     """The register's line of a copy, after the copy has been made to forget (if it is still there)."""
-    copy = Path(backup_fields["path"])
+    backup_path = Path(backup_fields["path"])
     try:
-        if not copy.is_file() or not _forget(copy, erased_commitments):
+        if not backup_path.is_file() or not _forget(backup_path, erased_commitments):
             return backup_fields
-        changed_fields = {**backup_fields, "file_sha256": sha256_of(copy)}
-        _write_json(_manifest_path(copy), {"format": FORMAT, **changed_fields})
+        changed_fields = {**backup_fields, "file_sha256": sha256_of(backup_path)}
+        _write_json(_manifest_path(backup_path), {"format": FORMAT, **changed_fields})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
-            f"The payloads are destroyed in the ledger, but not in its copy {copy}: {error}. Fix this and "
+            f"The payloads are destroyed in the ledger, but not in its copy {backup_path}: {error}. "
+            "Fix this and "
             "erase them again, or destroy the copy."
         ) from error
     return changed_fields

@@ -148,9 +148,9 @@ def expected_heads(memo: HeadMemo | None, tail: Tail, outside: KnownOutside) -> 
 
 def read_new_logs(connection: Connection) -> tuple[Entry, ...]:
     """The entries with which a new log begins, in their order."""
-    query = select(*(event_table.c[name] for name in COLUMNS)).where(event_table.c.kind == LOG_BEGUN)
-    rows = connection.execute(query.order_by(event_table.c.seq)).all()
-    return tuple(read_entry(tuple(row)) for row in rows)
+    log_query = select(*(event_table.c[name] for name in COLUMNS)).where(event_table.c.kind == LOG_BEGUN)
+    log_rows = connection.execute(log_query.order_by(event_table.c.seq)).all()
+    return tuple(read_entry(tuple(row)) for row in log_rows)
 
 
 def find_lost_heads(

@@ -110,8 +110,8 @@ class DatabaseLedger:
         self._memo, self._own_last_hash = memo, ""
         self._verified: dict[tuple[tuple[str, ...], str, str], tuple[int, str, tuple[Entry, ...]]] = {}
         with database.reading() as connection:
-            query = select(ledger_table.c.identity, ledger_table.c.folds)
-            ledger_row = connection.execute(query).first()
+            ledger_query = select(ledger_table.c.identity, ledger_table.c.folds)
+            ledger_row = connection.execute(ledger_query).first()
         if ledger_row is None:
             raise TamperError(
                 f"The ledger {database.name} has lost the row that says which ledger it is. Keep it as "
@@ -251,12 +251,12 @@ class DatabaseLedger:
             entry.event.facts["entries"] for entry in self.entries(kinds=("payload_erased",))
         )
         erased_seqs = [seq for seqs in facts_of_erasures if isinstance(seqs, tuple) for seq in seqs]
-        query = select(event_table.c.commitment).where(event_table.c.seq.in_(erased_seqs))
+        commitments_query = select(event_table.c.commitment).where(event_table.c.seq.in_(erased_seqs))
         if erased_seqs:
             with self._database.reading() as connection:
-                commitments = set(connection.execute(query).scalars()) - {""}
-            if not commitments <= self._register.read():
-                self._register.add(commitments)
+                erased_commitments = set(connection.execute(commitments_query).scalars()) - {""}
+            if not erased_commitments <= self._register.read():
+                self._register.add(erased_commitments)
 
     def encipher_payloads(self) -> int:
         """Encipher the details of an older format; how many: none, where a server never held them plain."""
@@ -279,15 +279,15 @@ class DatabaseLedger:
         if until is None:
             with self._database.reading() as connection:
                 until = connection.execute(select(func.coalesce(func.max(event_table.c.seq), 0))).scalar_one()
-        query = _SELECT_ROWS
+        rows_query = _SELECT_ROWS
         if kinds:
-            query = query.where(event_table.c.kind.in_(kinds))
+            rows_query = rows_query.where(event_table.c.kind.in_(kinds))
         if subject:
             # A database must see that the index, which leaves out what is about nobody, will do.
-            query = query.where(event_table.c.subject == subject, event_table.c.subject != "")
+            rows_query = rows_query.where(event_table.c.subject == subject, event_table.c.subject != "")
         if actor:
-            query = query.where(event_table.c.actor == actor)
-        return map(read_entry, read_event_rows(self._database.reading, query, after=after, until=until))
+            rows_query = rows_query.where(event_table.c.actor == actor)
+        return map(read_entry, read_event_rows(self._database.reading, rows_query, after=after, until=until))
 
     def verified_entries(
         self, *, kinds: Sequence[str] = (), subject: str = "", actor: str = ""

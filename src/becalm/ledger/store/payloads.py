@@ -113,10 +113,10 @@ def read_payload_key(path: Path, draw_key: Callable[[], bytes], *, may_draw: boo
 
 def encipher_plain(connection: Connection, cipher: FileCipher) -> int:
     """Encipher every payload that stands as it is; how many there were. The rows are rewritten."""
-    query = select(payload_table, event_table.c.commitment).join(
+    payload_query = select(payload_table, event_table.c.commitment).join(
         event_table, event_table.c.seq == payload_table.c.seq
     )
-    plain_rows = [row for row in connection.execute(query) if len(row.salt) != NONCE_BYTES]
+    plain_rows = [row for row in connection.execute(payload_query) if len(row.salt) != NONCE_BYTES]
     for row in plain_rows:
         sealed_row = cipher.seal(connection, row.seq, row.commitment, row.salt, row.body)
         connection.execute(update(payload_table).where(payload_table.c.seq == row.seq).values(**sealed_row))
@@ -164,10 +164,10 @@ def _altered_payload(seq: int) -> TamperError:
 
 def recompute_commitments(connection: Connection, cipher: FileCipher) -> Iterator[tuple[int, str]]:
     """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
-    query = select(payload_table, event_table.c.commitment).outerjoin(
+    payload_query = select(payload_table, event_table.c.commitment).outerjoin(
         event_table, event_table.c.seq == payload_table.c.seq
     )
-    for row in connection.execute(query.order_by(payload_table.c.seq)):
+    for row in connection.execute(payload_query.order_by(payload_table.c.seq)):
         salt, payload = cipher.open(row.commitment or "", row.salt, row.body)
         is_salted = len(salt) == SALT_BYTES
         yield row.seq, payload_commitment(salt, payload) if is_salted else "what cannot be deciphered"
@@ -203,8 +203,10 @@ def check_named(erasure: Event, seqs: Sequence[int]) -> None:
 
 def read_commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
     """The commitments of these entries; raises EventError where one has no payload, or does not exist."""
-    query = select(event_table.c.seq, event_table.c.commitment).where(event_table.c.seq.in_(seqs))
-    commitment_by_seq = {seq: commitment for seq, commitment in connection.execute(query) if commitment}
+    commitment_query = select(event_table.c.seq, event_table.c.commitment).where(event_table.c.seq.in_(seqs))
+    commitment_by_seq = {
+        seq: commitment for seq, commitment in connection.execute(commitment_query) if commitment
+    }
     missing_seqs = [seq for seq in seqs if seq not in commitment_by_seq]
     if missing_seqs:
         seq_list_text = ", ".join(map(str, missing_seqs[:10])) + (" …" if len(missing_seqs) > 10 else "")

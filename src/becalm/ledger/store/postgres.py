@@ -165,24 +165,24 @@ class PostgresLedger(DatabaseLedger):
 
     def _write(self, requests: Sequence[AppendRequest]) -> None:
         """Write what waits: at once where the turn is free, else hand in and wait; again where lost."""
-        submission = _Submission(requests, time.monotonic() + self._patience_s)
-        while submission.requests:
+        append_submission = _Submission(requests, time.monotonic() + self._patience_s)
+        while append_submission.requests:
             try:
                 with self._server.sealing() as connection:
                     seal_turn = self._sealer.seal_or_hand_in(
                         connection,
-                        submission.tasks,
-                        may_be_written=submission.may_be_written,
-                        must_wait=submission.must_wait,
+                        append_submission.tasks,
+                        may_be_written=append_submission.may_be_written,
+                        must_wait=append_submission.must_wait,
                     )
             except LostConnectionError as error:
-                submission.retry_after(error)
+                append_submission.retry_after(error)
             except BecalmError as error:
-                submission.give_up(error)
+                append_submission.give_up(error)
             else:
                 if seal_turn.tail:
                     self.remember_tail(seal_turn.tail)
-                submission.settle(seal_turn.outcomes)
+                append_submission.settle(seal_turn.outcomes)
 
 
 class _Submission:

@@ -225,8 +225,8 @@ def _with_payload(tasks: Sequence[AppendTask]) -> list[CommittedEvent]:
 def insert_enciphered(connection: Connection, events: Sequence[CommittedEvent]) -> None:
     """Keep enciphered payloads and their keys, each in its table."""
     if events:
-        payloads = [(event.commitment, event.ciphertext) for event in events]
-        connection.exec_driver_sql(_INSERT_PAYLOAD, payloads)
+        payload_pairs = [(event.commitment, event.ciphertext) for event in events]
+        connection.exec_driver_sql(_INSERT_PAYLOAD, payload_pairs)
         connection.exec_driver_sql(_INSERT_KEY, [(event.commitment, event.key) for event in events])
 
 

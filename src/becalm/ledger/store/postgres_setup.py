@@ -307,8 +307,8 @@ def _make_roles(connection: Connection, login: str, password: str) -> None:
                 f"ALTER ROLE {quoted_login} PASSWORD {quoted_password.replace('%', '%%')}"
             )
     connection.exec_driver_sql(f"GRANT {APP} TO {quoted_login}")
-    query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
-    if connection.exec_driver_sql(query).scalar_one():
+    superuser_query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    if connection.exec_driver_sql(superuser_query).scalar_one():
         unlogging_statements = (
             f"ALTER ROLE {quoted_login} SET {setting} = 0" for setting in UNLOGGED_SETTINGS
         )
@@ -337,11 +337,11 @@ def _make_tables(connection: Connection, draw_identity: Callable[[], str]) -> No
 
 def _check_rights(connection: Connection, login: str) -> None:
     """Refuse a user for the program that could get round what protects the ledger."""
-    query = text(
+    rights_query = text(
         "SELECT rolsuper OR rolbypassrls OR pg_has_role(oid, :owner, 'MEMBER') "
         "FROM pg_roles WHERE rolname = :login"
     )
-    if connection.execute(query, {"owner": OWNER, "login": login}).scalar_one():
+    if connection.execute(rights_query, {"owner": OWNER, "login": login}).scalar_one():
         raise LedgerError(
             f"The user {login!r} is a superuser, bypasses row-level security or belongs to {OWNER}: it "
             "could alter the ledger. Give the program a user of its own; nothing was made."
@@ -349,13 +349,15 @@ def _check_rights(connection: Connection, login: str) -> None:
 
 
 def _describe(connection: Connection, database: str, login: str) -> PreparedServer:
-    identity = connection.exec_driver_sql(f"SELECT identity FROM {SCHEMA}.ledger").scalar_one()
-    query = text(
+    ledger_identity = connection.exec_driver_sql(f"SELECT identity FROM {SCHEMA}.ledger").scalar_one()
+    checkpoint_query = text(
         "SELECT pg_has_role(:app, 'pg_checkpoint', 'MEMBER') "
         "AND has_function_privilege(:app, 'pg_switch_wal()', 'EXECUTE'), current_setting('wal_recycle')::bool"
     )
-    can_wipe_log, recycles_log = connection.execute(query, {"app": APP}).one()
-    return PreparedServer(database, login, identity, read_revision(connection), can_wipe_log, recycles_log)
+    can_wipe_log, recycles_log = connection.execute(checkpoint_query, {"app": APP}).one()
+    return PreparedServer(
+        database, login, ledger_identity, read_revision(connection), can_wipe_log, recycles_log
+    )
 
 
 def _quote_name(connection: Connection, name: str) -> str:

@@ -97,14 +97,16 @@ def audit_integrity(connection: Connection) -> Iterator[Finding]:
             if message != "ok":
                 yield Finding("schema", None, f"The database is damaged: {message:.200}")
         return
-    counts = []
+    fault_counts = []
     for is_index_used in ("off", "on"):
         for setting in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
             connection.exec_driver_sql(f"SET LOCAL {setting} = {is_index_used}")
         connection.exec_driver_sql(f"SET LOCAL enable_seqscan = {'off' if is_index_used == 'on' else 'on'}")
-        counts.append(connection.exec_driver_sql("SELECT count(seq) FROM event").scalar_one())
-    if counts[0] != counts[1]:
-        yield Finding("schema", None, f"The index of the entries holds {counts[1]}, the table {counts[0]}.")
+        fault_counts.append(connection.exec_driver_sql("SELECT count(seq) FROM event").scalar_one())
+    if fault_counts[0] != fault_counts[1]:
+        yield Finding(
+            "schema", None, f"The index of the entries holds {fault_counts[1]}, the table {fault_counts[0]}."
+        )
 
 
 def read_sqlite_objects(connection: Connection) -> Objects:

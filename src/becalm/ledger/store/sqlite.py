@@ -141,8 +141,8 @@ class SqliteLedger(DatabaseLedger):
 
     def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
         """Details that stand beside no entry."""
-        query = "SELECT 'number ' || seq FROM payload WHERE seq NOT IN (SELECT seq FROM event) LIMIT 20"
-        return connection.exec_driver_sql(query).scalars()
+        stray_query = "SELECT 'number ' || seq FROM payload WHERE seq NOT IN (SELECT seq FROM event) LIMIT 20"
+        return connection.exec_driver_sql(stray_query).scalars()
 
     def encipher_payloads(self) -> int:
         """Encipher the details of a file of the older format, in which they stand as they are; how many."""

@@ -104,12 +104,14 @@ def read_rows(connection: Connection, table: str | None = None) -> Iterator[tupl
 
 
 def _read_row_texts(connection: Connection, table: str | None = None) -> Iterator[tuple[RowKey, str]]:
-    columns = state_table.c
-    query = select(columns.name, columns.key, columns.row).order_by(columns.name, columns.key)
+    state_columns = state_table.c
+    rows_query = select(state_columns.name, state_columns.key, state_columns.row).order_by(
+        state_columns.name, state_columns.key
+    )
     if table is not None:
-        query = query.where(columns.name == table)
+        rows_query = rows_query.where(state_columns.name == table)
     # The driver's own rows: making SQLAlchemy's of them takes longer than reading them.
-    driver_rows = cast("Iterable[tuple[str, str, str]]", connection.execute(query).cursor)
+    driver_rows = cast("Iterable[tuple[str, str, str]]", connection.execute(rows_query).cursor)
     return (((name, key), row_json) for name, key, row_json in driver_rows)
 
 

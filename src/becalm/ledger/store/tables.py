@@ -147,8 +147,8 @@ STAMP_STATEMENTS: Final = (
 def read_revision(connection: Connection) -> str:
     """Which revision do the tables have? Empty where there are none."""
     if connection.dialect.name == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'event')"
-        table_names = {table_name for (table_name,) in connection.exec_driver_sql(query)}
+        table_query = "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'event')"
+        table_names = {table_name for (table_name,) in connection.exec_driver_sql(table_query)}
         if table_names == {"event"}:
             raise TamperError(
                 "The ledger has entries, but no longer says how its tables were made: somebody took that "

@@ -110,7 +110,7 @@ def _build_contrast(
     ratio_phi = dispersion.ratio_dispersion(
         new_counts, old_counts, period=period, windows=baseline.windows, level=settings.level
     )
-    ratios = rate_ratios(
+    ratio_rows = rate_ratios(
         new_counts, old_counts, new_exposure=exposure_ratio, dispersion=ratio_phi, level=settings.level
     )
     p_values = rate_p_values(new_counts, old_counts, new_exposure=exposure_ratio, dispersion=ratio_phi)
@@ -121,7 +121,7 @@ def _build_contrast(
             g,
             new=int(new_counts[g]),
             old=float(expected_counts.mean[g]) if expected_counts.windows > 1 else int(old_counts[g]),
-            interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
+            interval=(float(ratio_rows.ratio[g]), float(ratio_rows.low[g]), float(ratio_rows.high[g])),
             p_value=float(p_values[g]),
             phi=float(ratio_phi[g]),
             method=dispersion.interval_method(g, float(ratio_phi[g])),

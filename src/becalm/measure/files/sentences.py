@@ -48,9 +48,9 @@ def baselines_disagree(comparison: Comparison) -> str:
     totals_by_baseline = [
         (c.baseline, c.total) for c in comparison.against if c.total and c.total.change_percent is not None
     ]
-    verdicts = {row.verdict(comparison.level) for _, row in totals_by_baseline}
+    distinct_verdicts = {row.verdict(comparison.level) for _, row in totals_by_baseline}
     if (
-        len(verdicts) < 2
+        len(distinct_verdicts) < 2
         and len({row.ratio is not None and row.ratio < 1.0 for _, row in totals_by_baseline}) < 2
     ):
         return ""
@@ -120,19 +120,19 @@ def how_sure(comparison: Comparison) -> str:
 
 def noise_sentence(comparison: Comparison) -> str | None:
     """Which years the noise was learned from, which were left out, and why; None without enough history."""
-    basis = comparison.noise
-    if basis is None:
+    noise_basis = comparison.noise
+    if noise_basis is None:
         return None
-    learned_text = number_format.join_words([number_format.period(span) for span in basis.learned_from])
-    left_out_texts = [f"{number_format.period(span)} ({reason})" for span, reason in basis.left_out]
+    learned_text = number_format.join_words([number_format.period(span) for span in noise_basis.learned_from])
+    left_out_texts = [f"{number_format.period(span)} ({reason})" for span, reason in noise_basis.left_out]
     left_out_text = f" Left out: {'; '.join(left_out_texts)}." if left_out_texts else ""
-    shift_list = number_format.join_words([str(shift) for shift in basis.shifts])
+    shift_list = number_format.join_words([str(shift) for shift in noise_basis.shifts])
     shift_text = (
         f" The level shifted in {shift_list}; no interval counts that as noise." if shift_list else ""
     )
     return (
         f"Noise of the total was learned from {learned_text}; its level drifts by about "
-        f"{basis.drift_percent:.2g}% a year.{shift_text}{left_out_text}"
+        f"{noise_basis.drift_percent:.2g}% a year.{shift_text}{left_out_text}"
     )
 
 

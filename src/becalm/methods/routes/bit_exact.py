@@ -38,8 +38,8 @@ def derive_key(key: bytes, *label: str | int) -> bytes:
         raise ValueError("The key is empty. Give at least 16 bytes, better 32.")
     label_parts = [str(label_part).encode("utf-8") for label_part in label]
     # With the length before each part: ("a", "bc") and ("ab", "c") would else share one key.
-    message = b"".join(len(label_part).to_bytes(4, "big") + label_part for label_part in label_parts)
-    return hmac.digest(key, message, "sha256")
+    label_bytes = b"".join(len(label_part).to_bytes(4, "big") + label_part for label_part in label_parts)
+    return hmac.digest(key, label_bytes, "sha256")
 
 
 def uniform_numbers(key: bytes, count: int) -> NDArray[np.uint64]:

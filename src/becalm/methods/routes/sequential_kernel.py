@@ -40,7 +40,7 @@ def draw_routes(
     it mean nothing. Without `with_entropy`, entropy and surprise are left out.
     """
     n, count = lattice.fitting_weight.shape[0], walkers.first_slot.shape[0]
-    entropies = count if with_entropy else 0
+    entropy_count = count if with_entropy else 0
     most_visits = walkers.is_open.shape[1] // (lattice.lengths.min() + 1) + 1
     routes = RouteDraws(
         np.zeros((count * most_visits, 5), np.int64),
@@ -48,8 +48,8 @@ def draw_routes(
         np.zeros((count, n)),
         np.zeros((n, lattice.fitting_weight.shape[1])),
         np.zeros((n, lattice.bins)),
-        np.zeros(entropies),
-        np.zeros(entropies),
+        np.zeros(entropy_count),
+        np.zeros(entropy_count),
         np.zeros(count),
     )
     visit_count = 0
@@ -152,10 +152,10 @@ def _draw_route(
 @njit(cache=True, nogil=True)
 def count_own_free_slots(walkers: Walkers, u: int) -> Ints:
     """From each of its slots on, how many slots in a row are open to visits of walker u?"""
-    free_slots, run = np.zeros(walkers.is_open.shape[1], np.int64), 0
+    free_slots, free_run_slots = np.zeros(walkers.is_open.shape[1], np.int64), 0
     for s in range(free_slots.shape[0] - 1, -1, -1):
-        run = run + 1 if walkers.is_open[u, s] else 0
-        free_slots[s] = run
+        free_run_slots = free_run_slots + 1 if walkers.is_open[u, s] else 0
+        free_slots[s] = free_run_slots
     return free_slots
 
 
@@ -188,21 +188,28 @@ def weigh_visits(
     slots, link_weight, home_slots, row = links.slots[i], links.weight[i], links.home_slots, lattice.row
     free_slots, fitting_weight, weight = lattice.free_slots, lattice.fitting_weight, lattice.weight
     longest, has_gaps = fitting_weight.shape[1] - 1, lattice.is_near.shape[0] > 1
-    spare = 1 if lattice.slot_minutes > 1 else 0  # a visit starts on any minute of its slot
-    last = walker.slots - t - (walker.pause_slots if m == 0 else 0)
-    last_of_pause = walker.pause_last - t if m == 0 else last
+    spare_slots = 1 if lattice.slot_minutes > 1 else 0  # a visit starts on any minute of its slot
+    last_slot = walker.slots - t - (walker.pause_slots if m == 0 else 0)
+    last_of_pause = walker.pause_last - t if m == 0 else last_slot
     for j in range(weights.shape[0]):
-        slot = slots[j]
-        room = min(last - home_slots[j], last_of_pause) - slot
-        if room > 0:
-            free = int(free_slots[at + slot, j])
-            if pair > 0 and free <= longest:
-                free = _count_free_for_pair(lattice.occupant, at + slot, j, pair, longest + spare)
-            room = min(room, min(free, own_free[t + slot]) - spare, longest)
-        weights[j], rooms[j] = 0.0, room
-        if room > 0:
-            weights[j] = link_weight[j] * factors[j] * weight[row[at + slot], j] * fitting_weight[j, room]
-            if has_gaps and lattice.is_near[at + slot, j]:
+        arrival_slots = slots[j]
+        room_slots = min(last_slot - home_slots[j], last_of_pause) - arrival_slots
+        if room_slots > 0:
+            free_count = int(free_slots[at + arrival_slots, j])
+            if pair > 0 and free_count <= longest:
+                free_count = _count_free_for_pair(
+                    lattice.occupant, at + arrival_slots, j, pair, longest + spare_slots
+                )
+            room_slots = min(room_slots, min(free_count, own_free[t + arrival_slots]) - spare_slots, longest)
+        weights[j], rooms[j] = 0.0, room_slots
+        if room_slots > 0:
+            weights[j] = (
+                link_weight[j]
+                * factors[j]
+                * weight[row[at + arrival_slots], j]
+                * fitting_weight[j, room_slots]
+            )
+            if has_gaps and lattice.is_near[at + arrival_slots, j]:
                 weights[j] *= lattice.near_weight[j]
             total += weights[j]
     return total
@@ -210,10 +217,12 @@ def weigh_visits(
 
 @njit(cache=True, nogil=True)
 def _count_free_for_pair(occupant: Ints, slot: int, place: int, pair: int, most: int) -> int:
-    free = 0
-    while free < most and (occupant[slot + free, place] == 0 or occupant[slot + free, place] == pair):
-        free += 1
-    return free
+    free_count = 0
+    while free_count < most and (
+        occupant[slot + free_count, place] == 0 or occupant[slot + free_count, place] == pair
+    ):
+        free_count += 1
+    return free_count
 
 
 @njit(cache=True, nogil=True)
@@ -226,11 +235,11 @@ def _bound_chance(
     for i in range(n + 1):
         link_weights = np.maximum(link_weights, links.weight[i])
     for s in range(slot_count):
-        row = lattice.row[first_slot + s]
-        if row != last_row:
-            last_row, weight_sum = row, 0.0
+        weight_row = lattice.row[first_slot + s]
+        if weight_row != last_row:
+            last_row, weight_sum = weight_row, 0.0
             for j in range(n):
-                weight_sum += link_weights[j] * factors[j] * lattice.weight[row, j]
+                weight_sum += link_weights[j] * factors[j] * lattice.weight[weight_row, j]
             most_weight = max(most_weight, weight_sum)
     return max(most_weight, 1e-9) / (1.0 + most_weight)
 
@@ -238,16 +247,16 @@ def _bound_chance(
 @njit(cache=True, nogil=True)
 def _choose(weights: Floats, total: float, remaining_weight: float) -> int:
     """The place where the sum of weights passes what remains; -1 where it never does: to wait."""
-    place = -1
+    chosen_place = -1
     if remaining_weight < total:
         for j in range(weights.shape[0]):
             if weights[j] > 0.0:
                 # Rounding may leave a rest above 0 after the last choice: then the last one is meant.
-                place = j
+                chosen_place = j
                 remaining_weight -= weights[j]
                 if remaining_weight < 0.0:
                     break
-    return place
+    return chosen_place
 
 
 @njit(cache=True, nogil=True)
@@ -272,17 +281,17 @@ def _count_choice(
     place, total, scale = choice
     for j in range(weights.shape[0]):
         if weights[j] > 0.0:
-            chance = weights[j] * scale
-            routes.expected_visits[u, j] += chance
-            routes.expected_by_hour[j, lattice.hour[slots[j]]] += chance
-            routes.visits_by_room[j, rooms[j]] += chance
+            choice_chance = weights[j] * scale
+            routes.expected_visits[u, j] += choice_chance
+            routes.expected_by_hour[j, lattice.hour[slots[j]]] += choice_chance
+            routes.visits_by_room[j, rooms[j]] += choice_chance
     if routes.entropy.shape[0] > 0:
-        entropy = np.log(1.0 + total)
-        routes.surprise[u] += entropy - (np.log(weights[place]) if place >= 0 else 0.0)
+        choice_nats = np.log(1.0 + total)
+        routes.surprise[u] += choice_nats - (np.log(weights[place]) if place >= 0 else 0.0)
         for j in range(weights.shape[0]):
             if weights[j] > 0.0:
-                entropy -= weights[j] * scale * (np.log(weights[j]) - lattice.length_entropy[j, rooms[j]])
-        routes.entropy[u] += entropy
+                choice_nats -= weights[j] * scale * (np.log(weights[j]) - lattice.length_entropy[j, rooms[j]])
+        routes.entropy[u] += choice_nats
 
 
 @njit(cache=True, nogil=True)
@@ -320,13 +329,13 @@ def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int
     slot_count, most_slots = lattice.free_slots.shape[0], lattice.fitting_weight.shape[1]
     hard_gap, gap = lattice.hard_gap[place], lattice.gap[place]
     begin_slot = min(max(slot - hard_gap, 0), slot_count)
-    spare = 1 if lattice.slot_minutes > 1 else 0
-    until = max(min(end + spare + hard_gap, slot_count), begin_slot)
-    lattice.free_slots[begin_slot:until, place] = 0
-    for s in range(max(begin_slot - most_slots, 0), begin_slot if until > begin_slot else 0):
+    spare_slots = 1 if lattice.slot_minutes > 1 else 0
+    end_slot = max(min(end + spare_slots + hard_gap, slot_count), begin_slot)
+    lattice.free_slots[begin_slot:end_slot, place] = 0
+    for s in range(max(begin_slot - most_slots, 0), begin_slot if end_slot > begin_slot else 0):
         lattice.free_slots[s, place] = min(lattice.free_slots[s, place], begin_slot - s)
     if lattice.occupant.shape[0] > 1:
-        lattice.occupant[begin_slot:until, place] = pair if pair > 0 and hard_gap == 0 else -1
+        lattice.occupant[begin_slot:end_slot, place] = pair if pair > 0 and hard_gap == 0 else -1
     if lattice.is_near.shape[0] > 1 and gap > 0:
         lattice.is_near[max(slot - gap, 0) : max(min(end + gap, slot_count), 0), place] = 1
 
@@ -344,28 +353,30 @@ def _add_cell_chances(
     """Add chances `scale` x `weights` where nobody drawn before starts in the cell, or is there."""
     for j in range(weights.shape[0] if end_cell > 0 else 0):
         for minute in range(lattice.slot_minutes if weights[j] > 0.0 else 0):
-            chance = weights[j] * scale / lattice.slot_minutes
+            minute_chance = weights[j] * scale / lattice.slot_minutes
             start_minute = lattice.first_minute + slots[j] * lattice.slot_minutes + minute
-            cell = start_minute // chances.minutes
-            if cell < end_cell and not chances.has_start[j, cell]:
-                chances.start[j, cell] += chance
+            cell_index = start_minute // chances.minutes
+            if cell_index < end_cell and not chances.has_start[j, cell_index]:
+                chances.start[j, cell_index] += minute_chance
             for k in range(lattice.lengths.shape[0]):
                 if lattice.lengths[k] <= rooms[j]:
                     last_cell = (start_minute + lattice.length_minutes[k] - 1) // chances.minutes
-                    share = lattice.length_weight[j, k] / lattice.fitting_weight[j, rooms[j]]
-                    for c in range(cell, min(last_cell + 1, end_cell)):
+                    length_share = lattice.length_weight[j, k] / lattice.fitting_weight[j, rooms[j]]
+                    for c in range(cell_index, min(last_cell + 1, end_cell)):
                         # A product, not a branch: nobody there counts whole, somebody not at all.
-                        chances.presence[j, c] += chance * share * (1 - chances.has_presence[j, c])
+                        chances.presence[j, c] += (
+                            minute_chance * length_share * (1 - chances.has_presence[j, c])
+                        )
 
 
 @njit(cache=True, nogil=True)
 def _mark_cells(lattice: RouteLattice, visit: Ints, chances: CellChances, end_cell: int) -> None:
     start_minute = lattice.first_minute + visit[1] * lattice.slot_minutes + visit[4]
-    cell = start_minute // chances.minutes
-    if cell < end_cell:
-        chances.has_start[visit[2], cell] = 1
+    cell_index = start_minute // chances.minutes
+    if cell_index < end_cell:
+        chances.has_start[visit[2], cell_index] = 1
     last_minute = start_minute + lattice.length_minutes[visit[3]] - 1
-    chances.has_presence[visit[2], cell : min(last_minute // chances.minutes + 1, end_cell)] = 1
+    chances.has_presence[visit[2], cell_index : min(last_minute // chances.minutes + 1, end_cell)] = 1
 
 
 @njit(cache=True, nogil=True)
@@ -419,25 +430,27 @@ def expect_route(
     free_mass[0, walker.pause_done, walker.node] = 1.0
     for t in range(walker.slots):
         for m in range(walker.pause_done, 2):
-            pause = pause_chance(walker, t, m)
+            chance_of_pause = pause_chance(walker, t, m)
             for i in range(n + 1):
-                mass = free_mass[t, m, i]
-                if mass == 0.0:
+                state_chance = free_mass[t, m, i]
+                if state_chance == 0.0:
                     continue
-                if pause > 0.0:
-                    free_mass[t + walker.pause_slots, 1, i] += mass * pause
-                    entropy += mass * _binary_entropy(pause)
-                    mass *= 1.0 - pause
-                state = (t, i, m)
-                total = weigh_visits(lattice, walkers, (u, links, factors), state, own_free, (weights, rooms))
-                free_mass[t + 1, m, i] += mass / (1.0 + total)
-                if total > 0.0 and mass > 0.0:
-                    scale = mass / (1.0 + total)
-                    slots = links.slots[i] + t
-                    entropy += _spread_choice(lattice, slots, weights, rooms, scale, free_mass[:, m])
-                    entropy += mass * np.log(1.0 + total)
+                if chance_of_pause > 0.0:
+                    free_mass[t + walker.pause_slots, 1, i] += state_chance * chance_of_pause
+                    entropy += state_chance * _binary_entropy(chance_of_pause)
+                    state_chance *= 1.0 - chance_of_pause
+                walk_state = (t, i, m)
+                weight_total = weigh_visits(
+                    lattice, walkers, (u, links, factors), walk_state, own_free, (weights, rooms)
+                )
+                free_mass[t + 1, m, i] += state_chance / (1.0 + weight_total)
+                if weight_total > 0.0 and state_chance > 0.0:
+                    scale = state_chance / (1.0 + weight_total)
+                    way_slots = links.slots[i] + t
+                    entropy += _spread_choice(lattice, way_slots, weights, rooms, scale, free_mass[:, m])
+                    entropy += state_chance * np.log(1.0 + weight_total)
                     _add_cell_chances(
-                        lattice, slots + first_slot, weights, rooms, scale, chances, chances.end_cell[u]
+                        lattice, way_slots + first_slot, weights, rooms, scale, chances, chances.end_cell[u]
                     )
     return entropy
 
@@ -454,13 +467,13 @@ def _spread_choice(
     lattice: RouteLattice, slots: Ints, weights: Floats, rooms: Ints, scale: float, free_mass: Floats
 ) -> float:
     """Carry the chances `scale` x `weights` of a choice to where its visits end; what it adds in entropy."""
-    entropy = 0.0
+    choice_nats = 0.0
     for j in range(weights.shape[0]):
         if weights[j] > 0.0:
-            chance = weights[j] * scale
-            entropy -= chance * (np.log(weights[j]) - lattice.length_entropy[j, rooms[j]])
+            choice_chance = weights[j] * scale
+            choice_nats -= choice_chance * (np.log(weights[j]) - lattice.length_entropy[j, rooms[j]])
             for k in range(lattice.lengths.shape[0]):
                 if lattice.lengths[k] <= rooms[j]:
                     length_chance = lattice.length_weight[j, k] / lattice.fitting_weight[j, rooms[j]]
-                    free_mass[slots[j] + lattice.lengths[k], j] += chance * length_chance
-    return entropy
+                    free_mass[slots[j] + lattice.lengths[k], j] += choice_chance * length_chance
+    return choice_nats

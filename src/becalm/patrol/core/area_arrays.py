@@ -215,16 +215,21 @@ def _build_walkers(
     policy: PatrolPolicy,
     key: bytes,
 ) -> Walkers:
-    walks = np.array([walk_row(shift, grid, home) for shift in shifts], dtype=np.int64).reshape(-1, 6)
-    pairs = sorted({shift.pair for shift in shifts if shift.pair and policy.pairing})
-    row_slots = int(walks[:, 0].max(initial=0)) + 2
+    walk_rows = np.array([walk_row(shift, grid, home) for shift in shifts], dtype=np.int64).reshape(-1, 6)
+    pair_names = sorted({shift.pair for shift in shifts if shift.pair and policy.pairing})
+    row_slots = int(walk_rows[:, 0].max(initial=0)) + 2
     return Walkers(
         first_slot=np.array([grid.slot_at(s.hours.start, up=True) for s in shifts], dtype=np.int64),
-        fields=walks,
+        fields=walk_rows,
         mode=np.array([travel_kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
-        pair=np.array([pairs.index(s.pair) + 1 if s.pair in pairs else 0 for s in shifts], dtype=np.int64),
+        pair=np.array(
+            [pair_names.index(s.pair) + 1 if s.pair in pair_names else 0 for s in shifts], dtype=np.int64
+        ),
         is_open=np.stack(
-            [_open_slots(s, int(n), row_slots, grid, key) for s, n in zip(shifts, walks[:, 0], strict=True)]
+            [
+                _open_slots(s, int(n), row_slots, grid, key)
+                for s, n in zip(shifts, walk_rows[:, 0], strict=True)
+            ]
         ),
     )
 
@@ -326,19 +331,19 @@ def _cut_area(area: AreaArrays, shift_rows: Ints, due_shares: Floats) -> AreaArr
     cut_area, grid = select_shifts(area, shift_rows), area.grid
     end_slot = int((cut_area.walkers.first_slot + cut_area.walkers.fields[:, 0]).max()) + 4
     slots_of_day = 24 * 60 // grid.slot_minutes
-    offset = int(cut_area.walkers.first_slot.min()) // slots_of_day * slots_of_day
+    offset_slots = int(cut_area.walkers.first_slot.min()) // slots_of_day * slots_of_day
     due_visits = due_shares[shift_rows].sum(axis=0)
     due_share = np.divide(
         due_visits, area.target_visits, out=np.zeros_like(due_visits), where=area.target_visits > 0
     )
     return replace(
         cut_area,
-        grid=replace(grid, origin=grid.instant_at(offset), count=end_slot - offset),
-        walkers=cut_area.walkers._replace(first_slot=cut_area.walkers.first_slot - offset),
+        grid=replace(grid, origin=grid.instant_at(offset_slots), count=end_slot - offset_slots),
+        walkers=cut_area.walkers._replace(first_slot=cut_area.walkers.first_slot - offset_slots),
         closed=tuple(
-            (place_index, max(first - offset, 0), min(end, end_slot) - offset)
+            (place_index, max(first - offset_slots, 0), min(end, end_slot) - offset_slots)
             for place_index, first, end in area.closed
-            if first < end_slot and end > offset
+            if first < end_slot and end > offset_slots
         ),
         target_visits=area.target_visits * due_share,
         target_minutes=area.target_minutes * due_share,

@@ -51,36 +51,37 @@ def certify(
     Raises QuestionError where the log is too short or too silent. Where it holds too few visits for an
     attack, the tests alone are the answer, and a note says so.
     """
-    moments = attack_moments.build_moments(log, settings)
-    is_covered = moments.covers(log)
+    moment_grid = attack_moments.build_moments(log, settings)
+    is_covered = moment_grid.covers(log)
     certificate = Certificate(
         attack=None,
         floor=None,
-        scan=scan_log(log, moments),
+        scan=scan_log(log, moment_grid),
         settings=settings,
         seed=seed,
-        first_day=moments.first_day,
-        last_day=moments.first_day + timedelta(days=moments.train_days + moments.test_days - 1),
+        first_day=moment_grid.first_day,
+        last_day=moment_grid.first_day + timedelta(days=moment_grid.train_days + moment_grid.test_days - 1),
         time_zone=log.time_zone,
         visits=int(is_covered.sum()),
         hotspots=len(log.hotspots),
-        notes=(*moments.notes, *_visit_notes(log, moments)),
+        notes=(*moment_grid.notes, *_visit_notes(log, moment_grid)),
     )
-    lacking_text = _explain_too_few(log, moments, settings)
+    lacking_text = _explain_too_few(log, moment_grid, settings)
     if lacking_text:
         return replace(certificate, notes=(*certificate.notes, lacking_text))
-    predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
+    predictions = [_predict(log, moment_grid, settings, rng, advance) for rng in rngs]
     # The same attack on visits that nobody could predict: what it gains there is the attack's own noise, and
     # a gain on the log means nothing without it.
-    floor_logs = [visit_rates.draw_independent_visits(log, moments, rng) for rng in rngs]
+    floor_logs = [visit_rates.draw_independent_visits(log, moment_grid, rng) for rng in rngs]
     floor_predictions = [
-        _predict(floor, moments, settings, rng, advance) for floor, rng in zip(floor_logs, rngs, strict=True)
+        _predict(floor, moment_grid, settings, rng, advance)
+        for floor, rng in zip(floor_logs, rngs, strict=True)
     ]
     freest_attack = _attack_freest(freest_log, settings, rngs[0], advance) if freest_log is not None else None
     return replace(
         certificate,
-        attack=_score(log, moments, predictions, settings, rngs[0]),
-        floor=_score(floor_logs[0], moments, floor_predictions, settings, rngs[0]),
+        attack=_score(log, moment_grid, predictions, settings, rngs[0]),
+        floor=_score(floor_logs[0], moment_grid, floor_predictions, settings, rngs[0]),
         freest=freest_attack,
         moments=len(predictions[0].has_start),
         trained=predictions[0].trained,
@@ -90,10 +91,10 @@ def certify(
 def _attack_freest(
     log: VisitLog, settings: AttackSettings, rng: np.random.Generator, advance: Advance
 ) -> Attack | None:
-    moments = attack_moments.build_moments(log, settings)
-    if _explain_too_few(log, moments, settings):
+    moment_grid = attack_moments.build_moments(log, settings)
+    if _explain_too_few(log, moment_grid, settings):
         return None
-    return _score(log, moments, [_predict(log, moments, settings, rng, advance)], settings, rng)
+    return _score(log, moment_grid, [_predict(log, moment_grid, settings, rng, advance)], settings, rng)
 
 
 def _explain_too_few(log: VisitLog, moments: MomentGrid, settings: AttackSettings) -> str:
@@ -174,8 +175,10 @@ def _gather(
     log: VisitLog, moments: MomentGrid, list_features: attack_features.FeatureList, rows: Ints
 ) -> Singles:
     """The features of these moments, a column each: those of all moments would not fit into memory."""
-    columns = [np.ascontiguousarray(feature).ravel()[rows] for _, feature in list_features(log, moments)]
-    return np.column_stack(columns) if columns else np.empty((len(rows), 0), dtype=np.float32)
+    feature_columns = [
+        np.ascontiguousarray(feature).ravel()[rows] for _, feature in list_features(log, moments)
+    ]
+    return np.column_stack(feature_columns) if feature_columns else np.empty((len(rows), 0), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,14 +217,14 @@ def _draw_folds(static: Singles, has_start: Bools, day: Ints, rng: np.random.Gen
 
 def _predict_out_of_fold(fold: Ints, features: Singles, has_start: Bools, rng: np.random.Generator) -> Floats:
     """Chances of each moment by trees that never saw its block of days."""
-    chances = np.full(len(fold), has_start.mean())
+    chance_of_row = np.full(len(fold), has_start.mean())
     for held_out in range(FOLDS):
         is_known = fold != held_out
         if len(np.unique(has_start[is_known])) > 1 and not is_known.all():
-            chances[~is_known] = _train_trees(
+            chance_of_row[~is_known] = _train_trees(
                 features[is_known], has_start[is_known], features[~is_known], rng
             )
-    return chances
+    return chance_of_row
 
 
 def _choose_learner(

@@ -295,11 +295,11 @@ def _linked_starts(log: VisitLog, moments: MomentGrid) -> Singles:
         )
         if not is_link.any():
             continue
-        contribution = link_weights.T.astype(np.float32) @ start_counts
+        weighed_start_counts = link_weights.T.astype(np.float32) @ start_counts
         # The next half-hour holds two quarter-hours: the link's own, and the one before it.
         for shift in (lag, lag - 1):
             if shift:
-                weighed_starts[:, shift:] += contribution[:, :-shift]
+                weighed_starts[:, shift:] += weighed_start_counts[:, :-shift]
     return weighed_starts
 
 
@@ -329,13 +329,13 @@ def _arrivals_due(log: VisitLog, moments: MomentGrid) -> Singles:
             / departure_counts[:, None]
         )
         # The units that left a place in this quarter-hour and have not arrived anywhere since.
-        waiting = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
+        waiting_chance = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
         first_moment = np.searchsorted(moments.at_s, begin_s)
         is_waiting = (first_moment < len(moments.at_s)) & (
             moments.at_s[np.minimum(first_moment, len(moments.at_s) - 1)] < next_s
         )
-        np.add.at(waiting, (place[is_waiting], first_moment[is_waiting]), 1.0)
-        arrivals_due += arrival_chance.T.astype(np.float32) @ waiting
+        np.add.at(waiting_chance, (place[is_waiting], first_moment[is_waiting]), 1.0)
+        arrivals_due += arrival_chance.T.astype(np.float32) @ waiting_chance
     return arrivals_due
 
 

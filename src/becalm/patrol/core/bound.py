@@ -45,7 +45,7 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
     parameter_scales = np.sqrt(
         np.concatenate([np.maximum(due_visits, 1e-2), expected_hours, np.maximum(due_visits, 1e-2)])
     )
-    optimum = minimize(
+    dual_optimum = minimize(
         lambda x: dual.value(x / parameter_scales, parameter_scales),
         start_point * parameter_scales,
         jac=True,
@@ -54,7 +54,7 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
         options={"maxiter": BOUND_ROUNDS, "maxfun": BOUND_ROUNDS + 4, "maxcor": 12},
     )
     # Every value of the dual is a bound: a fit that went astray makes it looser, never wrong.
-    return float(optimum.fun) / float(np.log(2.0))
+    return float(dual_optimum.fun) / float(np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -106,15 +106,15 @@ class Dual:
         """Expected visits by group, hour and length of some tours that set out alike, and their log Z."""
         walkers, walker = self.area.walkers, select_walker(self.area.walkers, int(tours[0]))
         walker = walker._replace(node=min(walker.node, self.slots.shape[2]))
-        hours = self.hour_of_slot[walkers.first_slot[tours, None] + np.arange(walker.slots + 1)]
+        hour_of_slots = self.hour_of_slot[walkers.first_slot[tours, None] + np.arange(walker.slots + 1)]
         visit_weight = np.zeros((walker.slots + 1, *group_weights.shape[::2], LANES))
-        visit_weight[..., : len(tours)] = group_weights[:, hours].transpose(2, 0, 3, 1)
-        lengths = self.area.length_slots
+        visit_weight[..., : len(tours)] = group_weights[:, hour_of_slots].transpose(2, 0, 3, 1)
+        length_slots = self.area.length_slots
         expected, log_z = expect_visits(
-            walker, self.slots[mode], self.home_slots[mode], visit_weight, lengths
+            walker, self.slots[mode], self.home_slots[mode], visit_weight, length_slots
         )
         group_visits = np.zeros((HOURS_OF_WEEK, *group_weights.shape[::2]))
-        np.add.at(group_visits, hours.T, (expected[..., : len(tours)] * counts).transpose(0, 3, 1, 2))
+        np.add.at(group_visits, hour_of_slots.T, (expected[..., : len(tours)] * counts).transpose(0, 3, 1, 2))
         is_possible = np.isfinite(log_z[: len(tours)]) | (log_z[: len(tours)] > 0)
         return group_visits.transpose(1, 0, 2), float(counts[is_possible] @ log_z[: len(tours)][is_possible])
 

@@ -151,9 +151,11 @@ def _assess_area(
     policy: PatrolPolicy,
     days: int,
 ) -> AreaCapacity:
-    visits = sum(place.dosage.visits_per_day for place in places)
-    minutes = sum(place.dosage.minutes_per_day for place in places)
-    burst_minutes = minutes / visits if visits else float(np.mean(policy.burst_minutes))
+    visits_per_day = sum(place.dosage.visits_per_day for place in places)
+    minutes_per_day = sum(place.dosage.minutes_per_day for place in places)
+    burst_minutes = (
+        minutes_per_day / visits_per_day if visits_per_day else float(np.mean(policy.burst_minutes))
+    )
     kind_counts = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
     kind_figures = [
         count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
@@ -170,7 +172,7 @@ def _assess_area(
         burst_minutes=burst_minutes,
         hop_minutes=hop_minutes / len(shifts) if kind_figures else 0.0,
         possible_per_day=PossibleBursts(middle / days, low / days, high / days),
-        wanted_per_day=visits,
+        wanted_per_day=visits_per_day,
     )
     return replace(area_capacity, remedies=_list_remedies(area_capacity))
 

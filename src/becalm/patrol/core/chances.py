@@ -92,10 +92,10 @@ def estimate_chances(
     area_names = sorted({place.area for place in inputs.places})
     areas = [build_area(inputs, name, grid, _public_key(0)) for name in area_names]
     area_chances = [_estimate_area(inputs, distribution, area, steps, draws, advance) for area in areas]
-    hotspots = [place.hotspot for area in areas for place in area.places]
-    name_order = np.array(sorted(range(len(hotspots)), key=hotspots.__getitem__))
+    hotspot_names = [place.hotspot for area in areas for place in area.places]
+    name_order = np.array(sorted(range(len(hotspot_names)), key=hotspot_names.__getitem__))
     joined_columns = [np.concatenate(column)[name_order] for column in zip(*area_chances, strict=True)]
-    return Chances(tuple(hotspots[k] for k in name_order), grid.origin, *joined_columns)
+    return Chances(tuple(hotspot_names[k] for k in name_order), grid.origin, *joined_columns)
 
 
 def _public_key(number: int) -> bytes:
@@ -117,7 +117,7 @@ def _estimate_area(
     has_blocks = any(shift.burst_share < 1.0 for shift in area.shifts)
 
     def draw_share(worker: int) -> Floats:
-        sums = np.zeros((4, len(area.places), cell_count))
+        chance_sums = np.zeros((4, len(area.places), cell_count))
         for number in range(worker + 1, draws + 1, WORKERS):
             key = _public_key(number)
             drawn_area = build_area(inputs, area.area, area.grid, key) if has_blocks else area
@@ -129,10 +129,10 @@ def _estimate_area(
                 drawn_routes = build_routes(drawn_area, tours)
                 _draw_replans(inputs, distribution, drawn_routes, area_steps, end_cells, key, cells)
             for row, chances in enumerate((cells.start, cells.presence)):
-                sums[row] += chances
-                sums[row + 2] += chances**2
+                chance_sums[row] += chances
+                chance_sums[row + 2] += chances**2
             advance(1)
-        return sums
+        return chance_sums
 
     worker_sums = np.stack(map_in_threads(draw_share, range(WORKERS)))
     start, presence, start_squares, presence_squares = worker_sums.sum(axis=0) / draws
@@ -165,8 +165,8 @@ def find_end_cells(
             kept_bursts = replan.fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
             last_instant = max([step.moment.at, *(burst.span.start for burst in kept_bursts)])
             end_cell = (last_instant - grid.first_midnight) // timedelta(minutes=CELL_MINUTES) + 1
-            tour = (state.unit, replan.find_shift(inputs, route).hours.start)
-            end_cells.setdefault(tour, []).append(end_cell)
+            tour_key = (state.unit, replan.find_shift(inputs, route).hours.start)
+            end_cells.setdefault(tour_key, []).append(end_cell)
     return end_cells
 
 
@@ -183,22 +183,22 @@ def _draw_replans(
     routes, area = {(route.unit, route.day): route for route in drawn_routes}, drawn_routes[0].area
     law_of_tour: Counter[tuple[str, datetime]] = Counter()
     for step in steps:
-        moment = replace(step.moment, routes=tuple(routes.values()), key=key)
-        states = tuple(s for s in step.states if replan.find_route(inputs, step.moment, s).area == area)
-        for redraw_area, bursts in replan.build_replan_areas(inputs, moment, states):
-            redraw = prepare_redraw(distribution, redraw_area, bursts, key, moment.replan)
+        replan_moment = replace(step.moment, routes=tuple(routes.values()), key=key)
+        unit_states = tuple(s for s in step.states if replan.find_route(inputs, step.moment, s).area == area)
+        for redraw_area, bursts in replan.build_replan_areas(inputs, replan_moment, unit_states):
+            rest_draw = prepare_redraw(distribution, redraw_area, bursts, key, replan_moment.replan)
             tours_redrawn = [(s.unit, s.hours.start) for s in redraw_area.shifts]
             law_of_tour.update(tours_redrawn)
             # Past the last re-plan of a tour its law holds to the end.
             end_of_tour = [
                 (*end_cells[tour], cells.start.shape[1])[law_of_tour[tour]] for tour in tours_redrawn
             ]
-            redrawn = redraw.draw(
+            redrawn_tours = rest_draw.draw(
                 cells._replace(end_cell=np.array(end_of_tour, dtype=np.int64)), with_entropy=False
             )
-            for route in build_routes(redraw_area, redrawn, moment.replan):
+            for route in build_routes(redraw_area, redrawn_tours, replan_moment.replan):
                 kept_bursts = tuple(
-                    b for b in routes[route.unit, route.day].bursts if b.span.start <= moment.at
+                    b for b in routes[route.unit, route.day].bursts if b.span.start <= replan_moment.at
                 )
                 routes[route.unit, route.day] = replace(route, bursts=(*kept_bursts, *route.bursts))
 
@@ -245,14 +245,16 @@ def list_unit_chances(
         for step in area_steps:
             for redraw_area, bursts in replan.build_replan_areas(inputs, step.moment, step.states):
                 if redraw_area.area == name:
-                    moment = step.moment
-                    redraw = prepare_redraw(distribution, redraw_area, bursts, moment.key, moment.replan)
-                    chances_by_draw.append(list_tour_chances(redraw))
+                    replan_moment = step.moment
+                    rest_draw = prepare_redraw(
+                        distribution, redraw_area, bursts, replan_moment.key, replan_moment.replan
+                    )
+                    chances_by_draw.append(list_tour_chances(rest_draw))
         area_routes = [route for route in routes if route.area == name]
         for shift, route in zip(area.shifts, area_routes, strict=True):
-            tour = (shift.unit, shift.hours.start)
-            tour_laws = [law[tour] for law in chances_by_draw if tour in law]
-            yield _join_laws(area, tour_laws, end_cells.get(tour, []), route)
+            tour_key = (shift.unit, shift.hours.start)
+            tour_laws = [law[tour_key] for law in chances_by_draw if tour_key in law]
+            yield _join_laws(area, tour_laws, end_cells.get(tour_key, []), route)
 
 
 def list_tour_chances(
@@ -279,8 +281,11 @@ def list_tour_chances(
 def _expect_tour(tour_draw: TourDraw, u: int) -> tuple[int, NDArray[np.float32]]:
     """The chances of one tour, given what is marked: exact, or the mean over draws of it alone."""
     area, lattice, walkers = tour_draw.area, tour_draw.lattice, tour_draw.area.walkers
-    minutes = lattice.first_minute + walkers.first_slot[u] * lattice.slot_minutes
-    first_cell, tour_minutes = int(minutes // CELL_MINUTES), int(walkers.fields[u, 0]) * lattice.slot_minutes
+    first_minute = lattice.first_minute + walkers.first_slot[u] * lattice.slot_minutes
+    first_cell, tour_minutes = (
+        int(first_minute // CELL_MINUTES),
+        int(walkers.fields[u, 0]) * lattice.slot_minutes,
+    )
     cell_chances = no_cells(area, tour_minutes // CELL_MINUTES + 2)
     cell_chances.end_cell[:] = cell_chances.start.shape[1]
     shifted_lattice = lattice._replace(first_minute=lattice.first_minute - first_cell * CELL_MINUTES)
@@ -288,12 +293,12 @@ def _expect_tour(tour_draw: TourDraw, u: int) -> tuple[int, NDArray[np.float32]]
         replace(tour_draw, lattice=shifted_lattice).expect(u, cell_chances)
         return first_cell, cell_chances.start.astype(np.float32)
     links = kernel.select_links(area.links, int(walkers.mode[u]))
-    factors = kernel.feedback_factors(tour_draw.feedback)
+    feedback_factors = kernel.feedback_factors(tour_draw.feedback)
     numbers_per_tour = draw.numbers_per_tour(area)
     tour_numbers = public_numbers(f"tour {u} of area {area.area}", TOUR_DRAWS * numbers_per_tour).reshape(
         TOUR_DRAWS, numbers_per_tour
     )
-    kernel.sample_route(shifted_lattice, walkers, u, links, factors, tour_numbers, cell_chances)
+    kernel.sample_route(shifted_lattice, walkers, u, links, feedback_factors, tour_numbers, cell_chances)
     return first_cell, (cell_chances.start / TOUR_DRAWS).astype(np.float32)
 
 
@@ -305,20 +310,20 @@ def _join_laws(
 ) -> UnitChances:
     """The chances of a tour under the law that held in each cell, and where it started in the end."""
     first_cell, cell_count = laws[0][0], laws[0][1].shape[1]
-    start = np.zeros((len(area.places), cell_count))
+    start_chances = np.zeros((len(area.places), cell_count))
     for k, (law_first_cell, chances) in enumerate(laws):
         cell_numbers = law_first_cell + np.arange(chances.shape[1])
         is_held = (cell_numbers >= first_cell) & (cell_numbers < first_cell + cell_count)
         if k < len(end_cells):
             is_held &= cell_numbers < end_cells[k]
-        start[:, cell_numbers[is_held] - first_cell] += chances[:, is_held]
+        start_chances[:, cell_numbers[is_held] - first_cell] += chances[:, is_held]
     if len(laws) <= len(end_cells):  # gone home: no law from then on
-        start[:, max(end_cells[len(laws) - 1] - first_cell, 0) :] = 0.0
-    has_started = np.zeros(start.shape, dtype=bool)
+        start_chances[:, max(end_cells[len(laws) - 1] - first_cell, 0) :] = 0.0
+    has_started = np.zeros(start_chances.shape, dtype=bool)
     row_of_place = {place.hotspot: row for row, place in enumerate(area.places)}
     for burst in route.bursts:
-        cell = (burst.span.start - area.grid.first_midnight) // timedelta(minutes=CELL_MINUTES)
-        has_started[row_of_place[burst.hotspot], cell - first_cell] = True
+        cell_number = (burst.span.start - area.grid.first_midnight) // timedelta(minutes=CELL_MINUTES)
+        has_started[row_of_place[burst.hotspot], cell_number - first_cell] = True
     first_instant = area.grid.first_midnight + first_cell * timedelta(minutes=CELL_MINUTES)
     hotspots = tuple(place.hotspot for place in area.places)
-    return UnitChances(route.unit, route.day, hotspots, first_instant, start, has_started)
+    return UnitChances(route.unit, route.day, hotspots, first_instant, start_chances, has_started)

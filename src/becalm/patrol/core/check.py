@@ -213,11 +213,11 @@ def _read_travel(table: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 
 def _read_visits(visits_csv: bytes) -> tuple[list[Visit], list[Violation]]:
     try:
-        reader = csv.DictReader(io.StringIO(visits_csv.decode("utf-8")))
-        missing_columns = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        csv_reader = csv.DictReader(io.StringIO(visits_csv.decode("utf-8")))
+        missing_columns = [name for name in COLUMNS if name not in (csv_reader.fieldnames or ())]
         if missing_columns:
             return [], [_form_fault(f"visits.csv has no {', '.join(missing_columns)} column")]
-        csv_rows = list(reader)
+        csv_rows = list(csv_reader)
     except (UnicodeDecodeError, csv.Error) as error:
         return [], [_form_fault(f"visits.csv cannot be read ({error})")]
     visits, row_faults = [], []
@@ -254,10 +254,10 @@ def _judge_seals(plan: Mapping[str, Any], visits_csv: bytes) -> Iterator[Violati
 def _find_tour(visit: Visit, facts: PlanFacts) -> Tour | None:
     unit_tours = facts.tours.get(visit.unit, ())
     own_tours = [tour for tour in unit_tours if tour.start <= visit.start < tour.end]
-    candidates = own_tours or [
+    candidate_tours = own_tours or [
         tour for tour in unit_tours if visit.start < tour.end and visit.end > tour.start
     ]
-    return candidates[0] if candidates else None
+    return candidate_tours[0] if candidate_tours else None
 
 
 def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[Violation]:
@@ -268,16 +268,16 @@ def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[
         yield visit.breaks("shift", f"the tour is from {tour.start:%H:%M} to {tour.end:%H:%M} UTC")
     if visit.minutes not in facts.lengths:
         yield visit.breaks("length", f"{visit.minutes:g} minutes; {sorted(facts.lengths)} are allowed")
-    place = facts.places.get(visit.hotspot)
-    if place is None:
+    visited_place = facts.places.get(visit.hotspot)
+    if visited_place is None:
         yield visit.breaks("hotspot", f"{visit.hotspot} is not in this plan")
         return
-    yield from _judge_place(visit, place, facts)
-    if tour and place["area"] != tour.area:
-        yield visit.breaks("area", f"the place lies in {place['area']}, the unit serves {tour.area}")
+    yield from _judge_place(visit, visited_place, facts)
+    if tour and visited_place["area"] != tour.area:
+        yield visit.breaks("area", f"the place lies in {visited_place['area']}, the unit serves {tour.area}")
     # The other columns, where they are there, must say the same: people read those.
     value_of_column = {
-        "area": place["area"],
+        "area": visited_place["area"],
         "minutes": f"{visit.minutes:.0f}",
         "day": tour.day if tour else None,
     }

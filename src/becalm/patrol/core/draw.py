@@ -81,9 +81,12 @@ class TourDraw:
 
 def no_cells(area: AreaArrays, cell_count: int = 0) -> CellChances:
     """Chances of so many cells of 15 minutes, all still 0."""
-    shape = (len(area.places), cell_count)
+    cell_shape = (len(area.places), cell_count)
     end_cells = np.full(len(area.shifts), cell_count, dtype=np.int64)
-    sums, marks = (np.zeros(shape), np.zeros(shape)), (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
+    sums, marks = (
+        (np.zeros(cell_shape), np.zeros(cell_shape)),
+        (np.zeros(cell_shape, np.uint8), np.zeros(cell_shape, np.uint8)),
+    )
     return CellChances(*sums, *marks, end_cells, CELL_MINUTES)
 
 

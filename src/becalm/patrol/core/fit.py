@@ -86,7 +86,7 @@ def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -
     """The distribution under which an area is expected to get what it is due, gaps and all."""
     parts, weights = split_days(area, PILOT_TOURS), start_weights(area)
     part_targets = [find_targets(part) for part in parts]
-    response, old_gap, level = 0.5, 0.0, 0.0
+    response_share, old_gap, level = 0.5, 0.0, 0.0
     for number in range(ROUNDS + SETTLING_ROUNDS):
         # Two parts at a time, in turn: many days cost no more rounds than few.
         part_numbers = [(WORKERS * number + k) % len(parts) for k in range(WORKERS)]
@@ -95,8 +95,8 @@ def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -
         step_gain = 1.0 if number < ROUNDS else 2.0 / (number - ROUNDS + 3)
         log_gap = float(_log_ratio(round_targets.visits.sum(), pilot_means.visits.sum()))
         if number and number < ROUNDS and abs(level) > 0.02:
-            response = float(np.clip((old_gap - log_gap) / level, LEAST_RESPONSE, 1.0))
-        old_gap, level = log_gap, step_gain * log_gap / response
+            response_share = float(np.clip((old_gap - log_gap) / level, LEAST_RESPONSE, 1.0))
+        old_gap, level = log_gap, step_gain * log_gap / response_share
         weights = _move_weights(weights, round_targets, pilot_means, step_gain, level - step_gain * log_gap)
     last_number, due_visits = ROUNDS + SETTLING_ROUNDS, area.target_visits
     pilot_means = draw_pilots(parts, weights, earlier_bursts, last_number, 4 * PILOT_TOURS)
@@ -162,8 +162,10 @@ def start_weights(area: AreaArrays) -> LawWeights:
     hour_profile = hour_profile / np.maximum(hour_profile.sum(axis=1, keepdims=True), 1e-12)
     hour_profile = (1.0 - FLOOR_SHARE) * hour_profile * HOURS_OF_WEEK + FLOOR_SHARE
     start_nats = START_NATS + np.log(area.policy.slot_minutes) + np.log(due_visits / due_visits.sum())
-    steps = length_steps(area.policy.burst_minutes)
-    return LawWeights(np.log(hour_profile), start_nats, np.zeros(HOURS_OF_WEEK), np.zeros(n), steps)
+    length_step_of_choice = length_steps(area.policy.burst_minutes)
+    return LawWeights(
+        np.log(hour_profile), start_nats, np.zeros(HOURS_OF_WEEK), np.zeros(n), length_step_of_choice
+    )
 
 
 def draw_pilots(
@@ -177,11 +179,11 @@ def draw_pilots(
     hour_weights, length_weights = weights.rounded()
     tour_count = sum(len(part.shifts) for part in parts)
     pilot_count = int(np.clip(tours * WORKERS // max(tour_count, 1), 1, MOST_PILOTS))
-    lattices = [draw.build_lattice(part, hour_weights, length_weights, earlier_bursts) for part in parts]
+    part_lattices = [draw.build_lattice(part, hour_weights, length_weights, earlier_bursts) for part in parts]
 
     def draw_pilot(pilot: int) -> RouteDraws:
         # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
-        part, lattice = parts[pilot % len(parts)], lattices[pilot % len(parts)]
+        part, lattice = parts[pilot % len(parts)], part_lattices[pilot % len(parts)]
         number_shape = (len(part.shifts), draw.numbers_per_tour(part))
         pilot_numbers = public_numbers(
             f"pilot {number}.{pilot} of area {part.area}", number_shape[0] * number_shape[1]
@@ -189,9 +191,9 @@ def draw_pilots(
         pilot_draw = draw.TourDraw(part, lattice, draw.no_feedback(part), pilot_numbers.reshape(number_shape))
         return pilot_draw.draw(with_entropy=False)
 
-    pilots = map_in_threads(draw_pilot, range(pilot_count * len(parts)))
-    by_hour = np.sum([pilot.expected_by_hour for pilot in pilots], axis=0) / pilot_count
-    by_room = np.sum([pilot.visits_by_room for pilot in pilots], axis=0) / pilot_count
+    pilot_means = map_in_threads(draw_pilot, range(pilot_count * len(parts)))
+    by_hour = np.sum([pilot.expected_by_hour for pilot in pilot_means], axis=0) / pilot_count
+    by_room = np.sum([pilot.visits_by_room for pilot in pilot_means], axis=0) / pilot_count
     minutes_by_room = draw.expected_minutes_by_room(parts[0], length_weights)
     return PilotMeans(by_hour.sum(axis=1), (by_room * minutes_by_room).sum(axis=1), by_hour.sum(axis=0))
 

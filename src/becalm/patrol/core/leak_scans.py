@@ -134,10 +134,10 @@ class _Visits:
 
         def until(instant_s: Ints) -> Floats:
             exact_position = np.clip((instant_s - self.moments.at_s[0]) / STEP_S, 0, self.expected.shape[1])
-            whole_position = np.minimum(exact_position.astype(np.int64), self.expected.shape[1] - 1)
+            step_index = np.minimum(exact_position.astype(np.int64), self.expected.shape[1] - 1)
             return np.asarray(
-                self._running[place, whole_position]
-                + (exact_position - whole_position) * self.expected[place, whole_position]
+                self._running[place, step_index]
+                + (exact_position - step_index) * self.expected[place, step_index]
             )
 
         return np.asarray(until(np.maximum(end_s, begin_s)) - until(begin_s))
@@ -145,28 +145,28 @@ class _Visits:
 
 def scan_log(log: VisitLog, moments: MomentGrid) -> LeakScan:
     """Which causes make this log's visits predictable, and how strongly?"""
-    visits = _Visits(log, moments)
-    came, expected = _count_returns(visits)
-    spectrum = _compute_spectrum(visits)
+    scanned_visits = _Visits(log, moments)
+    came, expected = _count_returns(scanned_visits)
+    spectrum = _compute_spectrum(scanned_visits)
     periodic_places = _find_periodic_places(spectrum)
-    periods = tuple(_scan_days(visits, periodic_places))
-    leaks = list(_name_day_leaks(periods))
+    day_periods = tuple(_scan_days(scanned_visits, periodic_places))
+    leaks = list(_name_day_leaks(day_periods))
     # Where days are copies of each other, all else would be flagged as well, and mean nothing of its own.
     if not any(leak.ratio > COPIED for leak in leaks):
         leaks = [
             *_name_lulls(came.sum(axis=0), expected.sum(axis=0)),
             *leaks,
-            *_name_periods(visits, spectrum, periodic_places),
-            *_scan_minutes(visits, periodic_places),
-            *_scan_pairs(visits),
+            *_name_periods(scanned_visits, spectrum, periodic_places),
+            *_scan_minutes(scanned_visits, periodic_places),
+            *_scan_pairs(scanned_visits),
             *_scan_lengths(came, expected),
-            *_scan_next_places(visits),
+            *_scan_next_places(scanned_visits),
         ]
-    returns = tuple(
+    return_rates = tuple(
         ReturnRate(quarter * 15, _estimate_ratio(*sums))
         for quarter, sums in enumerate(zip(came.sum(axis=0), expected.sum(axis=0), strict=True))
     )
-    return LeakScan(returns, periods, tuple(leaks))
+    return LeakScan(return_rates, day_periods, tuple(leaks))
 
 
 def _estimate_ratio(came: float, expected: float, level: float = 0.95) -> Estimate:
@@ -233,7 +233,7 @@ def _scan_days(visits: _Visits, periodic_places: Ints) -> Iterator[PeriodStrengt
     block_s = (MOST_DAYS + int(visits.moments.day[-1]) + 2) * DAY
     is_asked = ~np.isin(visits.place, periodic_places)
     visit_keys = visits.place[is_asked] * block_s + visits.clock_s[is_asked]
-    expected = np.delete(visits.expected, periodic_places, axis=0)
+    expected_starts = np.delete(visits.expected, periodic_places, axis=0)
 
     def count_pairs(shift_s: int) -> tuple[int, float]:
         """Visits so long after another, and how many of them the timetable's rates make."""
@@ -241,7 +241,7 @@ def _scan_days(visits: _Visits, periodic_places: Ints) -> Iterator[PeriodStrengt
         first_index = np.searchsorted(visit_keys, visit_keys - shift_s - NEAR_S, "left")
         shift_steps = shift_s // STEP_S
         return int((last_index - first_index).sum()), float(
-            np.vdot(expected[:, shift_steps:], expected[:, :-shift_steps])
+            np.vdot(expected_starts[:, shift_steps:], expected_starts[:, :-shift_steps])
         )
 
     for days in range(1, min(MOST_DAYS, int(visits.moments.day[-1])) + 1):

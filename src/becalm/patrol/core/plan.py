@@ -61,7 +61,7 @@ def plan_bursts(
     )
     drawn_areas = tuple(zip(areas, tours, strict=True))
     routes = tuple(route for area, area_tours in drawn_areas for route in build_routes(area, area_tours))
-    bursts = (burst for route in routes for burst in route.bursts)
+    all_bursts = (burst for route in routes for burst in route.bursts)
     dosage = _tally_dosage(inputs, route_distribution, drawn_areas)
     area_bounds = (
         _map_in_threads(lambda pair: bound_bits(*pair, route_distribution), drawn_areas, advance)
@@ -70,7 +70,7 @@ def plan_bursts(
     )
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
     return PatrolPlan(
-        bursts=tuple(sorted(bursts, key=lambda b: (b.span.start, b.hotspot, b.unit))),
+        bursts=tuple(sorted(all_bursts, key=lambda b: (b.span.start, b.hotspot, b.unit))),
         routes=routes,
         distribution=route_distribution,
         dosage=dosage,
@@ -108,9 +108,9 @@ def _map_in_threads(
     work: Callable[[Item], Result], items: Sequence[Item], advance: Advance
 ) -> tuple[Result, ...]:
     def work_and_advance(item: Item) -> Result:
-        result = work(item)
+        work_result = work(item)
         advance(1)
-        return result
+        return work_result
 
     # The kernels let go of the interpreter, so that threads work on areas side by side. Each area has
     # streams of its own, so that the plan does not hang on which of them is ready first.
@@ -122,8 +122,8 @@ def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[
     """The tours of an area as people read them, in the order of drawing."""
     bursts_of_unit: list[list[Burst]] = [[] for _ in area.shifts]
     for u, slot, place_index, length_index, start_minute in tours.visits.tolist():
-        span = _span_from(area, slot, start_minute, area.policy.burst_minutes[length_index])
-        bursts_of_unit[u].append(Burst(area.shifts[u].unit, area.places[place_index].hotspot, span))
+        burst_span = _span_from(area, slot, start_minute, area.policy.burst_minutes[length_index])
+        bursts_of_unit[u].append(Burst(area.shifts[u].unit, area.places[place_index].hotspot, burst_span))
     nats_per_bit = float(np.log(2.0))
     return tuple(
         UnitRoute(
@@ -142,8 +142,8 @@ def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[
 
 
 def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
-    start = area.grid.instant_at(slot, minute)
-    return Span(start, start + timedelta(minutes=minutes))
+    start_instant = area.grid.instant_at(slot, minute)
+    return Span(start_instant, start_instant + timedelta(minutes=minutes))
 
 
 def _tally_dosage(
@@ -179,9 +179,9 @@ def _tally_dosage(
 def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
     # Feedback draws the count back to what is due, as a spring does: to first order, the variance is that of
     # an Ornstein-Uhlenbeck path of this stiffness, and without feedback that of a random walk.
-    stiffness = 2.0 * feedback * due_visits
-    damping = -np.expm1(-stiffness) / stiffness if stiffness > 0 else 1.0
-    return float(np.sqrt(dispersion * due_visits * damping))
+    pull_strength = 2.0 * feedback * due_visits
+    damping_factor = -np.expm1(-pull_strength) / pull_strength if pull_strength > 0 else 1.0
+    return float(np.sqrt(dispersion * due_visits * damping_factor))
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,9 +251,9 @@ def compute_owed_visits(
 
 def list_late_bursts(routes: Iterable[UnitRoute], first_day: date, *, zone: str) -> list[Burst]:
     """Bursts of tours that began before this day, from late on the day before."""
-    since = day_span(first_day, 1, zone=zone).start - LONGEST_GAP
+    earliest_start = day_span(first_day, 1, zone=zone).start - LONGEST_GAP
     earlier_routes = (route for route in routes if route.day < first_day)
-    return [burst for route in earlier_routes for burst in route.bursts if burst.span.end > since]
+    return [burst for route in earlier_routes for burst in route.bursts if burst.span.end > earliest_start]
 
 
 def tally_bursts(dosage: Iterable[PlaceDosage], bursts: Sequence[Burst]) -> tuple[PlaceDosage, ...]:
@@ -276,7 +276,7 @@ def check_same_distribution(
     fit_rows, plan_rows = (
         (*law.hour_weights, *law.length_weights) for law in (fitted_distribution, plan_distribution)
     )
-    pairs = (
+    weight_pairs = (
         p
         for row, plan_row in zip(fit_rows, plan_rows, strict=False)
         for p in zip(row, plan_row, strict=False)
@@ -284,7 +284,7 @@ def check_same_distribution(
     # The last digits of a fit may differ from machine to machine; places favoured by hand differ by more.
     if (
         fitted_distribution.hotspots != plan_distribution.hotspots
-        or max(abs(a - b) for a, b in pairs) > FIT_STEPS
+        or max(abs(a - b) for a, b in weight_pairs) > FIT_STEPS
     ):
         raise ReplayError(
             "The law in plan.json is not the one that its inputs give: places were favoured or avoided by "

@@ -276,12 +276,20 @@ def _safest_tenth_relative(
         stake_sums = np.cumsum(p.chances[STATIC][lift_order])
         safe_masks.append(np.zeros(len(relative_chance), dtype=np.bool_))
         safe_masks[-1][lift_order[stake_sums <= stake_sums[-1] / DECILES]] = True
-    pairs = list(zip(predictions, safe_masks, strict=True))
-    expected = _sum_by_day([p.chances[STATIC] * is_safe for p, is_safe in pairs], predictions, settings)
-    observed = _sum_by_day(
-        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in pairs], predictions, settings
+    masked_predictions = list(zip(predictions, safe_masks, strict=True))
+    expected_by_day = _sum_by_day(
+        [p.chances[STATIC] * is_safe for p, is_safe in masked_predictions], predictions, settings
     )
-    return bootstrap.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
+    observed_by_day = _sum_by_day(
+        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in masked_predictions],
+        predictions,
+        settings,
+    )
+    return (
+        bootstrap.ratio(observed_by_day, expected_by_day)
+        if expected_by_day.sum(axis=1).mean() >= LEAST_EXPECTED
+        else None
+    )
 
 
 def _find_worst_place(
@@ -309,8 +317,8 @@ def _find_worst_place(
         timetable_losses = log_losses(p.chances[STATIC], p.has_start) * is_here
         losses.append(timetable_losses)
         gains.append(timetable_losses - log_losses(p.watched[HISTORY], p.has_start) * is_here)
-    skill = bootstrap.ratio(*(_sum_by_day(values, predictions, settings) for values in (gains, losses)))
-    return WorstPlace(hotspots[worst_index], int(start_counts[worst_index]), skill)
+    place_skill = bootstrap.ratio(*(_sum_by_day(values, predictions, settings) for values in (gains, losses)))
+    return WorstPlace(hotspots[worst_index], int(start_counts[worst_index]), place_skill)
 
 
 def _sum_by_day(

@@ -52,13 +52,13 @@ def find_unit_state(inputs: PlanInputs, route: UnitRoute, at: datetime) -> UnitS
 def fixed_bursts(inputs: PlanInputs, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
     """The bursts that have begun at a moment, or to which the unit must have set off by then."""
     shift = find_shift(inputs, route)
-    table, begun_bursts, stop = inputs.travel[shift.mode], [], shift.base
+    table, begun_bursts, last_stop = inputs.travel[shift.mode], [], shift.base
     for burst in route.bursts:
-        way_minutes = float(table.minutes[table.stops.index(stop), table.stops.index(burst.hotspot)])
+        way_minutes = float(table.minutes[table.stops.index(last_stop), table.stops.index(burst.hotspot)])
         if burst.span.start - timedelta(minutes=way_minutes + inputs.policy.settle_minutes) > at:
             break
         begun_bursts.append(burst)
-        stop = burst.hotspot
+        last_stop = burst.hotspot
     return tuple(begun_bursts)
 
 
@@ -100,17 +100,19 @@ def build_replan_areas(
     inputs: PlanInputs, moment: ReplanMoment, states: tuple[UnitState, ...]
 ) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
     """What is drawn again: each area with these units alone, each where it is, and all bursts that stay."""
-    routes = {state.unit: find_route(inputs, moment, state) for state in states}
-    redrawn_ids = {id(route) for route in routes.values()}
+    route_by_unit = {state.unit: find_route(inputs, moment, state) for state in states}
+    redrawn_ids = {id(route) for route in route_by_unit.values()}
     fixed_bursts_of_plan = [
         b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids
     ]
     fixed_bursts_of_plan += inputs.earlier
     fixed_bursts_of_plan += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
     redraw_areas = []
-    for name in sorted({route.area for route in routes.values()}):
+    for name in sorted({route.area for route in route_by_unit.values()}):
         states_and_routes = {
-            s.unit: (s, routes[s.unit]) for s in states if routes[s.unit].area == name and s.on_duty
+            s.unit: (s, route_by_unit[s.unit])
+            for s in states
+            if route_by_unit[s.unit].area == name and s.on_duty
         }
         if states_and_routes:
             redraw_areas.append(
@@ -163,15 +165,17 @@ def _build_area_from(
         grid_start, slot_count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day
     )
     area = build_area(replace(inputs, shifts=shifts), name, grid, moment.key)
-    hotspots = [place.hotspot for place in area.places]
-    states = [units[shift.unit][0] for shift in area.shifts]
-    lost_states = [s for s in states if s.stop not in {*hotspots, *(shift.base for shift in shifts)}]
+    hotspot_names = [place.hotspot for place in area.places]
+    unit_states = [units[shift.unit][0] for shift in area.shifts]
+    lost_states = [
+        s for s in unit_states if s.stop not in {*hotspot_names, *(shift.base for shift in shifts)}
+    ]
     if lost_states:
         places_text = ", ".join(f"{s.unit} at {s.stop!r}" for s in lost_states)
         raise PlanError(
             f"Stops without travel times: {places_text}. Name a hotspot of area {name}, or the base."
         )
-    remaining_walks = (_rest_of_walk(area, u, state, hotspots) for u, state in enumerate(states))
+    remaining_walks = (_rest_of_walk(area, u, state, hotspot_names) for u, state in enumerate(unit_states))
     first_slots, walk_fields, open_slots = zip(*remaining_walks, strict=True)
     walkers = area.walkers._replace(
         first_slot=np.array(first_slots, dtype=np.int64),

@@ -110,8 +110,8 @@ def expand_shifts(
 
 def find_changed_nights(*, first: date, days: int, zone: str) -> tuple[tuple[date, int], ...]:
     """Which of these days have 23 or 25 hours, so that a tour over night is not as long as its clock says?"""
-    dates = (first + timedelta(days=n) for n in range(days))
-    hours_of_day = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in dates)
+    plan_days = (first + timedelta(days=n) for n in range(days))
+    hours_of_day = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in plan_days)
     return tuple((day, hours) for day, hours in hours_of_day if hours != 24)
 
 

@@ -138,14 +138,14 @@ def _audit_replans(history: SeedHistory, rule: SealRule) -> Iterator[AuditFindin
         if len(notes) > rule.most_replans_per_shift:
             units_of_replans[tuple(notes)].append(unit)
     for replans, units in units_of_replans.items():
-        unseconded = [note for note in replans[rule.most_replans_per_shift :] if not note.second]
+        unagreed_notes = [note for note in replans[rule.most_replans_per_shift :] if not note.second]
         numbers, seconds = ", ".join(str(note.index) for note in replans), {note.second for note in replans}
         agreed_text = f"agreed by {', '.join(sorted(seconds - {''}))}" if any(seconds) else "nobody agreed"
         finding_text = (
             f"one shift of {', '.join(units)} was re-planned {len(replans)} times (re-plans {numbers}); the "
             f"policy asks for a second person after {rule.most_replans_per_shift}: {agreed_text}"
         )
-        yield AuditFinding(bool(unseconded), name_seed(history), finding_text)
+        yield AuditFinding(bool(unagreed_notes), name_seed(history), finding_text)
 
 
 def _group_by_shift(history: SeedHistory) -> dict[tuple[str, datetime], list[ReplanNote]]:

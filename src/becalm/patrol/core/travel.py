@@ -71,23 +71,23 @@ def build_street_table(
         speed_kph = np.where(np.isfinite(stated_kph), stated_kph, pace.kph)
     street_minutes = network.length_m[is_usable] / (speed_kph[is_usable] * 1000 / 60)
     stop_points = np.array(list(stops.values()), dtype=np.float64)
-    paths = find_shortest_paths(
+    street_paths = find_shortest_paths(
         network.junctions, network.start[is_usable], network.end[is_usable], street_minutes, stop_points
     )
-    walk_minutes = pace.detour * paths.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)
-    way_minutes = paths.costs + walk_minutes[:, None] + walk_minutes[None, :]
-    minutes = pace.fixed_minutes + pace.p80_factor * way_minutes
-    is_stop_far = paths.distance > pace.snap_m
-    minutes[is_stop_far, :] = minutes[:, is_stop_far] = np.inf
-    np.fill_diagonal(minutes, 0.0)
+    walk_minutes = pace.detour * street_paths.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)
+    way_minutes = street_paths.costs + walk_minutes[:, None] + walk_minutes[None, :]
+    travel_minutes = pace.fixed_minutes + pace.p80_factor * way_minutes
+    is_stop_far = street_paths.distance > pace.snap_m
+    travel_minutes[is_stop_far, :] = travel_minutes[:, is_stop_far] = np.inf
+    np.fill_diagonal(travel_minutes, 0.0)
     street_text = f"the nearest street of {network.source} for {mode} is"
-    remedy = "give a network that covers it, raise snap_m in the policy, or take it off the list"
+    remedy_text = "give a network that covers it, raise snap_m in the policy, or take it off the list"
     faults = tuple(
-        Fault(stop, f"{street_text} {metres:.0f} m away, over {pace.snap_m:g} m", remedy)
-        for stop, metres in zip(stops, paths.distance, strict=True)
+        Fault(stop, f"{street_text} {metres:.0f} m away, over {pace.snap_m:g} m", remedy_text)
+        for stop, metres in zip(stops, street_paths.distance, strict=True)
         if metres > pace.snap_m
     )
-    return StreetTable(TravelTable(mode, tuple(stops), minutes, quantile, "streets"), faults)
+    return StreetTable(TravelTable(mode, tuple(stops), travel_minutes, quantile, "streets"), faults)
 
 
 def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
@@ -122,11 +122,15 @@ def close_triangles(table: TravelTable) -> TravelTable:
 
 def shortest_minutes(table: TravelTable) -> Floats:
     """The shortest minutes from every stop to every stop over any number of others."""
-    minutes = np.array(table.minutes, dtype=np.float64)
-    np.fill_diagonal(minutes, 0.0)
-    for k in range(len(minutes)):
-        np.minimum(minutes, minutes[:, k, None] + minutes[None, k, :], out=minutes)
-    return minutes
+    shortest_way_minutes = np.array(table.minutes, dtype=np.float64)
+    np.fill_diagonal(shortest_way_minutes, 0.0)
+    for k in range(len(shortest_way_minutes)):
+        np.minimum(
+            shortest_way_minutes,
+            shortest_way_minutes[:, k, None] + shortest_way_minutes[None, k, :],
+            out=shortest_way_minutes,
+        )
+    return shortest_way_minutes
 
 
 def find_unreachable_places(
@@ -154,19 +158,19 @@ def _reach_faults(
     tables: Mapping[Mode, TravelTable],
     stay_minutes: float,
 ) -> list[Fault]:
-    trips = [
+    trip_minutes_by_shift = [
         (round_trip_minutes(tables[mode], place.hotspot, base) + stay_minutes, shift_minutes)
         for (area, base, mode), shift_minutes in free_minutes.items()
         if area == place.area
     ]
-    if not trips:
+    if not trip_minutes_by_shift:
         fault_text = f"no unit serves its area {place.area!r}"
         return [
             Fault(place.hotspot, fault_text, "add a team for this area, or give the place to another area")
         ]
-    if any(trip_minutes <= shift_minutes for trip_minutes, shift_minutes in trips):
+    if any(trip_minutes <= shift_minutes for trip_minutes, shift_minutes in trip_minutes_by_shift):
         return []
-    trip_minutes, shift_minutes = min(trips)
+    trip_minutes, shift_minutes = min(trip_minutes_by_shift)
     if not np.isfinite(trip_minutes):
         fault_text = "it cannot be reached from any base of its area and back"
         return [
@@ -220,8 +224,8 @@ def check_reach(
         street_fault.get(fault.where) or street_fault.get(area_base.get(place_area[fault.where], "")) or fault
         for fault in faults
     )
-    verb = "is" if len(faults) == 1 else "are"
+    is_or_are = "is" if len(faults) == 1 else "are"
     raise PlanError(
-        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned",
+        f"{len(faults)} of {len(places)} hotspots {is_or_are} out of reach; nothing was planned",
         tuple(reach_reasons),
     )

@@ -99,11 +99,11 @@ def cluster_places(places: Sequence[PatrolPlace], neighbour_m: float) -> tuple[t
     free_places = sorted(places, key=lambda p: (-p.harm, p.hotspot))
     clusters = []
     while free_places:
-        centre = free_places[0]
-        neighbours = (p for p in free_places if _distance_m(p, centre) <= neighbour_m)
-        cluster = [place for place in neighbours if place.area == centre.area]
-        clusters.append(tuple(cluster))
-        free_places = [p for p in free_places if p not in cluster]
+        centre_place = free_places[0]
+        neighbours = (p for p in free_places if _distance_m(p, centre_place) <= neighbour_m)
+        new_cluster = [place for place in neighbours if place.area == centre_place.area]
+        clusters.append(tuple(new_cluster))
+        free_places = [p for p in free_places if p not in new_cluster]
     return tuple(clusters)
 
 
@@ -142,9 +142,11 @@ def _assign_blocks(
     block_by_day = {}
     for area, area_clusters in clusters_of_area.items():
         for n, c in enumerate(sorted(area_clusters, key=lambda c: -sum(p.harm for p in clusters[c]))):
-            tercile = n * rule.terciles // len(area_clusters) + 1
+            tercile_number = n * rule.terciles // len(area_clusters) + 1
             for d in range(days):
-                block_by_day[c, d] = f"{area}/{tercile}/{WEEKDAYS[(first + timedelta(days=d)).weekday()]}"
+                block_by_day[c, d] = (
+                    f"{area}/{tercile_number}/{WEEKDAYS[(first + timedelta(days=d)).weekday()]}"
+                )
     return dict(sorted(block_by_day.items()))
 
 

@@ -25,7 +25,7 @@ def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Fl
     start_counts, live_counts = _hourly_counts(log, moments)
     day_count, first_weekday = start_counts.shape[1], moments.first_day.weekday()
     week_rate, day_rate = np.zeros_like(start_counts), np.zeros_like(start_counts)
-    rate_of_all = np.zeros((day_count, 24))
+    rate_by_day_hour = np.zeros((day_count, 24))
     for day in range(1, day_count):
         memory_slice = slice(max(day - moments.memory_days, 0), day)
         week_tables = (
@@ -43,21 +43,26 @@ def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Fl
             week_live[:, today_slice] + PRIOR
         )
         day_rate[:, day] = _fold_day(week_starts) / _fold_day(week_live)
-        rate_of_all[day] = city_rate[today_slice]
-    return week_rate, day_rate, rate_of_all
+        rate_by_day_hour[day] = city_rate[today_slice]
+    return week_rate, day_rate, rate_by_day_hour
 
 
 def _hourly_counts(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
     """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
-    shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
+    count_shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
     hour_index = moments.day * 24 + moments.minute // 60
     is_covered = moments.covers(log)
     cell_of_visit = (
-        log.hotspot[is_covered] * (shape[1] * 24) + hour_index[moments.moment_at(log.start_s[is_covered])]
+        log.hotspot[is_covered] * (count_shape[1] * 24)
+        + hour_index[moments.moment_at(log.start_s[is_covered])]
     )
-    start_counts = np.bincount(cell_of_visit, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-    live_counts = np.stack([np.bincount(hour_index, live, shape[1] * 24) for live in moments.live])
-    return start_counts, live_counts.reshape(shape).astype(np.float64)
+    start_counts = (
+        np.bincount(cell_of_visit, minlength=int(np.prod(count_shape)))
+        .reshape(count_shape)
+        .astype(np.float64)
+    )
+    live_counts = np.stack([np.bincount(hour_index, live, count_shape[1] * 24) for live in moments.live])
+    return start_counts, live_counts.reshape(count_shape).astype(np.float64)
 
 
 def _fold_week(hourly_counts: Floats, first_weekday: int) -> Floats:

@@ -106,9 +106,9 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     check_folder_free(folder, sheet_files, kind=SHEETS_FOLDER)
     if request.is_sealed:
         unit_text = request.unit or "all units"
-        question = f"whole routes of {unit_text} on {day}, plan {plan.commitment.get('commitment')}"
+        question_text = f"whole routes of {unit_text} on {day}, plan {plan.commitment.get('commitment')}"
         file_hashes = tuple((folder_name, sha256_of_text(text)) for folder_name, text in sheet_files.items())
-        facts: dict[str, Fact] = {"question": question, "files": file_hashes}
+        facts: dict[str, Fact] = {"question": question_text, "files": file_hashes}
         record_event(desk, "report_published", purpose=PURPOSE, facts=facts)
     write_folder(folder, sheet_files, kind=SHEETS_FOLDER)
     return SheetFolder(folder, tuple(sheet_files), (len(sheet_files) - 1) // 2, request.is_sealed)
@@ -131,29 +131,31 @@ def price_rules(request: PriceRequest) -> PriceList:
             f"There is no area {request.area!r} in this plan. "
             f"{suggest_word(request.area, sorted(tour_counts))}"
         )
-    area = request.area or max(sorted(tour_counts), key=lambda name: tour_counts[name])
-    return PriceList(area, build_price_list(inputs, key=PUBLIC_KEY, area=area))
+    priced_area = request.area or max(sorted(tour_counts), key=lambda name: tour_counts[name])
+    return PriceList(priced_area, build_price_list(inputs, key=PUBLIC_KEY, area=priced_area))
 
 
 def check_plan(plan: str) -> PlanVerdict:
     """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it."""
-    path = Path(plan)
-    plan_path = path / "plan.json" if path.is_dir() else path
+    plan_folder = Path(plan)
+    plan_path = plan_folder / "plan.json" if plan_folder.is_dir() else plan_folder
     visits_path = plan_path.with_name("visits.csv")
     missing_files = [str(file) for file in (plan_path, visits_path) if not file.is_file()]
     if missing_files:
-        faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in missing_files)
-        raise InputError("There is no plan to check", faults)
+        missing_faults = tuple(
+            Fault(name, "is not there", "give the folder of a plan") for name in missing_files
+        )
+        raise InputError("There is no plan to check", missing_faults)
     try:
         plan_json = json.loads(plan_path.read_bytes())
     except ValueError as error:
-        fault = Fault(
+        json_fault = Fault(
             plan_path.name, f"is not JSON ({error})", "give the plan.json that a plan was written with"
         )
-        raise InputError("The plan cannot be read", (fault,)) from error
+        raise InputError("The plan cannot be read", (json_fault,)) from error
     if not isinstance(plan_json, dict):
-        fault = Fault(plan_path.name, "is not a JSON object", "give a plan.json")
-        raise InputError("The plan cannot be read", (fault,))
+        json_fault = Fault(plan_path.name, "is not a JSON object", "give a plan.json")
+        raise InputError("The plan cannot be read", (json_fault,))
     return judge_plan(plan_json, visits_path.read_bytes())
 
 

@@ -175,12 +175,12 @@ def load_inputs(
 def _dose_inputs(
     desk: Desk, request: InputsRequest, arms: str | None, load_list: Callable[[], PatrolHotspots]
 ) -> _DosedInputs:
-    files = _read_files(desk, request, arms, load_list)
-    book, roster, zone = files.book, files.roster, desk.workspace.city.time_zone
+    input_files = _read_files(desk, request, arms, load_list)
+    book, roster, zone = input_files.book, input_files.roster, desk.workspace.city.time_zone
     area_of_base = {team.base: team.area for team in roster.teams}
     dosage, all_shifts = collect_errors(
         lambda: dose_places(
-            select_places(files.hotspots.places, roster.area_of_borough, request.borough, request.area),
+            select_places(input_files.hotspots.places, roster.area_of_borough, request.borough, request.area),
             book,
             area_of_borough=roster.area_of_borough or None,
             area_of_base=[]
@@ -194,11 +194,13 @@ def _dose_inputs(
     places = tuple(place for place in dosage.places if request.area in ("", place.area))
     shifts = tuple(shift for shift in all_shifts if request.area in ("", shift.area))
     used_bases = {shift.base for shift in shifts}
-    bases = tuple(base for base in roster.bases if base.base in used_bases)
-    travel = load_travel(desk.workspace, request.ways, places, bases, shifts, book)
-    arms_of_days, arm_notes = _arms_of_days(files, places, request)
-    dosage_notes = (*files.hotspots.notes, *dosage.notes)
-    return _DosedInputs(files, places, shifts, bases, travel, arms_of_days, dosage_notes, arm_notes)
+    used_base_list = tuple(base for base in roster.bases if base.base in used_bases)
+    loaded_travel = load_travel(desk.workspace, request.ways, places, used_base_list, shifts, book)
+    arms_of_days, arm_notes = _arms_of_days(input_files, places, request)
+    dosage_notes = (*input_files.hotspots.notes, *dosage.notes)
+    return _DosedInputs(
+        input_files, places, shifts, used_base_list, loaded_travel, arms_of_days, dosage_notes, arm_notes
+    )
 
 
 def _build_plan_inputs(
@@ -239,34 +241,36 @@ def _read_files(
 
 
 def _read_policy(workspace: Workspace, file_name: str | None) -> tuple[PolicyBook, dict[str, str]]:
-    path = find_policy(workspace, file_name)
-    policy_book = load_policy(path)
-    return policy_book, {f"policy {policy_book.key}": hash_file(path) if path else f"shipped {SHIPPED}"}
+    policy_path = find_policy(workspace, file_name)
+    policy_book = load_policy(policy_path)
+    return policy_book, {
+        f"policy {policy_book.key}": hash_file(policy_path) if policy_path else f"shipped {SHIPPED}"
+    }
 
 
 def _read_units(workspace: Workspace, request: InputsRequest) -> tuple[Source, Roster]:
-    path = find_units(workspace, request.units)
-    roster = read_units(path, crs=workspace.city.crs)
+    units_path = find_units(workspace, request.units)
+    roster = read_units(units_path, crs=workspace.city.crs)
     area_names = [area.area for area in roster.areas]
     if request.area and request.area not in area_names:
         raise UsageError(
             f"There is no area {request.area!r} in {roster.source}. {suggest_word(request.area, area_names)}"
         )
-    return path, roster
+    return units_path, roster
 
 
 def find_units(workspace: Workspace, file_name: str | None) -> Source:
     """The units: the file or the shipped example that was named, else the workspace's own."""
-    path = Path(file_name) if file_name else workspace.path / UNITS_FILE
-    if not path.exists() and str(path) in shipped_rosters():
-        return shipped_units(str(path))
-    if not path.is_file():
+    units_path = Path(file_name) if file_name else workspace.path / UNITS_FILE
+    if not units_path.exists() and str(units_path) in shipped_rosters():
+        return shipped_units(str(units_path))
+    if not units_path.is_file():
         raise PlanError(
-            f"There are no units to plan for: {path} does not exist. Write down who patrols, from "
+            f"There are no units to plan for: {units_path} does not exist. Write down who patrols, from "
             f"where and when (docs/how-to/patrol-walk-through.md shows how), and keep it as "
             f"{workspace.path / UNITS_FILE} or name it with `units`."
         )
-    return path
+    return units_path
 
 
 def find_policy(workspace: Workspace, file_name: str | None) -> Path | None:
@@ -360,9 +364,9 @@ def _travel_by_straight_lines(
 def _travel_over_streets(
     workspace: Workspace, path: Path, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> tuple[TravelTimes, tuple[Fault, ...]]:
-    network = read_streets(path, crs=workspace.city.crs)
+    street_network = read_streets(path, crs=workspace.city.crs)
     street_tables = [
-        travel_core.build_street_table(network, stops, mode, book.paces[mode], quantile=book.quantile)
+        travel_core.build_street_table(street_network, stops, mode, book.paces[mode], quantile=book.quantile)
         for mode in modes
     ]
     travel_note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
@@ -374,21 +378,21 @@ def _travel_over_streets(
 def _travel_by_table(
     request: TravelRequest, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> TravelTimes:
-    path = Path(request.travel or "")
-    table_of_mode = read_travel(path, tuple(stops), modes, quantile=book.quantile)
+    table_path = Path(request.travel or "")
+    table_of_mode = read_travel(table_path, tuple(stops), modes, quantile=book.quantile)
     triangle_faults = tuple(
         fault for table in table_of_mode.values() for fault in travel_core.find_broken_triangles(table)
     )
     if triangle_faults and not request.close_triangles:
         raise PlanError(
-            f"{path.name}: some trips are longer than going through another stop; nothing was planned. "
+            f"{table_path.name}: some trips are longer than going through another stop; nothing was planned. "
             "Correct them, or shorten them all with `close_triangles`.",
             triangle_faults,
         )
     shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in triangle_faults)
-    travel_notes = (f"Travel by {path.name}, as given.", *shortened_notes)
+    travel_notes = (f"Travel by {table_path.name}, as given.", *shortened_notes)
     return TravelTimes(
-        travel_core.round_up_travel(table_of_mode.values()), {"travel": sha256_of(path)}, travel_notes
+        travel_core.round_up_travel(table_of_mode.values()), {"travel": sha256_of(table_path)}, travel_notes
     )
 
 

@@ -129,8 +129,8 @@ def _area_count(inputs: PatrolInputs) -> int:
 
 def _seed_period(request: InputsRequest, inputs: PatrolInputs | None = None) -> seed.SeedPeriod:
     plan_inputs = inputs.plan_inputs if inputs else None
-    units = (shift.unit for shift in plan_inputs.shifts) if plan_inputs else ()
-    ground = Ground.of(plan_inputs.places, units) if plan_inputs else Ground()
+    unit_names = (shift.unit for shift in plan_inputs.shifts) if plan_inputs else ()
+    ground = Ground.of(plan_inputs.places, unit_names) if plan_inputs else Ground()
     return seed.SeedPeriod(request.first_day, request.days, request.area, ground)
 
 

@@ -56,26 +56,26 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     free_from = read_instant(request.busy_until, zone) if request.busy_until else None
     plan = read_plan(path)
     history = find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
-    index = len(plan.commitment["replans"]) + 1
-    _check_newest(index, history)
+    replan_number = len(plan.commitment["replans"]) + 1
+    _check_newest(replan_number, history)
     unit_states = _unit_states(plan, request, at, free_from)
-    units = tuple(state.unit for state in unit_states)
-    second = _check_second(desk, request, history, units, at)
+    unit_names = tuple(state.unit for state in unit_states)
+    second_person = _check_second(desk, request, history, unit_names, at)
     sealed_seed = open_sealed(desk, history)
     replan_note = {
-        "index": index,
+        "index": replan_number,
         "at": instant(at),
         "reason": reason,
         "states": [_state_object(s) for s in unit_states],
     }
     event_facts: dict[str, Fact] = {
         "commitment": history.commitment,
-        "replan": index,
+        "replan": replan_number,
         "reason": reason,
-        "units": units,
+        "units": unit_names,
         "begins_at": instant(at),
         **({"area": request.area} if request.area else {}),
-        **({"second": second} if second else {}),
+        **({"second": second_person} if second_person else {}),
     }
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
     record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=event_facts)
@@ -86,7 +86,7 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     folder = path if path.is_dir() else path.parent
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
     new_bursts = tuple(sorted(new - old, key=lambda burst: (burst.span.start, burst.unit)))
-    return Replan(folder, new_plan, index, units, len(old - new), new_bursts)
+    return Replan(folder, new_plan, replan_number, unit_names, len(old - new), new_bursts)
 
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
@@ -95,15 +95,17 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
     new_routes = replan_core.replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
     route_of_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
     routes = tuple(route_of_tour.get((route.unit, route.day), route) for route in plan.routes)
-    bursts = (burst for route in routes for burst in route.bursts)
-    ordered_bursts = tuple(sorted(bursts, key=lambda burst: (burst.span.start, burst.hotspot, burst.unit)))
-    replans = [*plan.commitment["replans"], dict(note)]
+    all_bursts = (burst for route in routes for burst in route.bursts)
+    ordered_bursts = tuple(
+        sorted(all_bursts, key=lambda burst: (burst.span.start, burst.hotspot, burst.unit))
+    )
+    replan_notes = [*plan.commitment["replans"], dict(note)]
     return replace(
         plan,
         bursts=ordered_bursts,
         routes=routes,
         dosage=tally_bursts(plan.dosage, ordered_bursts),
-        commitment={**plan.commitment, "replans": replans},
+        commitment={**plan.commitment, "replans": replan_notes},
     )
 
 
@@ -129,8 +131,8 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[rep
 
 def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> replan_core.ReplanStep:
     at = datetime.fromisoformat(note["at"])
-    moment = replan_core.ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
-    return replan_core.ReplanStep(moment, tuple(_read_state(state) for state in note["states"]))
+    replan_moment = replan_core.ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
+    return replan_core.ReplanStep(replan_moment, tuple(_read_state(state) for state in note["states"]))
 
 
 def _unit_states(

@@ -85,10 +85,10 @@ def _commit_arms(
 
     Raises PlanError where arms were drawn for some of these days and places before, and no reason is given.
     """
-    ground = Ground.of(places)
+    trial_ground = Ground.of(places)
     recorded_trials = audit_patrol(desk).records.trials
     earlier_trial = next(
-        (trial for trial in recorded_trials if trial.overlaps(first_day, days, ground)), None
+        (trial for trial in recorded_trials if trial.overlaps(first_day, days, trial_ground)), None
     )
     if earlier_trial is not None and not again:
         raise PlanError(
@@ -105,7 +105,7 @@ def _commit_arms(
         "inputs_sha256": inputs_sha256,
         "first_day": first_day.isoformat(),
         "days": days,
-        **ground.facts(),
+        **trial_ground.facts(),
         **({"reason": again} if earlier_trial is not None else {}),
     }
     record_event(desk, "trial_committed", purpose=PURPOSE, facts=event_facts)
@@ -128,30 +128,31 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     Raises PlanError where the trial has no such place-day, nobody or no reason is named, or the ledger knows
     nothing of these arms.
     """
-    folder = Path(request.trial)
-    arms_path = folder / "arms.csv" if folder.is_dir() else folder
+    trial_path = Path(request.trial)
+    arms_path = trial_path / "arms.csv" if trial_path.is_dir() else trial_path
     arm_by_day, arms_sha256 = read_arms(arms_path), sha256_of(arms_path)
     _check_recorded(desk, arms_sha256, arms_path)
     arm_days = tuple(
-        trial_core.ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arm_by_day.items()
+        trial_core.ArmDay(hotspot, day, drawn_arm, "", "", 0.0)
+        for (hotspot, day), drawn_arm in arm_by_day.items()
     )
     earlier_overrides = tuple(_read_override(entry) for entry in _active_overrides(desk, arms_sha256))
     override = trial_core.Override(request.hotspot, request.day, request.gave, request.by, request.reason)
     override_share = trial_core.check_overrides(
         trial_core.ArmDraw(arm_days, 0, 0), (*earlier_overrides, override)
     )
-    arm = arm_by_day[override.hotspot, override.day]
+    drawn_arm = arm_by_day[override.hotspot, override.day]
     event_facts: dict[str, Fact] = {
         "arms_sha256": arms_sha256,
         "hotspot": override.hotspot,
         "day": override.day.isoformat(),
-        "arm": arm,
+        "arm": drawn_arm,
         "gave": override.gave,
         "by": override.by,
         "reason": override.reason,
     }
     entry = record_event(desk, "trial_arm_overridden", purpose=PURPOSE, facts=event_facts)
-    return RecordedOverride(override, arm, entry.seq, len(earlier_overrides) + 1, override_share)
+    return RecordedOverride(override, drawn_arm, entry.seq, len(earlier_overrides) + 1, override_share)
 
 
 def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:

@@ -50,20 +50,22 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     """
     if not request.traces and not request.check_ins:
         raise UsageError("Nothing is known about delivery. Give `traces`, `check_ins`, or both.")
-    crs = desk.workspace.city.crs
+    city_crs = desk.workspace.city.crs
     plan, policy_book, outlines = collect_errors(
         lambda: read_plan(Path(request.plan)),
         lambda: load_policy(find_policy(desk.workspace, request.policy)),
-        lambda: read_outlines(Path(request.hotspots), crs=crs) if request.hotspots else {},
+        lambda: read_outlines(Path(request.hotspots), crs=city_crs) if request.hotspots else {},
     )
-    hotspots = frozenset(place.hotspot for place in plan.inputs.places)
+    hotspot_names = frozenset(place.hotspot for place in plan.inputs.places)
     traced_visits, all_check_ins = collect_errors(
-        lambda: _visits_from_traces(request, plan, policy_book, outlines, crs),
-        lambda: read_check_ins([Path(file) for file in request.check_ins], hotspots=hotspots),
+        lambda: _visits_from_traces(request, plan, policy_book, outlines, city_crs),
+        lambda: read_check_ins([Path(file) for file in request.check_ins], hotspots=hotspot_names),
     )
     check_ins = tuple(dict.fromkeys(all_check_ins))
-    visits = (*traced_visits.visits, *delivery_core.visits_from_check_ins(check_ins))
-    ordered_visits = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
+    all_visits = (*traced_visits.visits, *delivery_core.visits_from_check_ins(check_ins))
+    ordered_visits = tuple(
+        sorted(all_visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit))
+    )
     delivered_visits = delivery_core.compare_delivery(
         plan.bursts,
         ordered_visits,
@@ -109,15 +111,15 @@ def _write_visits(path: Path, text: str) -> None:
 
 def _counted_span(request: DeliveredRequest, plan: PlanDocument) -> Span:
     """The days that were asked for; of a whole plan, also the end of its last night."""
-    inputs = plan.inputs
-    first_day = request.first_day or inputs.first_day
-    end_day = inputs.first_day + timedelta(days=inputs.days)
+    plan_inputs = plan.inputs
+    first_day = request.first_day or plan_inputs.first_day
+    end_day = plan_inputs.first_day + timedelta(days=plan_inputs.days)
     day_count = request.days or max((end_day - first_day).days, 1)
-    asked_days_span = day_span(first_day, day_count, zone=inputs.zone)
+    asked_days_span = day_span(first_day, day_count, zone=plan_inputs.zone)
     if request.days:
         return asked_days_span
     return Span(
-        asked_days_span.start, max(asked_days_span.end, *(shift.hours.end for shift in inputs.shifts))
+        asked_days_span.start, max(asked_days_span.end, *(shift.hours.end for shift in plan_inputs.shifts))
     )
 
 

@@ -79,13 +79,13 @@ def replan_text(replan: dict[str, Any]) -> str:
     else:
         changed_text = f"{words.share(replan['changed_share'])} of the plan’s bursts changed"
     begins_at = str(replan["begins_at"] or replan["noted_at"])[:16].replace("T", " ")
-    second_text = f"; agreed by {replan['second']}" if replan["second"] else ""
+    agreed_text = f"; agreed by {replan['second']}" if replan["second"] else ""
     units_text = (
         words.join_words(replan["units"]) if len(replan["units"]) <= 4 else f"{len(replan['units'])} units"
     )
     return (
         f"re-plan {replan['replan']} of {units_text or 'unnamed units'} from {begins_at} UTC: "
-        f"“{replan['reason']}”; {changed_text}{second_text}"
+        f"“{replan['reason']}”; {changed_text}{agreed_text}"
     )
 
 

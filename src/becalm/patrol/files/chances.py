@@ -30,14 +30,16 @@ def chances_csv(chances: Chances) -> bytes:
     """The chances as gzipped CSV; every cell of every place, and the same bytes for the same chances."""
     place_count, cell_count = chances.start.shape
     place_rows, cells = np.divmod(np.arange(place_count * cell_count), cell_count)
-    columns = {
+    values_by_column = {
         "place_id": _repeat_names(chances.hotspots, place_rows),
         "starts_at": _repeat_names(_name_cells(chances.first_cell, cell_count), cells),
     }
     for name in ("start", "start_se", "presence", "presence_se"):
-        columns[name] = pa.array(np.round(getattr(chances, name).reshape(-1), DECIMALS) + 0.0)  # never -0
-    columns["draws"] = pa.array(chances.draws.reshape(-1))
-    return gzip.compress(_csv_bytes(columns, with_header=True), compresslevel=6, mtime=0)
+        values_by_column[name] = pa.array(
+            np.round(getattr(chances, name).reshape(-1), DECIMALS) + 0.0
+        )  # never -0
+    values_by_column["draws"] = pa.array(chances.draws.reshape(-1))
+    return gzip.compress(_csv_bytes(values_by_column, with_header=True), compresslevel=6, mtime=0)
 
 
 def unit_chances_csv(unit_chances: Iterable[UnitChances]) -> bytes:
@@ -47,14 +49,14 @@ def unit_chances_csv(unit_chances: Iterable[UnitChances]) -> bytes:
         stream.write(b"unit,place_id,starts_at,chance,started\n")
         for tour in unit_chances:
             place_rows, cells = np.nonzero((tour.start >= LEAST_CHANCE) | tour.has_started)
-            columns = {
+            values_by_column = {
                 "unit": _repeat_names((tour.unit,), np.zeros(len(cells), dtype=np.int64)),
                 "place_id": _repeat_names(tour.hotspots, place_rows),
                 "starts_at": _repeat_names(_name_cells(tour.first_cell, tour.start.shape[1]), cells),
                 "chance": pa.array(np.round(tour.start[place_rows, cells], DECIMALS)),
                 "started": pa.array(tour.has_started[place_rows, cells].astype(np.int8)),
             }
-            stream.write(_csv_bytes(columns, with_header=False))
+            stream.write(_csv_bytes(values_by_column, with_header=False))
     return file_stream.getvalue()
 
 

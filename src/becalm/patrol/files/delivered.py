@@ -76,9 +76,9 @@ def _read_fixes(path: Path) -> pa.Table:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
-        problem = f"cannot be read as fixes: {str(error).splitlines()[0]}"
-        remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
-        raise InputError(problem, (Fault(path.name, problem, remedy),)) from error
+        problem_text = f"cannot be read as fixes: {str(error).splitlines()[0]}"
+        remedy_text = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
+        raise InputError(problem_text, (Fault(path.name, problem_text, remedy_text),)) from error
     column_names = fix_table.column_names
     position_columns = (
         ("easting_m", "northing_m") if "easting_m" in column_names else ("longitude", "latitude")
@@ -135,16 +135,16 @@ def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
 
 
 def _check_in(row: Mapping[str, Any], hotspots: frozenset[str]) -> CheckIn:
-    hotspot = row["hotspot"] or ""
-    if not hotspot or (hotspots and hotspot not in hotspots):
-        raise ValueError(f"{hotspot!r} is not a hotspot of the plan")
+    hotspot_name = row["hotspot"] or ""
+    if not hotspot_name or (hotspots and hotspot_name not in hotspots):
+        raise ValueError(f"{hotspot_name!r} is not a hotspot of the plan")
     start, end = _instant(row["start"]), _instant(row["end"])
     if end <= start:
         raise ValueError(f"ends at {row['end']}, not after its start {row['start']}")
     officer_text = row.get("officers") or "1"
     if not str(officer_text).isdigit() or int(officer_text) < 1:
         raise ValueError(f"has {officer_text!r} officers")
-    return CheckIn(row["unit"] or "", hotspot, start, end, int(officer_text))
+    return CheckIn(row["unit"] or "", hotspot_name, start, end, int(officer_text))
 
 
 def _instant(text: str | None) -> datetime:

@@ -125,8 +125,8 @@ def _json_object(part: Any, **expansions: Mapping[str, Any]) -> dict[str, Any]:
     json_fields: dict[str, Any] = {}
     for field in fields(part):
         is_fraction = "float" in str(field.type)  # 75 and 75.0 are one radius: written, and hashed, alike
-        value = _json_value(getattr(part, field.name), is_fraction=is_fraction)
-        json_fields |= expansions.get(field.name, {field.name: value})
+        json_value = _json_value(getattr(part, field.name), is_fraction=is_fraction)
+        json_fields |= expansions.get(field.name, {field.name: json_value})
     return json_fields
 
 
@@ -231,15 +231,17 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
 
 def visits_csv(inputs: PlanInputs, bursts: Iterable[Burst]) -> str:
     """visits.csv, the same bytes for the same bursts."""
-    place_of_hotspot = {place.hotspot: place for place in inputs.places}
+    place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in inputs.places}
     csv_stream = io.StringIO()
     csv_writer = csv.writer(csv_stream, lineterminator="\n")
     csv_writer.writerow(VISIT_COLUMNS)
     for burst, shift in with_shifts(bursts, inputs.shifts):
-        place = place_of_hotspot[burst.hotspot]
-        arm = inputs.arms.get((burst.hotspot, shift.day), place.arm)
+        visited_place = place_of_hotspot[burst.hotspot]
+        arm = inputs.arms.get((burst.hotspot, shift.day), visited_place.arm)
         time_cells = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
-        csv_writer.writerow([burst.unit, burst.hotspot, *time_cells, place.area, shift.day.isoformat(), arm])
+        csv_writer.writerow(
+            [burst.unit, burst.hotspot, *time_cells, visited_place.area, shift.day.isoformat(), arm]
+        )
     return csv_stream.getvalue()
 
 

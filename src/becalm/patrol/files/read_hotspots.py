@@ -79,8 +79,8 @@ def _find_faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
         yield Fault(where, "has no name", "give it a place_id")
     if _shape(feature) is None:
         yield Fault(where, "has no usable geometry", "give a Point or an outline in WGS84")
-    profile = properties.get("profile")
-    if profile is not None and not _is_week(profile):
+    week_profile = properties.get("profile")
+    if week_profile is not None and not _is_week(week_profile):
         yield Fault(where, "has a profile that is not a week", f"give {HOURS_OF_WEEK} shares that sum to 1")
     for fact_name in ("rank", "expected", "harm", "p_top", "radius_m"):
         fact_value = properties.get(fact_name)
@@ -114,12 +114,16 @@ def _harm_of(feature: Mapping[str, Any]) -> float:
 
 def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
     try:
-        shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
+        feature_shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
     except (ShapelyError, ValueError):
         return None
-    if shape is None or shape.is_empty or not np.isfinite(shapely.get_coordinates(shape)).all():
+    if (
+        feature_shape is None
+        or feature_shape.is_empty
+        or not np.isfinite(shapely.get_coordinates(feature_shape)).all()
+    ):
         return None
-    return shape
+    return feature_shape
 
 
 def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transformer) -> ListedPlace:

@@ -60,13 +60,13 @@ def read_travel(
 def _read_way(where: str, row: dict[str, str], faults: list[Fault]) -> tuple[str, str, str, float, str]:
     """A row as where it stands, from, to, minutes and mode; what is wrong with it joins `faults`."""
     try:
-        minutes = float(row["minutes"])
+        way_minutes = float(row["minutes"])
     except ValueError:
-        minutes = math.nan
-    if not minutes >= 0:
+        way_minutes = math.nan
+    if not way_minutes >= 0:
         faults.append(Fault(where, f"{row['minutes']!r} is not a number of minutes", "give 0 or more"))
-    mode = row.get("mode") or ""
-    if mode and mode not in MODES:
+    way_mode = row.get("mode") or ""
+    if way_mode and way_mode not in MODES:
         mode_remedy = f"write one of {', '.join(MODES)}, or leave it empty"
-        faults.append(Fault(where, f"{mode!r} is not a mode of travel", mode_remedy))
-    return where, row["from"], row["to"], minutes, mode
+        faults.append(Fault(where, f"{way_mode!r} is not a mode of travel", mode_remedy))
+    return where, row["from"], row["to"], way_minutes, way_mode

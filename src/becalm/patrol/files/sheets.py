@@ -79,20 +79,20 @@ class Stop:
 
 def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
     """These bursts with the names and positions that people need."""
-    place_of_hotspot = {place.hotspot: place for place in plan.inputs.places}
+    place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
     to_wgs84 = _to_wgs84(plan.crs)
     stops = []
     for burst in bursts:
-        place = place_of_hotspot[burst.hotspot]
-        longitude, latitude = to_wgs84.transform(place.easting_m, place.northing_m)
+        visited_place = place_of_hotspot[burst.hotspot]
+        longitude, latitude = to_wgs84.transform(visited_place.easting_m, visited_place.northing_m)
         stops.append(
             Stop(
                 start=local_clock(burst.span.start, plan),
                 end=local_clock(burst.span.end, plan),
-                name=place.name or place.hotspot,
-                hotspot=place.hotspot,
+                name=visited_place.name or visited_place.hotspot,
+                hotspot=visited_place.hotspot,
                 position=f"{latitude:.5f}, {longitude:.5f}",
-                radius_m=f"{place.radius_m:.0f}",
+                radius_m=f"{visited_place.radius_m:.0f}",
             )
         )
     return tuple(stops)
@@ -146,16 +146,16 @@ def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = 
 
 def build_sheet(plan: PlanDocument, tour: Tour, *, is_sealed: bool = False) -> Sheet:
     """One tour as the sheet shows it."""
-    shift = tour.shift
+    tour_shift = tour.shift
     shown_bursts = tour.bursts if is_sealed else tour.bursts[:NEXT]
-    clock_texts = (local_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
+    clock_texts = (local_clock(at, plan) for at in (tour_shift.hours.start, tour_shift.hours.end))
     return Sheet(
-        unit=shift.unit,
-        day_in_words=f"{shift.day:%A} {words.day(shift.day)}",
+        unit=tour_shift.unit,
+        day_in_words=f"{tour_shift.day:%A} {words.day(tour_shift.day)}",
         tour_in_words=" to ".join(clock_texts),
-        base=shift.base,
-        mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[shift.mode],
-        crew=shift.crew,
+        base=tour_shift.base,
+        mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[tour_shift.mode],
+        crew=tour_shift.crew,
         meal=" to ".join(local_clock(at, plan) for at in (tour.meal.start, tour.meal.end))
         if tour.meal and is_sealed
         else "",
@@ -174,13 +174,13 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
     calendar.add("PRODID", PRODUCT)
     calendar.add("CALSCALE", "GREGORIAN")
     for number, tour in enumerate(tours):
-        shift = tour.shift
+        tour_shift = tour.shift
         calendar.add_component(
             _event(
-                f"tour {shift.unit}",
-                shift.hours,
+                f"tour {tour_shift.unit}",
+                tour_shift.hours,
                 made_at,
-                {"SUMMARY": f"{shift.unit}: tour", "LOCATION": shift.base, "TRANSP": "TRANSPARENT"},
+                {"SUMMARY": f"{tour_shift.unit}: tour", "LOCATION": tour_shift.base, "TRANSP": "TRANSPARENT"},
             )
         )
         shown_bursts = (
@@ -189,22 +189,22 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
         for event in _burst_events(plan, shown_bursts, made_at):
             calendar.add_component(event)
         if burst_limit is None and tour.meal:
-            calendar.add_component(_event(f"meal {shift.unit}", tour.meal, made_at, {"SUMMARY": "Meal"}))
+            calendar.add_component(_event(f"meal {tour_shift.unit}", tour.meal, made_at, {"SUMMARY": "Meal"}))
     return str(calendar.to_ical(), "utf-8")
 
 
 def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) -> Iterator[Event]:
-    place_of_hotspot = {place.hotspot: place for place in plan.inputs.places}
+    place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
     for burst in bursts:
-        place = place_of_hotspot[burst.hotspot]
-        longitude, latitude = _to_wgs84(plan.crs).transform(place.easting_m, place.northing_m)
-        place_name = place.name or place.hotspot
-        properties = {
+        visited_place = place_of_hotspot[burst.hotspot]
+        longitude, latitude = _to_wgs84(plan.crs).transform(visited_place.easting_m, visited_place.northing_m)
+        place_name = visited_place.name or visited_place.hotspot
+        event_properties = {
             "SUMMARY": f"Patrol {place_name}, {burst.span.minutes:.0f} min",
-            "LOCATION": f"{place_name} ({place.hotspot})" if place.name else place_name,
+            "LOCATION": f"{place_name} ({visited_place.hotspot})" if visited_place.name else place_name,
             "GEO": (round(latitude, 6), round(longitude, 6)),
         }
-        yield _event(f"burst {burst.unit} {burst.hotspot}", burst.span, stamp, properties)
+        yield _event(f"burst {burst.unit} {burst.hotspot}", burst.span, stamp, event_properties)
 
 
 def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, object]) -> Event:

@@ -107,10 +107,10 @@ def _read_rows(path: Path, columns: VisitColumns) -> tuple[str, list[str], list[
             delimiter = _choose_delimiter(stream.readline(), columns)
             stream.seek(0)
             csv_rows = csv.reader(stream, delimiter=delimiter)
-            header = [name.strip() for name in next(csv_rows, [])]
+            column_names = [name.strip() for name in next(csv_rows, [])]
             return (
                 delimiter,
-                header,
+                column_names,
                 [(csv_rows.line_num, row) for row in csv_rows if any(c.strip() for c in row)],
             )
     except UnicodeDecodeError as error:
@@ -125,9 +125,9 @@ def _choose_delimiter(first_line: str, columns: VisitColumns) -> str:
     """The one that finds most of the needed columns in the header; a comma where none does better."""
 
     def count_columns(delimiter: str) -> int:
-        header = [name.strip() for name in next(csv.reader([first_line], delimiter=delimiter), [])]
+        column_names = [name.strip() for name in next(csv.reader([first_line], delimiter=delimiter), [])]
         return sum(
-            _find_column(header, n) is not None
+            _find_column(column_names, n) is not None
             for n in (columns.hotspot_column, columns.start_column, columns.end_column)
         )
 

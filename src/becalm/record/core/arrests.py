@@ -204,13 +204,16 @@ class _BurstIndex:
         time_margin = timedelta(minutes=definition.around_minutes)
         bursts_by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
         for corrected_entry in apply_corrections(entries, kind=BURST):
-            facts = corrected_entry.latest_entry.event.facts
-            x_m, y_m = _to_metres(facts.get("place_easting_m")), _to_metres(facts.get("place_northing_m"))
+            burst_facts = corrected_entry.latest_entry.event.facts
+            x_m, y_m = (
+                _to_metres(burst_facts.get("place_easting_m")),
+                _to_metres(burst_facts.get("place_northing_m")),
+            )
             if corrected_entry.is_withdrawn or x_m is None or y_m is None:
                 continue
-            covered_from = datetime.fromisoformat(str(facts["starts_at"])) - time_margin
-            covered_until = datetime.fromisoformat(str(facts["ends_at"])) + time_margin
-            reach_m = (_to_metres(facts.get("radius_m")) or 0) + definition.around_m
+            covered_from = datetime.fromisoformat(str(burst_facts["starts_at"])) - time_margin
+            covered_until = datetime.fromisoformat(str(burst_facts["ends_at"])) + time_margin
+            reach_m = (_to_metres(burst_facts.get("radius_m")) or 0) + definition.around_m
             for hour in _list_hours(covered_from, covered_until):
                 bursts_by_hour[hour].append(_Burst(covered_from, covered_until, x_m, y_m, reach_m))
         return cls(bursts_by_hour)

@@ -135,8 +135,8 @@ KINDS = (*OUTCOMES, *HELP, IMPORT, EXPORT)
 
 
 def _import_keys(entry: Entry) -> Iterable[str]:
-    facts = entry.event.facts
-    return (f"{facts['file_sha256']} {facts['imported']}",)
+    event_facts = entry.event.facts
+    return (f"{event_facts['file_sha256']} {event_facts['imported']}",)
 
 
 def _import_row(_key: str, row: Row | None, entry: Entry) -> Row:

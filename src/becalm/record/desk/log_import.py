@@ -92,18 +92,18 @@ def _check_references(ledger: Ledger, log: Log) -> None:
         for entry in ledger.entries(kinds=(log.mapping.kind.name,))
         if entry.event.facts.get("reference") and entry.event.corrects is None
     }
-    faults = []
+    reference_faults = []
     for row in log.rows:
         reference_text = str(row.facts.get("reference") or "")
         if reference_text in place_by_reference:
             problem_text = f'reference "{reference_text}" is already {place_by_reference[reference_text]}'
             remedy_text = "leave the row out; a correction is recorded with `becalm record correct`"
-            faults.append(Fault(f"row {row.line}", problem_text, remedy_text))
+            reference_faults.append(Fault(f"row {row.line}", problem_text, remedy_text))
         elif reference_text:
             place_by_reference[reference_text] = f"row {row.line}"
-    if faults:
-        refusal_text = f"{len(faults)} rows have a reference that is in use; nothing was imported"
-        raise InputError(f"{log.file}: {refusal_text}", tuple(faults))
+    if reference_faults:
+        refusal_text = f"{len(reference_faults)} rows have a reference that is in use; nothing was imported"
+        raise InputError(f"{log.file}: {refusal_text}", tuple(reference_faults))
 
 
 def _build_events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
@@ -134,8 +134,10 @@ def _build_events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
 
 
 def _list_notes(log: Log) -> tuple[str, ...]:
-    occurrences = Counter((row.occurred_at, tuple(sorted(row.facts.items(), key=str))) for row in log.rows)
-    alike_row_count = sum(row_count for row_count in occurrences.values() if row_count > 1)
+    count_by_occurrence = Counter(
+        (row.occurred_at, tuple(sorted(row.facts.items(), key=str))) for row in log.rows
+    )
+    alike_row_count = sum(row_count for row_count in count_by_occurrence.values() if row_count > 1)
     ignored_text = ", ".join(log.ignored_columns)
     return (
         *((f"columns that were not imported: {ignored_text}",) if ignored_text else ()),

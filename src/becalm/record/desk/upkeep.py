@@ -107,9 +107,9 @@ def make_backup(desk: Desk, request: ask.BackupRequest) -> Backup:
     entry = record_event(desk, "backup_made", purpose="backup", facts=backup_facts)
     workspace = desk.workspace
     paths_apart = (workspace.path / "patrol" / "sealed", workspace.path / workspace.config.ledger.details_key)
-    head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
+    backup_head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
     copy_also = tuple(path for path in paths_apart if path.exists())
-    return Backup(out, backup_copy.file_sha256, head, entry.seq, copy_also)
+    return Backup(out, backup_copy.file_sha256, backup_head, entry.seq, copy_also)
 
 
 def propose_or_confirm_restore(desk: Desk, request: ask.RestoreRequest) -> RestoreProposal | Restoration:
@@ -247,11 +247,11 @@ def end_old_log(desk: Desk, ledger: Ledger, begun_entry: Entry) -> None:
     """Sign that the old log ended, with every key that is at hand, and keep that beside the old heads."""
     lost_size = int(str(begun_entry.event.facts.get("lost_size") or begun_entry.event.facts["old_size"]))
     unsigned_ending = ending_of(begun_entry, new_head=ledger.head(), lost_size=lost_size, made_at=desk.now())
-    config = desk.workspace.config.ledger
-    settings = AnchorSettings(desk.workspace.path, ledger.label, config.smtp)
-    for signing_key in read_or_draw_keys(desk.workspace.path / config.key):
+    ledger_config = desk.workspace.config.ledger
+    anchor_settings = AnchorSettings(desk.workspace.path, ledger.label, ledger_config.smtp)
+    for signing_key in read_or_draw_keys(desk.workspace.path / ledger_config.key):
         ending = sign_ending(unsigned_ending, signing_key)
-        send_ending(ending, places=config.anchors, settings=settings)
+        send_ending(ending, places=ledger_config.anchors, settings=anchor_settings)
         ledger.keep_ending(ending)
 
 

@@ -265,13 +265,15 @@ def _read_endings(
 ) -> tuple[LogEnding, ...]:
     """The statements on the end of a log that lie outside (named, or beside heads), or inside."""
     workspace_folder, settings = desk.workspace.path.resolve(), _anchor_settings(desk, ledger)
-    folders = anchors.list_anchor_folders(desk.workspace.config.ledger.anchors, settings.folder)
-    anchor_folders = [folder.resolve() for folder in folders]  # else a relative one is looked for in itself
-    places = [
+    listed_folders = anchors.list_anchor_folders(desk.workspace.config.ledger.anchors, settings.folder)
+    anchor_folders = [
+        folder.resolve() for folder in listed_folders
+    ]  # else a relative one is looked for in itself
+    outside_places = [
         str(folder) for folder in anchor_folders if folder.is_relative_to(workspace_folder) != is_outside
     ]
     named_endings = [ending for file in files if (ending := _read_ending(Path(file))) is not None]
-    return (*named_endings, *anchors.read_endings(places, settings))
+    return (*named_endings, *anchors.read_endings(outside_places, settings))
 
 
 def _read_or_report(

@@ -111,12 +111,12 @@ def build_projection(place_part: PlacePart | None, city: City) -> GridProjection
     if place_part.crs in ("", city.crs):
         return GridProjection(None, is_in_degrees=False)
     try:
-        crs = CRS.from_user_input(place_part.crs)
+        parsed_crs = CRS.from_user_input(place_part.crs)
     except CRSError as error:
         fault = Fault("place.crs", f"{place_part.crs!r} is unknown", 'write it as e.g. "EPSG:4326"')
         raise InputError("The mapping has 1 fault; nothing was imported", (fault,)) from error
-    transformer = Transformer.from_crs(crs, city.crs, always_xy=True)
-    return GridProjection(transformer, is_in_degrees=crs.is_geographic)
+    transformer = Transformer.from_crs(parsed_crs, city.crs, always_xy=True)
+    return GridProjection(transformer, is_in_degrees=parsed_crs.is_geographic)
 
 
 def parse_number(text: str) -> float | None:
@@ -130,7 +130,7 @@ def parse_number(text: str) -> float | None:
 
 def parse_whole_number(text: str) -> int | Problem:
     """The whole number nearest to the one in a cell, or why there is none."""
-    number = parse_number(text)
-    if number is None or abs(number) > FARTHEST_M:
+    parsed_number = parse_number(text)
+    if parsed_number is None or abs(parsed_number) > FARTHEST_M:
         return "is not a number", "write it in figures"
-    return round(number)
+    return round(parsed_number)

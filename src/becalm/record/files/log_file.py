@@ -75,26 +75,30 @@ def read_log(
     """
     file_bytes = _read_bytes(path)
     numbered_lines = _split_lines(path.name, file_bytes)
-    header = _read_header(path.name, numbered_lines)
+    column_names = _read_header(path.name, numbered_lines)
     log_mapping = choose_mapping(
-        kind, header, kinds=kinds, file=path.name, mapping=mapping, own_mappings=own_mappings
+        kind, column_names, kinds=kinds, file=path.name, mapping=mapping, own_mappings=own_mappings
     )
-    recipe = log_mapping.recipe
-    row_reader = RowReader(log_mapping, build_projection(recipe.place, city), ZoneInfo(city.time_zone), now)
-    log_rows, faults = _read_rows(numbered_lines[1:], header, row_reader)
+    log_recipe = log_mapping.recipe
+    row_reader = RowReader(
+        log_mapping, build_projection(log_recipe.place, city), ZoneInfo(city.time_zone), now
+    )
+    log_rows, faults = _read_rows(numbered_lines[1:], column_names, row_reader)
     if faults:
         broken_count = len({fault.where.split(",")[0] for fault in faults})
         raise InputError(
             f"{path.name}: {broken_count} of {len(numbered_lines) - 1} rows are broken; nothing was imported",
             tuple(faults),
         )
-    mapped_columns = {*recipe.columns, *recipe.optional.values()}
+    mapped_columns = {*log_recipe.columns, *log_recipe.optional.values()}
     return Log(
         file=path.name,
         sha256=hashlib.sha256(file_bytes).hexdigest(),
         mapping=log_mapping,
         rows=tuple(log_rows),
-        ignored_columns=tuple(column_name for column_name in header if column_name not in mapped_columns),
+        ignored_columns=tuple(
+            column_name for column_name in column_names if column_name not in mapped_columns
+        ),
         outside=sum(not _is_inside(log_row.facts, city) for log_row in log_rows),
     )
 
@@ -129,19 +133,19 @@ def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
 
 def _read_header(file: str, numbered_lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
     first_line = numbered_lines[0][1]
-    header = tuple(word.strip() for word in _split_fields(first_line) or ())
+    column_names = tuple(word.strip() for word in _split_fields(first_line) or ())
     for delimiter, word in DELIMITERS.items():
-        if len(header) < 2 and delimiter in first_line:
+        if len(column_names) < 2 and delimiter in first_line:
             raise _file_error(
                 file, "line 1", f"is separated by {word}, not by commas", "export it with commas"
             )
-    repeated_names = sorted({word for word in header if word and header.count(word) > 1})
+    repeated_names = sorted({word for word in column_names if word and column_names.count(word) > 1})
     if repeated_names:
         problem_text = f"names {', '.join(repeated_names)} twice"
         raise _file_error(file, "line 1", problem_text, "give each column a name of its own")
     if len(numbered_lines) == 1:
         raise _file_error(file, "the file", "has a header and no rows", "export it again")
-    return header
+    return column_names
 
 
 def _split_fields(line: str) -> list[str] | None:
@@ -162,8 +166,8 @@ def _read_rows(
         if field_texts is None or len(field_texts) != len(header):
             faults.append(_line_fault(line_number, field_texts, len(header)))
             continue
-        cells = dict(zip(header, (cell_text.strip() for cell_text in field_texts), strict=True))
-        row_or_faults = reader.read_row(line_number, cells)
+        cell_by_column = dict(zip(header, (cell_text.strip() for cell_text in field_texts), strict=True))
+        row_or_faults = reader.read_row(line_number, cell_by_column)
         if isinstance(row_or_faults, LogRow):
             log_rows.append(row_or_faults)
         else:
@@ -247,8 +251,12 @@ class RowReader:
         if not text:
             return "is empty", f"fill it: {field.meaning}"
         if field.type == "instant":
-            moment = parse_instant(text, self.mapping.recipe.occurred_at, self.zone, now=self.now)
-            return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if isinstance(moment, datetime) else moment
+            parsed_instant = parse_instant(text, self.mapping.recipe.occurred_at, self.zone, now=self.now)
+            return (
+                f"{parsed_instant:%Y-%m-%dT%H:%M:%SZ}"
+                if isinstance(parsed_instant, datetime)
+                else parsed_instant
+            )
         if field.type == "whole":
             return parse_whole_number(text)
         flag_or_text: str | bool | None = FLAGS.get(text.casefold()) if field.type == "flag" else text
