@@ -2,7 +2,7 @@
 # The weekly cycle on the simulated city, in ./demo: made afresh each time, the same each time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATH="$PWD/${BECALM_VENV:-.venv}/bin:$PATH"
+PATH="$(cd "${BECALM_VENV:-.venv}" && pwd)/bin:$PATH"
 started=$SECONDS
 
 rm -rf demo/city demo/workspace # only what this script makes
