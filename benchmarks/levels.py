@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from becalm.measure import compare_periods
-from becalm.measure.core.series import build_series
+from becalm.measure.core.group_series import build_series
 from becalm.methods.dispersion import overdispersion, seasonal_design
 from becalm.methods.rate_ratios import rate_ratios
 from becalm.tables import CountTable

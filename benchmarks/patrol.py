@@ -20,12 +20,12 @@ import numpy as np
 from _measure import report
 from _patrol_city import city
 
-from becalm.patrol.core.check import judge_plan
+from becalm.patrol.core.judge_plan import judge_plan
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
 from becalm.patrol.core.replan import ReplanMoment, find_shift, find_unit_state, replan_bursts
-from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
+from becalm.patrol.files.write_plan import PlanDocument, plan_json, visits_csv
 
 SEALED = {"commitment": "ab" * 32}
 CONCENTRATED = ((250, 105, 14, 15.0, 700.0), (250, 105, 70, 60.0, 1000.0))

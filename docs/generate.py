@@ -38,7 +38,7 @@ NOUNS_OF_JOBS = (
     *("becalm.measure.core.baseline", "becalm.measure.core.comparison", "becalm.measure.core.run_up"),
     *("becalm.find.core.cluster_test", "becalm.find.core.near_repeats", "becalm.find.core.outbreaks"),
     *("becalm.record.core.arrests", "becalm.ledger.event"),
-    *("becalm.patrol.core.predictability", "becalm.patrol.core.plan_inputs", "becalm.patrol.core.check"),
+    *("becalm.patrol.core.predictability", "becalm.patrol.core.plan_inputs", "becalm.patrol.core.judge_plan"),
 )
 WRITTEN_BY = (
     "<!-- Written by docs/generate.py from the program; change the program, then run `make docs`. -->\n"
@@ -64,7 +64,7 @@ def pages() -> Mapping[str, str]:
         "reference/methods.md": page(
             "Methods",
             "methods",
-            functions("becalm.methods", "becalm.ledger.canonical", "becalm.ledger.merkle"),
+            functions("becalm.methods", "becalm.ledger.canonical_json", "becalm.ledger.merkle"),
         ),
     }
     made["decisions/README.md"] = page("Decisions", "decisions", decisions())

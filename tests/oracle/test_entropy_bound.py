@@ -10,9 +10,9 @@ import route_reference
 from patrol_requests import KEY, place, request, shift
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.distribution import Walker
 from becalm.methods.routes.entropy_bound import LANES, expect_visits
-from becalm.patrol.core import bound
+from becalm.methods.routes.route_types import Walker
+from becalm.patrol.core import unpredictability_bound
 from becalm.patrol.core.plan import plan_bursts
 
 LENGTHS = np.array([1, 2], dtype=np.int64)
@@ -67,6 +67,6 @@ def test_places_taken_together_only_raise_the_bound(monkeypatch: pytest.MonkeyPa
     places = [place(f"p{n}", 700.0 * n) for n in range(8)]
     inputs = request(places, [shift(f"u{n}", hour=7 + n) for n in range(3)])
     own = plan_bursts(inputs, key=KEY, bound=True)
-    monkeypatch.setattr(bound, "MOST_GROUPS", 3)
+    monkeypatch.setattr(unpredictability_bound, "MOST_GROUPS", 3)
     grouped = plan_bursts(inputs, key=KEY, distribution=own.distribution, bound=True)
     assert own.bits <= own.bound_bits <= grouped.bound_bits < 1.2 * own.bound_bits

@@ -17,7 +17,7 @@ from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import local_knox, near_repeats
 from becalm.methods.neighbourhood import ListedNeighbours, RasterNeighbours
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.scan import scan
+from becalm.methods.scan_statistic import scan
 
 SIDE = 40
 AROUND = shapely.box(0, 0, 5_000, 5_000)

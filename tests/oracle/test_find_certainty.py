@@ -12,7 +12,7 @@ from becalm.find.core.fitted_model import STEADY, measure_scatter
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings, Targets
-from becalm.methods.blend import widen_posterior
+from becalm.methods.gamma_poisson import widen_posterior
 from becalm.methods.rank_certainty import rank_certainty
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import OFFENCES, Settings

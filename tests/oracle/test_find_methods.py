@@ -8,16 +8,6 @@ import shapely
 from scipy import stats
 from scipy.special import gammaln
 
-from becalm.methods.blend import (
-    GammaPosterior,
-    Scatter,
-    Truncation,
-    fit_mixture,
-    fit_prior,
-    fit_scatter,
-    update_posterior,
-    widen_posterior,
-)
 from becalm.methods.concentration import concentration, even_null, gini, gini_generalised
 from becalm.methods.faded_counts import (
     build_series,
@@ -28,6 +18,16 @@ from becalm.methods.faded_counts import (
     sum_faded,
 )
 from becalm.methods.forecast_scores import draw_resamples, mean_interval, paired_interval
+from becalm.methods.gamma_poisson import (
+    GammaPosterior,
+    Scatter,
+    Truncation,
+    fit_mixture,
+    fit_prior,
+    fit_scatter,
+    update_posterior,
+    widen_posterior,
+)
 from becalm.methods.grid import build_grid, clip_cells, clip_squares, to_cells
 from becalm.methods.neighbourhood import smooth_raster
 from becalm.methods.rank_certainty import rank_certainty

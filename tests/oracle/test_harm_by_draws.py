@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from becalm.methods.blend import GammaPosterior, weighted_sum
+from becalm.methods.gamma_poisson import GammaPosterior, weighted_sum
 from becalm.methods.rank_certainty import rank_certainty
 
 WEIGHTS = (7973.4, 799.6, 189.2)

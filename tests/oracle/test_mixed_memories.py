@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from becalm.methods.blend import GammaPrior, fit_prior
 from becalm.methods.faded_counts import fading_weights, half_age, kish_factor
+from becalm.methods.gamma_poisson import GammaPrior, fit_prior
 
 HALF_LIVES = (6.0, 24.0, 96.0)
 

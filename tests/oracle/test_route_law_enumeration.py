@@ -10,7 +10,7 @@ import route_reference
 from route_reference import Step
 
 from becalm.methods.routes import sequential_kernel as kernel
-from becalm.methods.routes.distribution import (
+from becalm.methods.routes.route_types import (
     CellChances,
     Feedback,
     LinksByMode,

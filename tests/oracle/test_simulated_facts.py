@@ -13,7 +13,7 @@ from simulated import ONE_YEAR, between, city, of_group, share_of_places
 
 from becalm.simulate.draw_events import delay_for
 from becalm.simulate.settings import OFFENCES
-from becalm.simulate.time import DAY_MINUTES
+from becalm.simulate.time_profiles import DAY_MINUTES
 from becalm.simulate.truth import SERIES, count_weeks, expected_weeks
 
 CITY_CELLS = round(1_600e6 / 150**2)

@@ -13,7 +13,7 @@ from simulated import between, of_group, quiet_town, town
 from becalm.simulate.city import draw_life, plan_city
 from becalm.simulate.intensity import BURN_IN_DAYS, treatable_offences
 from becalm.simulate.settings import GROUPS, OFFENCES, Effect, Settings, shrink_to_town
-from becalm.simulate.time import day_number
+from becalm.simulate.time_profiles import day_number
 from becalm.simulate.truth import (
     cell_rates,
     count_weeks,

@@ -9,7 +9,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from becalm.ledger.canonical import canonical_json
+from becalm.ledger.canonical_json import canonical_json
 from becalm.ledger.chain_check import _are_canonical, _is_canonical
 from becalm.terms import EventError
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from police_files import STREET, street_row
 
-from becalm.ingest.inputs import InputEntry, open_input
+from becalm.ingest.input_files import InputEntry, open_input
 from becalm.ingest.locate import Locator
 from becalm.ingest.police_uk.reader import PoliceUkReader
 from becalm.ingest.reader import ReadContext, Reading

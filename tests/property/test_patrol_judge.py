@@ -7,7 +7,7 @@ import json
 import pytest
 from random_patrols import plan_files, random_request
 
-from becalm.patrol.core.check import judge_plan
+from becalm.patrol.core.judge_plan import judge_plan
 from becalm.terms import PlanError
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patrol_requests import KEY, broken_rules, place, request, shift
 
-from becalm.patrol.core import fit
+from becalm.patrol.core import fit_distribution
 from becalm.patrol.core.chances import estimate_chances
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import PatrolPolicy, PlanInputs, Span
@@ -24,8 +24,8 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 @pytest.fixture(autouse=True)
 def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarse fit is enough here: the rules do not hang on it."""
-    monkeypatch.setattr(fit, "ROUNDS", 3)
-    monkeypatch.setattr(fit, "PILOT_TOURS", 20)
+    monkeypatch.setattr(fit_distribution, "ROUNDS", 3)
+    monkeypatch.setattr(fit_distribution, "PILOT_TOURS", 20)
 
 
 @st.composite

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from becalm.simulate.city import simulate_city
 from becalm.simulate.records import extract_table
 from becalm.simulate.settings import Effect, Settings, shrink_to_town
-from becalm.simulate.time import day_number, skip_missing_hour, to_utc
+from becalm.simulate.time_profiles import day_number, skip_missing_hour, to_utc
 from becalm.simulate.truth import effect_days
 
 LONDON = ZoneInfo("Europe/London")

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from becalm.patrol.core import plan_inputs, plan_result
-from becalm.patrol.files.plan import PlanDocument
+from becalm.patrol.files.write_plan import PlanDocument
 
 DAY = date(2020, 5, 4)
 DUSK = datetime(2020, 5, 4, 17, tzinfo=UTC)

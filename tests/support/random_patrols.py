@@ -6,7 +6,7 @@ import numpy as np
 
 from becalm.patrol.core import plan_inputs
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
+from becalm.patrol.files.write_plan import PlanDocument, plan_json, visits_csv
 
 MODES: tuple[plan_inputs.Mode, ...] = ("foot", "cycle", "vehicle")
 SPEED_M = {"foot": 80.0, "cycle": 220.0, "vehicle": 350.0}

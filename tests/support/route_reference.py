@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.distribution import FREE_SHARE, Links, RouteLattice, Walker
+from becalm.methods.routes.route_types import FREE_SHARE, Links, RouteLattice, Walker
 
 Step = tuple[str, int, int, int]  # visit, slot, place, number of length; or pause, slot, 0, 0
 

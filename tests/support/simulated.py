@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.simulate.city import SimulatedCity, simulate_city
 from becalm.simulate.settings import OFFENCES, Settings, keep_rates_constant, shrink_to_town
-from becalm.simulate.time import day_number
+from becalm.simulate.time_profiles import day_number
 
 ONE_YEAR = {"start": date(2019, 1, 1), "end": date(2020, 1, 1)}
 

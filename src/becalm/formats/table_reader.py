@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from becalm.formats import features, read_workbook, text_file
+from becalm.formats import read_features, read_workbook, text_file
 from becalm.formats.sheet import BY_ITSELF, InputFile, Layout, Sheet, file_refusal
 from becalm.terms import InputError
 
@@ -24,15 +24,18 @@ FORMATS = {  # what a mapping may name, and the endings that it stands for
     "csv": TEXT_SUFFIXES,
     "xlsx": read_workbook.BOOK_SUFFIXES,
     "parquet": (".parquet", ".geoparquet"),
-    "json": features.JSON_SUFFIXES,
-    "layer": (*features.LAYER_SUFFIXES, ".zip"),
+    "json": read_features.JSON_SUFFIXES,
+    "layer": (*read_features.LAYER_SUFFIXES, ".zip"),
 }
 
 
 def format_of(path: Path) -> str | None:
     """Which of the `FORMATS` has this ending? The ending before that of a compression counts."""
     suffix = path.suffix.lower()
-    if suffix in (".gz", ".xz", ".bz2") and path.with_suffix("").suffix.lower() in features.JSON_SUFFIXES:
+    if (
+        suffix in (".gz", ".xz", ".bz2")
+        and path.with_suffix("").suffix.lower() in read_features.JSON_SUFFIXES
+    ):
         return "json"
     return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), None)
 
@@ -71,15 +74,15 @@ def read_sheet(file: InputFile, layout: Layout = BY_ITSELF) -> Sheet:
     """Read a file's rows; raises InputError where it cannot be read as a table at all."""
     file_format = format_of(file.path)
     if file_format == "csv":
-        return features.spread_points(text_file.read_rows(file.path, file.name, layout.header_row))
+        return read_features.spread_points(text_file.read_rows(file.path, file.name, layout.header_row))
     if file_format == "xlsx":
-        return features.spread_points(read_workbook.read_book(file.path, file.name, layout))
+        return read_features.spread_points(read_workbook.read_book(file.path, file.name, layout))
     if file_format == "parquet":
         return _read_parquet(file)
     if file_format == "json":
-        return features.read_json(file.path, file.name)
+        return read_features.read_json(file.path, file.name)
     if file_format == "layer" and _is_layer(file.path):
-        return features.read_layer(file.path, file.name, layout.sheet)
+        return read_features.read_layer(file.path, file.name, layout.sheet)
     remedy = "give csv, xlsx, ods, parquet, JSON, GeoJSON, a GeoPackage or a zipped shapefile"
     raise file_refusal(file.name, f"has the ending {file.path.suffix.lower()!r}", remedy)
 
@@ -116,4 +119,4 @@ def _read_parquet(file: InputFile) -> Sheet:
         (),
         None if crs is None else crs.replace("OGC:CRS84", "EPSG:4326"),
     )
-    return features.keep_plain_columns(sheet)
+    return read_features.keep_plain_columns(sheet)

@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk, gaps_of, recorded_action
 from becalm.formats.sheet import Layout, file_refusal
 from becalm.formats.table_reader import read_sheet
-from becalm.ingest.inputs import InputEntry, SkippedFile, list_inputs, open_input, total_bytes
-from becalm.ingest.load import (
+from becalm.ingest.input_files import InputEntry, SkippedFile, list_inputs, open_input, total_bytes
+from becalm.ingest.locate import Locator
+from becalm.ingest.mapping import fitting_mappings
+from becalm.ingest.propose.mapping import Proposal, propose
+from becalm.ingest.read_files import (
     FileReading,
     check_readings,
     check_replacements,
@@ -25,9 +28,6 @@ from becalm.ingest.load import (
     read_files,
     summarise,
 )
-from becalm.ingest.locate import Locator
-from becalm.ingest.mapping import fitting_mappings
-from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
 from becalm.tables import (

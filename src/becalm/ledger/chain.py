@@ -16,7 +16,7 @@ from json import JSONDecoder, JSONEncoder
 from json.encoder import encode_basestring as quote
 from typing import Final
 
-from becalm.ledger.canonical import canonical_json
+from becalm.ledger.canonical_json import canonical_json
 from becalm.ledger.event import Entry, Event, Fact
 from becalm.terms import EventError, TamperError
 

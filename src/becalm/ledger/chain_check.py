@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from becalm.ledger import Head, StoredRow, hash_row, opening_hash
-from becalm.ledger.canonical import canonical_json
+from becalm.ledger.canonical_json import canonical_json
 from becalm.ledger.chain import (
     ACTOR,
     COMMITMENT,

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Literal
 
-from becalm.ledger.canonical import LARGEST_WHOLE
+from becalm.ledger.canonical_json import LARGEST_WHOLE
 from becalm.ledger.event import Event
 from becalm.terms import EventError, Fault
 

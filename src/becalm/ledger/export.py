@@ -16,7 +16,7 @@ from typing import Final
 
 from becalm.formats.durable_files import make_private_folder
 from becalm.ledger import Checkpoint, format_anchor
-from becalm.ledger.canonical import JsonValue, canonical_json
+from becalm.ledger.canonical_json import JsonValue, canonical_json
 from becalm.ledger.chain import COLUMNS, FACTS, KIND, SEQ, StoredRow
 from becalm.terms import LedgerError
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from becalm.ledger import Checkpoint, Entry, Fact, Head, format_instant, parse_instant
-from becalm.ledger.canonical import canonical_json
+from becalm.ledger.canonical_json import canonical_json
 from becalm.ledger.signing import SigningKey, is_key, is_signed
 from becalm.terms import InputError
 

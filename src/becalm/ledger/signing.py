@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from becalm.formats.durable_files import make_private_folder, write_durably
 from becalm.ledger import Checkpoint, Entry, Fact, Head, format_instant, parse_instant
-from becalm.ledger.canonical import canonical_json
+from becalm.ledger.canonical_json import canonical_json
 from becalm.terms import InputError, LedgerError
 
 CHECKPOINT_TAG: Final = "becalm.checkpoint.1"

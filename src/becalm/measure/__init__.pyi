@@ -6,8 +6,8 @@ from .core.compare import suppress as suppress
 from .core.comparison import ComparisonContext as ComparisonContext
 from .core.dispersion import GroupDispersion as GroupDispersion
 from .core.dispersion import measure_dispersion as measure_dispersion
+from .core.group_series import days_covered as days_covered
+from .core.group_series import outside_total as outside_total
+from .core.group_series import pick_groups as pick_groups
 from .core.match_days import MatchedDays as MatchedDays
 from .core.match_days import match_calendar as match_calendar
-from .core.series import days_covered as days_covered
-from .core.series import outside_total as outside_total
-from .core.series import pick_groups as pick_groups

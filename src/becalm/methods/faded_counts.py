@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.methods.blend import fit_mixture
+from becalm.methods.gamma_poisson import fit_mixture
 
 
 @dataclass(frozen=True, slots=True)

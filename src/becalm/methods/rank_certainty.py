@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import betainc, gammaincc, gammaincinv, ndtr
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.blend import GammaPosterior
+from becalm.methods.gamma_poisson import GammaPosterior
 
 NODES = np.linspace(-3.6, 3.6, 61)  # of a place's own rate, as normal scores: the tails decide about the top
 NODE_WEIGHTS = np.exp(-(NODES**2) / 2.0) / np.exp(-(NODES**2) / 2.0).sum()

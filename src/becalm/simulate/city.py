@@ -32,7 +32,7 @@ from becalm.simulate.intensity import (
 from becalm.simulate.places import Places, build_places
 from becalm.simulate.settings import Settings
 from becalm.simulate.streets import Streets, build_streets
-from becalm.simulate.time import DAY_MINUTES, day_number, lockdown_depth, skip_missing_hour
+from becalm.simulate.time_profiles import DAY_MINUTES, day_number, lockdown_depth, skip_missing_hour
 
 Columns = TypeVar("Columns", "Incidents", "Details")
 WITHOUT_PLACE: Final = 0.01  # share of records that nobody placed

@@ -12,7 +12,7 @@ from becalm.console.command import Session, command
 from becalm.simulate.request import CityRequest
 
 if TYPE_CHECKING:
-    from becalm.simulate.write import CitySummary
+    from becalm.simulate.write_city import CitySummary
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from becalm.methods.arrays import seed_generator
 from becalm.simulate.city import simulate_city
 from becalm.simulate.request import CityRequest
 from becalm.simulate.settings import Effect, Settings, keep_rates_constant, shrink_to_town
-from becalm.simulate.write import CitySummary, write_city
+from becalm.simulate.write_city import CitySummary, write_city
 from becalm.terms import Progress
 
 

@@ -14,7 +14,7 @@ from becalm.simulate.intensity import BURN_IN_DAYS, Intensity
 from becalm.simulate.names import AGE_BANDS, WEAPONS
 from becalm.simulate.places import KINDS, Places
 from becalm.simulate.settings import OFFENCES, Offence, Settings
-from becalm.simulate.time import hour_profiles, rhythm_index
+from becalm.simulate.time_profiles import hour_profiles, rhythm_index
 
 # Standard deviation of the logarithm of weekly shocks: of the whole city, a borough, an offence in a borough.
 # Together they make counts of 20 to 100 a week vary 1.3 to 2.5 times as much as Poisson counts.

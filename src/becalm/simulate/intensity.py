@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.places import KINDS, Places
 from becalm.simulate.settings import OFFENCES, Effect, Settings
-from becalm.simulate.time import day_factors, epochs, every_day
+from becalm.simulate.time_profiles import day_factors, epochs, every_day
 
 BURN_IN_DAYS: Final = 14  # events before the start, which only have near repeats after it
 REPEAT_REACH_M: Final = 200.0

@@ -26,7 +26,7 @@ from becalm.simulate.intensity import BURN_IN_DAYS
 from becalm.simulate.names import EXTRACT_COLUMNS, OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMNS, TIME_ZONE
 from becalm.simulate.places import MapPoints, build_map_points
 from becalm.simulate.settings import OFFENCES
-from becalm.simulate.time import DAY_MINUTES, EPOCH, day_number, month_name, month_number, to_utc
+from becalm.simulate.time_profiles import DAY_MINUTES, EPOCH, day_number, month_name, month_number, to_utc
 
 
 def is_in_extract(city: SimulatedCity) -> Bools:

@@ -30,7 +30,7 @@ from becalm.simulate.intensity import (
 from becalm.simulate.places import KINDS
 from becalm.simulate.records import crime_refs, is_in_extract, lookup_words
 from becalm.simulate.settings import GROUPS, OFFENCES
-from becalm.simulate.time import (
+from becalm.simulate.time_profiles import (
     DAY_MINUTES,
     day_number,
     hour_profiles,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_places import drawn_places, place_counts, true_rates
 
-from becalm.find.core.harm import HarmWeighting
+from becalm.find.core.harm_model import HarmWeighting
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.list_rules import Rules
 from becalm.find.core.plugin import NamedFinder, count_12

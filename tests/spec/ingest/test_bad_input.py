@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from police_files import STREET, Station, station, street_row, write_csv, write_street
 
-from becalm.ingest import inputs, load
+from becalm.ingest import input_files, read_files
 from becalm.terms import InputError
 
 NAME = "2020-04-city-of-london-street.csv"
@@ -78,7 +78,7 @@ def test_a_zip_that_points_outside_itself_is_refused(here: Station, name: str) -
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(here: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(input_files, "BOMB_BYTES", 1 << 20)
     text = refusal(here, zipped(here, {NAME: b"0" * (4 << 20)}))
     assert "would unpack to 4,194,304 bytes" in text
 
@@ -265,7 +265,7 @@ def test_lines_that_end_as_on_windows_are_read(here: Station) -> None:
 def test_a_field_beyond_all_measure_is_refused_without_being_kept(
     here: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "LINE_LIMIT_BYTES", 10_000)
+    monkeypatch.setattr(read_files, "LINE_LIMIT_BYTES", 10_000)
     rows = [*many(5), street_row("huge", context="x" * 20_000), *many(9)[5:]]
     write_csv(here.inbox / NAME, STREET, rows)
     text = refusal(here)

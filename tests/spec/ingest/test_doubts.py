@@ -16,7 +16,7 @@ from xlsxwriter import Workbook
 
 from becalm.formats.table_reader import read_sheet
 from becalm.ingest.extract.reader import ExtractReader
-from becalm.ingest.propose.city import guess_city, nearest_time_zone
+from becalm.ingest.propose.guess_city import guess_city, nearest_time_zone
 from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.reader import Reading
 from becalm.terms import InputError

@@ -12,7 +12,7 @@ from extracts import context_of, input_file
 from police_files import STREET, street_row
 
 from becalm.formats.sheet import InputFile
-from becalm.ingest.load import load_readers
+from becalm.ingest.read_files import load_readers
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables import TABLES
 from becalm.terms import InputError

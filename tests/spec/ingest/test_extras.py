@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import shapely
 
-from becalm.formats.features import read_layer
+from becalm.formats.read_features import read_layer
 from becalm.ledger.anchors import draw_qr_code
 from becalm.terms import DependencyError, InputError, load_extra
 from becalm.workspace.layers import read_layers

@@ -21,7 +21,7 @@ from police_files import (
 
 from becalm.formats.sheet import InputFile
 from becalm.ingest.desk import list_rejects
-from becalm.ingest.load import LINES_SHOWN, load_readers, summarise
+from becalm.ingest.read_files import LINES_SHOWN, load_readers, summarise
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.request import RejectsRequest
 from becalm.terms import FileIntake, InputError

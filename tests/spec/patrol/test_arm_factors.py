@@ -11,9 +11,9 @@ from patrol_requests import DAY, KEY, place, request, shift
 
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import PatrolPolicy
-from becalm.patrol.files.plan import PlanDocument, inputs_object, plan_json, visits_csv
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
+from becalm.patrol.files.write_plan import PlanDocument, inputs_object, plan_json, visits_csv
 from becalm.terms import InputError
 
 TEXT = (Path(__file__).parents[3] / "src" / "becalm" / "patrol" / "files" / "policies" / SHIPPED).read_text(

@@ -17,7 +17,7 @@ from random_patrols import plan_files, random_request
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.patrol.core.check import HASHED, VIOLATION_KINDS, judge_plan
+from becalm.patrol.core.judge_plan import HASHED, VIOLATION_KINDS, judge_plan
 
 SEED = 7
 Row = dict[str, str]

@@ -11,8 +11,8 @@ from pathlib import Path
 import patrol_plans
 import pytest
 
-from becalm.patrol.files.plan import INPUTS, plan_json, visits_csv
 from becalm.patrol.files.read_plan import read_plan
+from becalm.patrol.files.write_plan import INPUTS, plan_json, visits_csv
 from becalm.terms import InputError
 
 

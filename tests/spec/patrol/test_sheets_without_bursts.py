@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from becalm.patrol.files.sheets import Sheet, Stop
+from becalm.patrol.files.unit_sheets import Sheet, Stop
 from becalm.render.pages import self_contained
 
 STOP = Stop("15:11", "15:31", "High Street", "p1", "53.62978, 1.16957", "85")

@@ -18,7 +18,7 @@ from becalm.patrol.files.plan_files import (
     update_checksums,
 )
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
-from becalm.patrol.files.sheets import sheet_file_names, tours_of, unit_calendar
+from becalm.patrol.files.unit_sheets import sheet_file_names, tours_of, unit_calendar
 from becalm.terms import PlanError
 
 PLAN = patrol_plans.document()

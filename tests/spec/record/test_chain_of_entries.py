@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from becalm.ledger import Entry, Event
-from becalm.ledger.canonical import canonical_json
+from becalm.ledger.canonical_json import canonical_json
 from becalm.ledger.chain import (
     draft_event,
     entry_row,

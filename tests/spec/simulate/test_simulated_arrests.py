@@ -12,7 +12,7 @@ from becalm.record.core.arrests import fold_words
 from becalm.record.files.definitions import load_definition
 from becalm.record.files.log_file import read_log
 from becalm.simulate.records import arrests_table
-from becalm.simulate.write import write_csv
+from becalm.simulate.write_city import write_csv
 from becalm.workspace.config import read_city
 
 

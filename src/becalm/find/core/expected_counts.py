@@ -17,14 +17,6 @@ import numpy as np
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import (
-    GammaPosterior,
-    PriorFit,
-    Truncation,
-    fit_mixture,
-    fit_prior,
-    update_posterior,
-)
 from becalm.methods.faded_counts import (
     CountSeries,
     choose_half_life,
@@ -34,6 +26,14 @@ from becalm.methods.faded_counts import (
     kish_factor,
     memories,
     sum_faded,
+)
+from becalm.methods.gamma_poisson import (
+    GammaPosterior,
+    PriorFit,
+    Truncation,
+    fit_mixture,
+    fit_prior,
+    update_posterior,
 )
 from becalm.terms import BlendPart, QuestionError
 

@@ -15,8 +15,8 @@ from becalm.find.core.location_uncertainty import LocationUncertainty, add_locat
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter, widen_posterior
 from becalm.methods.faded_counts import measure_total_doubt
+from becalm.methods.gamma_poisson import GammaPosterior, Scatter, fit_scatter, widen_posterior
 from becalm.terms import BlendPart
 
 SCATTER_MONTHS = 12

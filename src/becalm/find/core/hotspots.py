@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.core.choose_places import PlaceChoice, PlaceChooser
 from becalm.find.core.fitted_model import FittedModel, fit_model
 from becalm.find.core.floating_boxes import PlacedBoxes, warn_of_placement
-from becalm.find.core.harm import HarmModel, build_harm_basis, fit_harm_model, split_harm, warn_of_harm
+from becalm.find.core.harm_model import HarmModel, build_harm_basis, fit_harm_model, split_harm, warn_of_harm
 from becalm.find.core.list_rules import Rules
 from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.find.core.place_panel import (
@@ -27,7 +27,7 @@ from becalm.find.core.place_panel import (
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.blend import GammaPosterior
+from becalm.methods.gamma_poisson import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.rank_certainty import RankCertainty, rank_certainty

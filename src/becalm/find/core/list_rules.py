@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
-from becalm.find.core.harm import HarmWeighting
+from becalm.find.core.harm_model import HarmWeighting
 from becalm.find.core.place_facts import PlaceFacts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.best_subset import SubsetProblem, best_subset

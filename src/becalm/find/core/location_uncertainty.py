@@ -10,7 +10,7 @@ from becalm.find.core.build_places import COARSEST, h3_width_m
 from becalm.find.core.place_panel import locate_points
 from becalm.find.core.request import UNITS_FROM_A_FILE, PlaceOptions
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.blend import GammaPosterior
+from becalm.methods.gamma_poisson import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import point_spacing, sums_when_displaced, weighted_median

@@ -10,9 +10,9 @@ from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.plugin import BLEND, NamedFinder, run_finder
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Bools, Floats
-from becalm.methods.blend import fit_mixture
 from becalm.methods.faded_counts import memories
 from becalm.methods.forecast_scores import SearchCurve, search_curve, search_order
+from becalm.methods.gamma_poisson import fit_mixture
 from becalm.methods.place_set import PlaceSet
 from becalm.terms import CalibrationBin
 from becalm.terms.progress import Advance, ignore_progress

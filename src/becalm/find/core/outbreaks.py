@@ -11,7 +11,7 @@ from becalm.find.core.place_panel import PlacePanel, days_in_month, locate_point
 from becalm.find.core.request import ScanSettings, TimeStep
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
-from becalm.methods.scan import Cylinder, scan
+from becalm.methods.scan_statistic import Cylinder, scan
 from becalm.tables import EventPoints
 from becalm.terms import PlaceKind, QuestionError, UsageError
 

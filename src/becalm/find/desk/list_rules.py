@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from becalm.desk import Desk
-from becalm.find.core.harm import HarmWeighting
+from becalm.find.core.harm_model import HarmWeighting
 from becalm.find.core.list_rules import Rules, check_one_answer, read_hours
 from becalm.find.core.location_uncertainty import LocationUncertainty, measure_location
 from becalm.find.core.request import HarmOptions, RuleOptions

@@ -23,7 +23,7 @@ from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
 from becalm.formats.text_file import TEXT, WORDS, read_header
 from becalm.ingest.extract.times import LATER_REMEDY
 from becalm.ingest.locate import Locator
-from becalm.ingest.police_uk.publication import (
+from becalm.ingest.police_uk.published_files import (
     Publication,
     PublishedRows,
     RowPlaces,

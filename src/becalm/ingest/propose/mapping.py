@@ -24,7 +24,7 @@ from becalm.ingest.propose.column_profile import (
     profile_column,
     rank_offence_fits,
 )
-from becalm.ingest.propose.counts import may_be_count, propose_counts
+from becalm.ingest.propose.count_columns import may_be_count, propose_counts
 from becalm.ingest.propose.time_and_place import Entries, Entry, propose_place, propose_time
 from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.reviewed_toml import suggest

@@ -17,8 +17,8 @@ from pyproj.exceptions import ProjError
 from becalm.formats.cells import local_to_utc, numbers
 from becalm.ingest.extract.times import has_swapped_days
 from becalm.ingest.locate import Locator
-from becalm.ingest.propose.city import guess_city
 from becalm.ingest.propose.column_profile import COLUMN_NAMES, ColumnProfile, Draft, first_rows, local_times
+from becalm.ingest.propose.guess_city import guess_city
 from becalm.methods.arrays import Bools, Floats, Times
 
 Entry = str | bool | int | list["Entry"] | dict[str, str]

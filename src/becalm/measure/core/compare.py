@@ -17,9 +17,9 @@ from becalm.measure.core.comparison import (
     Contrast,
 )
 from becalm.measure.core.dispersion import GroupDispersion, measure_dispersion
+from becalm.measure.core.group_series import Series, build_series, check_coverage, days_counted, group_label
 from becalm.measure.core.match_days import add_easter, match_calendar
 from becalm.measure.core.request import CompareSettings
-from becalm.measure.core.series import Series, build_series, check_coverage, days_counted, group_label
 from becalm.methods.multiplicity import adjust
 from becalm.methods.rate_ratios import rate_p_values, rate_ratios
 from becalm.tables import CountTable

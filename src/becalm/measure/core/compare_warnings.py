@@ -9,8 +9,8 @@ import numpy as np
 
 from becalm.measure.core.comparison import Comparison, ComparisonContext, Contrast
 from becalm.measure.core.dispersion import GroupDispersion
+from becalm.measure.core.group_series import group_label
 from becalm.measure.core.match_days import calendar_differences
-from becalm.measure.core.series import group_label
 from becalm.tables import CountTable
 from becalm.terms import Gap, OffenceGroup, Period
 

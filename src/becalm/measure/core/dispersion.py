@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from becalm.measure.core.comparison import LevelShift, NoiseBasis
-from becalm.measure.core.series import Series
+from becalm.measure.core.group_series import Series
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.level_model import UNSETTLED, LevelModel, drift_span, fit_levels
 from becalm.tables import Groupings

@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.distribution import Walker
+from becalm.methods.routes.route_types import Walker
 
 LANES = 8  # walkers at a time: two vectors of four doubles
 

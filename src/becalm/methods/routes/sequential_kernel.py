@@ -18,8 +18,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes import distribution
-from becalm.methods.routes.distribution import CellChances, Links, RouteDraws, RouteLattice, Walkers
+from becalm.methods.routes import route_types
+from becalm.methods.routes.route_types import CellChances, Links, RouteDraws, RouteLattice, Walkers
 
 TO_UNIT = 2.0**-53  # 53 bits are all that a double holds: more would round up to 1 now and then
 
@@ -28,8 +28,8 @@ TO_UNIT = 2.0**-53  # 53 bits are all that a double holds: more would round up t
 def draw_routes(
     lattice: RouteLattice,
     walkers: Walkers,
-    links_by_mode: distribution.LinksByMode,
-    feedback: distribution.Feedback,
+    links_by_mode: route_types.LinksByMode,
+    feedback: route_types.Feedback,
     draws: NDArray[np.uint64],
     chances: CellChances,
     with_entropy: bool,
@@ -66,7 +66,7 @@ def draw_routes(
 
 
 @njit(cache=True, nogil=True)
-def select_links(links_by_mode: distribution.LinksByMode, mode: int) -> Links:
+def select_links(links_by_mode: route_types.LinksByMode, mode: int) -> Links:
     """The links of one mode and home."""
     return Links(
         links_by_mode.slots[mode],
@@ -78,16 +78,16 @@ def select_links(links_by_mode: distribution.LinksByMode, mode: int) -> Links:
 
 
 @njit(cache=True, nogil=True)
-def select_walker(walkers: Walkers, u: int) -> distribution.Walker:
+def select_walker(walkers: Walkers, u: int) -> route_types.Walker:
     """One walker of them all."""
     w = walkers.fields[u]
-    return distribution.Walker(w[0], w[1], w[2], w[3], w[4], w[5])
+    return route_types.Walker(w[0], w[1], w[2], w[3], w[4], w[5])
 
 
 @njit(cache=True, nogil=True)
-def feedback_factors(feedback: distribution.Feedback) -> Floats:
+def feedback_factors(feedback: route_types.Feedback) -> Floats:
     """What each place is weighed by for the visits that it is owed."""
-    factors, limit = np.ones(feedback.owed_visits.shape[0]), distribution.FEEDBACK_LIMIT
+    factors, limit = np.ones(feedback.owed_visits.shape[0]), route_types.FEEDBACK_LIMIT
     if feedback.strength > 0.0:
         for j in range(factors.shape[0]):
             # A step of a table, not exp of a double: libraries differ in the last bit of exp.
@@ -160,11 +160,11 @@ def count_own_free_slots(walkers: Walkers, u: int) -> Ints:
 
 
 @njit(cache=True, nogil=True)
-def pause_chance(walker: distribution.Walker, t: int, m: int) -> float:
+def pause_chance(walker: route_types.Walker, t: int, m: int) -> float:
     """The chance that a pause begins in a free slot; 1 in the last one of its window."""
     if m == 1 or t < walker.pause_first:
         return 0.0
-    return 1.0 / (1.0 + distribution.FREE_SHARE * max(walker.pause_last - t, 0))
+    return 1.0 / (1.0 + route_types.FREE_SHARE * max(walker.pause_last - t, 0))
 
 
 @njit(cache=True, nogil=True)

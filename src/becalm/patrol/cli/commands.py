@@ -7,8 +7,8 @@ from becalm.patrol.cli.capacity import capacity
 from becalm.patrol.cli.certificate import certificate
 from becalm.patrol.cli.chances import chances
 from becalm.patrol.cli.finished_plan import check, forecast, next_, price, sheet
-from becalm.patrol.cli.open import audit, replan, replay, reveal, share
 from becalm.patrol.cli.plan import commit, plan
+from becalm.patrol.cli.replan_and_reveal import audit, replan, replay, reveal, share
 from becalm.patrol.cli.trial import override, trial
 from becalm.patrol.cli.visits import delivered
 from becalm.patrol.core import request as requests

@@ -17,7 +17,7 @@ from becalm.terms import PlanError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from becalm.patrol.core.check import PlanVerdict
+    from becalm.patrol.core.judge_plan import PlanVerdict
     from becalm.patrol.core.plan import Price
     from becalm.patrol.core.plan_result import AreaForecast
     from becalm.patrol.desk.finished_plan import NextBursts, PriceList, SheetFolder

@@ -28,7 +28,7 @@ def trial(session: Session, request: TrialRequest) -> None:
 
 
 def _trial_row(trial: Trial) -> dict[str, object]:
-    from becalm.patrol.files.arms import power_object
+    from becalm.patrol.files.trial_arms import power_object
 
     arm_draw = trial.draw
     return {

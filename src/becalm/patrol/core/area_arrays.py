@@ -10,7 +10,7 @@ import numpy as np
 
 from becalm.methods.arrays import Bytes, Floats, Ints
 from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
-from becalm.methods.routes.distribution import LinksByMode, Walkers
+from becalm.methods.routes.route_types import LinksByMode, Walkers
 from becalm.patrol.core.plan_inputs import (
     HOURS_OF_WEEK,
     Mode,

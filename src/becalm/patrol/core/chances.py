@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.routes import sequential_kernel as kernel
 from becalm.methods.routes.bit_exact import public_numbers
-from becalm.methods.routes.distribution import CellChances
-from becalm.patrol.core import draw, replan
+from becalm.methods.routes.route_types import CellChances
+from becalm.patrol.core import draw_tours, replan
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid
-from becalm.patrol.core.draw import TourDraw, no_cells, prepare_draw, prepare_redraw
-from becalm.patrol.core.fit import WORKERS, map_in_threads
+from becalm.patrol.core.draw_tours import TourDraw, no_cells, prepare_draw, prepare_redraw
+from becalm.patrol.core.fit_distribution import WORKERS, map_in_threads
 from becalm.patrol.core.plan import build_routes
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import CELL_MINUTES, RouteDistribution, UnitRoute
@@ -121,7 +121,7 @@ def _estimate_area(
         for number in range(worker + 1, draws + 1, WORKERS):
             key = _public_key(number)
             drawn_area = build_area(inputs, area.area, area.grid, key) if has_blocks else area
-            tour_draw = replace(first_draw, area=drawn_area, numbers=draw.draw_tour_numbers(area, key))
+            tour_draw = replace(first_draw, area=drawn_area, numbers=draw_tours.draw_tour_numbers(area, key))
             cells = no_cells(area, cell_count)
             cells.end_cell[:] = [end_cells.get((s.unit, s.hours.start), [cell_count])[0] for s in area.shifts]
             tours = tour_draw.draw(cells, with_entropy=False)
@@ -294,7 +294,7 @@ def _expect_tour(tour_draw: TourDraw, u: int) -> tuple[int, NDArray[np.float32]]
         return first_cell, cell_chances.start.astype(np.float32)
     links = kernel.select_links(area.links, int(walkers.mode[u]))
     feedback_factors = kernel.feedback_factors(tour_draw.feedback)
-    numbers_per_tour = draw.numbers_per_tour(area)
+    numbers_per_tour = draw_tours.numbers_per_tour(area)
     tour_numbers = public_numbers(f"tour {u} of area {area.area}", TOUR_DRAWS * numbers_per_tour).reshape(
         TOUR_DRAWS, numbers_per_tour
     )

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from becalm.methods.routes.distribution import RouteDraws
+from becalm.methods.routes.route_types import RouteDraws
 from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas, share_due_visits
-from becalm.patrol.core.bound import bound_bits
-from becalm.patrol.core.draw import TourDraw, count_visits, no_cells, prepare_draw
+from becalm.patrol.core.draw_tours import TourDraw, count_visits, no_cells, prepare_draw
 from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
-from becalm.patrol.core.fit import PILOT_KEY, fit_area_distribution
+from becalm.patrol.core.fit_distribution import PILOT_KEY, fit_area_distribution
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst, PlanInputs, Span
 from becalm.patrol.core.plan_result import (
     PatrolPlan,
@@ -22,6 +21,7 @@ from becalm.patrol.core.plan_result import (
     UnitRoute,
     join_distributions,
 )
+from becalm.patrol.core.unpredictability_bound import bound_bits
 from becalm.terms.progress import Advance, ignore_progress
 
 WORKERS = 2

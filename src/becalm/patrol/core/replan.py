@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, select_shifts
-from becalm.patrol.core.draw import prepare_redraw
+from becalm.patrol.core.draw_tours import prepare_redraw
 from becalm.patrol.core.plan import build_routes
 from becalm.patrol.core.plan_inputs import Burst, PlanInputs, UnitShift
 from becalm.patrol.core.plan_result import RouteDistribution, UnitRoute

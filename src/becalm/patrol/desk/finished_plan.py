@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
-from becalm.patrol.core.check import PlanVerdict, judge_plan
+from becalm.patrol.core.judge_plan import PlanVerdict, judge_plan
 from becalm.patrol.core.plan import Price, build_price_list
 from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.request import INSTANT_HELP, NextRequest, PriceRequest, SheetRequest
 from becalm.patrol.desk.seed import PURPOSE
-from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.plan_files import SHEETS_FOLDER, sha256_of_text, unit_files
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
-from becalm.patrol.files.sheets import Stop, Tour, local_time_text, stops_of, tours_of
+from becalm.patrol.files.unit_sheets import Stop, Tour, local_time_text, stops_of, tours_of
+from becalm.patrol.files.write_plan import PlanDocument
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import Fault, InputError, PlanError, UsageError, suggest_word
 

@@ -34,12 +34,12 @@ from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.core.trial import select_arms
 from becalm.patrol.desk.hotspots import PatrolHotspots, describe_arm_conflicts, load_hotspots
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
-from becalm.patrol.files.arms import read_arms
-from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.patrol.files.read_travel import read_travel
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
+from becalm.patrol.files.trial_arms import read_arms
+from becalm.patrol.files.write_plan import PlanDocument
 from becalm.terms import Fault, PlanError, UsageError, suggest_word
 from becalm.workspace.config import POLICY_FILE, STREET_FILES, UNITS_FILE, Workspace
 from becalm.workspace.reviewed_toml import Source

@@ -18,9 +18,9 @@ from becalm.patrol.core.seed_history import Ground, SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.inputs import PatrolInputs, PinnedChoices, load_inputs
-from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.sealed_box import INPUTS
+from becalm.patrol.files.write_plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import PlanError, ReplayError
 from becalm.terms.progress import Advance

@@ -24,11 +24,11 @@ from becalm.patrol.desk.seed import (
     open_sealed,
     sealed_box,
 )
-from becalm.patrol.files.plan import PlanDocument, instant
 from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
-from becalm.patrol.files.sheets import local_time_text
+from becalm.patrol.files.unit_sheets import local_time_text
+from becalm.patrol.files.write_plan import PlanDocument, instant
 from becalm.render.pages import write_folder
 from becalm.terms import PlanError, UsageError, suggest_word
 

@@ -18,8 +18,8 @@ from becalm.patrol.core.seed_history import Ground
 from becalm.patrol.desk.hotspots import list_hotspots
 from becalm.patrol.desk.inputs import load_inputs
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol
-from becalm.patrol.files.arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
 from becalm.patrol.files.plan_files import sha256_of_text
+from becalm.patrol.files.trial_arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
 from becalm.terms import PlanError, UsageError
 
 TRIAL_QUESTION = "patrol trial: which place is in which arm on which day"

@@ -24,12 +24,12 @@ from becalm.patrol.core.roster import day_span
 from becalm.patrol.core.visit_log import VisitLog, log_of_bursts
 from becalm.patrol.desk.finished_plan import PUBLIC_KEY
 from becalm.patrol.desk.inputs import find_policy
-from becalm.patrol.files.delivered import delivered_csv, read_check_ins, read_traces
-from becalm.patrol.files.plan import PlanDocument
+from becalm.patrol.files.read_delivery import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.read_hotspots import read_outlines
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.visit_log import read_visit_log
+from becalm.patrol.files.write_plan import PlanDocument
 from becalm.terms import UsageError
 from becalm.terms.progress import Progress, silent_progress
 

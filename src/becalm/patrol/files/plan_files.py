@@ -11,9 +11,9 @@ from pyproj import Transformer
 
 from becalm.formats.durable_files import write_durably
 from becalm.patrol.core.plan_result import forecast_dosage
-from becalm.patrol.files import sheets
-from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
+from becalm.patrol.files import unit_sheets
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
+from becalm.patrol.files.write_plan import PlanDocument, plan_json, visits_csv
 from becalm.render.pages import FolderKind
 
 CHECKSUMS = "sha256.txt"
@@ -71,25 +71,30 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
     """
     tours_by_unit = {
-        name: unit_tours for name, unit_tours in sheets.tours_of(plan).items() if unit in ("", name)
+        name: unit_tours for name, unit_tours in unit_sheets.tours_of(plan).items() if unit in ("", name)
     }
-    file_stem_of_unit = sheets.sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
+    file_stem_of_unit = unit_sheets.sheet_file_names(
+        tuple(sorted({shift.unit for shift in plan.inputs.shifts}))
+    )
     content_of_file: dict[str, str] = {}
     tours_of_day = []
     for name, unit_tours in tours_by_unit.items():
-        later_tours = sheets.tours_from(unit_tours, day)
+        later_tours = unit_sheets.tours_from(unit_tours, day)
         todays_tours = [tour for tour in later_tours if tour.shift.day == day]
         if todays_tours:
             tours_of_day += todays_tours
-            burst_limit = None if is_sealed else sheets.NEXT
-            content_of_file[f"{file_stem_of_unit[name]}.html"] = sheets.unit_sheets(
+            burst_limit = None if is_sealed else unit_sheets.NEXT
+            content_of_file[f"{file_stem_of_unit[name]}.html"] = unit_sheets.unit_sheets(
                 plan, todays_tours, is_sealed=is_sealed
             )
-            content_of_file[f"{file_stem_of_unit[name]}.ics"] = sheets.unit_calendar(
+            content_of_file[f"{file_stem_of_unit[name]}.ics"] = unit_sheets.unit_calendar(
                 plan, later_tours, burst_limit=burst_limit
             )
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {"sheets.html": sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **content_of_file}
+    return {
+        "sheets.html": unit_sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed),
+        **content_of_file,
+    }
 
 
 def dosage_geojson(plan: PlanDocument) -> str:

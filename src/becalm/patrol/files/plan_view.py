@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from becalm.patrol.core.plan_result import DosageForecast, PlaceForecast, forecast_dosage
-from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
-from becalm.patrol.files.sheets import Stop, stops_of, tours_of
+from becalm.patrol.files.unit_sheets import Stop, stops_of, tours_of
+from becalm.patrol.files.write_plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained
 from becalm.render.spreadsheet import csv_text

@@ -15,7 +15,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 
 from becalm.patrol.core import plan_inputs, plan_result
 from becalm.patrol.core.plan_inputs import Burst, Span
-from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object, sha256_of_inputs, with_shifts
+from becalm.patrol.files.write_plan import (
+    VISIT_COLUMNS,
+    PlanDocument,
+    inputs_object,
+    sha256_of_inputs,
+    with_shifts,
+)
 from becalm.terms import Fault, InputError, PlanError
 
 

@@ -13,7 +13,7 @@ from icalendar import Calendar, Event
 from pyproj import Transformer
 
 from becalm.patrol.core.plan_inputs import Burst, Span, UnitShift
-from becalm.patrol.files.plan import PlanDocument
+from becalm.patrol.files.write_plan import PlanDocument
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained
 

@@ -11,7 +11,7 @@ from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.find.core.place_panel import Counts, PlacePanel, build_group_panel
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.blend import GammaPosterior, weighted_sum
+from becalm.methods.gamma_poisson import GammaPosterior, weighted_sum
 from becalm.terms import FEW_EVENTS, GroupHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
 NOWHERE: Mapping[str, LocationUncertainty] = MappingProxyType({})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.bit_exact import derive_key, exact_exp, expand_numbers, round_to_grid
-from becalm.methods.routes.distribution import FEEDBACK_LIMIT, CellChances, Feedback, RouteDraws, RouteLattice
+from becalm.methods.routes.route_types import FEEDBACK_LIMIT, CellChances, Feedback, RouteDraws, RouteLattice
 from becalm.methods.routes.sequential_kernel import (
     draw_routes,
     expect_route,

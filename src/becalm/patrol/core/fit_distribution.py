@@ -21,8 +21,8 @@ import numpy as np
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.bit_exact import public_numbers, round_to_grid
-from becalm.methods.routes.distribution import RouteDraws
-from becalm.patrol.core import draw
+from becalm.methods.routes.route_types import RouteDraws
+from becalm.patrol.core import draw_tours
 from becalm.patrol.core.area_arrays import FLOOR_SHARE, AreaArrays, profile_by_cell, split_days
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst
 from becalm.patrol.core.plan_result import RouteDistribution
@@ -179,22 +179,26 @@ def draw_pilots(
     hour_weights, length_weights = weights.rounded()
     tour_count = sum(len(part.shifts) for part in parts)
     pilot_count = int(np.clip(tours * WORKERS // max(tour_count, 1), 1, MOST_PILOTS))
-    part_lattices = [draw.build_lattice(part, hour_weights, length_weights, earlier_bursts) for part in parts]
+    part_lattices = [
+        draw_tours.build_lattice(part, hour_weights, length_weights, earlier_bursts) for part in parts
+    ]
 
     def draw_pilot(pilot: int) -> RouteDraws:
         # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
         part, lattice = parts[pilot % len(parts)], part_lattices[pilot % len(parts)]
-        number_shape = (len(part.shifts), draw.numbers_per_tour(part))
+        number_shape = (len(part.shifts), draw_tours.numbers_per_tour(part))
         pilot_numbers = public_numbers(
             f"pilot {number}.{pilot} of area {part.area}", number_shape[0] * number_shape[1]
         )
-        pilot_draw = draw.TourDraw(part, lattice, draw.no_feedback(part), pilot_numbers.reshape(number_shape))
+        pilot_draw = draw_tours.TourDraw(
+            part, lattice, draw_tours.no_feedback(part), pilot_numbers.reshape(number_shape)
+        )
         return pilot_draw.draw(with_entropy=False)
 
     pilot_means = map_in_threads(draw_pilot, range(pilot_count * len(parts)))
     by_hour = np.sum([pilot.expected_by_hour for pilot in pilot_means], axis=0) / pilot_count
     by_room = np.sum([pilot.visits_by_room for pilot in pilot_means], axis=0) / pilot_count
-    minutes_by_room = draw.expected_minutes_by_room(parts[0], length_weights)
+    minutes_by_room = draw_tours.expected_minutes_by_room(parts[0], length_weights)
     return PilotMeans(by_hour.sum(axis=1), (by_room * minutes_by_room).sum(axis=1), by_hour.sum(axis=0))
 
 

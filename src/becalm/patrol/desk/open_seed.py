@@ -16,9 +16,9 @@ from becalm.patrol.core.seal import compute_commitment, derive_sampling_key
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.replan import redraw_plan
-from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan_files import plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
+from becalm.patrol.files.write_plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.terms import PlanError, ReplayError, UsageError
 
 COMPARED_FILES = ("plan.json", "visits.csv")

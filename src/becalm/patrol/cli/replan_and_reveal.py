@@ -13,7 +13,7 @@ from becalm.terms import AuditError
 
 if TYPE_CHECKING:
     from becalm.patrol.core.seed_audit import SeedAudit
-    from becalm.patrol.desk.open import Replay, SeedReveal
+    from becalm.patrol.desk.open_seed import Replay, SeedReveal
     from becalm.patrol.desk.replan import Replan
 
 
@@ -53,7 +53,7 @@ def describe_change(dropped: int, new: int) -> str:
 def reveal(session: Session, request: RevealRequest) -> None:
     """Open the sealed seed of a plan in the ledger, after the delay."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.open import reveal_seed
+    from becalm.patrol.desk.open_seed import reveal_seed
 
     seed_reveal = reveal_seed(session.open_desk(), request)
     session.emit(seed_reveal, View(_reveal_data, lambda answer: [_reveal_data(answer)], _reveal_lines))
@@ -91,7 +91,7 @@ def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
 def replay(session: Session, request: ReplayRequest) -> None:
     """Draw a plan again from its opened seed, and check that every byte is the same."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.open import replay_plan
+    from becalm.patrol.desk.open_seed import replay_plan
 
     say_first_use()
     plan_replay = replay_plan(session.open_desk(), request)

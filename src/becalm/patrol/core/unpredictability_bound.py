@@ -16,12 +16,12 @@ from scipy.optimize import minimize
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.bit_exact import GRID
-from becalm.methods.routes.distribution import RouteDraws
 from becalm.methods.routes.entropy_bound import LANES, expect_visits
+from becalm.methods.routes.route_types import RouteDraws
 from becalm.methods.routes.sequential_kernel import select_walker
 from becalm.patrol.core.area_arrays import AreaArrays
-from becalm.patrol.core.draw import expected_minutes_by_room, select_weights
-from becalm.patrol.core.fit import length_steps
+from becalm.patrol.core.draw_tours import expected_minutes_by_room, select_weights
+from becalm.patrol.core.fit_distribution import length_steps
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
 from becalm.patrol.core.plan_result import RouteDistribution
 

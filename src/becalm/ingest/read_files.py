@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 from becalm.desk import one_line
 from becalm.formats.sheet import InputFile, file_refusal
 from becalm.formats.table_reader import columns_of, format_of, read_sheet
-from becalm.ingest.inputs import InputEntry, SkippedFile, open_input
+from becalm.ingest.input_files import InputEntry, SkippedFile, open_input
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.ledger import Fact
 from becalm.tables import REPEATED_ROW, ArchiveFile, Replacement
