@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,55 @@ def test_what_is_no_anchor_is_refused(workspace: Path, tmp_path: Path) -> None:
         assert "is no anchor" in ask(workspace, "record", "verify", "--anchor", str(wrong), code=4).stderr
     missing = str(tmp_path / "none.json")
     assert "cannot be read" in ask(workspace, "record", "verify", "--anchor", missing, code=4).stderr
+
+
+# --- the folder of heads, and the files beside the ledger --------------------------------------------------
+
+
+def heads_of(workspace: Path) -> list[Path]:
+    return sorted((workspace.parent / "city-outside" / "heads").glob("*.anchor.json"))
+
+
+def test_an_older_head_under_the_name_of_the_newest_is_noticed(workspace: Path) -> None:
+    ask(workspace, "record", "checkpoint")
+    older, newest = heads_of(workspace)
+    newest.write_text(older.read_text())
+    assert "and is no longer there" in ask(workspace, "record", "verify", code=11).stderr
+
+
+def test_an_older_head_under_a_greater_number_opens_no_door_to_an_older_copy(workspace: Path) -> None:
+    older_copy = workspace.with_name("older")  # beside it, so that the heads are where they are for it
+    shutil.copytree(workspace, older_copy)
+    added = ("record", "add", "arrest_made", "--set", "unit=V", "--set", "activity=x")
+    ask(workspace, *added)
+    ask(workspace, "record", "checkpoint")
+    older, newest = heads_of(workspace)
+    newest.with_name(newest.name.replace("-00000000", "-99999999")).write_text(older.read_text())
+    refused = ask(older_copy, *added, code=10)
+    assert "an older copy was put in its place" in refused.stderr
+
+
+def test_a_folder_of_heads_that_leads_into_the_workspace_is_not_outside(workspace: Path) -> None:
+    outside = workspace.parent / "city-outside" / "heads"
+    outside.rename(workspace / "own-heads")
+    outside.symlink_to(workspace / "own-heads")
+    assert answer(workspace, "record", "verify")["proven_outside"] == 0
+
+
+def test_a_write_ahead_log_from_before_takes_nothing_back(workspace: Path, tmp_path: Path) -> None:
+    """The file of today beside the log of yesterday, with every note beside them as it was yesterday."""
+    older, mixed = workspace.with_name("older"), workspace.with_name("mixed")
+    with closing(sqlite3.connect(workspace / "ledger.sqlite")) as holding:
+        holding.execute("SELECT count(*) FROM event").fetchone()  # so that the log is not emptied
+        ask(workspace, "record", "add", "arrest_made", "--set", "unit=V", "--set", "activity=x")
+        shutil.copytree(workspace, older)
+        ask(workspace, "record", "checkpoint")
+        newest_head = ask(workspace, "record", "head", "--format", "json").stdout
+        shutil.copytree(older, mixed)
+        shutil.copyfile(workspace / "ledger.sqlite", mixed / "ledger.sqlite")
+    head = tmp_path / "mine.json"
+    head.write_text(newest_head)
+    for folder in (older, mixed):
+        (folder / "ledger.sqlite-shm").unlink(missing_ok=True)
+        cut_off = ask(folder, "record", "verify", "--anchor", str(head), code=15)
+        assert "it is an older copy, or its end was cut off" in cut_off.stderr

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 from postgres import Server
+from tamper_finer import POSTGRES_SUPERUSER, UNDO_SUPERUSER
 from tamper_grounds import CASE, FileGround, ServerGround
 from tamper_kinds import POSTGRES_GUARD_KINDS, POSTGRES_KINDS, SQLITE_GUARD_KINDS, SQLITE_KINDS
 from tampering import open_as_owner, open_raw
@@ -36,7 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> FileGround:
 def server(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerGround]:
     made = ServerGround(postgres, tmp_path_factory.mktemp("server"))
     yield made
-    postgres.sql(f"DROP DATABASE IF EXISTS {CASE} WITH (FORCE)")
+    postgres.sql(*UNDO_SUPERUSER, f"DROP DATABASE IF EXISTS {CASE} WITH (FORCE)")
     postgres.drop(made.honest)
 
 
@@ -70,13 +71,15 @@ def see_in_file(ground: FileGround, folder: Path, *, with_head: bool) -> Verdict
 
 
 def tamper_server(ground: ServerGround, name: str, seed: int) -> str:
+    ground.server.sql(*UNDO_SUPERUSER)
     url = ground.copy()
     with open_as_owner(ground.server.url(CASE)) as db:
         if name in POSTGRES_KINDS:
             POSTGRES_KINDS[name](db, Random(seed), ground.scene)
         db.commit()
     for statement in POSTGRES_GUARD_KINDS.get(name, ()):
-        ground.server.sql("SET search_path = becalm", "SET ROLE becalm_owner", statement, database=CASE)
+        role = "none" if name in POSTGRES_SUPERUSER else "becalm_owner"
+        ground.server.sql("SET search_path = becalm", f"SET ROLE {role}", statement, database=CASE)
     return url
 
 

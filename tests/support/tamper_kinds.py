@@ -9,6 +9,17 @@ from functools import partial
 from random import Random
 
 from sqlalchemy import Connection, text
+from tamper_finer import (
+    BOTH_FINER,
+    FAR,
+    POSTGRES_FINER,
+    POSTGRES_SUPERUSER,
+    SQLITE_FINER,
+    SQLITE_FORGERIES,
+    forge_schema,
+    put_row,
+    write_state_otherwise,
+)
 from tampering import (
     INSERT,
     Scene,
@@ -386,6 +397,11 @@ def statements(*told: str) -> Act:
     return act
 
 
+def put_row_before(db: Connection, rng: Random, scene: Scene) -> None:
+    run(db, "PRAGMA ignore_check_constraints = ON")
+    put_row(-FAR, db, rng, scene)
+
+
 PLAIN_COLUMNS = COLUMNS[1:]
 HASHED_COLUMNS = COLUMNS[1:13]
 
@@ -442,19 +458,34 @@ ENTRY_KINDS: Mapping[str, Act] = {
     "note: rubbish": statements("UPDATE ledger SET tree = 'zz'"),
     "note: of the identity": statements(f"UPDATE ledger SET identity = '{'e' * 32}'"),
     **{f"details: {how}": partial(spoil_payload, how) for how in SQLITE_PAYLOAD_WAYS},
-    **{name: statements(*told) for name, told in BOTH_SCHEMA_WAYS.items()},
+    **{name: statements(*told) for name, told in {**BOTH_SCHEMA_WAYS, **BOTH_FINER}.items()},
+    "place: a row far beyond the last": partial(put_row, FAR),
+    **{
+        f"state: {how}": partial(write_state_otherwise, how)
+        for how in ("a name twice", "with a space", "by its number")
+    },
 }
 SQLITE_KINDS: Mapping[str, Act] = {
     **ENTRY_KINDS,
-    **{name: statements(*told) for name, told in SQLITE_SCHEMA_WAYS.items()},
+    **{name: statements(*told) for name, told in {**SQLITE_SCHEMA_WAYS, **SQLITE_FINER}.items()},
+    **{name: partial(forge_schema, told) for name, told in SQLITE_FORGERIES.items()},
+    "place: a row far before the first": put_row_before,
 }
 POSTGRES_KINDS: Mapping[str, Act] = {
     **ENTRY_KINDS,
-    **{name: statements(*told) for name, told in POSTGRES_SCHEMA_WAYS.items()},
+    **{name: statements(*told) for name, told in {**POSTGRES_SCHEMA_WAYS, **POSTGRES_FINER}.items()},
 }
 # Done after the guards stand again.
 SQLITE_GUARD_KINDS = {
     **{f"guard: {name} dropped": (f"DROP TRIGGER {name}",) for name in SQLITE_GUARDS},
+    "schema: a trigger of another table": (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET tbl_name = 'checkpoint' WHERE name = 'event_stays'",
+    ),
+    "view: in the place of the entries": (
+        "ALTER TABLE event RENAME TO old_event",
+        "CREATE VIEW event AS SELECT * FROM old_event",
+    ),
     "guard: one hollowed": (
         "DROP TRIGGER event_stays",
         "CREATE TRIGGER event_stays BEFORE UPDATE ON event BEGIN SELECT 1; END",
@@ -470,4 +501,5 @@ POSTGRES_GUARD_KINDS = {
         for name, table in POSTGRES_GUARDS.items()
     },
     "guard: row security not forced": ("ALTER TABLE event NO FORCE ROW LEVEL SECURITY",),
+    **POSTGRES_SUPERUSER,
 }

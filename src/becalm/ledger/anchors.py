@@ -138,19 +138,29 @@ def list_anchor_folders(places: Sequence[str], base: Path) -> tuple[Path, ...]:
 def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tuple[Checkpoint, ...]:
     """The longest head of each ledger in each folder among these places: what it must still hold.
 
+    By what is in the files, for an older head may lie under the name of a newer one; for each key, for which
+    one is the ledger's it knows alone.
+    """
+    longest_by_ledger: dict[tuple[str, str, str], Checkpoint] = {}
+    for place in filter(_is_folder, places):
+        for checkpoint in read_anchors((place,), settings):
+            source = (place, checkpoint.ledger_id, checkpoint.key_id)
+            kept_head = longest_by_ledger.get(source, checkpoint)
+            longest_by_ledger[source] = max(kept_head, checkpoint, key=lambda point: point.head.size)
+    return tuple(longest_by_ledger.values())
+
+
+def read_anchors(places: Sequence[str], settings: AnchorSettings) -> tuple[Checkpoint, ...]:
+    """Every signed head in the folders among these places.
+
     A file that is no anchor, or is not signed by the key in it, is passed over: whoever may write into a
     shared folder could stop a ledger with it. `becalm record verify` names it.
     """
-    anchor_paths = list_anchor_files(places, settings)
-    longest_by_ledger: dict[tuple[Path, str, str], Checkpoint] = {}
-    for (
-        path
-    ) in anchor_paths:  # by name, and so by size; for each key: which one is the ledger's it knows alone
+    checkpoints = []
+    for path in list_anchor_files(places, settings):
         with suppress(InputError, OSError, UnicodeDecodeError):
-            checkpoint = parse_anchor(path.read_text("utf-8"), str(path))
-            if is_self_signed(checkpoint):
-                longest_by_ledger[path.parent, checkpoint.ledger_id, checkpoint.key_id] = checkpoint
-    return tuple(longest_by_ledger.values())
+            checkpoints.append(parse_anchor(path.read_text("utf-8"), str(path)))
+    return tuple(checkpoint for checkpoint in checkpoints if is_self_signed(checkpoint))
 
 
 def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:

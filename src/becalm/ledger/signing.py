@@ -52,10 +52,11 @@ def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:
     """Is this the Ed25519 signature (RFC 8032) of the holder of this public key? Both in hex."""
     try:
         ed25519_key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        ed25519_key.verify(bytes.fromhex(signature), message)
+        signature_bytes = bytes.fromhex(signature)
+        ed25519_key.verify(signature_bytes, message)
     except (InvalidSignature, ValueError):
         return False
-    return True
+    return signature_bytes.hex() == signature  # capitals and spaces would make many texts of one signature
 
 
 def is_self_signed(checkpoint: Checkpoint) -> bool:
@@ -72,6 +73,14 @@ def is_key(public_key: str, id: str) -> bool:
         return key_id(public_key) == id
     except ValueError:
         return False
+
+
+def parse_exact_instant(text: str) -> datetime:
+    """The instant in a signed head, in the one way to write it: the signature is over another text else."""
+    moment = parse_instant(text)
+    if format_instant(moment) != text:
+        raise ValueError(f"{text!r} is not written as a ledger writes it")
+    return moment
 
 
 def clock_bytes(ledger: str, last_hash: str, old_time: str, new_time: str) -> bytes:
@@ -113,7 +122,7 @@ def parse_anchor(text: str, place: str) -> Checkpoint:
         if type(fields["size"]) is not int:
             raise ValueError("its size is no whole number")  # noqa: TRY301 # one report for all
         signed_head = Head(fields["size"], str(fields["root"]), str(fields["last"]))
-        made_at = parse_instant(str(fields["made_at"]))
+        made_at = parse_exact_instant(str(fields["made_at"]))
         key, signature = str(fields["key"]), str(fields["signature"])
         public_key = str(fields.get("public_key", ""))
         return Checkpoint(str(fields["ledger"]), signed_head, made_at, key, signature, public_key)

@@ -6,6 +6,7 @@ itself. A log ends, and a new one takes its place, only by a statement that is k
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -221,7 +222,12 @@ def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
 
 
 def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding]:
-    """Signed heads that the ledger says it made, and does not keep."""
+    """Signed heads that the ledger says it made, and does not keep; or keeps more than once."""
+    kept_heads = Counter(anchor.checkpoint for anchor in anchors if anchor.place == IN_LEDGER)
+    for checkpoint, head_count in kept_heads.items():
+        if head_count > 1:
+            description = f"The signed head of {checkpoint.head.size} entries stands {head_count} times."
+            yield Finding("checkpoint", None, description)
     size_roots = {
         (anchor.size, anchor.checkpoint.head.root) for anchor in anchors if anchor.place == IN_LEDGER
     }

@@ -114,8 +114,8 @@ def is_signed(message: bytes, signature_hex: object, public_hex: object) -> bool
         signature, public = bytes.fromhex(str(signature_hex)), bytes.fromhex(str(public_hex))
     except ValueError:
         return False
-    if len(signature) != 64 or len(public) != 32:
-        return False
+    if len(signature) != 64 or len(public) != 32 or signature.hex() != signature_hex:
+        return False  # capitals and spaces would make many texts of one signature
     base_point = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
     key_point, nonce_point = decode_point(public), decode_point(signature[:32])
     signature_scalar = int.from_bytes(signature[32:], "little")

@@ -33,13 +33,12 @@ from becalm.ledger.chain import (
     SUBJECT,
     StoredRow,
     opening_hash,
-    parse_instant,
     read_entry,
 )
 from becalm.ledger.chain_check import Finding, iterate_sound
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
-from becalm.ledger.signing import is_self_signed, unsigned_fields
+from becalm.ledger.signing import is_self_signed, parse_exact_instant, unsigned_fields
 from becalm.ledger.store import state_rows
 from becalm.ledger.store.copy_guard import (
     HeadMemo,
@@ -63,7 +62,7 @@ PAGE_ROW_COUNT: Final = (
 )
 Result = TypeVar("Result")
 NOTHING_OUTSIDE: Final = KnownOutside()
-SEQ_BEYOND_ALL: Final = 2**62  # the number of no entry
+SEQ_BEYOND_ALL: Final = 2**63 - 1  # the greatest number that a row may bear
 
 _SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
 _SELECT_NOTE: Final = select(ledger_table.c.size, ledger_table.c.tree)
@@ -464,7 +463,9 @@ def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
     checkpoint_rows = connection.execute(select(checkpoint_table).order_by(checkpoint_table.c.number)).all()
     try:
         return tuple(
-            Checkpoint(r.ledger, Head(r.size, r.root, r.last), parse_instant(r.made_at), r.key, r.signature)
+            Checkpoint(
+                r.ledger, Head(r.size, r.root, r.last), parse_exact_instant(r.made_at), r.key, r.signature
+            )
             for r in checkpoint_rows
         )
     except ValueError as error:

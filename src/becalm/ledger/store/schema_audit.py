@@ -6,8 +6,9 @@ with the one that becalm makes, object by object.
 """
 
 import json
+import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cache
 from importlib.resources import files
@@ -20,7 +21,10 @@ from becalm.ledger.store.tables import REVISION, SQLITE_STATEMENTS, STAMP_STATEM
 
 Objects = Mapping[str, str]  # the definition of each object of a schema, by its kind and name
 POSTGRES_OBJECTS_FILE: Final = "postgres_objects.json"
-_SQLITE_OBJECTS: Final = "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_master"
+_SQLITE_OBJECTS: Final = (
+    "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_master ORDER BY rowid"
+)
+_LITERAL: Final = re.compile(r"('(?:[^']|'')*')")
 # Each part of the catalogue that could change an answer: what it is called, and all that matters of it.
 _POSTGRES_OBJECTS: Final = text(
     """
@@ -47,9 +51,10 @@ _POSTGRES_OBJECTS: Final = text(
         concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
     FROM relation c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE NOT t.tgisinternal
     UNION ALL SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
-        concat_ws(' ', p.prosecdef, p.proconfig::text, p.proacl::text, pg_get_userbyid(p.proowner),
+        concat_ws(' ', l.lanname, p.provolatile, p.prosecdef, p.proconfig::text, p.proacl::text,
+            pg_get_userbyid(p.proowner),
             pg_get_function_result(p.oid), regexp_replace(p.prosrc, '\\s+', ' ', 'g'))
-    FROM pg_proc p JOIN home ON p.pronamespace = home.oid
+    FROM pg_proc p JOIN home ON p.pronamespace = home.oid JOIN pg_language l ON l.oid = p.prolang
     UNION ALL SELECT 'policy ' || c.relname || '.' || p.polname,
         concat_ws(' ', p.polcmd, p.polpermissive,
             (SELECT string_agg(pg_get_userbyid(r)::text, ',' ORDER BY r <> 0, pg_get_userbyid(r))
@@ -64,6 +69,20 @@ _POSTGRES_OBJECTS: Final = text(
             ORDER BY a.privilege_type)
     FROM relation c, aclexplode(c.relacl) a WHERE a.grantee <> c.relowner GROUP BY c.relname, a.grantee
     UNION ALL SELECT 'event trigger ' || evtname, concat_ws(' ', evtevent, evtenabled) FROM pg_event_trigger
+    UNION ALL SELECT 'schema', concat_ws(' ', pg_get_userbyid(nspowner), nspacl::text)
+    FROM pg_namespace JOIN home USING (oid)
+    UNION ALL SELECT 'type ' || t.typname, t.typtype::text
+    FROM pg_type t JOIN home ON t.typnamespace = home.oid WHERE t.typrelid = 0 AND t.typelem = 0
+    UNION ALL SELECT 'operator ' || o.oprname, o.oprcode::text
+    FROM pg_operator o JOIN home ON o.oprnamespace = home.oid
+    UNION ALL SELECT 'inheritance of ' || c.relname, i.inhrelid::regclass::text
+    FROM relation c JOIN pg_inherits i ON c.oid IN (i.inhparent, i.inhrelid)
+    UNION ALL SELECT 'publication ' || pubname, 'a copy of tables elsewhere' FROM pg_publication
+    UNION ALL SELECT 'role ' || rolname, concat_ws(' ', rolcanlogin, rolsuper, rolbypassrls)
+    FROM pg_roles WHERE rolname IN ('becalm_owner', 'becalm_app')
+    UNION ALL SELECT 'right of the program', concat_ws(' ', rolsuper, rolbypassrls, rolcreaterole,
+        pg_has_role(oid, 'becalm_owner', 'MEMBER')) FROM pg_roles WHERE rolname = current_user
+    UNION ALL SELECT 'guards', current_setting('session_replication_role')
     """
 )
 
@@ -92,6 +111,12 @@ def audit_schema(connection: Connection) -> Iterator[Finding]:
 
 def audit_integrity(connection: Connection) -> Iterator[Finding]:
     """What the database itself finds wrong with its pages and indexes."""
+    first_seq, last_seq, entry_count = connection.exec_driver_sql(
+        "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0), count(*) FROM event"
+    ).one()
+    if (first_seq, last_seq) != (1, entry_count):
+        description = f"{entry_count} rows stand under the numbers {first_seq} to {last_seq}."
+        yield Finding("inserted", None, description)
     if connection.dialect.name == "sqlite":
         for (message,) in connection.exec_driver_sql("PRAGMA integrity_check(20)"):
             if message != "ok":
@@ -111,7 +136,7 @@ def audit_integrity(connection: Connection) -> Iterator[Finding]:
 
 def read_sqlite_objects(connection: Connection) -> Objects:
     """The objects of an SQLite file, each with the statement that made it."""
-    return {name: _squeeze(sql) for name, sql in connection.exec_driver_sql(_SQLITE_OBJECTS)}
+    return _collect_objects(connection.exec_driver_sql(_SQLITE_OBJECTS))
 
 
 @cache
@@ -120,12 +145,24 @@ def make_sqlite_objects() -> Objects:
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in (*STAMP_STATEMENTS, *SQLITE_STATEMENTS):
             connection.execute(statement)
-        return {name: _squeeze(sql) for name, sql in connection.execute(_SQLITE_OBJECTS)}
+        return _collect_objects(connection.execute(_SQLITE_OBJECTS))
+
+
+def _collect_objects(named_statements: Iterable[tuple[str, str]]) -> Objects:
+    """Each object with its statement; a second one of a name stands under a name that is none of ours."""
+    objects: dict[str, str] = {}
+    for name, sql in named_statements:
+        objects[f"{name}, a second one," if name in objects else name] = _squeeze(sql)
+    return objects
 
 
 def _squeeze(sql: str) -> str:
-    """A statement without spaces and quotation marks, which SQLite adds where a table was rewritten."""
-    return "".join(sql.replace('"', "").split())
+    """A statement without spaces and quotation marks, which SQLite adds where a table was rewritten.
+
+    What stands in a text stays as it is.
+    """
+    parts = _LITERAL.split(sql)
+    return "".join(part if part[:1] == "'" else "".join(part.replace('"', "").split()) for part in parts)
 
 
 def read_postgres_objects(connection: Connection) -> Objects:

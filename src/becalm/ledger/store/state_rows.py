@@ -162,9 +162,11 @@ def compare_states(
         if f"[{','.join(row_texts)}]".encode("utf-8", "surrogatepass") != folded_json:
             differing_keys += [key for key, row in items if stored_texts.get(key) != format_row(row)]
     new_rows = {key: folded_rows[key] for key in differing_keys if key in folded_rows}
-    return list_differences(
-        new_rows, {key: parse_row(stored_texts[key]) for key in differing_keys if key in stored_texts}
-    )
+    old_rows = {key: parse_row(stored_texts[key]) for key in differing_keys if key in stored_texts}
+    # A row may say the same in other words, with a name twice: others would read it otherwise.
+    loose_keys = [key for key in differing_keys if old_rows.get(key) == new_rows.get(key)]
+    loose_texts = (f"{table} {key!r}: written as no ledger writes it" for table, key in loose_keys)
+    return (*list_differences(new_rows, old_rows), *loose_texts)
 
 
 def _fold_stored(folds_by_kind: FoldsByKind, event_rows: Iterable[StoredRow]) -> dict[RowKey, Row]:

@@ -32,7 +32,7 @@ from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadReq
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
 T = TypeVar("T")
-SEQ_BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
+SEQ_BEFORE_ALL = -(2**63)  # a row that was put in may bear any number
 ROWS_AT_ONCE = 1_000  # between two signs of progress
 
 
@@ -126,8 +126,9 @@ def _missing_heads(desk: Desk, ledger: Ledger) -> Iterator[Finding]:
                     newest_size_by_place[str(place)] = int(str(entry.event.facts["size"]))
     for place, size in newest_size_by_place.items():
         is_folder = not place.startswith("qr:") and anchors.list_anchor_folders((place,), desk.workspace.path)
-        kept_names = [path.name for path in anchors.list_anchor_files((place,), settings)]
-        if is_folder and not any(f"-{size:09d}-" in name for name in kept_names):
+        # By what is in the files: under the name of the newest head an older one may lie.
+        kept_heads = anchors.read_anchors((place,), settings) if is_folder else ()
+        if is_folder and not any(checkpoint.head.size == size for checkpoint in kept_heads):
             problem_text = (
                 f"The signed head of {size} entries was sent to {place} and is no longer there. Put the "
                 "heads back, or name another place under [ledger] anchors: `becalm record checkpoint`."
