@@ -101,14 +101,14 @@ def current_files(
         f for f in manifest.files if manifest.is_readable(f) and (as_of is None or f.as_of <= as_of)
     ]
     record_files = [f for f in files_as_of if f.table != "row_faults"]
-    as_of_by_part: dict[PartKey, dict[str, date]] = {}
+    as_by_by_part: dict[PartKey, dict[str, date]] = {}
     for f in record_files:
-        as_of_by_version = as_of_by_part.setdefault(part_key_of(f), {})
+        as_of_by_version = as_by_by_part.setdefault(part_key_of(f), {})
         newest_as_of = max(f.as_of, as_of_by_version.pop(f.version, f.as_of))
         as_of_by_version[f.version] = newest_as_of  # popped before: the last to come stands last
     newest_version_by_part = {  # the version with the newest as-of date; of equals, the one that came last
         part_key: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
-        for part_key, as_of_by_version in as_of_by_part.items()
+        for part_key, as_of_by_version in as_by_by_part.items()
     }
     newest_files = [f for f in record_files if newest_version_by_part[part_key_of(f)] == f.version]
     current_paths = {f.path for f in newest_files}

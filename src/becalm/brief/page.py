@@ -57,10 +57,10 @@ def briefing_page(briefing: Briefing) -> str:
 
 def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
     comparison = briefing.comparison
-    rows_of_verdict: dict[Verdict, list[ComparisonRow]] = {"fall": [], "rise": [], "unclear": []}
+    rows_by_verdict: dict[Verdict, list[ComparisonRow]] = {"fall": [], "rise": [], "unclear": []}
     for row in comparison.rows:
-        rows_of_verdict[row.verdict(comparison.level)].append(row)
-    return rows_of_verdict
+        rows_by_verdict[row.verdict(comparison.level)].append(row)
+    return rows_by_verdict
 
 
 def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[ComparisonRow | None]]]:

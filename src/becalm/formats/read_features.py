@@ -169,9 +169,9 @@ def _are_points(shapes: Any) -> bool:
 
 
 def _append_points(table: pa.Table, name: str, shapes: Any) -> pa.Table:
-    columns = dict(zip(table.column_names, table.columns, strict=True))
-    columns |= dict(zip((f"{name}_x", f"{name}_y"), _coordinates(shapes), strict=True))
-    return pa.table(columns)  # a table without columns would have no rows
+    array_by_column = dict(zip(table.column_names, table.columns, strict=True))
+    array_by_column |= dict(zip((f"{name}_x", f"{name}_y"), _coordinates(shapes), strict=True))
+    return pa.table(array_by_column)  # a table without columns would have no rows
 
 
 def _coordinates(shapes: Any) -> tuple[pa.Array, pa.Array]:

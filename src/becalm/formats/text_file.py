@@ -113,8 +113,8 @@ def _split_start(start_text: str, *, is_cut: bool) -> tuple[str, list[list[str]]
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked if it is compressed."""
-    openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-    return cast("IO[bytes]", openers.get(path.suffix.lower(), Path.open)(path, "rb"))
+    opener_by_suffix: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+    return cast("IO[bytes]", opener_by_suffix.get(path.suffix.lower(), Path.open)(path, "rb"))
 
 
 # --- rows that may run over several lines -------------------------------------------------------------
@@ -124,8 +124,8 @@ def read_rows(path: Path, name: str, header_row: int | None = None) -> Sheet:
     """An extract: every column as text, and every row that does not split set aside."""
     header = read_header(path, name, header_row)
     _check_encoding(path, name, header.encoding)
-    column_types = dict.fromkeys(filter(None, header.columns), TEXT)
-    parse_rows = functools.partial(_parse, path, header, column_types, multiline=True)
+    type_by_column = dict.fromkeys(filter(None, header.columns), TEXT)
+    parse_rows = functools.partial(_parse, path, header, type_by_column, multiline=True)
     first_line, odd_rows = header.line + 1, list[Any]()
     try:
         row_table = parse_rows(use_threads=True, odd_rows=odd_rows)

@@ -244,8 +244,8 @@ class Mapping(Strict):
 
     def spell(self, sheet: Sheet) -> Sheet:
         """The sheet with its columns spelt as the mapping spells them."""
-        our_spelling = {plain_column(name): name for name in self.known_columns()}
-        column_names = [our_spelling.get(plain_column(name), name) for name in sheet.columns]
+        ours_by_plain_name = {plain_column(name): name for name in self.known_columns()}
+        column_names = [ours_by_plain_name.get(plain_column(name), name) for name in sheet.columns]
         if len(set(column_names)) < len(column_names):  # told apart by case alone: then as they are
             return sheet
         return replace(sheet, data=sheet.data.rename_columns(column_names))

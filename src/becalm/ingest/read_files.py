@@ -192,11 +192,11 @@ def _describe_content(file: InputFile) -> str:
 
 def _nothing_to_read(skipped_files: Sequence[SkippedFile]) -> InputError:
     file_names = [file.name for file in skipped_files]
-    suffix_counts = Counter(
+    count_by_suffix = Counter(
         name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in file_names
     )
     suffix_counts_text = (
-        ", ".join(f"{count} x {suffix}" for suffix, count in suffix_counts.most_common(8))
+        ", ".join(f"{count} x {suffix}" for suffix, count in count_by_suffix.most_common(8))
         or "no files at all"
     )
     skip_faults = tuple(Fault(f.name, f.reason, "skipped") for f in skipped_files[:ROWS_SHOWN])
@@ -432,17 +432,19 @@ def _merge(alike_files: Sequence[FileIntake]) -> FileIntake:
 
 def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """Every different note once; what they count ("6 rows carry ...") is added up."""
-    counts: dict[str, int] = {}
+    count_by_note: dict[str, int] = {}
     other_notes: dict[str, None] = {}
     for note in notes:
         if count_match := COUNT_NOTE.fullmatch(note):
-            counts[count_match["what"]] = counts.get(count_match["what"], 0) + int(count_match["rows"])
+            count_by_note[count_match["what"]] = count_by_note.get(count_match["what"], 0) + int(
+                count_match["rows"]
+            )
         else:
             other_notes[note] = None
     hidden_count = len(other_notes) - NOTES_SHOWN
     omission_notes = [f"and {hidden_count} more: all stand in the answer as JSON"] if hidden_count > 0 else []
     return (
-        *(f"{count} {text}" for text, count in counts.items()),
+        *(f"{count} {text}" for text, count in count_by_note.items()),
         *list(other_notes)[:NOTES_SHOWN],
         *omission_notes,
     )

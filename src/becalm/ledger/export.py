@@ -45,14 +45,20 @@ def write_export(
         make_private_folder(folder)
         if any(folder.iterdir()):
             raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
-        keys: dict[str, str] = {}
-        entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, keys))
+        public_key_by_id: dict[str, str] = {}
+        entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, public_key_by_id))
         anchor_lines = (
-            format_anchor(checkpoint, keys.get(checkpoint.key_id, "")) for checkpoint in checkpoints
+            format_anchor(checkpoint, public_key_by_id.get(checkpoint.key_id, ""))
+            for checkpoint in checkpoints
         )
         checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchor_lines)
-        about: dict[str, JsonValue] = {"format": FORMAT, "ledger": ledger, "columns": COLUMNS, "keys": keys}
-        (folder / "ledger.json").write_text(canonical_json(about) + "\n", "utf-8")
+        description: dict[str, JsonValue] = {
+            "format": FORMAT,
+            "ledger": ledger,
+            "columns": COLUMNS,
+            "keys": public_key_by_id,
+        }
+        (folder / "ledger.json").write_text(canonical_json(description) + "\n", "utf-8")
         (folder / VERIFIER).write_text(verifier_text(), "utf-8")
     except OSError as error:
         raise LedgerError(f"The export cannot be written into {folder} ({error}).") from error

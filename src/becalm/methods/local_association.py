@@ -127,7 +127,7 @@ def _tail_chances(counts: Ints, neighbour_sums: Ints, neighbour_counts: Ints) ->
 
 def _convolve_shares(value_shares: Floats, neighbour_counts: Ints) -> list[tuple[int, Floats]]:
     """The distribution of the sum of k draws, for each k asked: by squaring through the transform."""
-    sums_by_k = []
+    sum_chances_list = []
     for k in neighbour_counts.tolist():
         if k == 0:
             continue
@@ -135,5 +135,5 @@ def _convolve_shares(value_shares: Floats, neighbour_counts: Ints) -> list[tuple
         # Padded to the whole length, or the far ends of the sum would fold onto each other.
         padded_length = 1 << (sum_count - 1).bit_length()
         sum_chances = np.fft.irfft(np.fft.rfft(value_shares, padded_length) ** k, padded_length)[:sum_count]
-        sums_by_k.append((k, np.maximum(sum_chances, 0.0)))
-    return sums_by_k
+        sum_chances_list.append((k, np.maximum(sum_chances, 0.0)))
+    return sum_chances_list

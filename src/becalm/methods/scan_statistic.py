@@ -52,12 +52,12 @@ def scan(
     if len(site) < 2 or period_count < 2:
         raise ValueError(f"{len(site)} events in {period_count} periods: give 2 or more of each.")
     neighbour_lists = _neighbour_lists(x, y, radius)
-    counts_by_site = np.zeros((len(x), period_count), dtype=np.int32)
-    np.add.at(counts_by_site, (site, period), 1)
-    best_cylinders = _best_cylinders(counts_by_site, *neighbour_lists, longest)
+    counts_of_site = np.zeros((len(x), period_count), dtype=np.int32)
+    np.add.at(counts_of_site, (site, period), 1)
+    best_cylinders = _best_cylinders(counts_of_site, *neighbour_lists, longest)
     null_ratios = np.empty(orders)
     for order_number in range(orders):
-        shuffled_counts = np.zeros_like(counts_by_site)
+        shuffled_counts = np.zeros_like(counts_of_site)
         np.add.at(shuffled_counts, (site, rng.permutation(period)), 1)
         null_ratios[order_number] = _best_cylinders(shuffled_counts, *neighbour_lists, longest)[:, 0].max()
     return _drop_overlaps(best_cylinders, np.sort(null_ratios), x, y, most)

@@ -122,8 +122,10 @@ def draw_life(plan: CityPlan, rng: np.random.Generator) -> SimulatedCity:
 
 def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -> Incidents:
     """Put the events in order and add what the police write down about each."""
-    first_day = day_number(plan.settings.start)
-    minute_of_event = skip_missing_hour((events.day - BURN_IN_DAYS + first_day) * DAY_MINUTES + events.minute)
+    first_day_number = day_number(plan.settings.start)
+    minute_of_event = skip_missing_hour(
+        (events.day - BURN_IN_DAYS + first_day_number) * DAY_MINUTES + events.minute
+    )
     event_order = np.lexsort((events.address, events.offence, minute_of_event))
     offence, address, minute_of_event = (
         events.offence[event_order],
@@ -135,7 +137,7 @@ def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -
     minutes_before, minutes_after = draw_windows(offence, rng)
     from_minute, to_minute = _round_times(
         minute_of_event,
-        np.maximum(minute_of_event - minutes_before, first_day * DAY_MINUTES),
+        np.maximum(minute_of_event - minutes_before, first_day_number * DAY_MINUTES),
         minute_of_event + minutes_after,
         rng,
     )

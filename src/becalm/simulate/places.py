@@ -183,7 +183,7 @@ def _weigh_places(
     common_risk = np.minimum(rng.pareto(RISK_TAIL, place_count) + 1, LARGEST_RISK)
     town_busyness = 0.3 + _town_centrality(streets, place_xy_m)
     place_centrality = centrality(land, place_xy_m)
-    risk_of_rhythm = {rhythm: rng.normal(0, sd, place_count) for rhythm, (_, sd, _) in SPREAD.items()}
+    risk_by_rhythm = {rhythm: rng.normal(0, sd, place_count) for rhythm, (_, sd, _) in SPREAD.items()}
     weight_rows = []
     for offence in OFFENCES:
         kind_weight = np.array(KIND_WEIGHTS[offence.rhythm])[kind_of_place]
@@ -193,7 +193,7 @@ def _weigh_places(
             town_busyness**town_exponent,
             (0.6 + 0.4 * place_centrality) * deprivation ** min(town_exponent, 1.0),
         )
-        own_log_risk = risk_of_rhythm[offence.rhythm] + rng.normal(0, 0.2, place_count)
+        own_log_risk = risk_by_rhythm[offence.rhythm] + rng.normal(0, 0.2, place_count)
         weight_rows.append(kind_weight * common_risk**tail_exponent * location_factor * np.exp(own_log_risk))
     raw_weights = np.stack(weight_rows)
     return np.asarray(raw_weights / raw_weights.sum(axis=1, keepdims=True))

@@ -70,11 +70,11 @@ def extract_table(city: SimulatedCity) -> pa.Table:
 
 def lookup_words(index: NDArray[np.integer], values: Sequence[str]) -> pa.Array:
     """The value at each index; null where the index is negative."""
-    code_of_value = {word: value_code for value_code, word in enumerate(dict.fromkeys(values))}
-    code_of_index = np.array([*(code_of_value[v] for v in values), -1], dtype=np.int32)  # the last serves -1
+    code_by_value = {word: value_code for value_code, word in enumerate(dict.fromkeys(values))}
+    code_of_index = np.array([*(code_by_value[v] for v in values), -1], dtype=np.int32)  # the last serves -1
     code_of_row = code_of_index[np.asarray(index)]
     return pa.DictionaryArray.from_arrays(
-        pa.array(code_of_row, mask=code_of_row < 0), pa.array(list(code_of_value), pa.string())
+        pa.array(code_of_row, mask=code_of_row < 0), pa.array(list(code_by_value), pa.string())
     )
 
 
@@ -214,25 +214,25 @@ def publish_records(city: SimulatedCity, rng: np.random.Generator) -> PublicReco
     point_rng, row_rng, stop_rng = rng.spawn(3)
     plan = city.plan
     map_points = build_map_points(plan.land, plan.streets, plan.places, point_rng)
-    first_month = int(month_number(np.array([day_number(plan.settings.start)]))[0])
-    last_month = int(month_number(np.array([day_number(plan.settings.end) - 1]))[0])
-    month_count = last_month - first_month + 1
+    first_month_number = int(month_number(np.array([day_number(plan.settings.start)]))[0])
+    last_month_number = int(month_number(np.array([day_number(plan.settings.end) - 1]))[0])
+    month_count = last_month_number - first_month_number + 1
     street, month_of_row, outcome_month = _draw_street_rows(
-        city, map_points, first_month, month_count, row_rng
+        city, map_points, first_month_number, month_count, row_rng
     )
     outcome_order = np.argsort(outcome_month, kind="stable")
     outcome_order = outcome_order[
         (outcome_month[outcome_order] >= 0) & (outcome_month[outcome_order] < month_count)
     ]
-    stop_table, month_of_stop = _draw_stops(city, map_points, first_month, stop_rng)
+    stop_table, month_of_stop = _draw_stops(city, map_points, first_month_number, stop_rng)
     return PublicRecords(
-        months=tuple(month_name(first_month + m) for m in range(month_count)),
+        months=tuple(month_name(first_month_number + m) for m in range(month_count)),
         street=street,
         street_start=np.searchsorted(month_of_row, np.arange(month_count + 1)),
         outcomes=_outcome_table(
             street.take(pa.array(outcome_order)),
-            first_month + outcome_month[outcome_order],
-            first_month,
+            first_month_number + outcome_month[outcome_order],
+            first_month_number,
             month_count,
         ),
         outcomes_start=np.searchsorted(outcome_month[outcome_order], np.arange(month_count + 1)),
@@ -268,14 +268,16 @@ def _draw_street_rows(
     months_to_outcome = (
         rng.geometric(0.55, int(incident_rows.max()) + 1 if len(incident_rows) else 0)[incident_rows] - 1
     )
-    decision_month = month_number(incidents.recorded_day[incident_rows]) - first + months_to_outcome
-    is_undecided = (outcome_index >= 0) & ((decision_month >= count) | (outcome_index == UNDER_INVESTIGATION))
+    decision_month_index = month_number(incidents.recorded_day[incident_rows]) - first + months_to_outcome
+    is_undecided = (outcome_index >= 0) & (
+        (decision_month_index >= count) | (outcome_index == UNDER_INVESTIGATION)
+    )
     outcome_index = np.where(is_undecided, UNDER_INVESTIGATION, outcome_index)
     crime_ids = _crime_ids(len(incidents), rng).take(pa.array(incident_rows, mask=outcome_index < 0))
     street_table = _street_table(
         city, points, point_of_row, crime_ids, first + month_of_row, type_index, outcome_index
     )
-    return street_table, month_of_row, np.where((outcome_index < 0) | is_undecided, -1, decision_month)
+    return street_table, month_of_row, np.where((outcome_index < 0) | is_undecided, -1, decision_month_index)
 
 
 def _street_table(

@@ -366,25 +366,24 @@ def _counts_csv(city: SimulatedCity) -> str:
     is_extract_row = is_in_extract(city)
     incidents, land = city.incidents, city.plan.land
     month_of_row = month_number(incidents.from_minute[is_extract_row] // DAY_MINUTES)
-    first_month = int(month_number(np.array([day_number(city.plan.settings.start)]))[0])
+    first_month_number = int(month_number(np.array([day_number(city.plan.settings.start)]))[0])
     borough_of_row = land.borough_of_lsoa[city.plan.places.lsoa][incidents.place[is_extract_row]]
     group_of_row = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence[is_extract_row]]
     count_shape = (
-        int(month_of_row.max()) - first_month + 1 if len(month_of_row) else 0,
+        int(month_of_row.max()) - first_month_number + 1 if len(month_of_row) else 0,
         len(land.borough_names),
         len(GROUPS),
     )
     cell_of_row = (
-        np.ravel_multi_index((month_of_row - first_month, borough_of_row, group_of_row), count_shape)
+        np.ravel_multi_index((month_of_row - first_month_number, borough_of_row, group_of_row), count_shape)
         if len(month_of_row)
         else month_of_row
     )
     count_table = np.bincount(cell_of_row, minlength=int(np.prod(count_shape))).reshape(count_shape)
     csv_rows = ["month,borough,offence_group,count"]
     for m, b, g in zip(*np.nonzero(count_table), strict=True):
-        csv_rows.append(
-            f"{month_name(first_month + int(m))},{land.borough_names[b]},{GROUPS[g]},{count_table[m, b, g]}"
-        )
+        row_month = month_name(first_month_number + int(m))
+        csv_rows.append(f"{row_month},{land.borough_names[b]},{GROUPS[g]},{count_table[m, b, g]}")
     return "\n".join(csv_rows) + "\n"
 
 

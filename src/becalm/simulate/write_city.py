@@ -147,12 +147,12 @@ def _write_month(records: PublicRecords, month_index: int, folder: Path) -> None
     month_name = records.months[month_index]
     month_folder = folder / month_name
     month_folder.mkdir(parents=True)
-    tables_of_kind = {
+    tables_by_kind = {
         "street": (records.street, records.street_start),
         "outcomes": (records.outcomes, records.outcomes_start),
         "stop-and-search": (records.stops, records.stops_start),
     }
-    for file_kind, (table, first_rows) in tables_of_kind.items():
+    for file_kind, (table, first_rows) in tables_by_kind.items():
         first, last = int(first_rows[month_index]), int(first_rows[month_index + 1])
         write_csv(
             table.slice(first, last - first), month_folder / f"{month_name}-{names.CITY_KEY}-{file_kind}.csv"

@@ -214,7 +214,7 @@ def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
         is_absent = has_begun & (counts == 0) & (totals.counts > 0) & (expected_counts >= LEAST_UNSEEN)
         for m in np.flatnonzero(is_absent):
             absent_by_month.setdefault(totals.months[m], []).append((area, float(expected_counts[m])))
-    record_count_of_month = dict(zip(totals.months, totals.counts.tolist(), strict=True))
+    record_count_by_month = dict(zip(totals.months, totals.counts.tolist(), strict=True))
     return [
         Gap(
             totals.source,
@@ -225,7 +225,7 @@ def _absent_areas(totals: MonthlyTotals) -> list[Gap]:
             f"{sum(expected for _, expected in absent):,.0f} would be expected",
         )
         for month, absent in absent_by_month.items()
-        if sum(expected for _, expected in absent) >= LEAST_AREA_SHARE * record_count_of_month[month]
+        if sum(expected for _, expected in absent) >= LEAST_AREA_SHARE * record_count_by_month[month]
     ]
 
 
@@ -316,7 +316,7 @@ def _cut_months(
 ) -> list[Gap]:
     """Months of files that end in the middle of a row, where nothing else says already that they are cut."""
     short_months = {(gap.source, gap.month) for gap in gaps if gap.kind == "cut_short"}
-    input_names = {
+    file_by_source_month = {
         (file.source, file.month): file.input_file
         for file in files
         if (file.input_file, file.intake_id) in cut_files
@@ -325,20 +325,20 @@ def _cut_months(
         Gap(
             source, month, "cut_short", f"{name} ends in the middle of a row: the rest of the file is missing"
         )
-        for (source, month), name in input_names.items()
+        for (source, month), name in file_by_source_month.items()
         if (source, month) not in short_months
     ]
 
 
 def _partial_months(files: Sequence[ArchiveFile], rejected_rows: Mapping[str, int]) -> list[Gap]:
     """Months of files of which more than a small share of the rows was refused; of several the worst."""
-    loaded_counts: Counter[str] = Counter()
+    loaded_count_by_file: Counter[str] = Counter()
     for file in files:
-        loaded_counts[file.input_file] += file.rows
+        loaded_count_by_file[file.input_file] += file.rows
     worst_by_month: dict[tuple[str, str], tuple[float, str]] = {}
     for file in files:
         rejected_count = rejected_rows.get(file.input_file, 0)
-        row_count = rejected_count + loaded_counts[file.input_file]
+        row_count = rejected_count + loaded_count_by_file[file.input_file]
         rejected_share = rejected_count / row_count if rejected_count else 0.0
         if rejected_share > LARGEST_REJECTED_SHARE:
             detail_text = f"{rejected_count:,} of {row_count:,} rows of {file.input_file} were rejected"

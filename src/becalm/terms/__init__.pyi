@@ -51,6 +51,12 @@ from .intake import FileIntake as FileIntake
 from .intake import Gap as Gap
 from .intake import RowFault as RowFault
 from .intake import RowOutcome as RowOutcome
+from .list_rules import DayHours as DayHours
+from .list_rules import PlaceDecision as PlaceDecision
+from .list_rules import RuleKind as RuleKind
+from .list_rules import RulePrice as RulePrice
+from .list_rules import Selection as Selection
+from .list_rules import WeighedDecision as WeighedDecision
 from .offence import FoundBy as FoundBy
 from .offence import OffenceGroup as OffenceGroup
 from .offence import OffenceTable as OffenceTable
@@ -77,11 +83,5 @@ from .request import fields_of as fields_of
 from .request import request_values as request_values
 from .run import ParameterValue as ParameterValue
 from .run import RunRecord as RunRecord
-from .selection import DayHours as DayHours
-from .selection import PlaceDecision as PlaceDecision
-from .selection import RuleKind as RuleKind
-from .selection import RulePrice as RulePrice
-from .selection import Selection as Selection
-from .selection import WeighedDecision as WeighedDecision
 from .step import Step as Step
 from .step import StepKind as StepKind

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from becalm.terms.estimate import Estimate
 from becalm.terms.harm import HarmBasis, PlaceHarm, RankBy
-from becalm.terms.selection import Selection
+from becalm.terms.list_rules import Selection
 
 EXPECTED_DAYS = 30.0
 """The unit of every expected count: incidents in 30 days."""

@@ -42,10 +42,10 @@ class TableFile(Strict):
 
     @model_validator(mode="after")
     def _one_group_per_word(self) -> Self:
-        word_counts = Counter(plain_word(w) for g in self.groups for w in g.words)
-        key_counts = Counter(g.key for g in self.groups)
-        repeated_keys = [w for w, n in word_counts.items() if n > 1] + [
-            k for k, n in key_counts.items() if n > 1
+        count_by_word = Counter(plain_word(w) for g in self.groups for w in g.words)
+        count_by_key = Counter(g.key for g in self.groups)
+        repeated_keys = [w for w, n in count_by_word.items() if n > 1] + [
+            k for k, n in count_by_key.items() if n > 1
         ]
         if repeated_keys:
             raise ValueError(

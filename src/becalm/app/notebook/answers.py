@@ -150,9 +150,9 @@ def _line_html(line: object) -> str:
     if not hasattr(line, "columns"):
         line_text = str(line).strip()
         return f"<p>{escape(line_text)}</p>" if line_text else ""
-    cells_by_heading = [(str(column.header), [str(cell) for cell in column.cells]) for column in line.columns]
-    head_markup = "".join(f"<th>{escape(heading)}</th>" for heading, _ in cells_by_heading)
-    cell_rows = zip(*(cells for _, cells in cells_by_heading), strict=True)
+    headed_cells = [(str(column.header), [str(cell) for cell in column.cells]) for column in line.columns]
+    head_markup = "".join(f"<th>{escape(heading)}</th>" for heading, _ in headed_cells)
+    cell_rows = zip(*(cells for _, cells in headed_cells), strict=True)
     body_markup = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in cell_rows
     )

@@ -67,16 +67,17 @@ def judge_challenger(trial: Backtest) -> tuple[str, tuple[str, ...]]:
 
 def _build_features(panel: PlacePanel, origins: list[int]) -> dict[int, Floats]:
     """What is known of each place (row) just before each origin."""
-    columns: dict[int, list[Floats]] = {origin: [] for origin in origins}
+    columns_by_origin: dict[int, list[Floats]] = {origin: [] for origin in origins}
     for half_life in HALF_LIVES:
         for origin, faded_counts in memories(panel.target, half_life, origins):
-            columns[origin].append(faded_counts)
+            columns_by_origin[origin].append(faded_counts)
     for half_life, sigma_m in SPREAD:
         for origin, faded_counts in memories(panel.target, half_life, origins):
-            columns[origin].append(panel.places.smooth(faded_counts, sigma_m, without_own=True))
+            columns_by_origin[origin].append(panel.places.smooth(faded_counts, sigma_m, without_own=True))
     if panel.related is not None:
         for origin, faded_counts in memories(panel.related, 24.0, origins):
-            columns[origin] += [faded_counts, panel.places.smooth(faded_counts, 150.0)]
+            columns_by_origin[origin] += [faded_counts, panel.places.smooth(faded_counts, 150.0)]
     return {
-        origin: np.column_stack([*features, panel.places.amounts]) for origin, features in columns.items()
+        origin: np.column_stack([*features, panel.places.amounts])
+        for origin, features in columns_by_origin.items()
     }

@@ -284,12 +284,12 @@ def _find_floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
                 "lower the floor",
             )
         elif floor and problem.separation > 0.0:
-            most_count = most_in_group(problem, group_number, enough=floor)
-            if most_count < floor:
+            possible_count = most_in_group(problem, group_number, enough=floor)
+            if possible_count < floor:
                 yield Fault(
                     area,
-                    f"holds at most {_format_places(most_count)} {problem.separation:g} m apart, "
-                    f"{floor - most_count} fewer than its floor of {floor}",
+                    f"holds at most {_format_places(possible_count)} {problem.separation:g} m apart, "
+                    f"{floor - possible_count} fewer than its floor of {floor}",
                     "lower the floor, or ask for a smaller separation",
                 )
 

@@ -98,25 +98,27 @@ def forecast_counts(
 def forecast_each(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> Iterator[Forecast]:
     """The same forecasts, one after the other."""
     half_life_by_origin = choose_half_lives(panel, settings, origins)
-    training_months = {origin: _training_months(settings, origin) for origin in origins}
+    training_by_origin = {origin: _training_months(settings, origin) for origin in origins}
     for origin in origins:
-        _check_past(panel, origin, training_months[origin])
+        _check_past(panel, origin, training_by_origin[origin])
     # Origins share most of their training months: each month's parts are made once for each half-life.
-    all_parts: dict[tuple[int, float], Floats] = {}
+    parts_by_month_life: dict[tuple[int, float], Floats] = {}
     for half_life in sorted(set(half_life_by_origin.values())):
         shared_origins = [origin for origin in origins if half_life_by_origin[origin] == half_life]
         needed_months = sorted(
-            {month for origin in shared_origins for month in (*training_months[origin], origin)}
+            {month for origin in shared_origins for month in (*training_by_origin[origin], origin)}
         )
         parts_by_month = _build_parts(panel, settings, half_life, needed_months)
-        all_parts |= {(month, half_life): month_parts for month, month_parts in parts_by_month.items()}
+        parts_by_month_life |= {
+            (month, half_life): month_parts for month, month_parts in parts_by_month.items()
+        }
     memories_by_month = _build_memories(
-        panel, settings, {month for origin in origins for month in (*training_months[origin], origin)}
+        panel, settings, {month for origin in origins for month in (*training_by_origin[origin], origin)}
     )
 
     def forecast(origin: int) -> Forecast:
-        half_life, needed_months = half_life_by_origin[origin], (*training_months[origin], origin)
-        parts_by_month = {month: all_parts[month, half_life] for month in needed_months}
+        half_life, needed_months = half_life_by_origin[origin], (*training_by_origin[origin], origin)
+        parts_by_month = {month: parts_by_month_life[month, half_life] for month in needed_months}
         return _forecast_origin(panel, settings, origin, half_life, memories_by_month, parts_by_month)
 
     # Two at a time: origins are independent, and their sums leave the interpreter free. No more, for

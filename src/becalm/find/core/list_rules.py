@@ -14,7 +14,7 @@ from becalm.find.core.place_facts import PlaceFacts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.best_subset import SubsetProblem, best_subset
 from becalm.terms import DayHours, Fault, PlaceDecision, RuleKind, RulePrice, UsageError
-from becalm.terms.selection import WEEKDAYS
+from becalm.terms.list_rules import WEEKDAYS
 
 NO_BOUNDS: Mapping[str, int] = MappingProxyType({})
 DAY, NIGHT = DayHours(7, 19), DayHours(19, 7)

@@ -298,14 +298,18 @@ def _layer_columns(hotspots: HotspotList) -> dict[str, Objects | Floats]:
     """The attributes of the places in a GeoPackage by name; None where a place has none."""
     property_rows = [_properties(h) for h in hotspots.hotspots]
     harm_columns = HARM_COLUMNS if hotspots.harm else ()
-    columns: dict[str, list[Any]] = {name: [p[name] for p in property_rows] for name in LAYER_COLUMNS}
+    values_by_column: dict[str, list[Any]] = {
+        name: [p[name] for p in property_rows] for name in LAYER_COLUMNS
+    }
     if hotspots.kind != "cell":
-        columns["kind"] = [h.kind for h in hotspots.hotspots]
+        values_by_column["kind"] = [h.kind for h in hotspots.hotspots]
     if hotspots.kind == "segment":
-        columns["length_m"] = [p.get("length_m", 0.0) for p in property_rows]
-    columns |= {name: [p[name] for p in property_rows] for name in harm_columns}
-    columns["expected_low"] = [round(h.expected_count.low, 4) for h in hotspots.hotspots]
-    columns["expected_high"] = [round(h.expected_count.high, 4) for h in hotspots.hotspots]
-    columns["profile"] = [None if p["profile"] is None else json.dumps(p["profile"]) for p in property_rows]
-    arrays = {name: np.array(values) for name, values in columns.items()}
-    return {name: a.astype(object) if a.dtype.kind == "U" else a for name, a in arrays.items()}
+        values_by_column["length_m"] = [p.get("length_m", 0.0) for p in property_rows]
+    values_by_column |= {name: [p[name] for p in property_rows] for name in harm_columns}
+    values_by_column["expected_low"] = [round(h.expected_count.low, 4) for h in hotspots.hotspots]
+    values_by_column["expected_high"] = [round(h.expected_count.high, 4) for h in hotspots.hotspots]
+    values_by_column["profile"] = [
+        None if p["profile"] is None else json.dumps(p["profile"]) for p in property_rows
+    ]
+    array_by_column = {name: np.array(values) for name, values in values_by_column.items()}
+    return {name: a.astype(object) if a.dtype.kind == "U" else a for name, a in array_by_column.items()}

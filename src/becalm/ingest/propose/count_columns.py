@@ -36,27 +36,27 @@ def propose_counts(draft: Draft, count_profile: ColumnProfile, time_entries: Ent
             del time_entries[entry_name]
         time_entries["precision"] = "month"
     place, counts = _propose_areas(draft)
-    parts: dict[str, Entries] = {"place": place, "counts": {"count": count_profile.column, **counts}}
+    mapping_parts: dict[str, Entries] = {"place": place, "counts": {"count": count_profile.column, **counts}}
     measure_profile = draft.use_column("measure")
     if measure_profile is None:
-        parts["counts"]["measure"] = {"always": "offences"}
-        return parts
+        mapping_parts["counts"]["measure"] = {"always": "offences"}
+        return mapping_parts
     measure_words = dictionary_encode(draft.sheet.data[measure_profile.column]).values
     draft.doubts.append(
         f"{measure_profile.column!r} says what is counted, and no two of these are ever added: "
         f"{', '.join(measure_words)}"
     )
     # a table of its own, below [counts]
-    parts["counts.measure"] = {
+    mapping_parts["counts.measure"] = {
         "column": measure_profile.column,
         "values": {word: plain_word(word) for word in measure_words},
     }
-    return parts
+    return mapping_parts
 
 
 def _propose_areas(draft: Draft) -> tuple[Entries, Entries]:
     """Which area is counted, the finest of those that the table names, and in which borough it lies."""
-    place: Entries = {}
+    place_entries: Entries = {}
     count_entries: Entries = {}
     for area_kind in AREA_KINDS:
         area_columns = [p for p in draft.free_profiles() if re.search(COLUMN_NAMES[area_kind], p.plain_name)]
@@ -64,7 +64,7 @@ def _propose_areas(draft: Draft) -> tuple[Entries, Entries]:
             continue
         draft.used_columns.update(p.column for p in area_columns[:2])
         if area_kind == "borough":
-            place["borough"] = area_columns[0].column
+            place_entries["borough"] = area_columns[0].column
         if not count_entries:
             code_columns = [p.column for p in area_columns if "code" in p.plain_name]
             name_columns = [p.column for p in area_columns if p.column not in code_columns] or code_columns
@@ -79,4 +79,4 @@ def _propose_areas(draft: Draft) -> tuple[Entries, Entries]:
         draft.doubts.append(
             "which column names the area that is counted, and of which kind is it? ([counts])"
         )
-    return place, count_entries
+    return place_entries, count_entries

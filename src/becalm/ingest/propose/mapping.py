@@ -72,7 +72,7 @@ def propose(
     count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(p)])
     offence_entries = _propose_offence(draft)
     mapping_parts = {"time": propose_time(draft), "offence": offence_entries}
-    head: Entries = {
+    head_entries: Entries = {
         "name": name,
         "version": "1",
         "author": author,
@@ -80,22 +80,25 @@ def propose(
         "source": name,
         "columns_exactly": list(sheet.heads),
     }
-    head |= {"sheet": layout.sheet} if layout.sheet else {}
-    head |= {"header_row": layout.header_row} if layout.header_row else {}
+    head_entries |= {"sheet": layout.sheet} if layout.sheet else {}
+    head_entries |= {"header_row": layout.header_row} if layout.header_row else {}
     if count_profile is not None:
-        head["table"] = "published_counts"
+        head_entries["table"] = "published_counts"
         mapping_parts |= propose_counts(draft, count_profile, mapping_parts["time"])
     else:
         mapping_parts["place"] = propose_place(draft)
-        head |= _propose_identity(draft)
+        head_entries |= _propose_identity(draft)
         mapping_parts |= _propose_details(draft)
     draft.doubts.append(
         "whose file is this, and under which name should its counts be shown? (origin, source)"
     )
     outcome_profile = draft.use_column("outcome") if count_profile is None else None
     _doubt_unused_columns(draft)
-    head |= {"doubts": list(draft.doubts), **({"outcome": outcome_profile.column} if outcome_profile else {})}
-    mapping_text = _mapping_text(draft, head, mapping_parts)
+    head_entries |= {
+        "doubts": list(draft.doubts),
+        **({"outcome": outcome_profile.column} if outcome_profile else {}),
+    }
+    mapping_text = _mapping_text(draft, head_entries, mapping_parts)
     MappingModel.model_validate(tomllib.loads(mapping_text))
     return Proposal(name, mapping_text, tuple(draft.doubts), column_profiles, draft.city_text)
 

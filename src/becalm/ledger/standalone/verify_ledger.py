@@ -577,14 +577,14 @@ class Verdict:
         if self.ledger.payloads is None:
             return
         payloads, erased_seqs = self.ledger.payloads, self.erased_seqs()
-        commitments = {row[0]: row[12] for row in self.rows[: self.sound_size] if row[12]}
-        for seq, commitment in commitments.items():
+        commitment_by_seq = {row[0]: row[12] for row in self.rows[: self.sound_size] if row[12]}
+        for seq, commitment in commitment_by_seq.items():
             if payloads.get(seq) and payloads[seq] != commitment:
                 self.add_finding("payload", seq, "its details are not those that were recorded")
             elif (seq in payloads) == (seq in erased_seqs):
                 state_text = "there, though erased" if seq in payloads else "gone, and no erasure is recorded"
                 self.add_finding("payload", seq, f"its details are {state_text}")
-        for seq in sorted(set(payloads) - set(commitments)):
+        for seq in sorted(set(payloads) - set(commitment_by_seq)):
             if seq <= self.sound_size:
                 self.add_finding("payload", seq, "there are details beside it, though it recorded none")
 
@@ -664,14 +664,14 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         sys.stderr.write(f"{options.ledger} cannot be read: {error}\n")
         return CANNOT_READ
-    summary = {
+    summary_fields = {
         "holds": not verdict.findings,
         "contradicted": verdict.is_contradicted,
         "first_bad": verdict.first_bad(),
         "fates": sorted({fate for fate, _, _ in verdict.findings}),
         "root": verdict.roots[verdict.sound_size],
     }
-    sys.stdout.write((json.dumps(summary) if options.json else "\n".join(report(verdict))) + "\n")
+    sys.stdout.write((json.dumps(summary_fields) if options.json else "\n".join(report(verdict))) + "\n")
     if verdict.is_contradicted:
         return CONTRADICTED_CODE
     return BROKEN_CODE if verdict.findings else HOLDS

@@ -114,11 +114,13 @@ def usual_baselines(written_period: WrittenPeriod, first: Baseline) -> tuple[Bas
     """The first baseline, the year before it, and the mean of the three years before the period."""
     year_before_it = same_period_in_year(written_period, _year(written_period, first.windows[0]) - 1)
     candidate_baselines = (first, year_before_it, mean_of_years(written_period, 3))
-    by_windows: dict[tuple[Period, ...], Baseline] = {}
+    baseline_by_windows: dict[tuple[Period, ...], Baseline] = {}
     for baseline in candidate_baselines:
-        by_windows.setdefault(baseline.windows, baseline)
+        baseline_by_windows.setdefault(baseline.windows, baseline)
     return tuple(
-        b for b in by_windows.values() if not any(written_period.period.overlaps(w) for w in b.windows)
+        b
+        for b in baseline_by_windows.values()
+        if not any(written_period.period.overlaps(w) for w in b.windows)
     )
 
 

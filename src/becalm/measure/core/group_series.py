@@ -40,11 +40,11 @@ def build_series(
     is_compared_time = [any(w.start <= t < w.end for w in windows) for t in counts.times]
     kept_groups = np.flatnonzero(counts.counts[:, is_compared_time].sum(axis=1))
     group_keys = tuple(counts.groups[g] for g in kept_groups)
-    found_by_of_group = tuple(counts.found_by[g] for g in kept_groups)
+    finder_of_group = tuple(counts.found_by[g] for g in kept_groups)
     return Series(
         groups=(TOTAL, *group_keys),
         labels=("Total", *(group_label(group_key, groups or {}) for group_key in group_keys)),
-        found_by=(found_by_of_group[0] if len(set(found_by_of_group)) == 1 else "mixed", *found_by_of_group),
+        found_by=(finder_of_group[0] if len(set(finder_of_group)) == 1 else "mixed", *finder_of_group),
         counts=np.vstack([counts.counts[kept_groups].sum(axis=0, keepdims=True), counts.counts[kept_groups]]),
         times=counts.times,
         unit=counts.unit,

@@ -39,15 +39,11 @@ def match_calendar(
     if align == "windows":
         return MatchedDays(list_days(period), tuple(list_days(w) for w in windows))
     name_by_day = holidays if align == "holidays" else {}
-    old_by_new_of_window = [
-        _pair_days(list_days(period), list_days(window), name_by_day) for window in windows
-    ]
+    old_by_new_days = [_pair_days(list_days(period), list_days(window), name_by_day) for window in windows]
     new_days = tuple(
-        day for day in list_days(period) if all(day in old_by_new for old_by_new in old_by_new_of_window)
+        day for day in list_days(period) if all(day in old_by_new for old_by_new in old_by_new_days)
     )
-    old_days_of_window = tuple(
-        tuple(old_by_new[day] for day in new_days) for old_by_new in old_by_new_of_window
-    )
+    old_days_of_window = tuple(tuple(old_by_new[day] for day in new_days) for old_by_new in old_by_new_days)
     matched_days = {*new_days, *(day for old_days in old_days_of_window for day in old_days)}
     unmatched_days = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched_days
     return MatchedDays(new_days, old_days_of_window, tuple(sorted(unmatched_days)))
@@ -89,12 +85,12 @@ def list_days(period: Period) -> tuple[date, ...]:
 
 def _pair_days(new: Sequence[date], old: Sequence[date], names: Mapping[date, str]) -> dict[date, date]:
     """The n-th day of each kind meets the n-th day of the same kind."""
-    old_days_of_kind: dict[str | int, list[date]] = defaultdict(list)
+    old_days_by_kind: dict[str | int, list[date]] = defaultdict(list)
     for day in old:
-        old_days_of_kind[names.get(day, day.weekday())].append(day)
+        old_days_by_kind[names.get(day, day.weekday())].append(day)
     old_by_new = {}
     for day in new:
-        free_old_days = old_days_of_kind[names.get(day, day.weekday())]
+        free_old_days = old_days_by_kind[names.get(day, day.weekday())]
         if free_old_days:
             old_by_new[day] = free_old_days.pop(0)
     return old_by_new

@@ -45,19 +45,19 @@ def headline(comparison: Comparison) -> str:
 
 def baselines_disagree(comparison: Comparison) -> str:
     """Where baselines lead to different answers, all of them in one sentence; else nothing."""
-    totals_by_baseline = [
+    baselines_with_totals = [
         (c.baseline, c.total) for c in comparison.against if c.total and c.total.change_percent is not None
     ]
-    distinct_verdicts = {row.verdict(comparison.level) for _, row in totals_by_baseline}
+    distinct_verdicts = {row.verdict(comparison.level) for _, row in baselines_with_totals}
     if (
         len(distinct_verdicts) < 2
-        and len({row.ratio is not None and row.ratio < 1.0 for _, row in totals_by_baseline}) < 2
+        and len({row.ratio is not None and row.ratio < 1.0 for _, row in baselines_with_totals}) < 2
     ):
         return ""
     answer_texts = [
         f"{abs(row.change_percent or 0.0):.1f}% {'below' if (row.ratio or 0.0) < 1.0 else 'above'} "
         f"{baseline_name(baseline)} ({verdict_words(row, comparison.level).lower()})"
-        for baseline, row in totals_by_baseline
+        for baseline, row in baselines_with_totals
     ]
     return (
         f"The answer depends on the baseline: {_counted_noun(comparison).lower()} in "

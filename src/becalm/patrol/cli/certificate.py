@@ -179,23 +179,23 @@ def _round(value: float) -> float:
 
 
 def _interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
-    field_name_of_key = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
+    field_name_by_key = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
     return {
         key: None if estimate is None else _round(getattr(estimate, field))
-        for key, field in field_name_of_key.items()
+        for key, field in field_name_by_key.items()
     }
 
 
 def _figure_rows(certificate: Certificate) -> Iterator[Mapping[str, object]]:
     figures_of_log, figures_of_chance = attack_object(certificate.attack), attack_object(certificate.floor)
     for figure in FIGURES:
-        key_of_interval_end = {"low": f"{figure}_low", "high": f"{figure}_high"}
+        key_by_interval_end = {"low": f"{figure}_low", "high": f"{figure}_high"}
         yield {
             "figure": figure,
             "log": figures_of_log.get(figure),
-            **{end: figures_of_log.get(key) for end, key in key_of_interval_end.items()},
+            **{end: figures_of_log.get(key) for end, key in key_by_interval_end.items()},
             "floor": figures_of_chance.get(figure),
-            **{f"floor_{end}": figures_of_chance.get(key) for end, key in key_of_interval_end.items()},
+            **{f"floor_{end}": figures_of_chance.get(key) for end, key in key_by_interval_end.items()},
         }
 
 

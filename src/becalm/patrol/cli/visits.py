@@ -51,15 +51,15 @@ def _delivery_data(report: DeliveryReport) -> dict[str, object]:
 
 
 def _totals(delivery: Delivery) -> dict[str, float | None]:
-    sum_of_column = {
+    sum_by_column = {
         column: sum(getattr(place, column) for place in delivery.places)
         for column in PLACE_COLUMNS[1:]
         if column != "delivered_share"
     }
-    planned_minutes = sum_of_column["planned_minutes"]
-    delivered_share = sum_of_column["patrol_minutes"] / planned_minutes if planned_minutes else None
+    planned_minutes = sum_by_column["planned_minutes"]
+    delivered_share = sum_by_column["patrol_minutes"] / planned_minutes if planned_minutes else None
     return {
-        column: delivered_share if column == "delivered_share" else sum_of_column[column]
+        column: delivered_share if column == "delivered_share" else sum_by_column[column]
         for column in PLACE_COLUMNS[1:]
     }
 
@@ -70,8 +70,8 @@ def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
     from becalm.console.screen import Column, table
 
     delivery = report.delivery
-    total_of_column = {column: _round(total) for column, total in _totals(delivery).items()}
-    yield Text(_headline(total_of_column) if report.has_traces else _check_in_headline(total_of_column))
+    total_by_column = {column: _round(total) for column, total in _totals(delivery).items()}
+    yield Text(_headline(total_by_column) if report.has_traces else _check_in_headline(total_by_column))
     table_columns: list[Column[PlaceDelivery]] = [
         Column("hotspot", lambda p: p.name or p.hotspot, is_text=True),
         Column("planned", lambda p: f"{p.planned_visits} ({p.planned_minutes:,.0f} min)"),

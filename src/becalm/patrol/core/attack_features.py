@@ -115,13 +115,13 @@ def _place_history(
     yield "since_end", np.stack([_minutes_since(np.sort(end_s), at_s) for _, end_s in visit_times])
     for k in (1, 2, 3):
         yield f"interval_{k}", np.stack([_interval_minutes(start_s, at_s, k) for start_s in place_starts])
-    window_start_s = {
+    start_s_by_window = {
         "today": moments.midnight_s[moments.day],
         "8_hours": at_s - 8 * HOUR,
         "24_hours": at_s - DAY,
     }
-    window_start_s |= {"7_days": at_s - 7 * DAY, "14_days": at_s - 14 * DAY}
-    for window_name, begin_s in window_start_s.items():
+    start_s_by_window |= {"7_days": at_s - 7 * DAY, "14_days": at_s - 14 * DAY}
+    for window_name, begin_s in start_s_by_window.items():
         start_counts = _count_starts(place_starts, begin_s, at_s)
         yield f"count_{window_name}", start_counts + _nan_unless(begin_s >= log_start_s - DAY)
     for days_back in (1, 2, 7):

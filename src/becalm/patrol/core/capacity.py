@@ -95,10 +95,12 @@ def assess_capacity(
     estimate before planning: low takes places in any order, high always the nearest. What a place is owed is
     taken on the average of its days' `arms`, where a trial has drawn some.
     """
-    extra_shares: dict[str, float] = defaultdict(float)
+    extra_share_by_place: dict[str, float] = defaultdict(float)
     for (hotspot, _), arm in (arms or {}).items():
-        extra_shares[hotspot] += (policy.dose_factor(arm) - 1.0) / days
-    dosed_places = [p for place in places for p in scale_dosage([place], 1.0 + extra_shares[place.hotspot])]
+        extra_share_by_place[hotspot] += (policy.dose_factor(arm) - 1.0) / days
+    dosed_places = [
+        p for place in places for p in scale_dosage([place], 1.0 + extra_share_by_place[place.hotspot])
+    ]
     area_capacities = tuple(
         _assess_area(
             area_name,
@@ -133,11 +135,11 @@ def fit_dosage(
             for area in capacity.short
         )
         raise PlanError("More dosage is wanted than there are minutes; nothing was planned", short_faults)
-    share_of_area = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
-    fitted_places = (p for place in places for p in scale_dosage([place], share_of_area.get(place.area, 1.0)))
+    share_by_area = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
+    fitted_places = (p for place in places for p in scale_dosage([place], share_by_area.get(place.area, 1.0)))
     scaling_notes = tuple(
         f"{a.area}: {a.wanted_per_day:.1f} bursts a day wanted, about {a.possible_per_day.value:.1f} "
-        f"possible; every target there is scaled to {share_of_area[a.area]:.0%}."
+        f"possible; every target there is scaled to {share_by_area[a.area]:.0%}."
         for a in capacity.short
     )
     return tuple(fitted_places), scaling_notes
@@ -156,10 +158,12 @@ def _assess_area(
     burst_minutes = (
         minutes_per_day / visits_per_day if visits_per_day else float(np.mean(policy.burst_minutes))
     )
-    kind_counts = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
+    shift_count_by_kind = Counter(
+        (shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places
+    )
     kind_figures = [
         count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
-        for (base, mode, open_minutes), count in kind_counts.items()
+        for (base, mode, open_minutes), count in shift_count_by_kind.items()
     ]
     low, middle, high, hop_minutes = (float(sum(figures[k] for figures in kind_figures)) for k in range(4))
     area_capacity = AreaCapacity(

@@ -181,17 +181,17 @@ def _draw_replans(
 ) -> None:
     """Draw the re-plans of an area over other tours than those of the plan, from where their units stood."""
     routes, area = {(route.unit, route.day): route for route in drawn_routes}, drawn_routes[0].area
-    law_of_tour: Counter[tuple[str, datetime]] = Counter()
+    law_by_tour: Counter[tuple[str, datetime]] = Counter()
     for step in steps:
         replan_moment = replace(step.moment, routes=tuple(routes.values()), key=key)
         unit_states = tuple(s for s in step.states if replan.find_route(inputs, step.moment, s).area == area)
         for redraw_area, bursts in replan.build_replan_areas(inputs, replan_moment, unit_states):
             rest_draw = prepare_redraw(distribution, redraw_area, bursts, key, replan_moment.replan)
             tours_redrawn = [(s.unit, s.hours.start) for s in redraw_area.shifts]
-            law_of_tour.update(tours_redrawn)
+            law_by_tour.update(tours_redrawn)
             # Past the last re-plan of a tour its law holds to the end.
             end_of_tour = [
-                (*end_cells[tour], cells.start.shape[1])[law_of_tour[tour]] for tour in tours_redrawn
+                (*end_cells[tour], cells.start.shape[1])[law_by_tour[tour]] for tour in tours_redrawn
             ]
             redrawn_tours = rest_draw.draw(
                 cells._replace(end_cell=np.array(end_of_tour, dtype=np.int64)), with_entropy=False
@@ -241,7 +241,7 @@ def list_unit_chances(
         area = build_area(inputs, name, grid, key)
         area_steps = [step for step in steps if name in _areas_of(inputs, step)]
         end_cells = find_end_cells(inputs, area_steps, grid)
-        chances_by_draw = [list_tour_chances(prepare_draw(inputs, distribution, area, key), advance)]
+        chances_of_draws = [list_tour_chances(prepare_draw(inputs, distribution, area, key), advance)]
         for step in area_steps:
             for redraw_area, bursts in replan.build_replan_areas(inputs, step.moment, step.states):
                 if redraw_area.area == name:
@@ -249,11 +249,11 @@ def list_unit_chances(
                     rest_draw = prepare_redraw(
                         distribution, redraw_area, bursts, replan_moment.key, replan_moment.replan
                     )
-                    chances_by_draw.append(list_tour_chances(rest_draw))
+                    chances_of_draws.append(list_tour_chances(rest_draw))
         area_routes = [route for route in routes if route.area == name]
         for shift, route in zip(area.shifts, area_routes, strict=True):
             tour_key = (shift.unit, shift.hours.start)
-            tour_laws = [law[tour_key] for law in chances_by_draw if tour_key in law]
+            tour_laws = [law[tour_key] for law in chances_of_draws if tour_key in law]
             yield _join_laws(area, tour_laws, end_cells.get(tour_key, []), route)
 
 
@@ -264,13 +264,13 @@ def list_tour_chances(
     tours = tour_draw.draw()  # as the plan did: with entropy, which draws by other steps than without
 
     def share_tours(worker: int) -> dict[tuple[str, datetime], tuple[int, NDArray[np.float32]]]:
-        chances_of_tour = {}
+        chances_by_tour = {}
         for u, draw_before in tour_draw.replay(tours):
             if u % WORKERS == worker:
                 shift = draw_before.area.shifts[u]
-                chances_of_tour[shift.unit, shift.hours.start] = _expect_tour(draw_before, u)
+                chances_by_tour[shift.unit, shift.hours.start] = _expect_tour(draw_before, u)
                 advance(1)
-        return chances_of_tour
+        return chances_by_tour
 
     first_share, *other_shares = map_in_threads(share_tours, range(WORKERS))
     for share in other_shares:
@@ -320,10 +320,10 @@ def _join_laws(
     if len(laws) <= len(end_cells):  # gone home: no law from then on
         start_chances[:, max(end_cells[len(laws) - 1] - first_cell, 0) :] = 0.0
     has_started = np.zeros(start_chances.shape, dtype=bool)
-    row_of_place = {place.hotspot: row for row, place in enumerate(area.places)}
+    row_by_hotspot = {place.hotspot: row for row, place in enumerate(area.places)}
     for burst in route.bursts:
         cell_number = (burst.span.start - area.grid.first_midnight) // timedelta(minutes=CELL_MINUTES)
-        has_started[row_of_place[burst.hotspot], cell_number - first_cell] = True
+        has_started[row_by_hotspot[burst.hotspot], cell_number - first_cell] = True
     first_instant = area.grid.first_midnight + first_cell * timedelta(minutes=CELL_MINUTES)
     hotspots = tuple(place.hotspot for place in area.places)
     return UnitChances(route.unit, route.day, hotspots, first_instant, start_chances, has_started)

@@ -148,14 +148,14 @@ def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPla
 def _visits_per_day(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float]:
     mean_harm = sum(place.harm for place in listed) / len(listed)
     ranked_indices = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
-    list_shares = {i: (n + 1) / len(listed) for n, i in enumerate(ranked_indices)}
+    share_by_index = {i: (n + 1) / len(listed) for n, i in enumerate(ranked_indices)}
     visits_per_day = []
     for i, place in enumerate(listed):
         if rule.by == "harm":
             harm_ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
             wanted_visits = float(rule.visits_per_day * harm_ratio**rule.harm_power)
         elif rule.by == "rank":
-            wanted_visits = next(b.visits_per_day for b in rule.bands if list_shares[i] <= b.upto + 1e-9)
+            wanted_visits = next(b.visits_per_day for b in rule.bands if share_by_index[i] <= b.upto + 1e-9)
         else:
             wanted_visits = next(b.visits_per_day for b in rule.bands if place.p_top >= b.upto)
         visits_per_day.append(min(max(wanted_visits, rule.least_visits_per_day), rule.most_visits_per_day))

@@ -122,14 +122,14 @@ def no_feedback(area: AreaArrays) -> Feedback:
 
 def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[Ints, Ints, Floats]:
     """The rows of a distribution that belong to an area: by hour, by length, and the visits due."""
-    row_of_place = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
-    unknown_names = [place.hotspot for place in area.places if place.hotspot not in row_of_place]
+    row_by_hotspot = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
+    unknown_names = [place.hotspot for place in area.places if place.hotspot not in row_by_hotspot]
     if unknown_names:
         raise PlanError(
             f"The law has no entry for {', '.join(unknown_names)}. It belongs to another request; "
             "fit it again."
         )
-    place_rows = [row_of_place[place.hotspot] for place in area.places]
+    place_rows = [row_by_hotspot[place.hotspot] for place in area.places]
     hour_weights = np.array(distribution.hour_weights, dtype=np.int64)[place_rows]
     length_weights = np.array(distribution.length_weights, dtype=np.int64)[place_rows]
     return hour_weights, length_weights, np.array(distribution.due_millivisits)[place_rows] / 1000.0
@@ -172,9 +172,9 @@ def build_lattice(
     for closed_index, first_slot, end_slot in area.closed:
         spare_slots = 1 if grid.slot_minutes > 1 else 0  # `mark_visit` adds them, and a closure needs none
         mark_visit(no_gaps, closed_index, first_slot, end_slot - spare_slots, 0)
-    index_of_hotspot = {place.hotspot: place_index for place_index, place in enumerate(places)}
+    index_by_hotspot = {place.hotspot: place_index for place_index, place in enumerate(places)}
     for burst in earlier_bursts:
-        place_index = index_of_hotspot.get(burst.hotspot)
+        place_index = index_by_hotspot.get(burst.hotspot)
         if place_index is not None:
             first_slot, end_slot = grid.slot_at(burst.span.start), grid.slot_at(burst.span.end, up=True)
             mark_visit(route_lattice, place_index, first_slot, end_slot, 0)

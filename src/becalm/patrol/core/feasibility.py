@@ -67,10 +67,10 @@ def _double_faults(inputs: PlanInputs) -> Iterator[Fault]:
     for hotspot, listed_count in Counter(place.hotspot for place in inputs.places).items():
         if listed_count > 1:
             yield Fault(f"hotspot {hotspot}", f"is listed {listed_count} times", "list every hotspot once")
-    shifts_of_unit: dict[str, list[UnitShift]] = defaultdict(list)
+    shifts_by_unit: dict[str, list[UnitShift]] = defaultdict(list)
     for shift in sorted(inputs.shifts, key=lambda s: s.hours.start):
-        shifts_of_unit[shift.unit].append(shift)
-    for unit, shifts in shifts_of_unit.items():
+        shifts_by_unit[shift.unit].append(shift)
+    for unit, shifts in shifts_by_unit.items():
         for earlier_shift, later_shift in pairwise(shifts):
             if later_shift.hours.start < earlier_shift.hours.end:
                 fault_text = (
@@ -139,18 +139,18 @@ def _tour_name(shift: UnitShift) -> str:
 
 def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
     """Areas without hotspots, places out of reach, and areas in which more is owed than units have."""
-    shifts_of_area: dict[str, list[UnitShift]] = defaultdict(list)
+    shifts_by_area: dict[str, list[UnitShift]] = defaultdict(list)
     for shift in inputs.shifts:
-        shifts_of_area[shift.area].append(shift)
+        shifts_by_area[shift.area].append(shift)
     areas_with_places = sorted({place.area for place in inputs.places})
-    for area in sorted(set(shifts_of_area) - set(areas_with_places)):
+    for area in sorted(set(shifts_by_area) - set(areas_with_places)):
         # Without a place to go to, a tour would be planned without so much as a meal.
-        fault_text = f"has {len(shifts_of_area[area])} unit-shifts and no hotspot"
+        fault_text = f"has {len(shifts_by_area[area])} unit-shifts and no hotspot"
         yield Fault(f"area {area}", fault_text, "leave these shifts out, or lend them to another area")
     for area in areas_with_places:
-        yield from _reach_faults(inputs, area, shifts_of_area[area])
+        yield from _reach_faults(inputs, area, shifts_by_area[area])
     for area in areas_with_places:
-        shifts = shifts_of_area[area]
+        shifts = shifts_by_area[area]
         open_minutes = sum((s.hours.minutes - s.meal_minutes) * s.burst_share for s in shifts)
         owed_minutes = sum(
             place.dosage.minutes_per_day * total_dose_factor(inputs, place)
@@ -193,25 +193,25 @@ def find_shortfalls(
     inputs: PlanInputs, dosage: tuple[PlaceDosage, ...], distribution: RouteDistribution
 ) -> tuple[Shortfall, ...]:
     """Which targets is the plan not expected to meet, by how much, and what would fix it?"""
-    area_of_place = {place.hotspot: place.area for place in inputs.places}
-    due_of_hotspot = dict(zip(distribution.hotspots, distribution.due_millivisits, strict=True))
-    dosage_of_area: dict[str, list[PlaceDosage]] = defaultdict(list)
+    area_by_place = {place.hotspot: place.area for place in inputs.places}
+    due_by_hotspot = dict(zip(distribution.hotspots, distribution.due_millivisits, strict=True))
+    dosage_by_area: dict[str, list[PlaceDosage]] = defaultdict(list)
     for place in dosage:
-        dosage_of_area[area_of_place[place.hotspot]].append(place)
+        dosage_by_area[area_by_place[place.hotspot]].append(place)
     shortfalls: list[Shortfall] = []
-    for area, area_dosage in sorted(dosage_of_area.items()):
+    for area, area_dosage in sorted(dosage_by_area.items()):
         tour_count = sum(shift.area == area for shift in inputs.shifts)
         visits_per_tour = sum(place.expected_visits for place in area_dosage) / max(tour_count, 1)
-        missing_of_place = {place: place.target_visits - place.expected_visits for place in area_dosage}
+        missing_by_place = {place: place.target_visits - place.expected_visits for place in area_dosage}
         short_places = [
             place
-            for place, visits in missing_of_place.items()
+            for place, visits in missing_by_place.items()
             if visits > max(TOLERATED_SHARE * place.target_visits, TOLERATED_VISITS)
         ]
-        missing_visits = sum(missing_of_place[place] for place in short_places)
+        missing_visits = sum(missing_by_place[place] for place in short_places)
         more_tours = missing_visits / visits_per_tour if visits_per_tour > 0 else 0.0
         # Where the distribution itself was fitted to less than the target, the area's share was capped.
-        capped_places = [p for p in short_places if due_of_hotspot[p.hotspot] < 990.0 * p.target_visits]
+        capped_places = [p for p in short_places if due_by_hotspot[p.hotspot] < 990.0 * p.target_visits]
         shortfalls += [
             _time_shortfall(inputs, p, more_tours, area) for p in short_places if p not in capped_places
         ]

@@ -138,31 +138,35 @@ def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
         return PlanVerdict((form_fault,), 0, len(plan["shifts"]))
     visit_rows, row_faults = _read_visits(visits)
     violations = [*_judge_seals(plan, visits), *row_faults]
-    visits_of_tour: dict[Tour, list[Visit]] = defaultdict(list)
+    visits_by_tour: dict[Tour, list[Visit]] = defaultdict(list)
     for visit in visit_rows:
         tour = _find_tour(visit, plan_facts)
         violations += _judge_visit(visit, tour, plan_facts)
         if tour:
-            visits_of_tour[tour].append(visit)
+            visits_by_tour[tour].append(visit)
     violations += _judge_meetings(visit_rows, plan_facts, plan["earlier"])
     violations += _judge_dosage(visit_rows, plan.get("dosage") or ())
     for tours in plan_facts.tours.values():
         for tour in tours:
-            violations += _judge_tour(tour, visits_of_tour[tour])
+            violations += _judge_tour(tour, visits_by_tour[tour])
     return PlanVerdict(tuple(violations), len(visit_rows), len(plan["shifts"]))
 
 
 def _read_plan(plan: Mapping[str, Any]) -> PlanFacts:
-    tables = {table["mode"]: _read_travel(table) for table in plan["travel"]}
-    meals: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    table_by_mode = {table["mode"]: _read_travel(table) for table in plan["travel"]}
+    meals_by_unit: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for unit, start, end in plan["meals"]:
-        meals[unit].append((parse_instant(start), parse_instant(end)))
-    tours: dict[str, list[Tour]] = defaultdict(list)
+        meals_by_unit[unit].append((parse_instant(start), parse_instant(end)))
+    tours_by_unit: dict[str, list[Tour]] = defaultdict(list)
     for shift in plan["shifts"]:
-        tours[shift["unit"]].append(_read_tour(shift, plan["policy"], tables, meals[shift["unit"]]))
+        tours_by_unit[shift["unit"]].append(
+            _read_tour(shift, plan["policy"], table_by_mode, meals_by_unit[shift["unit"]])
+        )
     return PlanFacts(
         places={place["hotspot"]: place for place in plan["places"]},
-        tours={unit: tuple(sorted(own_tours, key=lambda t: t.start)) for unit, own_tours in tours.items()},
+        tours={
+            unit: tuple(sorted(own_tours, key=lambda t: t.start)) for unit, own_tours in tours_by_unit.items()
+        },
         lengths=frozenset(int(n) for n in plan["policy"]["burst_minutes"]),
         pairing=bool(plan["policy"]["pairing"]),
         off_days=frozenset((hotspot, day) for hotspot, day, arm in plan["arms"] if arm == "off"),
@@ -276,12 +280,12 @@ def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[
     if tour and visited_place["area"] != tour.area:
         yield visit.breaks("area", f"the place lies in {visited_place['area']}, the unit serves {tour.area}")
     # The other columns, where they are there, must say the same: people read those.
-    value_of_column = {
+    value_by_column = {
         "area": visited_place["area"],
         "minutes": f"{visit.minutes:.0f}",
         "day": tour.day if tour else None,
     }
-    for column, expected in value_of_column.items():
+    for column, expected in value_by_column.items():
         if expected is not None and visit.row.get(column) not in (None, expected):
             yield visit.breaks("form", f'{column} "{visit.row[column]}" should be "{expected}"')
 
@@ -300,13 +304,13 @@ def _judge_meetings(
     visits: Iterable[Visit], facts: PlanFacts, earlier_bursts: Iterable[Any]
 ) -> Iterator[Violation]:
     """Two units at one place at once, unless they are a pair."""
-    visits_of_place: dict[str, list[Visit]] = defaultdict(list)
+    visits_by_place: dict[str, list[Visit]] = defaultdict(list)
     earlier_visits = [
         Visit(unit, hotspot, parse_instant(a), parse_instant(b), {}) for unit, hotspot, a, b in earlier_bursts
     ]
     for visit in (*visits, *earlier_visits):
-        visits_of_place[visit.hotspot].append(visit)
-    for place_visits in visits_of_place.values():
+        visits_by_place[visit.hotspot].append(visit)
+    for place_visits in visits_by_place.values():
         visits_now: list[Visit] = []
         for visit in sorted(place_visits, key=lambda v: (v.start, v.unit)):
             visits_now = [other_visit for other_visit in visits_now if other_visit.end > visit.start]
@@ -325,15 +329,15 @@ def _are_pair(one_visit: Visit, other_visit: Visit, facts: PlanFacts) -> bool:
 
 def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Violation]:
     """Places whose visits are not as many as plan.json says: one was taken out, added or moved."""
-    visit_counts = Counter(visit.hotspot for visit in visits)
+    count_by_hotspot = Counter(visit.hotspot for visit in visits)
     for place_dosage in dosage:
         if not isinstance(place_dosage, Mapping):
             yield _form_fault("plan.json: its dosage cannot be read")
             return
         hotspot, stated_count = str(place_dosage.get("hotspot")), place_dosage.get("visits")
-        if visit_counts[hotspot] != stated_count:
+        if count_by_hotspot[hotspot] != stated_count:
             fault_text = (
-                f"{visit_counts[hotspot]} visits stand in visits.csv, and plan.json says {stated_count}"
+                f"{count_by_hotspot[hotspot]} visits stand in visits.csv, and plan.json says {stated_count}"
             )
             yield Violation("dosage", "", hotspot, "", fault_text)
 

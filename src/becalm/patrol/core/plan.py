@@ -149,17 +149,17 @@ def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
 def _tally_dosage(
     inputs: PlanInputs, distribution: RouteDistribution, drawn_areas: Sequence[AreaTours]
 ) -> tuple[PlaceDosage, ...]:
-    row_of_place = {hotspot: place_row for place_row, hotspot in enumerate(distribution.hotspots)}
+    row_by_hotspot = {hotspot: place_row for place_row, hotspot in enumerate(distribution.hotspots)}
     burst_minutes = np.array(inputs.policy.burst_minutes)
     place_dosages = []
     for area, tours in drawn_areas:
         # The variance of visits about what each tour meant to give, over their mean (1: Poisson).
-        due = [distribution.due_millivisits[row_of_place[place.hotspot]] / 1000.0 for place in area.places]
+        due = [distribution.due_millivisits[row_by_hotspot[place.hotspot]] / 1000.0 for place in area.places]
         meant_visits = share_due_visits(area, np.array(due))
         squared_error_sum = float(((count_visits(tours) - meant_visits) ** 2).sum())
         dispersion = squared_error_sum / float(meant_visits.sum()) if meant_visits.any() else 1.0
         for j, place in enumerate(area.places):
-            is_at_place, place_row = tours.visits[:, 2] == j, row_of_place[place.hotspot]
+            is_at_place, place_row = tours.visits[:, 2] == j, row_by_hotspot[place.hotspot]
             due_visits = distribution.due_millivisits[place_row] / 1000.0
             place_dosages.append(
                 PlaceDosage(

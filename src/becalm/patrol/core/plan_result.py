@@ -258,12 +258,13 @@ def list_late_bursts(routes: Iterable[UnitRoute], first_day: date, *, zone: str)
 
 def tally_bursts(dosage: Iterable[PlaceDosage], bursts: Sequence[Burst]) -> tuple[PlaceDosage, ...]:
     """The dosage of every place with what these bursts give it, in place of what was drawn before."""
-    visit_counts = Counter(burst.hotspot for burst in bursts)
-    minutes: Counter[str] = Counter()
+    count_by_hotspot = Counter(burst.hotspot for burst in bursts)
+    minutes_by_hotspot: Counter[str] = Counter()
     for burst in bursts:
-        minutes[burst.hotspot] += round(burst.span.minutes)
+        minutes_by_hotspot[burst.hotspot] += round(burst.span.minutes)
     return tuple(
-        replace(place, visits=visit_counts[place.hotspot], minutes=minutes[place.hotspot]) for place in dosage
+        replace(place, visits=count_by_hotspot[place.hotspot], minutes=minutes_by_hotspot[place.hotspot])
+        for place in dosage
     )
 
 

@@ -81,17 +81,17 @@ def replan_bursts(
     lost is owed in the next period. Bursts of a tour that have begun, or to which its unit is on the way,
     stay unless it is off duty. Raises PlanError, with every reason, where a state cannot be.
     """
-    new_route_of_unit: dict[str, UnitRoute] = {}
+    new_route_by_unit: dict[str, UnitRoute] = {}
     for area, other_bursts in build_replan_areas(inputs, moment, states):
         if area.shifts:
             redrawn_tours = prepare_redraw(
                 moment.distribution, area, other_bursts, moment.key, moment.replan
             ).draw()
-            new_route_of_unit |= {
+            new_route_by_unit |= {
                 route.unit: route for route in build_routes(area, redrawn_tours, moment.replan)
             }
     return tuple(
-        _join_route(inputs, moment, state, new_route_of_unit.get(state.unit))
+        _join_route(inputs, moment, state, new_route_by_unit.get(state.unit))
         for state in sorted(states, key=lambda state: state.unit)
     )
 

@@ -133,11 +133,11 @@ def _audit_limits(history: SeedHistory, rule: SealRule) -> Iterator[AuditFinding
 
 def _audit_replans(history: SeedHistory, rule: SealRule) -> Iterator[AuditFinding]:
     """Was no shift re-planned by one person more often than the policy allows?"""
-    units_of_replans: dict[tuple[ReplanNote, ...], list[str]] = defaultdict(list)
+    units_by_replans: dict[tuple[ReplanNote, ...], list[str]] = defaultdict(list)
     for (unit, _), notes in _group_by_shift(history).items():
         if len(notes) > rule.most_replans_per_shift:
-            units_of_replans[tuple(notes)].append(unit)
-    for replans, units in units_of_replans.items():
+            units_by_replans[tuple(notes)].append(unit)
+    for replans, units in units_by_replans.items():
         unagreed_notes = [note for note in replans[rule.most_replans_per_shift :] if not note.second]
         numbers, seconds = ", ".join(str(note.index) for note in replans), {note.second for note in replans}
         agreed_text = f"agreed by {', '.join(sorted(seconds - {''}))}" if any(seconds) else "nobody agreed"
@@ -150,14 +150,14 @@ def _audit_replans(history: SeedHistory, rule: SealRule) -> Iterator[AuditFindin
 
 def _group_by_shift(history: SeedHistory) -> dict[tuple[str, datetime], list[ReplanNote]]:
     """The re-plans of each shift, by its unit and the first time that one of them begins."""
-    notes_of_shift: dict[tuple[str, datetime], list[ReplanNote]] = defaultdict(list)
+    notes_by_shift: dict[tuple[str, datetime], list[ReplanNote]] = defaultdict(list)
     for note in sorted(history.announced_replans, key=lambda note: note.index):
         begins_at = note.begins_at or note.recorded_at
         for unit in note.units:
-            start_times = (at for name, at in notes_of_shift if name == unit)
+            start_times = (at for name, at in notes_by_shift if name == unit)
             first_at = next((at for at in start_times if abs(begins_at - at) < LONGEST_SHIFT), begins_at)
-            notes_of_shift[unit, first_at].append(note)
-    return notes_of_shift
+            notes_by_shift[unit, first_at].append(note)
+    return notes_by_shift
 
 
 def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:

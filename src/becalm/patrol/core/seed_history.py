@@ -119,9 +119,9 @@ class SeedHistory:
 
     def changed_share(self, replan: int) -> float | None:
         """Which share of the plan's bursts did this re-plan take away? None where it was never kept."""
-        bursts_of_plan = {plan.replan: plan.bursts for plan in self.plans}
+        bursts_by_plan = {plan.replan: plan.bursts for plan in self.plans}
         plan_record = next((plan for plan in self.plans if plan.replan == replan), None)
-        bursts_before = bursts_of_plan.get(replan - 1, 0)
+        bursts_before = bursts_by_plan.get(replan - 1, 0)
         return plan_record.dropped / bursts_before if plan_record and bursts_before else None
 
 
@@ -170,11 +170,11 @@ class SealRecords:
 
 def gather_records(entries: Iterable[Entry]) -> SealRecords:
     """Gather the entries of each seed, in the ledger's order; the plans of none; shares and trials."""
-    history_of_commitment: dict[str, SeedHistory] = {}
+    history_by_commitment: dict[str, SeedHistory] = {}
     unsealed_plans, shares, trials = list[PlanRecord](), list[ShareRecord](), list[TrialRecord]()
     for entry in entries:
         commitment, kind = _text(entry, "commitment"), entry.event.kind
-        seed_history = history_of_commitment.get(commitment)
+        seed_history = history_by_commitment.get(commitment)
         entry_origin = (entry.seq, entry.recorded_at, entry.event.actor)
         if kind == "patrol_share_committed":
             shares.append(ShareRecord(*entry_origin, _text(entry, "share_sha256")))
@@ -182,12 +182,12 @@ def gather_records(entries: Iterable[Entry]) -> SealRecords:
             inputs_sha256, reason = _text(entry, "inputs_sha256"), _text(entry, "reason")
             trials.append(TrialRecord(*entry_origin, inputs_sha256, reason, _ground(entry), **_period(entry)))
         elif kind == "patrol_seed_committed":
-            history_of_commitment[commitment] = seed_history or _begin_history(entry)
+            history_by_commitment[commitment] = seed_history or _begin_history(entry)
         elif seed_history is not None:
-            history_of_commitment[commitment] = _continue_history(seed_history, entry)
+            history_by_commitment[commitment] = _continue_history(seed_history, entry)
         elif kind == "bursts_planned":
             unsealed_plans.append(_plan_record(entry))
-    histories = tuple(history_of_commitment.values())
+    histories = tuple(history_by_commitment.values())
     return SealRecords(histories, tuple(unsealed_plans), tuple(shares), tuple(trials))
 
 

@@ -29,12 +29,12 @@ class StreetTable:
 
 def locate_stops(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
     """Every place that units travel between, by name, in metres: hotspots first, then bases."""
-    point_of_stop = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
+    point_by_stop = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
     for base in bases:
-        if base.base in point_of_stop:
+        if base.base in point_by_stop:
             raise PlanError(f"{base.base!r} names a base and a hotspot. Rename the base in the units file.")
-        point_of_stop[base.base] = (base.easting_m, base.northing_m)
-    return point_of_stop
+        point_by_stop[base.base] = (base.easting_m, base.northing_m)
+    return point_by_stop
 
 
 def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
@@ -158,19 +158,19 @@ def _reach_faults(
     tables: Mapping[Mode, TravelTable],
     stay_minutes: float,
 ) -> list[Fault]:
-    trip_minutes_by_shift = [
+    trip_and_shift_minutes = [
         (round_trip_minutes(tables[mode], place.hotspot, base) + stay_minutes, shift_minutes)
         for (area, base, mode), shift_minutes in free_minutes.items()
         if area == place.area
     ]
-    if not trip_minutes_by_shift:
+    if not trip_and_shift_minutes:
         fault_text = f"no unit serves its area {place.area!r}"
         return [
             Fault(place.hotspot, fault_text, "add a team for this area, or give the place to another area")
         ]
-    if any(trip_minutes <= shift_minutes for trip_minutes, shift_minutes in trip_minutes_by_shift):
+    if any(trip_minutes <= shift_minutes for trip_minutes, shift_minutes in trip_and_shift_minutes):
         return []
-    trip_minutes, shift_minutes = min(trip_minutes_by_shift)
+    trip_minutes, shift_minutes = min(trip_and_shift_minutes)
     if not np.isfinite(trip_minutes):
         fault_text = "it cannot be reached from any base of its area and back"
         return [
@@ -192,12 +192,12 @@ def round_trip_minutes(table: TravelTable, stop: str, base: str) -> float:
 
 def round_up_travel(tables: Iterable[TravelTable]) -> dict[Mode, TravelTable]:
     """Tables closed and rounded up, by mode: short in a file, and nobody is late by them."""
-    table_of_mode = {}
+    table_by_mode = {}
     for table in tables:
         # Sums of what is rounded up are never below it, so triangles still hold afterwards.
         travel_steps = np.ceil(close_triangles(table).minutes / TRAVEL_STEP_MINUTES - 1e-9)
-        table_of_mode[table.mode] = replace(table, minutes=np.round(travel_steps * TRAVEL_STEP_MINUTES, 2))
-    return table_of_mode
+        table_by_mode[table.mode] = replace(table, minutes=np.round(travel_steps * TRAVEL_STEP_MINUTES, 2))
+    return table_by_mode
 
 
 def check_reach(

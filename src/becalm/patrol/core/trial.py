@@ -136,11 +136,11 @@ def _distance_m(a: PatrolPlace, b: PatrolPlace) -> float:
 def _assign_blocks(
     clusters: Sequence[Sequence[PatrolPlace]], rule: ArmRule, first: date, days: int
 ) -> dict[ClusterDay, str]:
-    clusters_of_area: dict[str, list[int]] = defaultdict(list)
+    clusters_by_area: dict[str, list[int]] = defaultdict(list)
     for c, cluster in enumerate(clusters):
-        clusters_of_area[cluster[0].area].append(c)
+        clusters_by_area[cluster[0].area].append(c)
     block_by_day = {}
-    for area, area_clusters in clusters_of_area.items():
+    for area, area_clusters in clusters_by_area.items():
         for n, c in enumerate(sorted(area_clusters, key=lambda c: -sum(p.harm for p in clusters[c]))):
             tercile_number = n * rule.terciles // len(area_clusters) + 1
             for d in range(days):
@@ -188,9 +188,9 @@ def _shorten_runs(
 ) -> None:
     """Exchange arms within blocks until no run is too long; an exchange may not lengthen another one."""
     cluster_days_of_block = _group_by_block(blocks)
-    excess_of_cluster = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
+    excess_by_cluster = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
     for _ in range(TRIES):
-        clusters_to_mend = sorted(c for c, excess_days in excess_of_cluster.items() if excess_days)
+        clusters_to_mend = sorted(c for c, excess_days in excess_by_cluster.items() if excess_days)
         if not clusters_to_mend:
             return
         cluster_day = (clusters_to_mend[next(numbers) % len(clusters_to_mend)], next(numbers) % days)
@@ -198,10 +198,10 @@ def _shorten_runs(
         partner_day = partner_days[next(numbers) % len(partner_days)]
         arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
         new_excess = {c: _excess_days(arms, c, days, rule) for c in {cluster_day[0], partner_day[0]}}
-        if sum(new_excess.values()) > sum(excess_of_cluster[c] for c in new_excess):
+        if sum(new_excess.values()) > sum(excess_by_cluster[c] for c in new_excess):
             arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
         else:
-            excess_of_cluster.update(new_excess)
+            excess_by_cluster.update(new_excess)
     raise PlanError(
         f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms and "
         "these places. Raise longest_run in the policy, or take more places or fewer arms."
@@ -349,10 +349,10 @@ def select_arms(
 ) -> dict[tuple[str, date], Arm]:
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
     hotspot_set, end_day = set(hotspots), first_day + timedelta(days=days)
-    arms_of_days = {k: arm for k, arm in arms.items() if k[0] in hotspot_set and first_day <= k[1] < end_day}
-    if arms and not arms_of_days:
+    arms_by_days = {k: arm for k, arm in arms.items() if k[0] in hotspot_set and first_day <= k[1] < end_day}
+    if arms and not arms_by_days:
         raise PlanError(
             f"`arms`: none of its {len(arms)} place-days is among these places from {first_day} until "
             f"before {end_day}. Give the arms of these days, or leave out `arms`."
         )
-    return arms_of_days
+    return arms_by_days

@@ -68,7 +68,7 @@ def build_visit_log(
 
 def log_of_bursts(bursts: Sequence[Burst], places: Sequence[PatrolPlace], *, time_zone: str) -> VisitLog:
     """Planned bursts as a log of visits."""
-    area_of_hotspot = {place.hotspot: place.area for place in places}
+    area_by_hotspot = {place.hotspot: place.area for place in places}
     start_s, end_s = (
         np.array([int(getattr(burst.span, end).timestamp()) for burst in bursts], dtype=np.int64)
         for end in ("start", "end")
@@ -79,7 +79,7 @@ def log_of_bursts(bursts: Sequence[Burst], places: Sequence[PatrolPlace], *, tim
         end_s=end_s,
         time_zone=time_zone,
         unit=np.array([burst.unit for burst in bursts]),
-        area=np.array([area_of_hotspot[burst.hotspot] for burst in bursts]),
+        area=np.array([area_by_hotspot[burst.hotspot] for burst in bursts]),
     )
 
 

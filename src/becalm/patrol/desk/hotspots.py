@@ -109,10 +109,10 @@ def _from_list(desk: Desk, hotspot_list: HotspotAnswer) -> PatrolHotspots:
         *(f"Hotspots: {warning}" for warning in hotspots.warnings),
         *override.override_lines(hotspots.selection, hotspots.places),
     )
-    hash_of_source = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
+    hash_by_source = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
     override_hashes = _override_sources(desk, decisions)
     return PatrolHotspots(
-        places_from_list(hotspots), {**hash_of_source, **override_hashes}, warnings_and_overrides, decisions
+        places_from_list(hotspots), {**hash_by_source, **override_hashes}, warnings_and_overrides, decisions
     )
 
 

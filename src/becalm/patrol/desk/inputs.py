@@ -177,7 +177,7 @@ def _dose_inputs(
 ) -> _DosedInputs:
     input_files = _read_files(desk, request, arms, load_list)
     book, roster, zone = input_files.book, input_files.roster, desk.workspace.city.time_zone
-    area_of_base = {team.base: team.area for team in roster.teams}
+    area_by_base = {team.base: team.area for team in roster.teams}
     dosage, all_shifts = collect_errors(
         lambda: dose_places(
             select_places(input_files.hotspots.places, roster.area_of_borough, request.borough, request.area),
@@ -185,7 +185,7 @@ def _dose_inputs(
             area_of_borough=roster.area_of_borough or None,
             area_of_base=[]
             if roster.area_of_borough
-            else [(base, area_of_base.get(base.base, "")) for base in roster.bases],
+            else [(base, area_by_base.get(base.base, "")) for base in roster.bases],
         ),
         lambda: expand_shifts(
             roster, first=request.first_day, days=request.days, zone=zone, meals=book.meals
@@ -236,8 +236,8 @@ def _read_files(
         load_list,
         lambda: read_arms(Path(arms)) if arms else {},
     )
-    hash_of_source = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
-    return InputFiles(book, roster, hotspots, arms_of_days, hash_of_source)
+    hash_by_source = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
+    return InputFiles(book, roster, hotspots, arms_of_days, hash_by_source)
 
 
 def _read_policy(workspace: Workspace, file_name: str | None) -> tuple[PolicyBook, dict[str, str]]:
@@ -421,13 +421,13 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
     that does not end on the day before leaves no visits owed: it was cut short, and a new one was made.
     """
     plan_names, listed_hotspots = tuple(plans), set(hotspots)
-    owed_visits: dict[str, float] = {}
+    owed_by_hotspot: dict[str, float] = {}
     bursts: list[Burst] = []
     carry_notes: list[str] = []
     for plan_name in plan_names:
         plan = _read_sealed_plan(desk, plan_name)
         if plan.inputs.first_day + timedelta(days=plan.inputs.days) == first_day:
-            owed_visits |= compute_owed_visits(plan.inputs.owed_visits, plan.dosage)
+            owed_by_hotspot |= compute_owed_visits(plan.inputs.owed_visits, plan.dosage)
             carry_notes.append(
                 f"Target visits are carried over from the plan of {plan.inputs.first_day} "
                 f"({plan_name[:12]}), as it was drawn; they have a weak influence."
@@ -435,7 +435,7 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
         bursts += list_late_bursts(plan.routes, first_day, zone=plan.inputs.zone)
     return CarryOver(
         plan_names,
-        {hotspot: visits for hotspot, visits in owed_visits.items() if hotspot in listed_hotspots},
+        {hotspot: visits for hotspot, visits in owed_by_hotspot.items() if hotspot in listed_hotspots},
         tuple(
             sorted(
                 (burst for burst in bursts if burst.hotspot in listed_hotspots),

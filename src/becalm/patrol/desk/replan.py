@@ -93,8 +93,8 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
     """The plan with the tours that this note names drawn again: the same note and key give the same plan."""
     replan_step = _replan_step(plan, note, key)
     new_routes = replan_core.replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
-    route_of_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
-    routes = tuple(route_of_tour.get((route.unit, route.day), route) for route in plan.routes)
+    route_by_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
+    routes = tuple(route_by_tour.get((route.unit, route.day), route) for route in plan.routes)
     all_bursts = (burst for route in routes for burst in route.bursts)
     ordered_bursts = tuple(
         sorted(all_bursts, key=lambda burst: (burst.span.start, burst.hotspot, burst.unit))
@@ -223,14 +223,14 @@ def _check_second(
     second, limit = request.second.strip(), load_seal_rule(desk).most_replans_per_shift
     if second.casefold() == desk.actor.casefold():
         raise UsageError(f"`second` {request.second!r} is you. The second person is somebody else.")
-    replan_counts = {
+    replan_count_by_unit = {
         most_replanned_unit: count_replans(history.announced_replans, most_replanned_unit, at)
         for most_replanned_unit in units
     }
-    most_replanned_unit = max(replan_counts, key=lambda name: replan_counts[name])
-    if replan_counts[most_replanned_unit] >= limit and not second:
+    most_replanned_unit = max(replan_count_by_unit, key=lambda name: replan_count_by_unit[name])
+    if replan_count_by_unit[most_replanned_unit] >= limit and not second:
         raise PlanError(
-            f"{most_replanned_unit} was re-planned {replan_counts[most_replanned_unit]} times on "
+            f"{most_replanned_unit} was re-planned {replan_count_by_unit[most_replanned_unit]} times on "
             f"this shift; the policy allows {limit}. "
             "One more needs a second person who agrees: give `second NAME`."
         )

@@ -33,9 +33,9 @@ def update_checksums(folder: Path, names: Iterable[str]) -> None:
     """Write the checksums of files that were added to a folder or replaced in it."""
     checksum_path = folder / CHECKSUMS
     checksum_lines = checksum_path.read_text("utf-8").splitlines() if checksum_path.is_file() else []
-    digest_of_file = {name: digest for digest, name in (line.split("  ", 1) for line in checksum_lines)}
-    digest_of_file |= {name: sha256_of_text((folder / name).read_bytes()) for name in names}
-    checksum_text = "".join(f"{digest}  {name}\n" for name, digest in sorted(digest_of_file.items()))
+    digest_by_file = {name: digest for digest, name in (line.split("  ", 1) for line in checksum_lines)}
+    digest_by_file |= {name: sha256_of_text((folder / name).read_bytes()) for name in names}
+    checksum_text = "".join(f"{digest}  {name}\n" for name, digest in sorted(digest_by_file.items()))
     write_durably(checksum_path, checksum_text.encode())
 
 
@@ -54,7 +54,7 @@ PLAN_NAMES: Final = (
 def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
     """Every file of a plan's folder by name; the same bytes for the same plan."""
     visits_text = visits_csv(plan.inputs, plan.bursts)
-    content_of_file: dict[str, str | bytes] = {
+    content_by_file: dict[str, str | bytes] = {
         "plan.json": plan_json(plan, visits=visits_text),
         "visits.csv": visits_text,
         "index.html": plan_page(plan),
@@ -62,7 +62,7 @@ def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
         "hotspots.geojson": dosage_geojson(plan),
         **{f"units/{name}": text for name, text in unit_files(plan, plan.inputs.first_day).items()},
     }
-    return {**content_of_file, CHECKSUMS: checksum_lines(content_of_file)}
+    return {**content_by_file, CHECKSUMS: checksum_lines(content_by_file)}
 
 
 def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: str = "") -> dict[str, str]:
@@ -76,7 +76,7 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
     file_stem_of_unit = unit_sheets.sheet_file_names(
         tuple(sorted({shift.unit for shift in plan.inputs.shifts}))
     )
-    content_of_file: dict[str, str] = {}
+    content_by_file: dict[str, str] = {}
     tours_of_day = []
     for name, unit_tours in tours_by_unit.items():
         later_tours = unit_sheets.tours_from(unit_tours, day)
@@ -84,27 +84,29 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
         if todays_tours:
             tours_of_day += todays_tours
             burst_limit = None if is_sealed else unit_sheets.NEXT
-            content_of_file[f"{file_stem_of_unit[name]}.html"] = unit_sheets.unit_sheets(
+            content_by_file[f"{file_stem_of_unit[name]}.html"] = unit_sheets.unit_sheets(
                 plan, todays_tours, is_sealed=is_sealed
             )
-            content_of_file[f"{file_stem_of_unit[name]}.ics"] = unit_sheets.unit_calendar(
+            content_by_file[f"{file_stem_of_unit[name]}.ics"] = unit_sheets.unit_calendar(
                 plan, later_tours, burst_limit=burst_limit
             )
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
     return {
         "sheets.html": unit_sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed),
-        **content_of_file,
+        **content_by_file,
     }
 
 
 def dosage_geojson(plan: PlanDocument) -> str:
     """The planned dosage of each place as GeoJSON in WGS84: sums over the whole period and no times."""
     to_wgs84 = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
-    position_m = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places}
+    position_m_by_hotspot = {
+        place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places
+    }
     geojson_features = []
     dosage_forecast = forecast_dosage(plan.inputs.places, plan.dosage)
     for place in sorted(dosage_forecast.places, key=lambda place: place.hotspot):
-        longitude, latitude = to_wgs84.transform(*position_m[place.hotspot])
+        longitude, latitude = to_wgs84.transform(*position_m_by_hotspot[place.hotspot])
         dosage_properties: dict[str, Any] = {
             "hotspot": place.hotspot,
             "name": place.name,
@@ -115,8 +117,10 @@ def dosage_geojson(plan: PlanDocument) -> str:
             "expected_high": round(place.expected_visits.high, 2),
             "expected_minutes": round(place.expected_minutes, 1),
         }
-        lon_lat = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
-        geojson_features.append({"type": "Feature", "properties": dosage_properties, "geometry": lon_lat})
+        point_geometry = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
+        geojson_features.append(
+            {"type": "Feature", "properties": dosage_properties, "geometry": point_geometry}
+        )
     feature_collection = {
         "type": "FeatureCollection",
         "warning": PUBLISHING_WARNING,

@@ -126,10 +126,10 @@ def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     name_codes = pc.dictionary_encode(table[name].combine_chunks())
     code_names = [str(word or "") for word in name_codes.dictionary.to_pylist()]
     codes_by_name = sorted(range(len(code_names)), key=code_names.__getitem__)
-    rank_of_code = {old: new for new, old in enumerate(i for i in codes_by_name if code_names[i])}
-    rank_by_code = np.array([rank_of_code.get(i, -1) for i in range(len(code_names))] or [-1], dtype=np.int64)
+    rank_by_code = {old: new for new, old in enumerate(i for i in codes_by_name if code_names[i])}
+    rank_array = np.array([rank_by_code.get(i, -1) for i in range(len(code_names))] or [-1], dtype=np.int64)
     code_of_row = pc.fill_null(name_codes.indices, -1).to_numpy(zero_copy_only=False)
-    return np.where(code_of_row >= 0, rank_by_code[code_of_row], -1), tuple(
+    return np.where(code_of_row >= 0, rank_array[code_of_row], -1), tuple(
         code_names[i] for i in codes_by_name if code_names[i]
     )
 

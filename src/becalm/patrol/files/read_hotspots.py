@@ -42,19 +42,19 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     check_faultless(path.name, faults, most=None)
     harm_of_feature = [_harm_of(feature) for feature in features]
     harm_order = sorted(range(len(features)), key=lambda i: (-harm_of_feature[i], feature_names[i]))
-    rank_of_feature = {i: n + 1 for n, i in enumerate(harm_order)}
+    rank_by_feature = {i: n + 1 for n, i in enumerate(harm_order)}
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    return tuple(_build_place(feature, rank_of_feature[i], to_metres) for i, feature in enumerate(features))
+    return tuple(_build_place(feature, rank_by_feature[i], to_metres) for i, feature in enumerate(features))
 
 
 def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:
     """The outline of each hotspot in this file that has one (a point has none), in metres of `crs`."""
     read_hotspots(path, crs=crs)  # all its faults at once
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    shape_of_hotspot = {
+    shape_by_hotspot = {
         _name(feature): _project(_shape(feature) or shapely.Point(), to_metres) for feature in _features(path)
     }
-    return {name: shape for name, shape in shape_of_hotspot.items() if shape.area > 0}
+    return {name: shape for name, shape in shape_by_hotspot.items() if shape.area > 0}
 
 
 def _project(shape: BaseGeometry, to_metres: Transformer) -> BaseGeometry:

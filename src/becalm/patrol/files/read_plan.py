@@ -112,16 +112,16 @@ class _Plan(_Strict):
 
     def document(self, bursts: tuple[Burst, ...]) -> PlanDocument:
         inputs_of_plan = self.inputs_of_plan()
-        bursts_of_tour: dict[tuple[str, date], list[Burst]] = {}
+        bursts_by_tour: dict[tuple[str, date], list[Burst]] = {}
         for burst, shift in with_shifts(bursts, inputs_of_plan.shifts):
-            bursts_of_tour.setdefault((shift.unit, shift.day), []).append(burst)
+            bursts_by_tour.setdefault((shift.unit, shift.day), []).append(burst)
         return PlanDocument(
             version=self.version,
             crs=self.crs,
             inputs=inputs_of_plan,
             bursts=bursts,
             routes=tuple(
-                replace(route, bursts=tuple(bursts_of_tour.get((route.unit, route.day), ())))
+                replace(route, bursts=tuple(bursts_by_tour.get((route.unit, route.day), ())))
                 for route in self.routes
             ),
             distribution=self.law,

@@ -30,20 +30,20 @@ def read_travel(
     checked_ways = [
         _read_way(where, row, faults) for where, row in read_csv_rows(path, NEEDED_COLUMNS, faults)
     ]
-    table_of_mode = {mode: np.full((len(stops), len(stops)), np.inf) for mode in modes}
-    index_of_stop = {stop: i for i, stop in enumerate(stops)}
+    table_by_mode = {mode: np.full((len(stops), len(stops)), np.inf) for mode in modes}
+    index_by_stop = {stop: i for i, stop in enumerate(stops)}
     for where, from_stop, to_stop, minutes, mode in checked_ways:
-        if from_stop not in index_of_stop or to_stop not in index_of_stop:
+        if from_stop not in index_by_stop or to_stop not in index_by_stop:
             continue
-        for table in (table_of_mode[m] for m in modes if mode in ("", m)):
-            earlier_minutes = table[index_of_stop[from_stop], index_of_stop[to_stop]]
+        for table in (table_by_mode[m] for m in modes if mode in ("", m)):
+            earlier_minutes = table[index_by_stop[from_stop], index_by_stop[to_stop]]
             if math.isfinite(earlier_minutes) and earlier_minutes != minutes:
                 problem = (
                     f"{from_stop} to {to_stop} takes {minutes:g} minutes, but "
                     f"{earlier_minutes:g} in an earlier row"
                 )
                 faults.append(Fault(where, problem, "keep one of the two"))
-            table[index_of_stop[from_stop], index_of_stop[to_stop]] = minutes
+            table[index_by_stop[from_stop], index_by_stop[to_stop]] = minutes
     if not faults:
         named_stops = {stop for _, from_stop, to_stop, _, _ in checked_ways for stop in (from_stop, to_stop)}
         faults += [
@@ -52,9 +52,9 @@ def read_travel(
             if s not in named_stops
         ]
     check_faultless(path.name, faults)
-    for table in table_of_mode.values():
+    for table in table_by_mode.values():
         np.fill_diagonal(table, 0.0)
-    return {mode: TravelTable(mode, tuple(stops), table_of_mode[mode], quantile, "given") for mode in modes}
+    return {mode: TravelTable(mode, tuple(stops), table_by_mode[mode], quantile, "given") for mode in modes}
 
 
 def _read_way(where: str, row: dict[str, str], faults: list[Fault]) -> tuple[str, str, str, float, str]:

@@ -32,15 +32,15 @@ class Tour:
 
 def tours_of(plan: PlanDocument) -> dict[str, tuple[Tour, ...]]:
     """Every unit's tours in the order of time, units by name."""
-    route_of_tour = {(route.unit, route.day): route for route in plan.routes}
-    tours_of_unit: dict[str, list[Tour]] = {}
+    route_by_tour = {(route.unit, route.day): route for route in plan.routes}
+    tours_by_unit: dict[str, list[Tour]] = {}
     for shift in sorted(plan.inputs.shifts, key=lambda s: (s.unit, s.hours.start)):
-        route = route_of_tour.get((shift.unit, shift.day))
+        route = route_by_tour.get((shift.unit, shift.day))
         tour_bursts = tuple(sorted(route.bursts, key=lambda b: b.span.start)) if route else ()
-        tours_of_unit.setdefault(shift.unit, []).append(
+        tours_by_unit.setdefault(shift.unit, []).append(
             Tour(shift, tour_bursts, route.meal if route else None)
         )
-    return {unit: tuple(unit_tours) for unit, unit_tours in tours_of_unit.items()}
+    return {unit: tuple(unit_tours) for unit, unit_tours in tours_by_unit.items()}
 
 
 def tours_from(tours: tuple[Tour, ...], day: date) -> tuple[Tour, ...]:
@@ -54,15 +54,15 @@ def sheet_file_names(units: tuple[str, ...]) -> dict[str, str]:
     >>> sheet_file_names(("West End 1", "West-End 1", "Löwe"))
     {'West End 1': 'west-end-1', 'West-End 1': 'west-end-1-2', 'Löwe': 'l-we'}
     """
-    count_of_stem: dict[str, int] = {}
-    name_of_unit = {}
+    count_by_stem: dict[str, int] = {}
+    name_by_unit = {}
     for unit in units:
         file_name = re.sub(r"[^a-z0-9]+", "-", unit.lower()).strip("-") or "unit"
-        count_of_stem[file_name] = count_of_stem.get(file_name, 0) + 1
-        name_of_unit[unit] = (
-            file_name if count_of_stem[file_name] == 1 else f"{file_name}-{count_of_stem[file_name]}"
+        count_by_stem[file_name] = count_by_stem.get(file_name, 0) + 1
+        name_by_unit[unit] = (
+            file_name if count_by_stem[file_name] == 1 else f"{file_name}-{count_by_stem[file_name]}"
         )
-    return name_of_unit
+    return name_by_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ class Stop:
 
 def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
     """These bursts with the names and positions that people need."""
-    place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
+    place_by_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
     to_wgs84 = _to_wgs84(plan.crs)
     stops = []
     for burst in bursts:
-        visited_place = place_of_hotspot[burst.hotspot]
+        visited_place = place_by_hotspot[burst.hotspot]
         longitude, latitude = to_wgs84.transform(visited_place.easting_m, visited_place.northing_m)
         stops.append(
             Stop(
@@ -194,9 +194,9 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
 
 
 def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) -> Iterator[Event]:
-    place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
+    place_by_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
     for burst in bursts:
-        visited_place = place_of_hotspot[burst.hotspot]
+        visited_place = place_by_hotspot[burst.hotspot]
         longitude, latitude = _to_wgs84(plan.crs).transform(visited_place.easting_m, visited_place.northing_m)
         place_name = visited_place.name or visited_place.hotspot
         event_properties = {

@@ -68,12 +68,14 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
     if not any(header):
         raise _refusal(path, "file", "is empty", "give a csv with a header and a row for each visit")
     needed_columns = (columns.hotspot_column, columns.start_column, columns.end_column)
-    found_columns = {
+    position_by_column = {
         name: _find_column(header, name)
         for name in (*needed_columns, columns.unit_column, columns.area_column)
     }
-    column_index = {name: position for name, position in found_columns.items() if position is not None}
-    missing_names = [name for name in needed_columns if name not in column_index]
+    index_by_column = {
+        name: position for name, position in position_by_column.items() if position is not None
+    }
+    missing_names = [name for name in needed_columns if name not in index_by_column]
     if missing_names:
         raise InputError(
             f"{path.name} has no {', '.join(missing_names)} column; nothing was used",
@@ -94,10 +96,11 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
         )
     if not rows:
         raise _refusal(path, "file", "holds no visits", "give a log with a row for each visit")
-    column_cells = {
-        name: np.array([row[position].strip() for _, row in rows]) for name, position in column_index.items()
+    cells_by_column = {
+        name: np.array([row[position].strip() for _, row in rows])
+        for name, position in index_by_column.items()
     }
-    return delimiter, column_cells, [line for line, _ in rows]
+    return delimiter, cells_by_column, [line for line, _ in rows]
 
 
 def _read_rows(path: Path, columns: VisitColumns) -> tuple[str, list[str], list[tuple[int, list[str]]]]:

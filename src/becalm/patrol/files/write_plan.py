@@ -231,12 +231,12 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
 
 def visits_csv(inputs: PlanInputs, bursts: Iterable[Burst]) -> str:
     """visits.csv, the same bytes for the same bursts."""
-    place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in inputs.places}
+    place_by_hotspot = {visited_place.hotspot: visited_place for visited_place in inputs.places}
     csv_stream = io.StringIO()
     csv_writer = csv.writer(csv_stream, lineterminator="\n")
     csv_writer.writerow(VISIT_COLUMNS)
     for burst, shift in with_shifts(bursts, inputs.shifts):
-        visited_place = place_of_hotspot[burst.hotspot]
+        visited_place = place_by_hotspot[burst.hotspot]
         arm = inputs.arms.get((burst.hotspot, shift.day), visited_place.arm)
         time_cells = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
         csv_writer.writerow(
@@ -267,11 +267,11 @@ def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
 
 def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tuple[Burst, UnitShift]]:
     """Each burst with the tour that it belongs to, in the order of start and unit."""
-    shifts_of_unit: dict[str, list[UnitShift]] = {}
+    shifts_by_unit: dict[str, list[UnitShift]] = {}
     for shift in shifts:
-        shifts_of_unit.setdefault(shift.unit, []).append(shift)
+        shifts_by_unit.setdefault(shift.unit, []).append(shift)
     ordered_bursts = sorted(bursts, key=lambda b: (b.span.start, b.unit))
-    return [(burst, _shift_of(burst, shifts_of_unit.get(burst.unit, []))) for burst in ordered_bursts]
+    return [(burst, _shift_of(burst, shifts_by_unit.get(burst.unit, []))) for burst in ordered_bursts]
 
 
 def _shift_of(burst: Burst, shifts: list[UnitShift]) -> UnitShift:

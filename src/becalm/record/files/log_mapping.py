@@ -149,7 +149,7 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
     if kind is None:
         return f"kind {recipe.kind!r} is unknown; {suggest(recipe.kind, importable_kinds(kinds))}"
     fact_names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
-    names_by_problem = (
+    names_and_problems = (
         ([fact_name for fact_name in fact_names if fact_name not in kind.field_by_name], "are not facts of"),
         (
             [fact.name for fact in kind.fields if fact.is_needed and fact.name not in fact_names],
@@ -158,7 +158,8 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
         (sorted({name for name in fact_names if fact_names.count(name) > 1}), "are repeated in"),
     )
     return next(
-        (f"{', '.join(wrong)} {relation} {recipe.kind}" for wrong, relation in names_by_problem if wrong), ""
+        (f"{', '.join(wrong)} {relation} {recipe.kind}" for wrong, relation in names_and_problems if wrong),
+        "",
     )
 
 
