@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 from pyproj import Transformer
 
+from becalm.formats.csv_rows import check_faultless, find_missing_columns, read_csv_rows
 from becalm.methods.arrays import Floats, Ints
 from becalm.patrol.core.delivery import CheckIn, DeliveredVisit, Traces
-from becalm.patrol.files.csv_rows import check_faultless, find_missing_columns, read_csv_rows
 from becalm.patrol.files.write_plan import instant
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError

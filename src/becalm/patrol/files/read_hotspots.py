@@ -12,8 +12,8 @@ from pyproj import Transformer
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
+from becalm.formats.csv_rows import check_faultless
 from becalm.patrol.core.dose_places import ListedPlace, cell_radius_m
-from becalm.patrol.files.csv_rows import check_faultless
 from becalm.terms import HOURS_OF_WEEK, Fault, InputError
 
 

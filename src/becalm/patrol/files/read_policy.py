@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from becalm.formats.csv_rows import check_faultless
 from becalm.patrol.core.plan_inputs import PatrolPolicy
 from becalm.patrol.core.policy import (
     ArmRule,
@@ -18,7 +19,6 @@ from becalm.patrol.core.policy import (
     PolicyBook,
     SealRule,
 )
-from becalm.patrol.files.csv_rows import check_faultless
 from becalm.workspace.reviewed_toml import Source, Strict, check_recipe
 
 SHIPPED = "policy_2020.toml"

@@ -7,8 +7,8 @@ from typing import get_args
 
 import numpy as np
 
+from becalm.formats.csv_rows import check_faultless, read_csv_rows
 from becalm.patrol.core.plan_inputs import Mode, TravelTable
-from becalm.patrol.files.csv_rows import check_faultless, read_csv_rows
 from becalm.terms import Fault
 
 NEEDED_COLUMNS = ("from", "to", "minutes")

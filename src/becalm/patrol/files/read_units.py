@@ -9,9 +9,9 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 from pyproj import Transformer
 
+from becalm.formats.csv_rows import check_faultless
 from becalm.patrol.core.plan_inputs import Base, Mode
 from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
-from becalm.patrol.files.csv_rows import check_faultless
 from becalm.terms import Fault, InputError
 from becalm.workspace.reviewed_toml import Source, Strict, check_recipe, suggest
 

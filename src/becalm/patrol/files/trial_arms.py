@@ -8,11 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from becalm.formats.csv_rows import check_faultless, read_csv_rows
 from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.seal import Secret
 from becalm.patrol.core.trial import ArmDraw, TrialPower
-from becalm.patrol.files.csv_rows import check_faultless, read_csv_rows
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault
 

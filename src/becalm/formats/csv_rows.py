@@ -1,4 +1,4 @@
-"""How patrol reads a csv that it is given: rows with their place in the file, and every fault at once."""
+"""How a csv that the user wrote is read: rows with their place in the file, and every fault at once."""
 
 import csv
 from collections.abc import Iterator, Sequence
