@@ -15,22 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from becalm.terms import (
-    BecalmError,
-    FileName,
-    Progress,
-    Request,
-    RequestField,
-    build_request,
-    fields_of,
-    silent_progress,
-)
+from becalm import terms
 
 if TYPE_CHECKING:
     from becalm.console.emit import View
     from becalm.desk import Desk
 
-RequestT = TypeVar("RequestT", bound=Request)
+RequestT = TypeVar("RequestT", bound=terms.Request)
 AnswerT = TypeVar("AnswerT")
 FIELD_IN_TEXT = re.compile(r"`(\w+)((?: [^`]*)?)`")  # `count`, or an example such as `floor Camden=3`
 
@@ -72,10 +63,10 @@ class Session:
         return replace(make_desk(self.workspace), progress=self.progress)
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> terms.Progress:
         """Where long work shows how far it has come."""
         if self.is_quiet:
-            return silent_progress
+            return terms.silent_progress
         from becalm.console.screen import progress_bar
 
         return progress_bar
@@ -112,7 +103,7 @@ def command(
     `defaults` are this command's own, by field. What the function refuses speaks of fields; the caller is
     told the options.
     """
-    request_fields = fields_of(request)
+    request_fields = terms.fields_of(request)
     option_names_by_field = option_names(request_fields)
 
     def decorate(function: Callable[[Session, RequestT], None]) -> Callable[[Session, RequestT], None]:
@@ -133,8 +124,8 @@ def command(
                     for field in request_fields
                 }
                 session.check_endings(endings)
-                function(session, build_request(request, value_by_field))
-            except BecalmError as error:
+                function(session, terms.build_request(request, value_by_field))
+            except terms.BecalmError as error:
                 raise error.reworded(lambda text: name_options(text, option_names_by_field)) from error
 
         field_arguments = [
@@ -154,7 +145,7 @@ def command(
     return decorate
 
 
-def option_names(request_fields: tuple[RequestField, ...]) -> Mapping[str, str]:
+def option_names(request_fields: tuple[terms.RequestField, ...]) -> Mapping[str, str]:
     """How each field is named on the command line."""
     return {field.name: _option_name(field) for field in request_fields} | {
         "workspace": "--workspace",
@@ -180,7 +171,7 @@ def name_options(text: str, option_by_field: Mapping[str, str]) -> str:
 
 def requests_below(
     group: Any, words: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], type[Request]]]:
+) -> Iterator[tuple[tuple[str, ...], type[terms.Request]]]:
     """The request of every command below this group, with the words that call it."""
     for command_name, subcommand in sorted(getattr(group, "commands", {}).items()):
         yield from requests_below(subcommand, (*words, command_name))
@@ -189,7 +180,7 @@ def requests_below(
         yield words, request_class
 
 
-def _option_name(field: RequestField) -> str:
+def _option_name(field: terms.RequestField) -> str:
     option_name = field.parameter.name or field.name.replace("_", "-")
     return (
         (field.parameter.metavar or option_name.upper())
@@ -198,10 +189,10 @@ def _option_name(field: RequestField) -> str:
     )
 
 
-def _argument(field: RequestField, default: object, option_by_field: Mapping[str, str]) -> Argument:
+def _argument(field: terms.RequestField, default: object, option_by_field: Mapping[str, str]) -> Argument:
     """The field as an argument of the function that Typer sees."""
     field_parameter = field.parameter
-    value_type = {FileName: Path, date: datetime}.get(field.kind, field.kind)
+    value_type = {terms.FileName: Path, date: datetime}.get(field.kind, field.kind)
     option_settings: dict[str, Any] = {
         "help": name_options(field_parameter.help, option_by_field),
         "metavar": field_parameter.metavar or None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+from becalm import tables
 from becalm.desk import Desk, gaps_of, recorded_action
 from becalm.formats.sheet import Layout, file_refusal
 from becalm.formats.table_reader import read_sheet
@@ -30,17 +31,6 @@ from becalm.ingest.read_files import (
 )
 from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
-from becalm.tables import (
-    ArchiveFile,
-    FaultCount,
-    Intake,
-    Source,
-    count_faults,
-    count_matched,
-    count_moved,
-    filter_faults,
-    list_faults,
-)
 from becalm.terms import FileIntake, Gap, RowFault, UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import Workspace, read_city, write_config
@@ -91,7 +81,7 @@ def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
 
 
 def _read_entries(
-    desk: Desk, entries: Sequence[InputEntry], intake: Intake, request: LoadRequest
+    desk: Desk, entries: Sequence[InputEntry], intake: tables.Intake, request: LoadRequest
 ) -> tuple[tuple[FileReading, ...], Workspace, tuple[SkippedFile, ...]]:
     """Every file read and judged, for the workspace as it is or with the city that the records bring."""
     readers, staging_folder = load_readers(), Path(intake.staging)
@@ -153,7 +143,7 @@ def _adopt_city(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
 
 
 def _keep_readings(
-    desk: Desk, intake: Intake, file_readings: Sequence[FileReading], *, allow_smaller: bool
+    desk: Desk, intake: tables.Intake, file_readings: Sequence[FileReading], *, allow_smaller: bool
 ) -> str | None:
     readings_to_keep = [reading for reading in file_readings if reading.reading is not None]
     for file_reading in readings_to_keep:
@@ -184,7 +174,7 @@ def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
     new_files = [f for f in files if f.table and f.status != "already loaded"]
     loaded_sources = {(file.table, source) for file in new_files for source in file.source.split(", ")}
     return tuple(
-        gap for table, source in sorted(loaded_sources) for gap in gaps_of(desk, Source(table, source))
+        gap for table, source in sorted(loaded_sources) for gap in gaps_of(desk, tables.Source(table, source))
     )
 
 
@@ -193,14 +183,14 @@ def _outcomes_note(desk: Desk, files: Sequence[FileIntake]) -> tuple[str, ...]:
     if not any(file.table == "outcomes" and file.rows for file in files):
         return ()
     incidents, outcomes = desk.archive.table("incidents"), desk.archive.table("outcomes")
-    matched_count, crime_count = count_matched(outcomes, incidents)
+    matched_count, crime_count = tables.count_matched(outcomes, incidents)
     return (
         f"outcomes: {matched_count:,} of the {crime_count:,} crimes that have one are among the incidents",
     )
 
 
 def _moved_notes(
-    desk: Desk, readings: Sequence[FileReading], former_files: Sequence[ArchiveFile]
+    desk: Desk, readings: Sequence[FileReading], former_files: Sequence[tables.ArchiveFile]
 ) -> Iterator[str]:
     """Records that stand in two months, as one does whose date was corrected after its month was loaded."""
     former_sources = {file.source for file in former_files if file.table == "incidents"}
@@ -208,7 +198,7 @@ def _moved_notes(
         part.source for r in readings if r.reading and r.reading.has_own_ids for part in r.reading.parts
     }
     for source in sorted(former_sources & new_sources):
-        if moved_count := count_moved(desk.archive.table("incidents", source=source)):
+        if moved_count := tables.count_moved(desk.archive.table("incidents", source=source)):
             yield (
                 f"{source}: {moved_count:,} records stand in two months under one identifier: counted twice. "
                 "Their dates were corrected: load the former month again as well"
@@ -219,19 +209,19 @@ def _moved_notes(
 class Rejects:
     """Rows that were rejected or repaired: how many for each reason, and which (the first of them)."""
 
-    counts: tuple[FaultCount, ...]
+    counts: tuple[tables.FaultCount, ...]
     rows: tuple[RowFault, ...]
 
 
 def list_rejects(desk: Desk, request: RejectsRequest) -> Rejects:
     """Which rows of the files in the archive were rejected or repaired, and why?"""
-    row_faults = filter_faults(
+    row_faults = tables.filter_faults(
         desk.archive.table("row_faults"), file=request.file, reason=request.reason, fate=request.fate
     )
     if request.source is not None:
         source_files = {f.input_file for f in desk.archive.versions() if f.source == request.source}
         row_faults = row_faults.filter(row_faults.file.isin(sorted(source_files)))
-    return Rejects(count_faults(row_faults), list_faults(row_faults, limit=request.limit))
+    return Rejects(tables.count_faults(row_faults), tables.list_faults(row_faults, limit=request.limit))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from becalm.ledger import Checkpoint
+from becalm.ledger import Checkpoint, signing
 from becalm.ledger.chain import HASH, KIND, PREVIOUS, SEQ
 from becalm.ledger.chain_check import Finding, Walk, facts_in
 from becalm.ledger.log_ending import LOG_BEGUN, LogEnding
-from becalm.ledger.signing import (
-    clock_bytes,
-    handover_bytes,
-    is_key,
-    is_self_signed,
-    is_signed,
-    key_id,
-    signed_bytes,
-)
 
 IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
 
@@ -92,10 +83,10 @@ def read_keys(walk: Walk, logs: Mapping[str, Log]) -> tuple[dict[str, str], list
         if row[KIND] == "clock_corrected" and current_id:
             time_texts = (str(row_facts.get("old_time")), str(row_facts.get("new_time")))
             message, signature = (
-                clock_bytes(identity, row[PREVIOUS], *time_texts),
+                signing.clock_bytes(identity, row[PREVIOUS], *time_texts),
                 str(row_facts.get("signature")),
             )
-            if not is_signed(message, signature=signature, public_key=key_by_id[current_id]):
+            if not signing.is_signed(message, signature=signature, public_key=key_by_id[current_id]):
                 description = (
                     f"Entry {row[SEQ]} sets the clock right, and the key of the ledger did not sign it."
                 )
@@ -106,15 +97,15 @@ def read_keys(walk: Walk, logs: Mapping[str, Log]) -> tuple[dict[str, str], list
             str(row_facts.get("new_public_key", "")),
             str(row_facts.get("old_signature", "")),
         )
-        handover_message = handover_bytes(identity, current_id, public_key)
-        is_signed_by_old_key = not current_id or is_signed(
+        handover_message = signing.handover_bytes(identity, current_id, public_key)
+        is_signed_by_old_key = not current_id or signing.is_signed(
             handover_message, signature=signature, public_key=key_by_id[current_id]
         )
-        is_named = row_facts.get("old_key") == current_id and is_key(
+        is_named = row_facts.get("old_key") == current_id and signing.is_key(
             public_key, str(row_facts.get("new_key"))
         )
         if is_named and is_signed_by_old_key:
-            current_id = key_id(public_key)
+            current_id = signing.key_id(public_key)
             key_by_id[current_id] = public_key
         else:
             description = "names a new signing key, but the key before it did not sign that."
@@ -131,14 +122,16 @@ def find_flaw(anchor: Anchor, logs: Mapping[str, Log], key_by_id: Mapping[str, s
     checkpoint = anchor.checkpoint
     anchor_label = f"The signed head of {anchor.size} entries in {anchor.place}"
     public_key, signature = key_by_id.get(checkpoint.key_id), checkpoint.signature
-    if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
+    if public_key and not signing.is_signed(
+        signing.signed_bytes(checkpoint), signature=signature, public_key=public_key
+    ):
         return Finding("checkpoint", None, f"{anchor_label} was altered: its signature does not fit it.")
     if not public_key and anchor.place == IN_LEDGER:
         description = (
             f"{anchor_label} is signed with key {checkpoint.key_id[:16]}, which the ledger does not name."
         )
         return Finding("key", None, description)
-    if not public_key and not is_self_signed(checkpoint):
+    if not public_key and not signing.is_self_signed(checkpoint):
         return Finding("checkpoint", None, f"{anchor_label} is not signed by the key that it names.")
     if checkpoint.ledger_id not in logs:
         identity = [*logs][-1]

@@ -17,28 +17,19 @@ import pyarrow as pa
 import pyarrow.compute
 import shapely
 
+from becalm import terms
 from becalm.app.main import open_desk
 from becalm.app.notebook.frames import FrameColumns, FramePoints, read_boundary, read_incidents, read_points
 from becalm.console.command import name_options
 from becalm.desk import Desk
 from becalm.tables import TablePart
-from becalm.terms import (
-    BecalmError,
-    OffenceGroup,
-    Request,
-    RequestField,
-    UsageError,
-    build_request,
-    fields_of,
-    suggest_word,
-)
 from becalm.workspace.config import CityEntry, Config
 from becalm.workspace.new_workspace import check_city, make_folder
 from becalm.workspace.read_offence_tables import load_offences
 
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")
-RequestT = TypeVar("RequestT", bound=Request)
+RequestT = TypeVar("RequestT", bound=terms.Request)
 Groups = str | Sequence[str]
 LocationQuality = Literal["exact", "block", "snap"]
 
@@ -52,7 +43,7 @@ def check_parameters(function: Callable[P, AnswerT]) -> Callable[P, AnswerT]:
         check_names(function.__name__, options, parameter_names)
         try:
             return function(*args, **options)
-        except BecalmError as error:
+        except terms.BecalmError as error:
             raise error.reworded(
                 lambda text: name_options(text, {n: f"{n}=" for n in parameter_names})
             ) from error
@@ -64,24 +55,24 @@ def check_names(question: str, options: Mapping[str, object], names: Sequence[st
     """Refuse a parameter that the question does not have, and suggest one that it has."""
     unknown_names = [name for name in options if name not in names]
     if unknown_names:
-        raise UsageError(
-            f"{question} has no parameter {unknown_names[0]!r}. {suggest_word(unknown_names[0], names)}"
+        raise terms.UsageError(
+            f"{question} has no parameter {unknown_names[0]!r}. {terms.suggest_word(unknown_names[0], names)}"
         )
 
 
 def build_flat_request(request: type[RequestT], **values: Any) -> RequestT:
     """The request of a question from the parameters of its call."""
-    return build_request(
+    return terms.build_request(
         request,
         {
             field.name: _field_value(field, values[field.name])
-            for field in fields_of(request)
+            for field in terms.fields_of(request)
             if field.name in values
         },
     )
 
 
-def _field_value(field: RequestField, value: Any) -> object:
+def _field_value(field: terms.RequestField, value: Any) -> object:
     """A parameter as the request holds it; UsageError where it is none of the words or no number."""
     if isinstance(value, Path):
         value = str(value)
@@ -93,15 +84,21 @@ def _field_value(field: RequestField, value: Any) -> object:
         try:
             return date.fromisoformat(value)
         except ValueError as error:
-            raise UsageError(f"`{field.name}` {value!r} is not a day. Write it as 2020-04-30.") from error
+            raise terms.UsageError(
+                f"`{field.name}` {value!r} is not a day. Write it as 2020-04-30."
+            ) from error
     if field.choices and value not in field.choices:
-        raise UsageError(f"`{field.name}` cannot be {value!r}. {suggest_word(str(value), field.choices)}")
+        raise terms.UsageError(
+            f"`{field.name}` cannot be {value!r}. {terms.suggest_word(str(value), field.choices)}"
+        )
     if (
         field.kind in (int, float)
         and value is not None
         and (isinstance(value, bool) or not isinstance(value, int | float))
     ):
-        raise UsageError(f"`{field.name}` {value!r} is not a number. Give e.g. {field.name}={field.default}.")
+        raise terms.UsageError(
+            f"`{field.name}` {value!r} is not a number. Give e.g. {field.name}={field.default}."
+        )
     return value
 
 
@@ -185,7 +182,7 @@ def desk_on_frame(
         yield desk
 
 
-def _offence_groups() -> dict[str, OffenceGroup]:
+def _offence_groups() -> dict[str, terms.OffenceGroup]:
     """The groups of all shipped tables; found by police if any table says so."""
     table_groups = [group for table in load_offences(None).values() for group in table.groups]
     return {group.key: group for group in sorted(table_groups, key=lambda group: group.found_by == "police")}

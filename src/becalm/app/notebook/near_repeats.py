@@ -8,14 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from becalm.app.notebook import frame_desk
 from becalm.app.notebook.answers import CHART_WIDTH, LABEL_WIDTH, ROW_HEIGHT, Answer
-from becalm.app.notebook.frame_desk import (
-    Groups,
-    PointFrame,
-    build_flat_request,
-    check_parameters,
-    desk_on_points,
-)
 from becalm.app.notebook.frames import ONE_GROUP, FrameColumns
 from becalm.console.emit import View
 from becalm.find.cli.explanations import near_repeat_view
@@ -27,7 +21,7 @@ from becalm.render import number_format, svg
 CLEAR_P = 0.05
 
 
-@check_parameters
+@frame_desk.check_parameters
 def near_repeats(
     points: Any,
     *,
@@ -35,7 +29,7 @@ def near_repeats(
     days: str | Sequence[int] = (7, 14, 28),
     date: str = "date",
     group: str | None = None,
-    target: Groups = (),
+    target: frame_desk.Groups = (),
     x: str = "easting_m",
     y: str = "northing_m",
     crs: str | None = None,
@@ -53,10 +47,10 @@ def near_repeats(
     bands of distance and delay. Incidents need a day, not only a month.
     """
     frame_columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    with desk_on_points(
-        PointFrame(points, frame_columns, crs, from_crs, None, "exact", time_zone, source)
+    with frame_desk.desk_on_points(
+        frame_desk.PointFrame(points, frame_columns, crs, from_crs, None, "exact", time_zone, source)
     ) as desk:
-        request = build_flat_request(
+        request = frame_desk.build_flat_request(
             NearRepeatRequest,
             metres=metres,
             days=days,

@@ -12,20 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from becalm.app.main import open_desk
+from becalm.app.notebook import frame_desk
 from becalm.app.notebook.answers import NotebookBacktest, NotebookComparison, NotebookHotspots
-from becalm.app.notebook.frame_desk import (
-    AnswerT,
-    Groups,
-    LocationQuality,
-    PointFrame,
-    RequestT,
-    build_flat_request,
-    check_names,
-    check_parameters,
-    desk_on_frame,
-    desk_on_points,
-    frame_city,
-)
 from becalm.app.notebook.frames import ONE_GROUP, FrameColumns
 from becalm.console.command import name_options
 from becalm.desk import Desk
@@ -42,15 +30,15 @@ if TYPE_CHECKING:
 UNPLACED_CRS = "EPSG:27700"  # of a frame whose incidents have no place: nothing is measured in it
 
 
-@check_parameters
+@frame_desk.check_parameters
 def compare(
     frame: Any,
     *,
     date: str = "date",
     group: str | None = None,
     period: str | None = None,
-    baseline: Groups = (),
-    offence_group: Groups = (),
+    baseline: frame_desk.Groups = (),
+    offence_group: frame_desk.Groups = (),
     align: Literal["windows", "weekdays", "holidays"] = "windows",
     level: float = 0.95,
     suppress_below: int = 50,
@@ -66,9 +54,9 @@ def compare(
     region such as "GB-ENG", for `align="holidays"`. With `id`, repeated incidents are refused.
     """
     frame_columns = FrameColumns(date=date, group=group, id=id)
-    frame_city_entry = frame_city(UNPLACED_CRS, time_zone, holidays)
-    with desk_on_frame(frame, frame_columns, frame_city_entry, source=source) as desk:
-        request = build_flat_request(
+    frame_city_entry = frame_desk.frame_city(UNPLACED_CRS, time_zone, holidays)
+    with frame_desk.desk_on_frame(frame, frame_columns, frame_city_entry, source=source) as desk:
+        request = frame_desk.build_flat_request(
             CompareRequest,
             period=period,
             baseline=baseline,
@@ -80,7 +68,7 @@ def compare(
         return NotebookComparison.of(measure_desk.compare(desk, request))
 
 
-@check_parameters
+@frame_desk.check_parameters
 def hotspots(
     points: Any,
     *,
@@ -89,7 +77,7 @@ def hotspots(
     boundary: Any = None,
     date: str = "date",
     group: str | None = None,
-    target: Groups = (),
+    target: frame_desk.Groups = (),
     x: str = "easting_m",
     y: str = "northing_m",
     crs: str | None = None,
@@ -100,7 +88,7 @@ def hotspots(
     finder: str = "blend",
     seed: int | None = None,
     time_zone: str = "UTC",
-    location_quality: LocationQuality = "exact",
+    location_quality: frame_desk.LocationQuality = "exact",
     id: str | None = None,
     source: str = "data frame",
 ) -> NotebookHotspots:
@@ -113,11 +101,11 @@ def hotspots(
     `location_quality` says whether points are exact, moved to a block or snapped to map points.
     """
     frame_columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    point_frame = PointFrame(
+    point_frame = frame_desk.PointFrame(
         points, frame_columns, crs, from_crs, boundary, location_quality, time_zone, source
     )
-    with desk_on_points(point_frame) as desk:
-        request = build_flat_request(
+    with frame_desk.desk_on_points(point_frame) as desk:
+        request = frame_desk.build_flat_request(
             HotspotRequest,
             count=count,
             cell_m=cell_m,
@@ -131,7 +119,7 @@ def hotspots(
         return NotebookHotspots.of(hotspot_desk.find_hotspots(desk, request))
 
 
-@check_parameters
+@frame_desk.check_parameters
 def backtest(
     points: Any,
     *,
@@ -140,7 +128,7 @@ def backtest(
     boundary: Any = None,
     date: str = "date",
     group: str | None = None,
-    target: Groups = (),
+    target: frame_desk.Groups = (),
     x: str = "easting_m",
     y: str = "northing_m",
     crs: str | None = None,
@@ -151,7 +139,7 @@ def backtest(
     finder: str = "blend",
     seed: int | None = None,
     time_zone: str = "UTC",
-    location_quality: LocationQuality = "exact",
+    location_quality: frame_desk.LocationQuality = "exact",
     id: str | None = None,
     source: str = "data frame",
 ) -> NotebookBacktest:
@@ -160,11 +148,11 @@ def backtest(
     `points` and the columns are given as for `hotspots`; `origins` is how many months are predicted.
     """
     frame_columns = FrameColumns(date=date, group=group, id=id, x=x, y=y)
-    point_frame = PointFrame(
+    point_frame = frame_desk.PointFrame(
         points, frame_columns, crs, from_crs, boundary, location_quality, time_zone, source
     )
-    with desk_on_points(point_frame) as desk:
-        request = build_flat_request(
+    with frame_desk.desk_on_points(point_frame) as desk:
+        request = frame_desk.build_flat_request(
             BacktestRequest,
             count=count,
             cell_m=cell_m,
@@ -178,7 +166,7 @@ def backtest(
         return NotebookBacktest.of(hotspot_desk.backtest(desk, request))
 
 
-@check_parameters
+@frame_desk.check_parameters
 def open(workspace: str | Path) -> OpenWorkspace:  # noqa: A001 - the question is called so
     """Open a workspace that `becalm init` made, to ask it the same questions."""
     return OpenWorkspace(open_desk(Path(workspace)))
@@ -229,12 +217,15 @@ class OpenWorkspace:
         return certify(visits, **options)
 
     def _ask(
-        self, request: type[RequestT], options: Mapping[str, Any], ask: Callable[[RequestT], AnswerT]
-    ) -> AnswerT:
+        self,
+        request: type[frame_desk.RequestT],
+        options: Mapping[str, Any],
+        ask: Callable[[frame_desk.RequestT], frame_desk.AnswerT],
+    ) -> frame_desk.AnswerT:
         field_names = [field.name for field in fields_of(request)]
-        check_names(inspect.stack()[1].function, options, field_names)
+        frame_desk.check_names(inspect.stack()[1].function, options, field_names)
         try:
-            return ask(build_flat_request(request, **options))
+            return ask(frame_desk.build_flat_request(request, **options))
         except BecalmError as error:
             raise error.reworded(
                 lambda text: name_options(text, {n: f"{n}=" for n in field_names})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from becalm import __version__
+from becalm import __version__, tables
 from becalm.brief.briefing import Briefing
 from becalm.brief.desk.patrol import add_patrol, patrol_part
 from becalm.brief.desk.plan import (
@@ -37,15 +37,6 @@ from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render.pages import check_folder_free, write_folder
-from becalm.tables import (
-    Source,
-    choose_source,
-    count_incidents,
-    count_places,
-    count_published,
-    find_last_whole_month,
-    select_gaps,
-)
 from becalm.terms import OffenceGroup, QuestionError, RunRecord, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.read_offence_tables import load_offences
@@ -78,7 +69,7 @@ class _JobAnswers:
 
     pinned_desk: Desk
     plan: BriefingPlan
-    source: Source
+    source: tables.Source
     comparison: Comparison
     hotspots: HotspotAnswer | None
     no_hotspots_note: str
@@ -126,7 +117,7 @@ def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
 def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
     briefing_plan = read_plan(run)
     pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
-    compared_source = choose_source(pinned_desk.archive.files(), briefing_plan.source)
+    compared_source = tables.choose_source(pinned_desk.archive.files(), briefing_plan.source)
     comparison = compare(
         pinned_desk,
         CompareRequest(
@@ -191,7 +182,7 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
         week_note=NO_TIMES if hotspot_list else answers.no_hotspots_note,
         areas=map_areas,
         areas_note=areas_note,
-        gaps=select_gaps(gaps_of(pinned_desk, answers.source), compared_months, (answers.source.key,)),
+        gaps=tables.select_gaps(gaps_of(pinned_desk, answers.source), compared_months, (answers.source.key,)),
         choices=describe_choices(briefing_plan.chosen, comparison, hotspot_list),
         patrol=patrol_part(desk, run),
     )
@@ -206,7 +197,7 @@ def _find_hotspots(
     hotspot_request = HotspotRequest(
         records=RecordOptions(
             target=plan.target,
-            until=find_last_whole_month(comparison.period),
+            until=tables.find_last_whole_month(comparison.period),
             source=plan.hotspot_source,
         ),
         count=plan.count,
@@ -231,18 +222,18 @@ def _load_areas(desk: Desk, plan: BriefingPlan) -> tuple[tuple[Area, ...], str]:
     areas_note = (
         f"No boundaries were given. The shaded squares of {FOOTPRINT_M:.0f} m hold at least one record."
     )
-    return footprint(count_places(incident_table, cell_m=FOOTPRINT_M)), areas_note
+    return footprint(tables.count_places(incident_table, cell_m=FOOTPRINT_M)), areas_note
 
 
 def _count_run_up(
-    desk: Desk, source: Source, comparison: Comparison, group_by_key: Mapping[str, OffenceGroup]
+    desk: Desk, source: tables.Source, comparison: Comparison, group_by_key: Mapping[str, OffenceGroup]
 ) -> RunUp:
     source_records = desk.archive.table(source.table, source=source.key)
     if source.table == "incidents":
-        month_counts = count_incidents(source_records, by="offence_group", unit="month")
+        month_counts = tables.count_incidents(source_records, by="offence_group", unit="month")
     else:
         finder_by_group = {key: group.found_by for key, group in group_by_key.items()}
-        month_counts = count_published(
+        month_counts = tables.count_published(
             source_records, by="offence_group", source=source.key, found_by=finder_by_group
         )
     groups_outside_total = outside_total(month_counts.groups, group_by_key)

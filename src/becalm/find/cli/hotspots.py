@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from becalm import terms
 from becalm.console.command import Session, command
 from becalm.find.core.request import HotspotRequest
-from becalm.terms import (
-    HOURS_OF_WEEK,
-    CertaintyBand,
-    Hotspot,
-    HotspotList,
-    PeakHours,
-    PlaceKind,
-    RulePrice,
-    choose_band,
-)
 
 if TYPE_CHECKING:
     from becalm.console.emit import View
@@ -44,7 +35,7 @@ LIST_HEADINGS = (
     *WEEK_HEADINGS,
 )
 WIDE_ONLY = ("tie group", "of the week", "PEI", "RRI", "Gini", "SER", "calibration")
-NOUNS: dict[PlaceKind, str] = {
+NOUNS: dict[terms.PlaceKind, str] = {
     "square": "squares",
     "hexagon": "hexagons",
     "h3": "H3 cells",
@@ -112,7 +103,7 @@ def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[o
     yield "The whole list: --format csv, or --out FILE"
 
 
-def _hidden_columns(hotspots: HotspotList, *, narrow: bool, crowded: bool) -> tuple[str, ...]:
+def _hidden_columns(hotspots: terms.HotspotList, *, narrow: bool, crowded: bool) -> tuple[str, ...]:
     """The columns that this list has nothing for, or this screen no room."""
     has_peak_hours = any(h.peak for h in hotspots.hotspots)
     hidden_headings = (*(() if has_peak_hours else WEEK_HEADINGS), *(WIDE_ONLY if narrow else ()))
@@ -123,7 +114,7 @@ def _hidden_columns(hotspots: HotspotList, *, narrow: bool, crowded: bool) -> tu
     return (*hidden_headings, WEEK_HEADINGS[1])
 
 
-def _cells(h: Hotspot) -> tuple[str, ...]:
+def _cells(h: terms.Hotspot) -> tuple[str, ...]:
     from rich.markup import escape
 
     e = h.expected_count
@@ -140,7 +131,7 @@ def _cells(h: Hotspot) -> tuple[str, ...]:
     )
 
 
-def _heading(hotspots: HotspotList) -> str:
+def _heading(hotspots: terms.HotspotList) -> str:
     level_text = f"{hotspots.level:.0%}"
     harm_words = ", by harm" if hotspots.rank == "harm" else ""
     return (
@@ -151,13 +142,15 @@ def _heading(hotspots: HotspotList) -> str:
     )
 
 
-def _summary(hotspots: HotspotList) -> tuple[str, ...]:
-    band_counts = Counter(choose_band(h.p_top) for h in hotspots.hotspots)
+def _summary(hotspots: terms.HotspotList) -> tuple[str, ...]:
+    band_counts = Counter(terms.choose_band(h.p_top) for h in hotspots.hotspots)
     c = hotspots.concentration
     blend_text = ", ".join(f"{p.name} {p.share:.0%}" for p in hotspots.blend)
     return (
         f"How sure: mean P(top {len(hotspots.hotspots)}) {hotspots.mean_p_top:.2f}; "
-        + ", ".join(f"{band_counts[certainty_band]} {certainty_band}" for certainty_band in CertaintyBand)
+        + ", ".join(
+            f"{band_counts[certainty_band]} {certainty_band}" for certainty_band in terms.CertaintyBand
+        )
         + f"; {hotspots.tied_below} places that are not listed cannot be distinguished from the last one.",
         *_churn(hotspots),
         f"Score: {blend_text}; {_memory(hotspots.half_life_months)}.",
@@ -172,7 +165,7 @@ def _summary(hotspots: HotspotList) -> tuple[str, ...]:
     )
 
 
-def _churn(hotspots: HotspotList) -> tuple[str, ...]:
+def _churn(hotspots: terms.HotspotList) -> tuple[str, ...]:
     """How much the last month moved the list, beside how much of it is in doubt."""
     churn = hotspots.churn
     if churn is None:
@@ -183,17 +176,17 @@ def _churn(hotspots: HotspotList) -> tuple[str, ...]:
     )
 
 
-def place_noun(kind: PlaceKind) -> str:
+def place_noun(kind: terms.PlaceKind) -> str:
     """What places of this kind are called."""
     return NOUNS.get(kind, "places")
 
 
-def land_amount(kind: PlaceKind, amount: float) -> str:
+def land_amount(kind: terms.PlaceKind, amount: float) -> str:
     """How much there is of all places together: land, or street."""
     return f"{amount / 1e3:,.0f} km of street" if kind == "segment" else f"{amount / 1e6:,.1f} km2"
 
 
-def _land(kind: PlaceKind, area_m2: float) -> str:
+def _land(kind: terms.PlaceKind, area_m2: float) -> str:
     """The area, where the denominator does not name the length already."""
     return "" if kind == "segment" else f", {land_amount(kind, area_m2)}"
 
@@ -204,7 +197,7 @@ def _memory(half_life_months: float) -> str:
     return f"half-life {half_life_months:g} months"
 
 
-def _week_line(hotspots: HotspotList) -> str:
+def _week_line(hotspots: terms.HotspotList) -> str:
     """What the columns about hours of the week mean, or why there are none."""
     peak_hours = next((h.peak for h in hotspots.hotspots if h.peak), None)
     if peak_hours is None:
@@ -212,11 +205,12 @@ def _week_line(hotspots: HotspotList) -> str:
     return (
         f"Busiest hours: the {peak_hours.hours} in a row that hold most of the place's week; "
         f"{peak_hours.hours} average "
-        f"ones hold {peak_hours.hours / HOURS_OF_WEEK:.1%}. Sure: the least probability that they hold more."
+        f"ones hold {peak_hours.hours / terms.HOURS_OF_WEEK:.1%}. Sure: the least probability that "
+        "they hold more."
     )
 
 
-def _peak_cells(peak: PeakHours | None) -> tuple[str, ...]:
+def _peak_cells(peak: terms.PeakHours | None) -> tuple[str, ...]:
     """The busiest hours of a week, e.g. "Fri 22-02", their share, and how sure they are."""
     if peak is None:
         return ("no times", "", "")
@@ -229,7 +223,7 @@ def _peak_cells(peak: PeakHours | None) -> tuple[str, ...]:
     )
 
 
-def _harm_cells(h: Hotspot) -> tuple[str, ...]:
+def _harm_cells(h: terms.Hotspot) -> tuple[str, ...]:
     """The harm of a place as the table shows it; nothing where none is computed."""
     if h.harm is None:
         return ("", "", "")
@@ -239,7 +233,7 @@ def _harm_cells(h: Hotspot) -> tuple[str, ...]:
     return (interval_text, f"{leading_group.group} {leading_share:.0%}", str(h.harm.count_rank))
 
 
-def _harm_lines(hotspots: HotspotList) -> Iterator[str]:
+def _harm_lines(hotspots: terms.HotspotList) -> Iterator[str]:
     """By what the list is ranked, with which weights, and what its harm is made of."""
     if hotspots.harm is None:
         return
@@ -261,7 +255,7 @@ def _harm_lines(hotspots: HotspotList) -> Iterator[str]:
         )
 
 
-def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
+def _rule_lines(hotspots: terms.HotspotList) -> Iterator[str]:
     """The rules with their prices, how the list was chosen, and every decision that applied or did not."""
     from becalm.find.files.rules_file import override_lines
 
@@ -279,7 +273,7 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
     yield from override_lines(selection, hotspots.places)
 
 
-def price_in_words(price: RulePrice, unit: str = "incidents") -> str:
+def price_in_words(price: terms.RulePrice, unit: str = "incidents") -> str:
     """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3 incidents"."""
     price_phrases = []
     if price.relaxation_gain is not None and price.unit != "the decision":

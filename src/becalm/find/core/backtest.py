@@ -5,19 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.core import method_skill
 from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.floating_boxes import BoxLand, measure_shrinkage, prepare_placement
-from becalm.find.core.method_skill import (
-    HISTORY_MONTHS,
-    REFERENCE_METHOD,
-    MonthScores,
-    Skill,
-    add_finder_scores,
-    add_tuning_origin,
-    judge_months,
-    score_methods,
-    score_months,
-)
 from becalm.find.core.place_panel import Counts, PlacePanel, build_panel
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings, Targets
@@ -68,9 +58,9 @@ def backtest(
             places, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
         )
         if isinstance(places, BoxLand)
-        else score_months(panel, settings, tested_months, finder=finder, rng=rng)
+        else method_skill.score_months(panel, settings, tested_months, finder=finder, rng=rng)
     )
-    method_skills = judge_months(
+    method_skills = method_skill.judge_months(
         month_scores, area_share=area_share, count=settings.count, advance=advance, rng=rng
     )
     skills, resamples = method_skills.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
@@ -108,7 +98,7 @@ def score_box_months(
     area_share: float,
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
-) -> Iterator[MonthScores]:
+) -> Iterator[method_skill.MonthScores]:
     """Each method's scores for each month, among boxes placed on the months before it alone.
 
     What boxes keep is measured before the first tested month.
@@ -116,20 +106,22 @@ def score_box_months(
     if not isinstance(counts, PointCounts):
         raise TypeError("Floating boxes are placed on counts by point, not by cell.")
     placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
-    origin_months = add_tuning_origin(placement.squares, settings, tested_months)
+    origin_months = method_skill.add_tuning_origin(placement.squares, settings, tested_months)
     box_shrinkage = measure_shrinkage(placement, origin_months[0])
     for origin in origin_months:
         panel, places = placement.place(origin)
         (forecast,) = forecast_counts(panel, settings, [origin])
-        scores_by_method = score_methods(panel, forecast, first_tested=tested_months[0])
-        scores_by_method = add_finder_scores(panel, finder, origin, scores_by_method, settings, rng)
+        scores_by_method = method_skill.score_methods(panel, forecast, first_tested=tested_months[0])
+        scores_by_method = method_skill.add_finder_scores(
+            panel, finder, origin, scores_by_method, settings, rng
+        )
         scores_by_method[BLEND] = box_shrinkage.shrink(forecast, places).expected_counts
         elsewhere_count = placement.squares.target.totals[origin] - panel.target.totals[origin]
-        yield MonthScores(panel, origin, scores_by_method, float(elsewhere_count))
+        yield method_skill.MonthScores(panel, origin, scores_by_method, float(elsewhere_count))
 
 
 def _estimate_gain(
-    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, resamples: Ints
+    skills: Mapping[str, Sequence[method_skill.Skill]], finder: NamedFinder | None, resamples: Ints
 ) -> Estimate | None:
     """The finder's PAI less the blend's, month by month."""
     if finder is None or finder.name == BLEND:
@@ -139,7 +131,7 @@ def _estimate_gain(
 
 
 def _build_row(
-    method: str, skills: Mapping[str, Sequence[Skill]], resamples: Ints, area_share: float
+    method: str, skills: Mapping[str, Sequence[method_skill.Skill]], resamples: Ints, area_share: float
 ) -> BacktestRow:
     month_skills = skills[method]
 
@@ -147,7 +139,8 @@ def _build_row(
         return float(np.mean([getattr(skill, name) for skill in month_skills]))
 
     pai_by_month, reference_pai, blend_pai = (
-        np.array([skill.pai for skill in skills[name]]) for name in (method, REFERENCE_METHOD, BLEND)
+        np.array([skill.pai for skill in skills[name]])
+        for name in (method, method_skill.REFERENCE_METHOD, BLEND)
     )
     pai_bounds = (0.0, 1.0 / area_share)
     promised_count = sum(skill.promised_count for skill in month_skills)
@@ -180,13 +173,13 @@ def _check_request(counts: Counts, area_share: float, origins: int) -> None:
         raise UsageError(f"An area share of {area_share} is not possible. Give a share, e.g. 0.01 for 1 %.")
     if origins < 2:
         raise UsageError(f"{origins} origins give no interval. Give at least 2.")
-    month_count, required_month_count = len(counts.months), HISTORY_MONTHS + origins
+    month_count, required_month_count = len(counts.months), method_skill.HISTORY_MONTHS + origins
     if month_count < required_month_count:
-        testable_months = max(month_count - HISTORY_MONTHS, 0)
+        testable_months = max(month_count - method_skill.HISTORY_MONTHS, 0)
         remedy = f"Ask for `origins {testable_months}`, or ingest" if testable_months >= 2 else "Ingest"
         raise QuestionError(
             f"The records hold {month_count} months, need {required_month_count}: "
-            f"{HISTORY_MONTHS} to learn from and {origins} to predict. {remedy} more months."
+            f"{method_skill.HISTORY_MONTHS} to learn from and {origins} to predict. {remedy} more months."
         )
 
 

@@ -12,16 +12,8 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.settings import Targets
+from becalm.methods import place_set
 from becalm.methods.arrays import Bools, Floats, Shapes
-from becalm.methods.place_set import (
-    LEAST_M,
-    LEAST_M2,
-    Lattice,
-    PlaceSet,
-    clip_tiles,
-    cut_at_junctions,
-    keep_areas,
-)
 from becalm.methods.projection import WGS84, project_shapes
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError, load_extra
@@ -35,12 +27,12 @@ Bounds = tuple[float, float, float, float]
 
 
 def build_tiles(
-    lattice: Lattice, counts: PointCounts, targets: Targets, region: BaseGeometry | None
-) -> PlaceSet:
+    lattice: place_set.Lattice, counts: PointCounts, targets: Targets, region: BaseGeometry | None
+) -> place_set.PlaceSet:
     """Squares or hexagons: all that have land in the region, else those that hold a record of any offence."""
     if region is not None:
         check_cell_count(region.bounds, lattice.width_m, max_cells=MOST_TILES)
-        a, b, tile_outlines = clip_tiles(lattice, check_region(region))
+        a, b, tile_outlines = place_set.clip_tiles(lattice, check_region(region))
     else:
         has_crime = footprint_mask(counts, targets)
         tile_of_record = np.column_stack(
@@ -62,15 +54,15 @@ def build_tiles(
 
 def build_land_places(
     kind: PlaceKind, ids: Sequence[str], outlines: Shapes, width_m: float, denominator: str
-) -> PlaceSet:
+) -> place_set.PlaceSet:
     """Pieces of land as places, each with its exact area."""
     is_footprint = denominator == FOOTPRINT
-    return PlaceSet(
+    return place_set.PlaceSet(
         kind, tuple(ids), outlines, shapely.area(outlines), width_m, denominator, is_footprint=is_footprint
     )
 
 
-def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
+def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> place_set.PlaceSet:
     """The user's own areas, cut to the region; those outside it are left out and counted."""
     median_width_m = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
     if region is None:
@@ -83,23 +75,23 @@ def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry 
     return replace(clipped_places, notes=(outside_note,) if outside_area_count else ())
 
 
-def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
+def clip_places(places: place_set.PlaceSet, region: BaseGeometry) -> place_set.PlaceSet:
     """The same pieces of land, of each only what lies in the region."""
     shapely.prepare(check_region(region))
     outlines = places.outlines.copy()
     # Only outlines that reach over the edge are cut: cutting those inside would move their corners a hair.
     is_crossing = ~shapely.contains_properly(region, outlines)
     cut_outlines = shapely.intersection(outlines[is_crossing], region)
-    outlines[is_crossing] = keep_areas(np.asarray(cut_outlines, dtype=object))
+    outlines[is_crossing] = place_set.keep_areas(np.asarray(cut_outlines, dtype=object))
     areas_m2 = shapely.area(outlines)
-    if not (areas_m2 > LEAST_M2).any():
+    if not (areas_m2 > place_set.LEAST_M2).any():
         raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
-    return _cut_places(places, areas_m2 > LEAST_M2, outlines, areas_m2)
+    return _cut_places(places, areas_m2 > place_set.LEAST_M2, outlines, areas_m2)
 
 
 def build_street_places(
     lines: Shapes, region: BaseGeometry | None, *, junction_m: float, snap_m: float
-) -> PlaceSet:
+) -> place_set.PlaceSet:
     """The stretches of street between junctions, and the junctions with `junction_m` of each arm."""
     if region is not None:
         line_pieces = shapely.line_merge(shapely.intersection(lines, check_region(region)))
@@ -107,7 +99,7 @@ def build_street_places(
         lines = np.asarray(line_pieces[shapely.get_dimensions(line_pieces) == 1], dtype=object)
     if not len(lines):
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
-    street_stretches = cut_at_junctions(lines, junction_m=junction_m)
+    street_stretches = place_set.cut_at_junctions(lines, junction_m=junction_m)
     is_junction, length_m = street_stretches.is_junction, shapely.length(street_stretches.shapes)
     id_prefixes = np.where(is_junction, "jun", "seg").tolist()
     rounded_points = np.rint(street_stretches.points).astype(np.int64).tolist()
@@ -116,7 +108,7 @@ def build_street_places(
     )
     typical_width_m = 2.0 * junction_m if is_junction.all() else float(np.median(length_m[~is_junction]))
     denominator_text = f"{float(length_m.sum()) / 1000.0:,.1f} km of street"
-    return PlaceSet(
+    return place_set.PlaceSet(
         "segment",
         place_ids,
         street_stretches.shapes,
@@ -127,17 +119,19 @@ def build_street_places(
     )
 
 
-def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
+def exclude_land(places: place_set.PlaceSet, excluded_land: BaseGeometry) -> place_set.PlaceSet:
     """The same places without the excluded land; one that has nothing left competes no more."""
     shapely.prepare(excluded_land)
     outlines = places.outlines.copy()
     is_touched = shapely.intersects(excluded_land, outlines)
     remainder_outlines = shapely.difference(outlines[is_touched], excluded_land)
     outlines[is_touched] = (
-        remainder_outlines if places.by_length else keep_areas(np.asarray(remainder_outlines, dtype=object))
+        remainder_outlines
+        if places.by_length
+        else place_set.keep_areas(np.asarray(remainder_outlines, dtype=object))
     )
     place_sizes = shapely.length(outlines) if places.by_length else shapely.area(outlines)
-    least_size = LEAST_M if places.by_length else LEAST_M2
+    least_size = place_set.LEAST_M if places.by_length else place_set.LEAST_M2
     has_remainder, is_smaller = place_sizes > least_size, places.amounts - place_sizes > least_size
     if not has_remainder.any():
         raise InputError("The excluded land covers every place. Check its coordinates.")
@@ -152,7 +146,9 @@ def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
     )
 
 
-def _cut_places(places: PlaceSet, is_kept: Bools, outlines: Shapes, amounts: Floats) -> PlaceSet:
+def _cut_places(
+    places: place_set.PlaceSet, is_kept: Bools, outlines: Shapes, amounts: Floats
+) -> place_set.PlaceSet:
     # Selected first: an outline that was cut to nothing has no middle.
     return replace(places.select(is_kept), outlines=outlines[is_kept], amounts=amounts[is_kept])
 
@@ -227,7 +223,7 @@ COARSEST = 5
 
 def build_h3_places(
     counts: PointCounts, targets: Targets, boundary: BaseGeometry | None, resolution: int, *, crs: str
-) -> PlaceSet:
+) -> place_set.PlaceSet:
     """The cells that have land inside the boundary, else those that hold a record of any offence."""
     if boundary is None:
         has_crime = footprint_mask(counts, targets)

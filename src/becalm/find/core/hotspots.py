@@ -10,20 +10,14 @@ from scipy.stats import rankdata
 from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
+from becalm import terms
+from becalm.find.core import place_panel
 from becalm.find.core.choose_places import PlaceChoice, PlaceChooser
 from becalm.find.core.fitted_model import FittedModel, fit_model
 from becalm.find.core.floating_boxes import PlacedBoxes, warn_of_placement
 from becalm.find.core.harm_model import HarmModel, build_harm_basis, fit_harm_model, split_harm, warn_of_harm
 from becalm.find.core.list_rules import Rules
 from becalm.find.core.location_uncertainty import LocationUncertainty
-from becalm.find.core.place_panel import (
-    Counts,
-    PlacePanel,
-    build_panel,
-    listable_mask,
-    measure_concentration,
-    name_places,
-)
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints
@@ -31,17 +25,6 @@ from becalm.methods.gamma_poisson import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.rank_certainty import RankCertainty, rank_certainty
-from becalm.terms import (
-    Churn,
-    Estimate,
-    HarmBasis,
-    Hotspot,
-    HotspotList,
-    PlaceHarm,
-    PlaceShape,
-    Selection,
-    UsageError,
-)
 
 METHOD = "gamma-Poisson blend"
 HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
@@ -66,7 +49,7 @@ class SearchResult:
 
 
 def find_hotspots(
-    counts: Counts,
+    counts: place_panel.Counts,
     targets: Targets,
     *,
     crs: str,
@@ -77,7 +60,7 @@ def find_hotspots(
     location: LocationUncertainty | None = None,
     finder: NamedFinder | None = None,
     rng: Generator,
-) -> HotspotList:
+) -> terms.HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
 
     `boundary` or `places` are in the metres of the counts. Without `rules` the list keeps the count and the
@@ -127,22 +110,22 @@ def search(
 
 def _check_finder(finder: NamedFinder | None, rules: Rules) -> None:
     if finder is not None and rules.by_harm:
-        raise UsageError(
+        raise terms.UsageError(
             f"The finder {finder.name!r} predicts incidents, not harm. Leave it out, or rank by count."
         )
 
 
 def _count_in_places(
-    counts: Counts,
+    counts: place_panel.Counts,
     targets: Targets,
     boundary: BaseGeometry | None,
     places: PlaceSet | PlacedBoxes | None,
     settings: FindSettings,
-) -> tuple[PlacePanel, PlacedBoxes | None]:
+) -> tuple[place_panel.PlacePanel, PlacedBoxes | None]:
     """The panel of the places; floating boxes bring their own, for they were placed on its counts."""
     if isinstance(places, PlacedBoxes):
         return places.panel, places
-    return build_panel(counts, targets, boundary=boundary, places=places, settings=settings), None
+    return place_panel.build_panel(counts, targets, boundary=boundary, places=places, settings=settings), None
 
 
 def _measure_certainty(
@@ -154,7 +137,7 @@ def _measure_certainty(
 ) -> RankCertainty:
     """P(top), rank intervals and tie groups of the listed places among all that can be listed."""
     # Only what can be listed competes for a rank: the ground between boxes holds much, and is on no list.
-    is_listable = listable_mask(chooser.panel.places)
+    is_listable = place_panel.listable_mask(chooser.panel.places)
     listed_position = np.cumsum(is_listable)[listed_index] - 1
     rate_posterior = scale_to_hours(ranking.order_posterior, hours_share)
     rate_posterior = GammaPosterior(rate_posterior.shape[is_listable], rate_posterior.rate[is_listable])
@@ -163,18 +146,18 @@ def _measure_certainty(
 
 def build_hotspot_list(
     result: SearchResult,
-    counts: Counts,
+    counts: place_panel.Counts,
     targets: Targets,
     settings: FindSettings,
     *,
     location: LocationUncertainty | None,
     boxes: PlacedBoxes | None,
     crs: str,
-) -> HotspotList:
+) -> terms.HotspotList:
     """The list with all that it rests on."""
     chooser, panel, model = result.chooser, result.chooser.panel, result.model
     scatter, harm_basis = model.scatter, _build_basis(result)
-    return HotspotList(
+    return terms.HotspotList(
         hotspots=_build_hotspots(panel.places, result, settings.level),
         target=targets.target,
         related=targets.related if panel.related is not None else (),
@@ -186,9 +169,9 @@ def build_hotspot_list(
         last_month=panel.months[-1],
         half_life_months=model.forecast.half_life,
         blend=model.blend,
-        concentration=measure_concentration(boxes.squares if boxes else panel),
+        concentration=place_panel.measure_concentration(boxes.squares if boxes else panel),
         incidents=int(panel.target.totals.sum()),
-        places=int(listable_mask(panel.places).sum()),
+        places=int(place_panel.listable_mask(panel.places).sum()),
         area_m2=float(panel.places.amounts.sum()),
         denominator=panel.denominator,
         tied_below=result.certainty.tied_below,
@@ -209,15 +192,17 @@ def build_hotspot_list(
     )
 
 
-def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: float) -> tuple[Hotspot, ...]:
+def _build_hotspots(
+    places: CellGrid | PlaceSet, result: SearchResult, level: float
+) -> tuple[terms.Hotspot, ...]:
     listed_index, certainty = result.choice.listed_index, result.certainty
     hours_posterior = scale_to_hours(result.model.posterior, result.hours_share)
     count_estimates = _build_estimates(hours_posterior, listed_index, level, METHOD)
     place_harms = _build_place_harm(result, level)
     is_by_length = isinstance(places, PlaceSet) and places.by_length
-    numbered_names = zip(listed_index.tolist(), name_places(places, listed_index), strict=True)
+    numbered_names = zip(listed_index.tolist(), place_panel.name_places(places, listed_index), strict=True)
     return tuple(
-        Hotspot(
+        terms.Hotspot(
             rank=i + 1,
             place_id=place_id,
             column=column,
@@ -236,14 +221,16 @@ def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: fl
     )
 
 
-def _build_shape(places: PlaceSet, place_number: int) -> PlaceShape:
+def _build_shape(places: PlaceSet, place_number: int) -> terms.PlaceShape:
     x, y = places.centres_m
     outline_wkt = to_wkt(places.outlines[place_number], rounding_precision=3)
     length_m = float(places.amounts[place_number]) if places.by_length else 0.0
-    return PlaceShape(places.kind, float(x[place_number]), float(y[place_number]), outline_wkt, length_m)
+    return terms.PlaceShape(
+        places.kind, float(x[place_number]), float(y[place_number]), outline_wkt, length_m
+    )
 
 
-def _build_place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
+def _build_place_harm(result: SearchResult, level: float) -> tuple[terms.PlaceHarm, ...]:
     harm_model, listed_index = result.harm_model, result.choice.listed_index
     if harm_model is None:
         return ()
@@ -256,7 +243,7 @@ def _build_place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ..
     )
     hours_shares = np.broadcast_to(result.hours_share, harm_posterior.shape.shape)
     return tuple(
-        PlaceHarm(
+        terms.PlaceHarm(
             expected_harm=harm_estimates[i],
             harm_rank=harm_rank_of_place[i],
             count_rank=count_rank_of_place[i],
@@ -274,7 +261,7 @@ def scale_to_hours(posterior: GammaPosterior, hours_share: Floats | float) -> Ga
 
 def _build_estimates(
     posterior: GammaPosterior, listed_index: Ints, level: float, method: str
-) -> tuple[Estimate, ...]:
+) -> tuple[terms.Estimate, ...]:
     shapes, rates, mean = (
         values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean)
     )
@@ -284,10 +271,10 @@ def _build_estimates(
     # The mean of a very lopsided gamma lies outside its central interval, which is stretched to hold it.
     low_count, high_count = np.minimum(low_count, mean), np.maximum(high_count, mean)
     estimate_rows = zip(mean.tolist(), low_count.tolist(), high_count.tolist(), strict=True)
-    return tuple(Estimate(*estimate_row, level, method) for estimate_row in estimate_rows)
+    return tuple(terms.Estimate(*estimate_row, level, method) for estimate_row in estimate_rows)
 
 
-def _build_basis(result: SearchResult) -> HarmBasis | None:
+def _build_basis(result: SearchResult) -> terms.HarmBasis | None:
     weighting, listed_index = result.chooser.rules.harm, result.choice.listed_index
     if result.harm_model is None or result.other_index is None or weighting is None:
         return None
@@ -301,7 +288,7 @@ def _build_basis(result: SearchResult) -> HarmBasis | None:
     )
 
 
-def _build_selection(result: SearchResult) -> Selection:
+def _build_selection(result: SearchResult) -> terms.Selection:
     """How the places were chosen; where harm leads, prices are in its unit."""
     rules, selection = result.chooser.rules, result.choice.selection
     return (
@@ -309,19 +296,19 @@ def _build_selection(result: SearchResult) -> Selection:
     )
 
 
-def _measure_churn(panel: PlacePanel, result: SearchResult) -> Churn | None:
+def _measure_churn(panel: place_panel.PlacePanel, result: SearchResult) -> terms.Churn | None:
     """How many of the listed places are new since a month earlier, and how many are in doubt?"""
     if result.earlier_index is None:
         return None
     new_place_count = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
-    return Churn(panel.months[-1], new_place_count, float((1.0 - result.certainty.p_top).sum()))
+    return terms.Churn(panel.months[-1], new_place_count, float((1.0 - result.certainty.p_top).sum()))
 
 
 def _list_warnings(
     result: SearchResult,
-    counts: Counts,
+    counts: place_panel.Counts,
     settings: FindSettings,
-    harm_basis: HarmBasis | None,
+    harm_basis: terms.HarmBasis | None,
     boxes: PlacedBoxes | None,
 ) -> Iterator[str]:
     panel, listed_count = result.chooser.panel, len(result.choice.listed_index)

@@ -9,23 +9,12 @@ import shapely
 from ibis import Table
 from shapely.geometry.base import BaseGeometry
 
+from becalm import tables
 from becalm.find.core.place_panel import listable_mask
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.week_profile import busiest_hours, week_profiles
-from becalm.tables import (
-    HourCounts,
-    HourPolicy,
-    PlaceCounts,
-    PointCounts,
-    add_week_hours,
-    count_week_hours,
-    find_cell_boroughs,
-    index_values,
-    sum_hour_weights,
-    weigh_hours,
-)
 from becalm.terms import HOURS_OF_WEEK, DayHours, Estimate, Hotspot, HotspotList, PeakHours, QuestionError
 
 CELL_NAME = re.compile(r"(\d+(?:\.\d+)?)m_(-?\d+)_(-?\d+)")
@@ -40,7 +29,7 @@ class PlaceFacts:
     """The boroughs of places, and the hours of the week in which they are busy."""
 
     boroughs: Mapping[PlaceKey, str]
-    hours: HourCounts
+    hours: tables.HourCounts
 
 
 def build_place_facts(
@@ -49,7 +38,7 @@ def build_place_facts(
     place_index: Sequence[int],
     *,
     target: Sequence[str],
-    policy: HourPolicy | None = None,
+    policy: tables.HourPolicy | None = None,
 ) -> PlaceFacts:
     """Which borough do most records of each place name, and in which hours did its target happen?"""
     placed_rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
@@ -74,7 +63,7 @@ def _find_boroughs(rows: Table, places: PlaceSet, place_index: Sequence[int]) ->
     borough_counts = np.zeros((places.size + 1, len(borough_names)), dtype=np.int64)
     np.add.at(
         borough_counts,
-        (place_of_tally_row, index_values(borough_tally["borough"], borough_names)),
+        (place_of_tally_row, tables.index_values(borough_tally["borough"], borough_names)),
         borough_tally["n"].to_numpy(),
     )
     return {
@@ -83,9 +72,9 @@ def _find_boroughs(rows: Table, places: PlaceSet, place_index: Sequence[int]) ->
 
 
 def _count_hours(
-    rows: Table, places: PlaceSet, place_index: Sequence[int], policy: HourPolicy | None
-) -> HourCounts:
-    timed_rows = add_week_hours(rows, policy)
+    rows: Table, places: PlaceSet, place_index: Sequence[int], policy: tables.HourPolicy | None
+) -> tables.HourCounts:
+    timed_rows = tables.add_week_hours(rows, policy)
     tally_columns = ("easting_m", "northing_m", "hour", "since", "until")
     hour_tally = (
         timed_rows.group_by(*tally_columns).agg(n=timed_rows.count()).order_by(*tally_columns).to_pyarrow()
@@ -96,8 +85,8 @@ def _count_hours(
     requested_index: Ints = np.array(place_index, dtype=np.int64)
     position_of_place = np.full(places.size + 1, len(requested_index), dtype=np.int64)
     position_of_place[requested_index] = np.arange(len(requested_index))
-    return sum_hour_weights(
-        weigh_hours(hour_tally, policy),
+    return tables.sum_hour_weights(
+        tables.weigh_hours(hour_tally, policy),
         position_of_place[place_of_tally_row],
         cell_m=places.width_m,
         columns=requested_index,
@@ -186,23 +175,23 @@ def _find_numbers(places: CellGrid | PlaceSet, keys: Ints) -> Ints:
 
 def build_rule_facts(
     incidents: Table,
-    counts: PlaceCounts | PointCounts,
+    counts: tables.PlaceCounts | tables.PointCounts,
     places: PlaceSet | None,
     *,
     target: Sequence[str],
-    policy: HourPolicy,
+    policy: tables.HourPolicy,
 ) -> PlaceFacts | None:
     """The areas and hours of all places that compete, for rules about them (counts by point have places)."""
     if places is not None:
         return build_place_facts(incidents, places, range(places.size), target=target, policy=policy)
-    if isinstance(counts, PointCounts):
+    if isinstance(counts, tables.PointCounts):
         return None
     columns, rows = np.unique(np.stack([counts.columns, counts.rows]), axis=1)
     return _build_cell_facts(incidents, counts.cell_m, columns, rows, None, target=target, policy=policy)
 
 
 def describe_hotspots(
-    hotspots: HotspotList, incidents: Table, places: PlaceSet | None, policy: HourPolicy
+    hotspots: HotspotList, incidents: Table, places: PlaceSet | None, policy: tables.HourPolicy
 ) -> HotspotList:
     """Add to each listed place its borough and, where the records carry hours, its profile of the week."""
     place_keys = [(h.column, h.row) for h in hotspots.hotspots]
@@ -227,13 +216,13 @@ def _build_cell_facts(
     borough_cells: Sequence[PlaceKey] | None,
     *,
     target: Sequence[str],
-    policy: HourPolicy,
+    policy: tables.HourPolicy,
 ) -> PlaceFacts:
     """The boroughs of these cells (None: of all), and the hours of those in `columns` and `rows`."""
     target_rows = incidents.filter(incidents.offence_group.isin(list(target)))
     return PlaceFacts(
-        find_cell_boroughs(incidents, cell_m=cell_m, cells=borough_cells),
-        count_week_hours(target_rows, cell_m=cell_m, columns=columns, rows=rows, policy=policy),
+        tables.find_cell_boroughs(incidents, cell_m=cell_m, cells=borough_cells),
+        tables.count_week_hours(target_rows, cell_m=cell_m, columns=columns, rows=rows, policy=policy),
     )
 
 
@@ -250,7 +239,7 @@ def describe_places(
     hotspots: HotspotList,
     *,
     boroughs: Mapping[PlaceKey, str] | None = None,
-    hours: HourCounts | None = None,
+    hours: tables.HourCounts | None = None,
 ) -> HotspotList:
     """Add to each place its borough and, where the records carry hours, its profile of the week."""
     borough_by_key = boroughs or {}
@@ -273,7 +262,7 @@ def describe_places(
 
 
 def _profile_weeks(
-    hours: HourCounts | None, boroughs: Mapping[PlaceKey, str], level: float
+    hours: tables.HourCounts | None, boroughs: Mapping[PlaceKey, str], level: float
 ) -> dict[PlaceKey, tuple[tuple[float, ...], PeakHours]]:
     """The week of each listed place, shrunk to its borough's and that to the whole list's, and its peak."""
     if hours is None or not hours.counts.sum():

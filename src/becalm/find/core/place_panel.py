@@ -8,13 +8,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.build_places import (
-    MOST_BETWEEN,
-    MOST_CELLS,
-    check_cell_count,
-    footprint_mask,
-    group_mask,
-)
+from becalm.find.core import build_places
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.concentration import concentration, even_null
@@ -144,7 +138,9 @@ def build_panel(
     else:
         competing_places, denominator = _build_grid(counts, targets, boundary)
     place_of_entry = _locate_counts(counts, competing_places)
-    outside_record_count = int(counts.counts[group_mask(counts, targets.target) & (place_of_entry < 0)].sum())
+    outside_record_count = int(
+        counts.counts[build_places.group_mask(counts, targets.target) & (place_of_entry < 0)].sum()
+    )
     target, related, fresh = _count_groups(
         counts, place_of_entry, competing_places.size, targets.target, targets.related
     )
@@ -183,8 +179,8 @@ def _find_first_months(
     counts: Counts, number_of_entry: Ints, place_count: int, targets: Targets
 ) -> tuple[Ints, Ints]:
     """The months of each place's first record of any kind, and of its first that is not of the target."""
-    is_counted = footprint_mask(counts, targets) & (number_of_entry >= 0)
-    is_target = group_mask(counts, targets.target)
+    is_counted = build_places.footprint_mask(counts, targets) & (number_of_entry >= 0)
+    is_target = build_places.group_mask(counts, targets.target)
     first_months = []
     for mask in (is_counted, is_counted & ~is_target):
         first_month = np.full(place_count, len(counts.months), dtype=np.int64)
@@ -248,7 +244,7 @@ def _count_groups(
     exposures = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * is_recorded
 
     def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
-        is_in_groups = group_mask(counts, groups)
+        is_in_groups = build_places.group_mask(counts, groups)
         return build_series(
             counts.month_index[is_in_groups],
             place_number[is_in_groups],
@@ -277,13 +273,13 @@ def _locate_counts(counts: Counts, places: CellGrid | PlaceSet) -> Ints:
 
 def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
     if boundary is not None:
-        check_cell_count(boundary.bounds, counts.cell_m, max_cells=MOST_CELLS)
+        build_places.check_cell_count(boundary.bounds, counts.cell_m, max_cells=build_places.MOST_CELLS)
         try:
             cell_grid = clip_cells(boundary, counts.cell_m)
         except ValueError as error:
             raise InputError(f"The boundary cannot be used: {error}") from error
         return cell_grid, "the land inside the boundary"
-    is_footprint = footprint_mask(counts, targets)
+    is_footprint = build_places.footprint_mask(counts, targets)
     columns, rows = counts.columns[is_footprint], counts.rows[is_footprint]
     _check_extent(columns, rows, counts.cell_m)
     cell_grid = build_grid(columns, rows, counts.cell_m)
@@ -295,7 +291,9 @@ def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:
     edge_cells = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     west, south, east, north = (float(edge_cell) * cell_m for edge_cell in edge_cells)
     remedy_text = " Or correct records that lie far from all others, or give the city's boundaries."
-    check_cell_count((west, south, east, north), cell_m, max_cells=MOST_BETWEEN, hint=remedy_text)
+    build_places.check_cell_count(
+        (west, south, east, north), cell_m, max_cells=build_places.MOST_BETWEEN, hint=remedy_text
+    )
 
 
 def _check_elsewhere(target: CountSeries, targets: Targets, outside_count: int) -> None:

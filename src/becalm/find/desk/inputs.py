@@ -10,41 +10,16 @@ from typing import Any
 from ibis import Table
 from shapely.geometry.base import BaseGeometry
 
+from becalm import tables
 from becalm.desk import Desk, gaps_of
-from becalm.find.core.build_places import (
-    build_h3_places,
-    build_own_places,
-    build_street_places,
-    build_tiles,
-    exclude_land,
-)
+from becalm.find.core import build_places, location_uncertainty
 from becalm.find.core.floating_boxes import BoxLand, PlacedBoxes, place_list_boxes
-from becalm.find.core.location_uncertainty import (
-    LocationUncertainty,
-    fit_place_size,
-    has_moved_records,
-    measure_location,
-    warn_of_doubt,
-    warn_of_points,
-    warn_of_quality,
-)
 from becalm.find.core.place_splits import Split, apply_splits
 from becalm.find.core.request import PlaceOptions, RecordOptions
 from becalm.find.core.settings import FindSettings, Targets, choose_targets, merge_groups
 from becalm.find.core.stray_records import drop_strays
 from becalm.find.files.splits import load_splits
 from becalm.methods.place_set import Lattice, PlaceSet
-from becalm.tables import (
-    PlaceCounts,
-    PointCounts,
-    choose_source,
-    count_places,
-    count_points,
-    count_points_per_cell,
-    find_moved_points,
-    list_months,
-    select_gaps,
-)
 from becalm.terms import UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.read_offence_tables import load_offences
@@ -58,11 +33,11 @@ class FindInputs:
     """What every question of find reads from the archive; `places` are those that these records allow."""
 
     incidents: Table
-    counts: PlaceCounts
+    counts: tables.PlaceCounts
     targets: Targets
     boundary: BaseGeometry | None
     places: PlaceOptions
-    location: LocationUncertainty | None
+    location: location_uncertainty.LocationUncertainty | None
     data: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -75,7 +50,7 @@ class StudyRegion:
     again. `splits` are those by hand that apply.
     """
 
-    counts: PlaceCounts | PointCounts
+    counts: tables.PlaceCounts | tables.PointCounts
     places: PlaceSet | None = None
     warnings: tuple[str, ...] = ()
     box_land: BoxLand | None = None
@@ -84,7 +59,7 @@ class StudyRegion:
 
     def with_boxes(self, targets: Targets, settings: FindSettings) -> StudyRegion:
         """The same with boxes placed on all months, where boxes compete."""
-        if self.box_land is None or not isinstance(self.counts, PointCounts):
+        if self.box_land is None or not isinstance(self.counts, tables.PointCounts):
             return self
         list_boxes = place_list_boxes(self.box_land, self.counts, targets, settings)
         return replace(self, places=list_boxes.places, boxes=list_boxes)
@@ -106,33 +81,37 @@ def load_inputs(
     files and asks nothing else.
     """
     archive_files = desk.archive.files("incidents", as_of=records.as_of)
-    record_source = choose_source(archive_files, records.source, tables=("incidents",))
+    record_source = tables.choose_source(archive_files, records.source, tables=("incidents",))
     source_files = [file for file in archive_files if file.source == record_source.key]
     used_months = _select_months([file.month for file in source_files], records)
     pins = only if only is not None else {f.path: f.sha256 for f in source_files if f.month in used_months}
     incident_table = desk.archive.table("incidents", only=dict(pins))
-    place_counts = count_places(incident_table, cell_m=places.cell_m, months=used_months)
+    place_counts = tables.count_places(incident_table, cell_m=places.cell_m, months=used_months)
     offence_tables = load_offences(desk.workspace.offences_path).values()
     targets = choose_targets(merge_groups(offence_tables, place_counts.groups), records.target)
     location = None
-    if has_moved_records(place_counts):
-        location = measure_location(find_moved_points(incident_table, target=targets.target))
-    fitted_places, size_warnings = fit_place_size(places, location)
+    if location_uncertainty.has_moved_records(place_counts):
+        location = location_uncertainty.measure_location(
+            tables.find_moved_points(incident_table, target=targets.target)
+        )
+    fitted_places, size_warnings = location_uncertainty.fit_place_size(places, location)
     if fitted_places.cell_m != places.cell_m:
-        place_counts = count_places(incident_table, cell_m=fitted_places.cell_m, months=used_months)
+        place_counts = tables.count_places(incident_table, cell_m=fitted_places.cell_m, months=used_months)
     boundaries = load_boundaries(desk.workspace)
     city_outline = boundaries.outline if boundaries else None
     place_counts, stray_warnings = (place_counts, ()) if city_outline else drop_strays(place_counts)
     source_gaps = gaps_of(desk, record_source, as_of=records.as_of) if only is None else ()
     warnings = (
-        *(f"coverage: {gap}" for gap in select_gaps(source_gaps, used_months, (record_source.key,))),
-        *warn_of_quality(place_counts),
+        *(f"coverage: {gap}" for gap in tables.select_gaps(source_gaps, used_months, (record_source.key,))),
+        *location_uncertainty.warn_of_quality(place_counts),
         *(
-            warn_of_points(count_points_per_cell(incident_table, cell_m=fitted_places.cell_m))
+            location_uncertainty.warn_of_points(
+                tables.count_points_per_cell(incident_table, cell_m=fitted_places.cell_m)
+            )
             if fitted_places.is_grid
             else ()
         ),
-        *warn_of_doubt(location),
+        *location_uncertainty.warn_of_doubt(location),
         *size_warnings,
         *stray_warnings,
     )
@@ -148,7 +127,7 @@ def _select_months(recorded_months: Sequence[str], records: RecordOptions) -> tu
         raise UsageError(
             f"No month on record lies between {since} and {until}: the source runs from {first} to {last}."
         )
-    return list_months(max(first, since), min(last, until))
+    return tables.list_months(max(first, since), min(last, until))
 
 
 def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False) -> StudyRegion:
@@ -161,7 +140,7 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
     has_split_cell = any(split.place_id.startswith(cell_prefix) for split in place_splits)
     if inputs.places.is_grid and not (has_split_cell or needs_shapes):
         return StudyRegion(inputs.counts)
-    point_counts = count_points(inputs.incidents, months=inputs.counts.months)
+    point_counts = tables.count_points(inputs.incidents, months=inputs.counts.months)
     if inputs.boundary is None:
         point_counts, _ = drop_strays(point_counts)  # said where the cells were counted
     excluded_land = _read_excluded(desk, inputs.places)
@@ -170,13 +149,13 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
         return StudyRegion(point_counts, warnings=box_land.squares.notes, box_land=box_land)
     unsplit_places = _build_places(desk, inputs, point_counts)
     if excluded_land is not None:
-        unsplit_places = exclude_land(unsplit_places, excluded_land)
+        unsplit_places = build_places.exclude_land(unsplit_places, excluded_land)
     split_places = apply_splits(unsplit_places, place_splits)
     place_notes = (*unsplit_places.notes, *split_places.notes)
     return StudyRegion(point_counts, split_places.places, place_notes, splits=split_places.splits)
 
 
-def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceSet:
+def _build_places(desk: Desk, inputs: FindInputs, counts: tables.PointCounts) -> PlaceSet:
     """The places that compete, in the workspace's metres."""
     places, boundary, city_crs = inputs.places, inputs.boundary, desk.workspace.city.crs
     if places.unit == "own":
@@ -184,26 +163,32 @@ def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceS
         own_areas = read_own_areas(
             places_path, crs=city_crs, id_column=places.id_column, file_crs=places.places_crs
         )
-        return build_own_places(own_areas.names, own_areas.shapes, boundary)
+        return build_places.build_own_places(own_areas.names, own_areas.shapes, boundary)
     if places.unit == "segment":
         street_lines = read_street_lines(Path(places.places or ""), crs=city_crs)
-        return build_street_places(street_lines, boundary, junction_m=places.junction_m, snap_m=places.snap_m)
+        return build_places.build_street_places(
+            street_lines, boundary, junction_m=places.junction_m, snap_m=places.snap_m
+        )
     if places.unit == "h3":
-        return build_h3_places(counts, inputs.targets, boundary, places.h3_resolution, crs=city_crs)
+        return build_places.build_h3_places(
+            counts, inputs.targets, boundary, places.h3_resolution, crs=city_crs
+        )
     tile_lattice = Lattice(
         "hexagon" if places.unit == "hexagon" else "square", places.cell_m, places.turn_deg
     )
-    return build_tiles(tile_lattice, counts, inputs.targets, boundary)
+    return build_places.build_tiles(tile_lattice, counts, inputs.targets, boundary)
 
 
-def _build_box_land(inputs: FindInputs, counts: PointCounts, excluded_land: BaseGeometry | None) -> BoxLand:
+def _build_box_land(
+    inputs: FindInputs, counts: tables.PointCounts, excluded_land: BaseGeometry | None
+) -> BoxLand:
     """The land on which boxes may be placed."""
     square_side_m = inputs.places.cell_m
-    square_tiles = build_tiles(
+    square_tiles = build_places.build_tiles(
         Lattice("square", max(square_side_m, LEAST_SQUARE_M)), counts, inputs.targets, inputs.boundary
     )
     if excluded_land is not None:
-        square_tiles = exclude_land(square_tiles, excluded_land)
+        square_tiles = build_places.exclude_land(square_tiles, excluded_land)
     return BoxLand(square_side_m, square_tiles, inputs.boundary, excluded_land)
 
 

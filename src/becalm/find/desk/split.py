@@ -8,14 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, recorded_action
-from becalm.find.core.place_splits import (
-    PART_MARK,
-    Split,
-    check_part_sizes,
-    cut_place,
-    find_outline,
-    halving_line,
-)
+from becalm.find.core import place_splits
 from becalm.find.core.request import SplitRequest
 from becalm.find.desk.inputs import define_region, load_inputs
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits, splits_text
@@ -30,7 +23,7 @@ KIND = "place_split"
 class SplitAnswer:
     """A split that was just made, and the names of the places that stand for the old one."""
 
-    split: Split
+    split: place_splits.Split
     place_ids: tuple[str, ...]
 
 
@@ -56,14 +49,16 @@ def split_place(desk: Desk, request: SplitRequest) -> SplitAnswer:
     if place_set is None:
         raise ValueError("Places with shapes were asked for, and there are none.")
     new_split = _draw_split(desk, request, place_set)
-    named_parts = cut_place(place_set, new_split)
-    check_part_sizes(place_id, named_parts, find_inputs.location)
+    named_parts = place_splits.cut_place(place_set, new_split)
+    place_splits.check_part_sizes(place_id, named_parts, find_inputs.location)
     part_names = tuple(part_name for part_name, _ in named_parts)
     _save_splits(desk, (*earlier_splits, new_split), request, parts=part_names)
-    return SplitAnswer(new_split, tuple(f"{place_id}{PART_MARK}{part_name}" for part_name in part_names))
+    return SplitAnswer(
+        new_split, tuple(f"{place_id}{place_splits.PART_MARK}{part_name}" for part_name in part_names)
+    )
 
 
-def undo_split(desk: Desk, request: SplitRequest) -> Split:
+def undo_split(desk: Desk, request: SplitRequest) -> place_splits.Split:
     """From now on this place is whole again in every list.
 
     Raises UsageError where it is not split, or one of its parts is split.
@@ -74,19 +69,21 @@ def undo_split(desk: Desk, request: SplitRequest) -> Split:
     if split is None:
         split_ids_text = ", ".join(split.place_id for split in current_splits) or "none"
         raise UsageError(f"{place_id} is not split; {split_ids_text} is. `becalm find splits` lists them.")
-    inner_ids = [s.place_id for s in current_splits if s.place_id.startswith(place_id + PART_MARK)]
+    inner_ids = [
+        s.place_id for s in current_splits if s.place_id.startswith(place_id + place_splits.PART_MARK)
+    ]
     if inner_ids:
         raise UsageError(f"A part of {place_id} is split itself ({', '.join(inner_ids)}). Undo that first.")
     _save_splits(desk, tuple(s for s in current_splits if s is not split), request)
     return split
 
 
-def active_splits(desk: Desk) -> tuple[Split, ...]:
+def active_splits(desk: Desk) -> tuple[place_splits.Split, ...]:
     """Which places are split by hand?"""
     return load_splits(desk.workspace)
 
 
-def _draw_split(desk: Desk, request: SplitRequest, places: PlaceSet) -> Split:
+def _draw_split(desk: Desk, request: SplitRequest, places: PlaceSet) -> place_splits.Split:
     """The split of the request, in the workspace's metres."""
     city, place_id, split_reason = desk.workspace.city, request.place, request.reason.strip()
     local_today = desk.now().astimezone(ZoneInfo(city.time_zone)).date()
@@ -97,16 +94,18 @@ def _draw_split(desk: Desk, request: SplitRequest, places: PlaceSet) -> Split:
             name_column=request.part_column,
             file_crs=request.places.places_crs,
         )
-        return Split(place_id, desk.actor, local_today, split_reason, parts=drawn_parts)
+        return place_splits.Split(place_id, desk.actor, local_today, split_reason, parts=drawn_parts)
     if request.line is not None:
         drawn_line = read_line(Path(request.line), crs=city.crs)
     else:
-        drawn_line = halving_line(find_outline(places, place_id), request.halves or "north-south")
-    return Split(place_id, desk.actor, local_today, split_reason, line=drawn_line)
+        drawn_line = place_splits.halving_line(
+            place_splits.find_outline(places, place_id), request.halves or "north-south"
+        )
+    return place_splits.Split(place_id, desk.actor, local_today, split_reason, line=drawn_line)
 
 
 def _save_splits(
-    desk: Desk, splits: tuple[Split, ...], request: SplitRequest, *, parts: tuple[str, ...] = ()
+    desk: Desk, splits: tuple[place_splits.Split, ...], request: SplitRequest, *, parts: tuple[str, ...] = ()
 ) -> None:
     splits_json = splits_text(splits, desk.workspace.city.crs) if splits else ""
     event_facts: dict[str, Fact] = {

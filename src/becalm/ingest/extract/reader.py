@@ -15,15 +15,7 @@ from numpy.typing import NDArray
 from becalm.formats.cells import dictionary_encode, is_repeated, numbers, to_arrow
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet, file_refusal
 from becalm.formats.table_reader import read_sheet
-from becalm.ingest.extract.code_columns import (
-    JOINT,
-    read_age_bands,
-    read_area_names,
-    read_found_by,
-    read_offences,
-    translate_words,
-    unknown_words_note,
-)
+from becalm.ingest.extract import code_columns
 from becalm.ingest.extract.times import read_occurrence_times, read_recorded_on
 from becalm.ingest.locate import LocatedPoints, Locator, check_city, distinct_points
 from becalm.ingest.mapping import Mapping, MappingFile, PlacePart, StopPart, WordMap, choose_mapping
@@ -48,7 +40,9 @@ def read_incidents(
     assert mapping.offence is not None
     offence_table, city_zone = context.offences[mapping.offence.table], context.city.time_zone
     reject_repeats(sheet, mapping, row_outcomes)
-    offence_of_row, group_of_row = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
+    offence_of_row, group_of_row = code_columns.read_offences(
+        sheet, mapping.offence, offence_table, row_outcomes
+    )
     time_columns = read_occurrence_times(
         sheet, mapping.time, group_of_row, row_outcomes, city_zone=city_zone, as_of=context.as_of
     )
@@ -56,7 +50,9 @@ def read_incidents(
     detail_columns, detail_notes = _read_details(sheet, mapping, row_outcomes)
     incident_columns = {
         "incident_id": record_ids(sheet, mapping),
-        "found_by": to_arrow(read_found_by(sheet, mapping, offence_table, group_of_row), pa.string()),
+        "found_by": to_arrow(
+            code_columns.read_found_by(sheet, mapping, offence_table, group_of_row), pa.string()
+        ),
         **time_columns.columns(),
         "recorded_on": read_recorded_on(
             sheet, mapping.time, row_outcomes, city_zone=city_zone, as_of=context.as_of
@@ -82,7 +78,7 @@ def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
         outcome_texts = _column_texts(sheet, outcome_mapping)
     age_band_of_row = np.full(sheet.data.num_rows, None, dtype=object)
     if mapping.victim_age is not None:
-        age_band_of_row = read_age_bands(sheet, mapping.victim_age, row_outcomes)
+        age_band_of_row = code_columns.read_age_bands(sheet, mapping.victim_age, row_outcomes)
     is_injured = pd.Series(injury_of_row, dtype=object).map({"true": True, "false": False})
     detail_columns = {
         "weapon": to_arrow(np.where(pd.isna(weapon_of_row), "unknown", weapon_of_row), pa.string()),
@@ -102,8 +98,8 @@ def _column_texts(sheet: Sheet, column: str | None) -> Objects:
 def _translate_part(sheet: Sheet, part: str, words: WordMap | None) -> tuple[Objects, Notes]:
     if words is None:
         return np.full(sheet.data.num_rows, None, dtype=object), ()
-    word_of_row, unknown_words = translate_words(sheet, words)
-    return word_of_row, unknown_words_note(part, unknown_words)
+    word_of_row, unknown_words = code_columns.translate_words(sheet, words)
+    return word_of_row, code_columns.unknown_words_note(part, unknown_words)
 
 
 def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
@@ -259,11 +255,11 @@ def _read_areas(sheet: Sheet, part: PlacePart, borough_of_row: Objects, locator:
             [*locator.command_units(np.asarray(names, dtype=object)), None], dtype=object
         )[codes]
     else:
-        unit_of_name = read_area_names(sheet, part.command_unit)
+        unit_of_name = code_columns.read_area_names(sheet, part.command_unit)
     return {
         "borough": to_arrow(borough_of_row, pa.string()),
-        "ward": to_arrow(read_area_names(sheet, part.ward), pa.string()),
-        "lsoa": to_arrow(read_area_names(sheet, part.lsoa), pa.string()),
+        "ward": to_arrow(code_columns.read_area_names(sheet, part.ward), pa.string()),
+        "lsoa": to_arrow(code_columns.read_area_names(sheet, part.lsoa), pa.string()),
         "command_unit": to_arrow(unit_of_name, pa.string()),
     }
 
@@ -345,7 +341,7 @@ def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, conte
     part, city_zone = mapping.counts, context.city.time_zone
     reject_repeats(sheet, mapping, row_outcomes)
     offence_table = context.offences[mapping.offence.table]
-    offence_of_row, groups = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
+    offence_of_row, groups = code_columns.read_offences(sheet, mapping.offence, offence_table, row_outcomes)
     time_columns = read_occurrence_times(
         sheet, mapping.time, groups, row_outcomes, city_zone=city_zone, as_of=context.as_of
     ).columns()
@@ -358,15 +354,15 @@ def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, conte
         ("area_kind", part.area_kind, "kind of area"),
         ("measure", part.measure, "measure"),
     ):
-        answers, _ = translate_words(sheet, word_map)
+        answers, _ = code_columns.translate_words(sheet, word_map)
         fault_reason = f"is no {column_meaning} that the mapping knows"
         row_outcomes.reject_remaining(
-            pd.isna(answers), JOINT.join(word_map.columns), fault_reason, "add it there"
+            pd.isna(answers), code_columns.JOINT.join(word_map.columns), fault_reason, "add it there"
         )
         count_columns[our_column] = to_arrow(answers, pa.string())
     text_columns = {
-        "area_code": read_area_names(sheet, part.area_code),
-        "area_name": read_area_names(sheet, part.area_name),
+        "area_code": code_columns.read_area_names(sheet, part.area_code),
+        "area_name": code_columns.read_area_names(sheet, part.area_name),
         "borough": _count_boroughs(sheet, mapping, context),
         "offence": offence_of_row,
         "offence_group": groups,

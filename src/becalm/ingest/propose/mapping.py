@@ -15,15 +15,7 @@ from becalm.formats.sheet import BY_ITSELF, Layout, Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.mapping import OUR_WORDS
 from becalm.ingest.mapping import Mapping as MappingModel
-from becalm.ingest.propose.column_profile import (
-    ROWS_PROFILED,
-    ColumnProfile,
-    Draft,
-    OffenceFit,
-    find_finer_column,
-    profile_column,
-    rank_offence_fits,
-)
+from becalm.ingest.propose import column_profile
 from becalm.ingest.propose.count_columns import may_be_count, propose_counts
 from becalm.ingest.propose.time_and_place import Entries, Entry, propose_place, propose_time
 from becalm.terms import OffenceTable, plain_word
@@ -49,7 +41,7 @@ class Proposal:
     name: str
     text: str
     doubts: tuple[str, ...]
-    profiles: tuple[ColumnProfile, ...]
+    profiles: tuple[column_profile.ColumnProfile, ...]
     city_text: str | None = None
 
 
@@ -66,8 +58,10 @@ def propose(
 
     The city is the workspace's. The proposal is a valid mapping, except that its doubts keep it from use.
     """
-    column_profiles = tuple(profile_column(sheet, column_name) for column_name in sheet.columns)
-    draft = Draft(sheet, column_profiles, tables, locator, name)
+    column_profiles = tuple(
+        column_profile.profile_column(sheet, column_name) for column_name in sheet.columns
+    )
+    draft = column_profile.Draft(sheet, column_profiles, tables, locator, name)
     _doubt_header(draft)
     count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(p)])
     offence_entries = _propose_offence(draft)
@@ -103,7 +97,7 @@ def propose(
     return Proposal(name, mapping_text, tuple(draft.doubts), column_profiles, draft.city_text)
 
 
-def _doubt_unused_columns(draft: Draft) -> None:
+def _doubt_unused_columns(draft: column_profile.Draft) -> None:
     """Every column that is not read is asked about; those that are easily taken for others by themselves."""
     unused_profiles = [p for p in draft.free_profiles() if p.distinct_count]
     offender_columns = [p.column for p in unused_profiles if p.is_of_offender]
@@ -123,7 +117,7 @@ def _doubt_unused_columns(draft: Draft) -> None:
         draft.doubts.append(f"columns that are not read: {'; '.join(other_columns)}. Is any of them needed?")
 
 
-def _doubt_header(draft: Draft) -> None:
+def _doubt_header(draft: column_profile.Draft) -> None:
     value_columns = [column_name for column_name in draft.sheet.columns if VALUE.fullmatch(column_name)]
     if 2 * len(value_columns) > len(draft.sheet.columns):
         draft.doubts.append(
@@ -133,8 +127,8 @@ def _doubt_header(draft: Draft) -> None:
         )
 
 
-def _propose_offence(draft: Draft) -> Entries:
-    offence_fits = rank_offence_fits(draft)
+def _propose_offence(draft: column_profile.Draft) -> Entries:
+    offence_fits = column_profile.rank_offence_fits(draft)
     if not offence_fits:
         draft.doubts.append(
             "no column holds words of an offence table: name the column in [offence], and write a table of "
@@ -147,7 +141,7 @@ def _propose_offence(draft: Draft) -> Entries:
     best_fit = offence_fits[0]
     draft.used_columns.update(best_fit.columns)
     _doubt_offences(draft, offence_fits)
-    finer_column = find_finer_column(draft, best_fit)
+    finer_column = column_profile.find_finer_column(draft, best_fit)
     if finer_column is None:
         return {"table": best_fit.table, "columns": list(best_fit.columns)}
     draft.used_columns.add(finer_column)
@@ -155,7 +149,7 @@ def _propose_offence(draft: Draft) -> Entries:
     return {"table": best_fit.table, "columns": columns, "lookup": [columns, list(best_fit.columns)]}
 
 
-def _offence_by_name(draft: Draft) -> Entries | None:
+def _offence_by_name(draft: column_profile.Draft) -> Entries | None:
     """The one offence of a file whose name says it: "robbery.csv", "shootings.csv"."""
     if "shoot" in draft.file_words:
         return {"table": "mps", "always": "Violence with Injury"}
@@ -169,7 +163,7 @@ def _offence_by_name(draft: Draft) -> Entries | None:
     return None
 
 
-def _doubt_offences(draft: Draft, fits: tuple[OffenceFit, ...]) -> None:
+def _doubt_offences(draft: column_profile.Draft, fits: tuple[column_profile.OffenceFit, ...]) -> None:
     best_fit, column = fits[0], fits[0].columns[0]
     known_words = [word for word, _ in draft.tables[best_fit.table].words]
     first_words = best_fit.unknown_words[:WORDS_SHOWN]
@@ -193,8 +187,8 @@ def _doubt_offences(draft: Draft, fits: tuple[OffenceFit, ...]) -> None:
         )
 
 
-def _propose_identity(draft: Draft) -> Entries:
-    row_count = min(draft.sheet.data.num_rows, ROWS_PROFILED)
+def _propose_identity(draft: column_profile.Draft) -> Entries:
+    row_count = min(draft.sheet.data.num_rows, column_profile.ROWS_PROFILED)
     id_profiles = [
         id_profile
         for id_profile in draft.profiles
@@ -216,7 +210,7 @@ def _propose_identity(draft: Draft) -> Entries:
     return {"id": id_profile.column, "repeats": "reject"}
 
 
-def _propose_details(draft: Draft) -> dict[str, Entries]:
+def _propose_details(draft: column_profile.Draft) -> dict[str, Entries]:
     entries_by_part: dict[str, Entries] = {}
     for part_name in ("found_by", "weapon", "injury"):
         part_profile = draft.use_column(part_name)
@@ -237,7 +231,7 @@ def _propose_details(draft: Draft) -> dict[str, Entries]:
     return entries_by_part
 
 
-def _propose_words(draft: Draft, part: str, profile: ColumnProfile) -> Entries:
+def _propose_words(draft: column_profile.Draft, part: str, profile: column_profile.ColumnProfile) -> Entries:
     """Words that are ours already are filled in; any others are a doubt."""
     our_word_by_plain = {word: word for word in OUR_WORDS[part]} | (YES_AND_NO if part == "injury" else {})
     source_words = dictionary_encode(draft.sheet.data[profile.column]).values[:WORDS_SHOWN]
@@ -255,7 +249,9 @@ def _propose_words(draft: Draft, part: str, profile: ColumnProfile) -> Entries:
     return {"column": profile.column, "values": our_word_by_source}
 
 
-def _mapping_text(draft: Draft, head_entries: Entries, entries_by_part: Mapping[str, Entries]) -> str:
+def _mapping_text(
+    draft: column_profile.Draft, head_entries: Entries, entries_by_part: Mapping[str, Entries]
+) -> str:
     """The mapping as a person reads and corrects it; columns that nothing uses stand below as remarks."""
     toml_document = tomlkit.document()
     for opening_line in OPENING:

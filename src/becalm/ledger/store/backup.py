@@ -19,13 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from becalm.formats.durable_files import (
-    make_private_folder,
-    open_private,
-    sha256_of,
-    sync_path,
-    write_durably,
-)
+from becalm.formats import durable_files
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.store.new_entries import parse_peaks
@@ -59,9 +53,9 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
     new_path = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
         with _open_register(ledger) as backup_register:
-            make_private_folder(copy.parent)
+            durable_files.make_private_folder(copy.parent)
             _copy_database(ledger, new_path)
-            made_at, digest = format_instant(now), sha256_of(new_path)
+            made_at, digest = format_instant(now), durable_files.sha256_of(new_path)
             backup = Backup(str(copy.resolve()), *_read_head(new_path), made_at, digest)
             new_path.replace(copy)
             _write_json(_manifest_path(copy), {"format": FORMAT, **asdict(backup)})
@@ -82,7 +76,9 @@ def read_backup(copy: Path) -> Backup:
         manifest = json.loads(_manifest_path(copy).read_text("utf-8"))
         backup = Backup(**{manifest_name: manifest[manifest_name] for manifest_name in Backup.__slots__})
         head_of_backup = (backup.ledger, backup.size, backup.root, backup.last)
-        is_copy_intact = backup.file_sha256 == sha256_of(copy) and head_of_backup == _read_head(copy)
+        is_copy_intact = backup.file_sha256 == durable_files.sha256_of(copy) and head_of_backup == _read_head(
+            copy
+        )
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
     if not is_copy_intact:
@@ -141,7 +137,7 @@ def _forget_in_backup(backup_fields: dict[str, Any], erased_commitments: Sequenc
     try:
         if not backup_path.is_file() or not _forget(backup_path, erased_commitments):
             return backup_fields
-        changed_fields = {**backup_fields, "file_sha256": sha256_of(backup_path)}
+        changed_fields = {**backup_fields, "file_sha256": durable_files.sha256_of(backup_path)}
         _write_json(_manifest_path(backup_path), {"format": FORMAT, **changed_fields})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
@@ -178,7 +174,7 @@ def _copy_database(source: Path, copy: Path) -> None:
         source_database.backup(copy_database)
         # In WAL mode the newest pages would stand in a second file, which nobody copies along.
         copy_database.execute("PRAGMA journal_mode = DELETE")
-    sync_path(copy)
+    durable_files.sync_path(copy)
 
 
 def _put_in_place(new_path: Path, ledger: Path) -> None:
@@ -193,7 +189,7 @@ def _put_in_place(new_path: Path, ledger: Path) -> None:
     for remnant_path in (wal_path, ledger.with_name(ledger.name + "-shm")):
         remnant_path.unlink(missing_ok=True)
     new_path.replace(ledger)
-    sync_path(ledger.parent)
+    durable_files.sync_path(ledger.parent)
 
 
 def _read_head(file: Path) -> tuple[str, int, str, str]:
@@ -236,7 +232,7 @@ def _erased_commitments(ledger: Path) -> list[str]:
 @contextmanager
 def _open_register(ledger: Path) -> Iterator[dict[str, Any]]:
     """The register, alone among all processes; it is written when this ends without an error."""
-    with open(ledger.with_suffix(".backups.lock"), "a+", opener=open_private) as lock_file:
+    with open(ledger.with_suffix(".backups.lock"), "a+", opener=durable_files.open_private) as lock_file:
         _take_lock(lock_file, ledger)
         backup_register = _read_register(ledger)
         yield backup_register
@@ -286,4 +282,4 @@ def _manifest_path(copy: Path) -> Path:
 
 
 def _write_json(path: Path, value: object) -> None:
-    write_durably(path, json.dumps(value, indent=2) + "\n")
+    durable_files.write_durably(path, json.dumps(value, indent=2) + "\n")

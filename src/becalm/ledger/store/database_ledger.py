@@ -11,44 +11,13 @@ from typing import Final, Protocol, TypeVar, cast
 from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger import (
-    Checkpoint,
-    Entry,
-    Event,
-    EventKinds,
-    Fold,
-    Head,
-    KnownOutside,
-    LogEnding,
-    group_by_kind,
-    name_folds,
-)
-from becalm.ledger.chain import (
-    ACTOR,
-    COLUMNS,
-    COMMITMENT,
-    HASH,
-    KIND,
-    SEQ,
-    SUBJECT,
-    StoredRow,
-    opening_hash,
-    read_entry,
-)
+from becalm import ledger
+from becalm.ledger import chain
 from becalm.ledger.chain_check import Finding, iterate_sound
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.signing import is_self_signed, parse_exact_instant, unsigned_fields
-from becalm.ledger.store import state_rows
-from becalm.ledger.store.copy_guard import (
-    HeadMemo,
-    check_new_log,
-    check_newest_copy,
-    expected_heads,
-    find_lost_heads,
-    find_unended_log,
-    read_new_logs,
-)
+from becalm.ledger.store import copy_guard, state_rows
 from becalm.ledger.store.erasure_register import ErasureRegister
 from becalm.ledger.store.new_entries import Tail, parse_peaks, read_tail
 from becalm.ledger.store.schema_audit import audit_integrity, audit_schema
@@ -61,10 +30,12 @@ PAGE_ROW_COUNT: Final = (
     5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
 )
 Result = TypeVar("Result")
-NOTHING_OUTSIDE: Final = KnownOutside()
+NOTHING_OUTSIDE: Final = ledger.KnownOutside()
 SEQ_BEYOND_ALL: Final = 2**63 - 1  # the greatest number that a row may bear
 
-_SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
+_SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in chain.COLUMNS)).order_by(
+    event_table.c.seq
+)
 _SELECT_NOTE: Final = select(ledger_table.c.size, ledger_table.c.tree)
 _SELECT_END: Final = (
     "SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at FROM ledger l "
@@ -99,15 +70,15 @@ class DatabaseLedger:
     def __init__(
         self,
         database: Database,
-        kinds: EventKinds,
-        folds: Sequence[Fold],
+        kinds: ledger.EventKinds,
+        folds: Sequence[ledger.Fold],
         *,
-        memo: HeadMemo | None = None,
-        outside: KnownOutside = NOTHING_OUTSIDE,
+        memo: copy_guard.HeadMemo | None = None,
+        outside: ledger.KnownOutside = NOTHING_OUTSIDE,
     ) -> None:
         self._database, self.kinds, self.folds = database, kinds, tuple(folds)
         self._memo, self._own_last_hash = memo, ""
-        self._verified: dict[tuple[tuple[str, ...], str, str], tuple[int, str, tuple[Entry, ...]]] = {}
+        self._verified: dict[tuple[tuple[str, ...], str, str], tuple[int, str, tuple[ledger.Entry, ...]]] = {}
         with database.reading() as connection:
             ledger_query = select(ledger_table.c.identity, ledger_table.c.folds)
             ledger_row = connection.execute(ledger_query).first()
@@ -130,7 +101,10 @@ class DatabaseLedger:
         self._register = ErasureRegister(memo.path if memo else None, outside.erasure_registers)
         with suppress(BecalmError):
             self._note_erasures()
-        self._fold_names, self._folds_by_kind = name_folds(self.folds), group_by_kind(self.folds)
+        self._fold_names, self._folds_by_kind = (
+            ledger.name_folds(self.folds),
+            ledger.group_by_kind(self.folds),
+        )
         if ledger_row.folds != self._fold_names:
             self.rebuild()
 
@@ -139,14 +113,14 @@ class DatabaseLedger:
         """The id of the log that is written now."""
         return self.identities[-1]
 
-    def _read_identities(self, connection: Connection) -> tuple[Entry, ...]:
+    def _read_identities(self, connection: Connection) -> tuple[ledger.Entry, ...]:
         """Note which logs the entries went through; the entries with which new ones began."""
-        new_logs = read_new_logs(connection)
+        new_logs = copy_guard.read_new_logs(connection)
         new_identities = (str(entry.event.facts["new_ledger"]) for entry in new_logs)
         self.identities = (self.identities[0], *new_identities)
         return new_logs
 
-    def _trusted_anchors(self, anchors: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
+    def _trusted_anchors(self, anchors: Sequence[ledger.Checkpoint]) -> Iterator[ledger.Checkpoint]:
         """Those heads of this ledger that a key signed which it names: others could stop it for nothing."""
         # A rewriting that names another key is for `becalm record verify` to find, which takes all heads.
         own_anchors = [point for point in anchors if point.ledger_id in self.identities]
@@ -172,34 +146,34 @@ class DatabaseLedger:
             size, tree, seq, last_hash, recorded_at, identity=self.identities[0], name=self._database.name
         )
 
-    def noted_heads(self) -> tuple[Head, ...]:
+    def noted_heads(self) -> tuple[ledger.Head, ...]:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
         with self._database.reading() as connection:
             entry_count, tree_text = connection.execute(_SELECT_NOTE).one()
         memo_head = self._memo.read_head() if self._memo is not None else None
         return (*_heads_of_note(int(entry_count), str(tree_text)), *([memo_head] if memo_head else []))
 
-    def lost_heads(self) -> tuple[Head, ...]:
+    def lost_heads(self) -> tuple[ledger.Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: it is an older copy."""
         with self._database.reading() as connection:
             return self._find_lost_heads(connection, self.tail(connection))
 
-    def _find_lost_heads(self, connection: Connection, tail: Tail) -> tuple[Head, ...]:
-        known_heads = expected_heads(self._memo, tail, self._outside)
-        return find_lost_heads(connection, tail, known_heads, self._endings())
+    def _find_lost_heads(self, connection: Connection, tail: Tail) -> tuple[ledger.Head, ...]:
+        known_heads = copy_guard.expected_heads(self._memo, tail, self._outside)
+        return copy_guard.find_lost_heads(connection, tail, known_heads, self._endings())
 
-    def _endings(self) -> tuple[LogEnding, ...]:
+    def _endings(self) -> tuple[ledger.LogEnding, ...]:
         return (*self._outside.endings, *(self._memo.read_endings() if self._memo is not None else ()))
 
-    def unended_log(self) -> Entry | None:
+    def unended_log(self) -> ledger.Entry | None:
         """The entry with which a new log begins, where no statement yet ends the log before it."""
         with self._database.reading() as connection:
-            return find_unended_log(self._read_identities(connection), self._endings())
+            return copy_guard.find_unended_log(self._read_identities(connection), self._endings())
 
-    def keep_ending(self, ending: LogEnding) -> None:
+    def keep_ending(self, ending: ledger.LogEnding) -> None:
         """Keep the signed statement that ends the log before this one."""
         unended_log = self.unended_log()
-        if unended_log is not None and find_unended_log([unended_log], [ending]) is not None:
+        if unended_log is not None and copy_guard.find_unended_log([unended_log], [ending]) is not None:
             raise LedgerError(
                 f"The statement does not end the log before entry {unended_log.seq}: it names other heads, "
                 "or its signature does not fit. Sign it again; nothing was kept."
@@ -210,7 +184,7 @@ class DatabaseLedger:
         with self._database.reading() as connection:
             self.remember_tail(self.tail(connection))
 
-    def check_newest(self, connection: Connection, tail: Tail, events: Sequence[Event]) -> None:
+    def check_newest(self, connection: Connection, tail: Tail, events: Sequence[ledger.Event]) -> None:
         """Refuse to write these into an older copy; asked again whenever somebody else wrote last."""
         begins_log = any(event.kind == LOG_BEGUN for event in events)
         if not (self._has_to_check or begins_log) and tail.last_hash == self._own_last_hash:
@@ -219,11 +193,11 @@ class DatabaseLedger:
         lost_heads = self._find_lost_heads(connection, tail)
         self._has_to_check = bool(lost_heads) or begins_log
         if begins_log and len(events) == 1:
-            check_new_log(events[0], tail, self.identities, lost_heads)
+            copy_guard.check_new_log(events[0], tail, self.identities, lost_heads)
         else:
-            unended_log = find_unended_log(new_logs, self._endings())
+            unended_log = copy_guard.find_unended_log(new_logs, self._endings())
             self._has_to_check = self._has_to_check or unended_log is not None
-            check_newest_copy(tail, lost_heads, unended_log)
+            copy_guard.check_newest_copy(tail, lost_heads, unended_log)
             if begins_log:
                 raise LedgerError(
                     "Others write at this moment. Begin the new log again; nothing was written."
@@ -233,14 +207,14 @@ class DatabaseLedger:
         """Keep in mind where the ledger ends, once this is on the disk."""
         self._own_last_hash = tail.last_hash
         if self._memo is not None:
-            self._memo.write_head(Head(tail.size, "", tail.last_hash), self.identity)
+            self._memo.write_head(ledger.Head(tail.size, "", tail.last_hash), self.identity)
 
     def revived_seqs(self) -> tuple[int, ...]:
         """Entries whose details are there, though a register says that they were erased."""
         erased_commitments = self._register.read()
         if not erased_commitments:
             return ()
-        erased_seqs = {row[SEQ] for row in self.rows() if row[COMMITMENT] in erased_commitments}
+        erased_seqs = {row[chain.SEQ] for row in self.rows() if row[chain.COMMITMENT] in erased_commitments}
         with self._database.reading() as connection:
             return tuple(sorted(erased_seqs.intersection(self.read_payload_seqs(connection))))
 
@@ -273,7 +247,7 @@ class DatabaseLedger:
         actor: str = "",
         after: int = 0,
         until: int | None = None,
-    ) -> Iterator[Entry]:
+    ) -> Iterator[ledger.Entry]:
         """The entries in their order, of those that stand now: `after` excluded, `until` included."""
         if until is None:
             with self._database.reading() as connection:
@@ -286,33 +260,37 @@ class DatabaseLedger:
             rows_query = rows_query.where(event_table.c.subject == subject, event_table.c.subject != "")
         if actor:
             rows_query = rows_query.where(event_table.c.actor == actor)
-        return map(read_entry, read_event_rows(self._database.reading, rows_query, after=after, until=until))
+        return map(
+            chain.read_entry, read_event_rows(self._database.reading, rows_query, after=after, until=until)
+        )
 
     def verified_entries(
         self, *, kinds: Sequence[str] = (), subject: str = "", actor: str = ""
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[ledger.Entry, ...]:
         """The entries of these kinds, about this person and of whoever did them, over the verified chain.
 
         Every entry is read and checked in its order, whatever the indexes say, and the last must be the one
         that the ledger ends with. What came out is kept: the next time only newer entries are read.
         """
         entry_filter = (tuple(kinds), subject, actor)
-        size, last_hash, entries = self._verified.get(entry_filter, (0, opening_hash(self.identities[0]), ()))
+        size, last_hash, entries = self._verified.get(
+            entry_filter, (0, chain.opening_hash(self.identities[0]), ())
+        )
         wanted_rows = []
         with self._database.reading() as connection:
             tail = self.tail(connection)
             event_rows = read_event_rows(lambda: nullcontext(connection), after=size)
             for row in iterate_sound(event_rows, size, last_hash):
-                size, last_hash = row[SEQ], row[HASH]
-                is_wanted = (not kinds or row[KIND] in kinds) and subject in ("", row[SUBJECT])
-                if is_wanted and actor in ("", row[ACTOR]):
+                size, last_hash = row[chain.SEQ], row[chain.HASH]
+                is_wanted = (not kinds or row[chain.KIND] in kinds) and subject in ("", row[chain.SUBJECT])
+                if is_wanted and actor in ("", row[chain.ACTOR]):
                     wanted_rows.append(row)
         if (size, last_hash) != (tail.size, tail.last_hash):
             raise TamperError(
                 f"The entries end at {size}, and the ledger was written to entry {tail.size}. Run "
                 "`becalm record verify`, and keep the ledger as evidence."
             )
-        entries = (*entries, *map(read_entry, wanted_rows))
+        entries = (*entries, *map(chain.read_entry, wanted_rows))
         self._verified[entry_filter] = (size, last_hash, entries)
         return entries
 
@@ -360,11 +338,11 @@ class DatabaseLedger:
         """Details that stand beside no entry, by whatever they are kept under."""
         raise NotImplementedError
 
-    def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
+    def rows(self, *, after: int = 0) -> Iterator[chain.StoredRow]:
         """The rows as they are stored, unchecked, whatever they hold."""
         return read_event_rows(self._database.reading, after=after)
 
-    def head(self) -> Head:
+    def head(self) -> ledger.Head:
         """How long is the ledger, and what does it hold?"""
         with self._database.reading() as connection:
             return self.tail(connection).head
@@ -378,7 +356,7 @@ class DatabaseLedger:
         """Fold every state table again from the entries; returns each difference from what stood there."""
         with self._database.writing() as connection:
             event_rows = read_event_rows(lambda: nullcontext(connection))
-            difference_texts = state_rows.fold_anew(connection, self.folds, map(read_entry, event_rows))
+            difference_texts = state_rows.fold_anew(connection, self.folds, map(chain.read_entry, event_rows))
             connection.execute(update(ledger_table).values(folds=self._fold_names))
         return difference_texts
 
@@ -393,13 +371,13 @@ class DatabaseLedger:
             self.rebuild()
             return write()
 
-    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+    def keep_checkpoint(self, checkpoint: ledger.Checkpoint) -> None:
         """Keep a signed head."""
         checkpoint_values = {**unsigned_fields(checkpoint), "signature": checkpoint.signature}
         with self._database.writing() as connection:
             connection.execute(insert(checkpoint_table).values(checkpoint_values))
 
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
+    def checkpoints(self) -> tuple[ledger.Checkpoint, ...]:
         """Every signed head that was kept, oldest first."""
         with self._database.reading() as connection:
             return read_checkpoints(connection)
@@ -411,14 +389,18 @@ class DatabaseLedger:
             self._memo.close()
 
 
-def _heads_of_note(size: int, tree_text: str) -> tuple[Head, ...]:
+def _heads_of_note(size: int, tree_text: str) -> tuple[ledger.Head, ...]:
     """The head that the row of the ledger notes; two where its size and its tree speak of different ones."""
     try:
         peaks = parse_peaks(tree_text)
     except TamperError:
-        return (Head(size, "unreadable", ""),)
+        return (ledger.Head(size, "unreadable", ""),)
     root, tree_size = root_of_peaks(peaks).hex(), sum(leaf_count for leaf_count, _ in peaks)
-    return (Head(size, root, ""),) if tree_size == size else (Head(size, "", ""), Head(tree_size, root, ""))
+    return (
+        (ledger.Head(size, root, ""),)
+        if tree_size == size
+        else (ledger.Head(size, "", ""), ledger.Head(tree_size, root, ""))
+    )
 
 
 def read_event_rows(
@@ -427,7 +409,7 @@ def read_event_rows(
     *,
     after: int = 0,
     until: int = SEQ_BEYOND_ALL,
-) -> Iterator[StoredRow]:
+) -> Iterator[chain.StoredRow]:
     """The rows of table `event` in their order, as they are stored."""
     while True:
         page_query = query.where(event_table.c.seq > after, event_table.c.seq <= until).limit(PAGE_ROW_COUNT)
@@ -436,26 +418,26 @@ def read_event_rows(
         yield from page_rows
         if len(page_rows) < PAGE_ROW_COUNT:
             return
-        after = page_rows[-1][SEQ]
+        after = page_rows[-1][chain.SEQ]
 
 
-def _read_page(connection: Connection, query: Query) -> list[StoredRow]:
+def _read_page(connection: Connection, query: Query) -> list[chain.StoredRow]:
     """The rows of a page as the driver gives them; a text that is none comes back with marks, to be found."""
     # The driver's own tuples: making SQLAlchemy's rows of them costs more than verifying them.
     try:
-        return cast("list[StoredRow]", connection.execute(query).cursor.fetchall())
+        return cast("list[chain.StoredRow]", connection.execute(query).cursor.fetchall())
     except (DBAPIError, sqlite3.OperationalError) as error:
         if "decode" not in str(error).lower() or connection.dialect.name != "sqlite":
             raise
     driver_connection = cast("sqlite3.Connection", connection.connection.driver_connection)
     driver_connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     try:
-        return cast("list[StoredRow]", connection.execute(query).cursor.fetchall())
+        return cast("list[chain.StoredRow]", connection.execute(query).cursor.fetchall())
     finally:
         driver_connection.text_factory = str
 
 
-def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
+def read_checkpoints(connection: Connection) -> tuple[ledger.Checkpoint, ...]:
     """Every checkpoint that was kept, oldest first.
 
     Raises TamperError where one was altered so that it cannot be read.
@@ -463,8 +445,12 @@ def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
     checkpoint_rows = connection.execute(select(checkpoint_table).order_by(checkpoint_table.c.number)).all()
     try:
         return tuple(
-            Checkpoint(
-                r.ledger, Head(r.size, r.root, r.last), parse_exact_instant(r.made_at), r.key, r.signature
+            ledger.Checkpoint(
+                r.ledger,
+                ledger.Head(r.size, r.root, r.last),
+                parse_exact_instant(r.made_at),
+                r.key,
+                r.signature,
             )
             for r in checkpoint_rows
         )

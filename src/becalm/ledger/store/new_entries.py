@@ -6,16 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from becalm.ledger import (
-    Entry,
-    Event,
-    EventToAppend,
-    Head,
-    StoredRow,
-    draft_event,
-    format_instant,
-    opening_hash,
-)
+from becalm import ledger
 from becalm.ledger.chain import HASH, EventDraft, link_row, parse_instant, payload_commitment
 from becalm.ledger.merkle import Peaks, append_leaves, root_of_peaks
 from becalm.terms import LedgerError, TamperError
@@ -36,9 +27,9 @@ class Tail:
     peaks: Peaks
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ledger.Head:
         """The head that this tail stands for."""
-        return Head(self.size, root_of_peaks(self.peaks).hex(), self.last_hash)
+        return ledger.Head(self.size, root_of_peaks(self.peaks).hex(), self.last_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +46,8 @@ class PreparedEvent:
 class SealedEntry:
     """An entry, as it is read and as it is stored."""
 
-    entry: Entry
-    row: StoredRow
+    entry: ledger.Entry
+    row: ledger.StoredRow
 
 
 def read_tail(
@@ -73,13 +64,13 @@ def read_tail(
             f"entry {min(size, last_seq or 0) + 1} is the first that was altered. Run `becalm record verify`."
         )
     if not size:
-        return Tail(0, opening_hash(identity), None, ())
+        return Tail(0, ledger.opening_hash(identity), None, ())
     return Tail(size, last_hash, parse_instant(recorded_at), parse_peaks(tree))
 
 
-def prepare_event(to_append: EventToAppend, draw_salt: Callable[[], bytes]) -> PreparedEvent:
+def prepare_event(to_append: ledger.EventToAppend, draw_salt: Callable[[], bytes]) -> PreparedEvent:
     """Do all that can be done for an event before its turn comes to be linked."""
-    draft = draft_event(to_append.event)
+    draft = ledger.draft_event(to_append.event)
     if to_append.payload is None:
         return PreparedEvent(draft)
     salt = draw_salt()
@@ -91,12 +82,12 @@ def link_events(
     seq: int, last_hash: str, drafts: Iterable[tuple[EventDraft, str]], recorded_at: datetime
 ) -> tuple[SealedEntry, ...]:
     """Link these events, each with its commitment, behind entry `seq`, whose hash is `last_hash`."""
-    recorded_text = format_instant(recorded_at)
+    recorded_text = ledger.format_instant(recorded_at)
     sealed_entries = []
     for draft, commitment in drafts:
         seq += 1
         event_row = link_row(draft, seq, recorded_text, commitment, last_hash)
-        entry = Entry(seq, recorded_at, draft.event, commitment, last_hash, event_row[HASH])
+        entry = ledger.Entry(seq, recorded_at, draft.event, commitment, last_hash, event_row[HASH])
         sealed_entries.append(SealedEntry(entry, event_row))
         last_hash = event_row[HASH]
     return tuple(sealed_entries)
@@ -114,7 +105,7 @@ def extend_tail(tail: Tail, sealed_entries: Sequence[SealedEntry]) -> Tail:
 
 
 def recording_time(
-    last_recorded_at: datetime | None, now: datetime, *, correction: Event | None = None
+    last_recorded_at: datetime | None, now: datetime, *, correction: ledger.Event | None = None
 ) -> datetime:
     """The time that an entry bears which is recorded now, after one that was recorded before.
 
@@ -128,7 +119,7 @@ def recording_time(
         raise LedgerError(f"The clock says {now.isoformat()}. Correct it; nothing was written.")
     if correction is not None:
         named_old_time = correction.facts.get("old_time")
-        if last_recorded_at is None or named_old_time != format_instant(last_recorded_at):
+        if last_recorded_at is None or named_old_time != ledger.format_instant(last_recorded_at):
             raise LedgerError("The correction names another time than that of the last entry. Ask again.")
         return now
     if last_recorded_at is None:

@@ -18,17 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from becalm.ledger import (
-    Entry,
-    Event,
-    EventKinds,
-    Fold,
-    FoldsByKind,
-    Row,
-    check_events,
-    group_by_kind,
-    name_folds,
-)
+from becalm import ledger
 from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
 from becalm.ledger.store import new_entries
 from becalm.ledger.store.new_entries import SealedEntry, Tail
@@ -41,7 +31,7 @@ HOLD_BACK_S: Final = 0.5
 MOST_PENDING: Final = 2_000  # appends that are sealed in one transaction
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
-Outcome = tuple[Entry, ...] | BecalmError
+Outcome = tuple[ledger.Entry, ...] | BecalmError
 
 _INSERT_PAYLOAD = "INSERT INTO payload (commitment, sealed) VALUES (%s, %s)"
 _INSERT_KEY = "INSERT INTO payload_key (commitment, key) VALUES (%s, %s)"
@@ -131,13 +121,13 @@ class Sealer:
     def __init__(
         self,
         identity: str,
-        kinds: EventKinds,
-        folds: Sequence[Fold],
+        kinds: ledger.EventKinds,
+        folds: Sequence[ledger.Fold],
         now: Callable[[], datetime] | None,
-        check_newest: Callable[[Connection, Tail, Sequence[Event]], None],
+        check_newest: Callable[[Connection, Tail, Sequence[ledger.Event]], None],
     ) -> None:
         self._identity, self._kinds, self._now = identity, kinds, now
-        self._folds_by_kind, self._fold_names = group_by_kind(folds), name_folds(folds)
+        self._folds_by_kind, self._fold_names = ledger.group_by_kind(folds), ledger.name_folds(folds)
         self._check_newest = check_newest
 
     def seal_or_hand_in(
@@ -197,7 +187,7 @@ class Sealer:
                 events = _parse_events(row.events)
                 if not events:
                     raise EventError("there is none in it")  # one report for all
-                check_events(
+                ledger.check_events(
                     [event.event for event in events], self._kinds, now + new_entries.CLOCK_TOLERANCE
                 )
                 commitments = {event.commitment for event in events} - {""}
@@ -249,7 +239,7 @@ def wait_for_sealing(connection: Connection, tasks: Sequence[AppendTask]) -> Map
 def _parse_outcomes(outcome_rows: Iterable[Any]) -> Mapping[str, Outcome]:
     """Of rows of ticket, refusal and entry: what became of each ticket."""
     refusal_by_ticket: dict[str, Outcome] = {}
-    entries_by_ticket: dict[str, list[Entry]] = {}
+    entries_by_ticket: dict[str, list[ledger.Entry]] = {}
     for ticket, refusal, *outcome_row in outcome_rows:
         if refusal:
             refusal_by_ticket[ticket] = EventError(refusal)
@@ -260,7 +250,9 @@ def _parse_outcomes(outcome_rows: Iterable[Any]) -> Mapping[str, Outcome]:
 
 def format_events(events: Iterable[CommittedEvent]) -> str:
     """Events that are not sealed yet, as a row of `pending` keeps them."""
-    event_rows = [entry_row(Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events]
+    event_rows = [
+        entry_row(ledger.Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events
+    ]
     return json.dumps(event_rows, ensure_ascii=False)
 
 
@@ -321,12 +313,12 @@ class _LinkedTask:
     erased_commitments: tuple[str, ...]
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ledger.Entry, ...]:
         return tuple(sealed_entry.entry for sealed_entry in self.sealed_entries)
 
 
 def build_batch(
-    connection: Connection, tail: Tail, tasks: Sequence[AppendTask], folds: FoldsByKind, now: datetime
+    connection: Connection, tail: Tail, tasks: Sequence[AppendTask], folds: ledger.FoldsByKind, now: datetime
 ) -> Batch:
     """Link and fold these tasks behind the tail; one that is refused leaves no trace in the others."""
     refusal_by_ticket: dict[str, Outcome] = {}
@@ -355,9 +347,9 @@ def build_batch(
             )
 
 
-def _read_states(connection: Connection, row_keys: Set[RowKey]) -> dict[RowKey, Row | None]:
+def _read_states(connection: Connection, row_keys: Set[RowKey]) -> dict[RowKey, ledger.Row | None]:
     """These rows of the state tables, read with one question."""
-    row_by_key: dict[RowKey, Row | None] = dict.fromkeys(row_keys)
+    row_by_key: dict[RowKey, ledger.Row | None] = dict.fromkeys(row_keys)
     if row_keys:
         keys_json = json.dumps([{"name": name, "key": row_key} for name, row_key in sorted(row_keys)])
         for name, row_key, row in connection.execute(_SELECT_STATES, {"row_keys": keys_json}):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ibis import Table
 
+from becalm import tables, terms
 from becalm.desk import Desk, gaps_of, totals_in
 from becalm.measure import ComparisonContext, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.measure.core.baseline import choose_baselines
@@ -12,25 +13,6 @@ from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest
 from becalm.measure.desk.steps import active_steps
-from becalm.tables import (
-    CountTable,
-    Grouping,
-    Source,
-    TimeUnit,
-    choose_source,
-    count_incidents,
-    count_published,
-    find_newest_whole_month,
-    list_public_holidays,
-)
-from becalm.terms import (
-    OffenceGroup,
-    Period,
-    UsageError,
-    groups_by_key,
-    parse_period,
-    suggest_group,
-)
 from becalm.workspace.read_offence_tables import load_offences
 
 
@@ -48,15 +30,17 @@ def compare(
 
     Raises QuestionError where the groups overlap, so that a sum by another grouping would count people twice.
     """
-    source = choose_source(desk.archive.files(as_of=request.as_of), request.source)
+    source = tables.choose_source(desk.archive.files(as_of=request.as_of), request.source)
     records = desk.archive.table(source.table, as_of=request.as_of, source=source.key, only=only)
-    group_by_key = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
+    group_by_key = terms.groups_by_key(
+        load_offences(desk.workspace.offences_path).values(), source=source.key
+    )
     time_unit = _unit(source, request)
     monthly_totals = totals_in(records, source)
     covered_period = days_covered(monthly_totals, time_unit)
     gaps = gaps_of(desk, source, as_of=request.as_of, totals=monthly_totals)
-    period_text = request.period or find_newest_whole_month(monthly_totals, gaps)
-    written_period = parse_period(period_text, last_day=covered_period.last_day)
+    period_text = request.period or tables.find_newest_whole_month(monthly_totals, gaps)
+    written_period = terms.parse_period(period_text, last_day=covered_period.last_day)
     baselines = choose_baselines(request.baseline, written_period=written_period, covered=covered_period)
     group_counts = _count(desk, records, source, request, group_by_key, by="offence_group")
     group_records = _filter_groups(records, request.offence_group, group_counts)
@@ -77,7 +61,7 @@ def compare(
         settings=request.settings,
         context=ComparisonContext(
             groups=group_by_key,
-            holidays=list_public_holidays(desk.workspace.city.holidays, _years(covered_period)),
+            holidays=tables.list_public_holidays(desk.workspace.city.holidays, _years(covered_period)),
             left_out=pick_groups(group_counts, outside_keys),
             gaps=gaps,
             covered=covered_period,
@@ -88,22 +72,22 @@ def compare(
     )
 
 
-def _unit(source: Source, request: CompareRequest) -> TimeUnit:
+def _unit(source: tables.Source, request: CompareRequest) -> tables.TimeUnit:
     """Publishers count months; what asks them for days is refused by the job, with its reason."""
     return "month" if source.table == "published_counts" else ("day" if request.is_about_days else "month")
 
 
-def _years(covered: Period) -> range:
+def _years(covered: terms.Period) -> range:
     return range(covered.start.year, covered.end.year + 1)
 
 
-def _filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> Table:
+def _filter_groups(records: Table, keys: Sequence[str], counts: tables.CountTable) -> Table:
     """The records of the requested offence groups, or all."""
     for group_key in keys:
         if group_key not in counts.groups:
-            raise UsageError(
+            raise terms.UsageError(
                 f"{counts.source} has no offence group {group_key!r}. "
-                f"{suggest_group(group_key, counts.groups)} "
+                f"{terms.suggest_group(group_key, counts.groups)} "
                 "(Publishers may count others under `counted victims`.)"
             )
     return records.filter(records.offence_group.isin(list(keys))) if keys else records
@@ -112,16 +96,16 @@ def _filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> T
 def _count(
     desk: Desk,
     rows: Table,
-    source: Source,
+    source: tables.Source,
     request: CompareRequest,
-    groups: Mapping[str, OffenceGroup],
+    groups: Mapping[str, terms.OffenceGroup],
     *,
-    by: Grouping,
+    by: tables.Grouping,
     exclude: Sequence[str] = (),
-) -> CountTable:
+) -> tables.CountTable:
     if source.table == "incidents":
-        return count_incidents(rows, by=by, unit=_unit(source, request), exclude_groups=exclude)
-    return count_published(
+        return tables.count_incidents(rows, by=by, unit=_unit(source, request), exclude_groups=exclude)
+    return tables.count_published(
         rows,
         by=by,
         source=source.key,

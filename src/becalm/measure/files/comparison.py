@@ -4,15 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow, Record
-from becalm.measure.files.sentences import (
-    baseline_name,
-    baselines_disagree,
-    headline,
-    how_sure,
-    noise_sentence,
-    old_count,
-    verdict_words,
-)
+from becalm.measure.files import sentences
 from becalm.render import number_format
 from becalm.render.spreadsheet import csv_text
 
@@ -23,14 +15,14 @@ POLICE_MARK: Final = "†"
 
 def comparison_record(comparison: Comparison) -> Record:
     """The comparison as other programs read it, with its first sentence, so that none passes it by."""
-    return {**comparison.as_record(), "headline": headline(comparison)}
+    return {**comparison.as_record(), "headline": sentences.headline(comparison)}
 
 
 def comparison_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
     """Every group against every baseline, one row each, the total first; empty where nothing is given."""
     for contrast in comparison.against:
         for row in contrast.all_rows:
-            doubt_sentences = (baselines_disagree(comparison),) if row is contrast.total else ()
+            doubt_sentences = (sentences.baselines_disagree(comparison),) if row is contrast.total else ()
             notes_text = "; ".join(filter(None, (*doubt_sentences, *row.notes)))
             yield {**row.as_record(), "notes": notes_text, "baseline": contrast.baseline.label}
 
@@ -46,10 +38,10 @@ def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     for row in comparison.all_rows:
         yield (
             _group_name(row),
-            old_count(row.old),
+            sentences.old_count(row.old),
             number_format.whole(row.new),
             *_change_cells(row),
-            verdict_words(row, comparison.level),
+            sentences.verdict_words(row, comparison.level),
         )
 
 
@@ -62,7 +54,7 @@ def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 def opening_sentences(comparison: Comparison) -> tuple[str, str]:
     """What happened and how sure that is, in two sentences."""
-    return headline(comparison), how_sure(comparison)
+    return sentences.headline(comparison), sentences.how_sure(comparison)
 
 
 def small_print(comparison: Comparison) -> Iterator[str]:
@@ -75,10 +67,10 @@ def small_print(comparison: Comparison) -> Iterator[str]:
         else f" Interval: {level_text}. {main_row.label} by {main_row.method}."
     )
     yield (
-        f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
+        f"Before: {sentences.baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
         f"Now: {number_format.period(comparison.period)}.{interval_text}"
     )
-    yield from filter(None, (noise_sentence(comparison),))
+    yield from filter(None, (sentences.noise_sentence(comparison),))
     yield (
         "Unclear: chance alone could explain the change, after allowing for the number of groups compared. "
         "×: ratio, where the baseline is too small for a percentage."

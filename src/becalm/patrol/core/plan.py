@@ -9,18 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from becalm.methods.routes.route_types import RouteDraws
+from becalm.patrol.core import plan_result
 from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas, share_due_visits
 from becalm.patrol.core.draw_tours import TourDraw, count_visits, no_cells, prepare_draw
 from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
 from becalm.patrol.core.fit_distribution import PILOT_KEY, fit_area_distribution
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst, PlanInputs, Span
-from becalm.patrol.core.plan_result import (
-    PatrolPlan,
-    PlaceDosage,
-    RouteDistribution,
-    UnitRoute,
-    join_distributions,
-)
 from becalm.patrol.core.unpredictability_bound import bound_bits
 from becalm.terms.progress import Advance, ignore_progress
 
@@ -37,10 +31,10 @@ def plan_bursts(
     inputs: PlanInputs,
     *,
     key: bytes,
-    distribution: RouteDistribution | None = None,
+    distribution: plan_result.RouteDistribution | None = None,
     bound: bool = False,
     advance: Advance = ignore_progress,
-) -> PatrolPlan:
+) -> plan_result.PatrolPlan:
     """When does which unit go where? With `distribution`, drawn again from one that was fitted before.
 
     With `bound`, the plan also says how free one with its dosage could be at most; that takes as long again.
@@ -69,7 +63,7 @@ def plan_bursts(
         else ()
     )
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
-    return PatrolPlan(
+    return plan_result.PatrolPlan(
         bursts=tuple(sorted(all_bursts, key=lambda b: (b.span.start, b.hotspot, b.unit))),
         routes=routes,
         distribution=route_distribution,
@@ -96,12 +90,14 @@ def _draw_tours(tour_draw: TourDraw) -> RouteDraws:
     return tours._replace(entropy=np.array(exact_nats), expected_by_hour=by_hour)
 
 
-def fit_distribution(inputs: PlanInputs, *, advance: Advance = ignore_progress) -> RouteDistribution:
+def fit_distribution(
+    inputs: PlanInputs, *, advance: Advance = ignore_progress
+) -> plan_result.RouteDistribution:
     """Which distribution meets the dosage on average and is otherwise as free as can be?"""
     check_feasible(inputs)
     areas = cap_areas(build_areas(inputs, PILOT_KEY), inputs.policy.area_share_cap)
     area_fits = _map_in_threads(lambda area: fit_area_distribution(area, inputs.earlier), areas, advance)
-    return join_distributions(area_fits)
+    return plan_result.join_distributions(area_fits)
 
 
 def _map_in_threads(
@@ -118,7 +114,7 @@ def _map_in_threads(
         return tuple(pool.map(work_and_advance, items))
 
 
-def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[UnitRoute, ...]:
+def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[plan_result.UnitRoute, ...]:
     """The tours of an area as people read them, in the order of drawing."""
     bursts_of_unit: list[list[Burst]] = [[] for _ in area.shifts]
     for u, slot, place_index, length_index, start_minute in tours.visits.tolist():
@@ -126,7 +122,7 @@ def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[
         bursts_of_unit[u].append(Burst(area.shifts[u].unit, area.places[place_index].hotspot, burst_span))
     nats_per_bit = float(np.log(2.0))
     return tuple(
-        UnitRoute(
+        plan_result.UnitRoute(
             unit=shift.unit,
             area=shift.area,
             day=shift.day,
@@ -147,8 +143,8 @@ def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
 
 
 def _tally_dosage(
-    inputs: PlanInputs, distribution: RouteDistribution, drawn_areas: Sequence[AreaTours]
-) -> tuple[PlaceDosage, ...]:
+    inputs: PlanInputs, distribution: plan_result.RouteDistribution, drawn_areas: Sequence[AreaTours]
+) -> tuple[plan_result.PlaceDosage, ...]:
     row_by_hotspot = {hotspot: place_row for place_row, hotspot in enumerate(distribution.hotspots)}
     burst_minutes = np.array(inputs.policy.burst_minutes)
     place_dosages = []
@@ -162,7 +158,7 @@ def _tally_dosage(
             is_at_place, place_row = tours.visits[:, 2] == j, row_by_hotspot[place.hotspot]
             due_visits = distribution.due_millivisits[place_row] / 1000.0
             place_dosages.append(
-                PlaceDosage(
+                plan_result.PlaceDosage(
                     hotspot=place.hotspot,
                     target_visits=float(area.target_visits[j]),
                     expected_visits=distribution.expected_millivisits[place_row] / 1000.0,
@@ -233,7 +229,7 @@ def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
     )
 
 
-def compute_dosage_error(plan: PatrolPlan) -> float:
+def compute_dosage_error(plan: plan_result.PatrolPlan) -> float:
     """How far are the drawn visits from their targets, weighted by the targets?"""
     target_visit_total = sum(row.target_visits for row in plan.dosage)
     return (

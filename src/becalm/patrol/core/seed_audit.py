@@ -8,15 +8,9 @@ from itertools import combinations
 from typing import Final
 
 from becalm.ledger import Entry
+from becalm.patrol.core import seed_history
 from becalm.patrol.core.policy import SealRule
 from becalm.patrol.core.seal import compute_commitment, hash_seed
-from becalm.patrol.core.seed_history import (
-    ReplanNote,
-    SealRecords,
-    SeedHistory,
-    TrialRecord,
-    gather_records,
-)
 
 LONGEST_SHIFT: Final = timedelta(hours=14)  # re-plans of a unit within this time are of one shift
 
@@ -34,18 +28,18 @@ class AuditFinding:
 class SeedAudit:
     """Every sealed seed, share and trial, oldest first, and what is to be said about them."""
 
-    records: SealRecords
+    records: seed_history.SealRecords
     findings: tuple[AuditFinding, ...]
 
     @property
-    def histories(self) -> tuple[SeedHistory, ...]:
+    def histories(self) -> tuple[seed_history.SeedHistory, ...]:
         """Every sealed seed, oldest first."""
         return self.records.histories
 
 
 def audit_seeds(entries: Iterable[Entry], *, now: datetime, rule: SealRule | None = None) -> SeedAudit:
     """What became of every sealed seed, share and trial, and was a rule broken? `rule` has the limits."""
-    records, rule = gather_records(entries), rule or SealRule()
+    records, rule = seed_history.gather_records(entries), rule or SealRule()
     histories = records.histories
     unsealed_text = "a plan was made without a seed sealed before it"
     findings = [
@@ -64,7 +58,7 @@ def audit_seeds(entries: Iterable[Entry], *, now: datetime, rule: SealRule | Non
     return SeedAudit(records, tuple(findings))
 
 
-def count_replans(notes: Iterable[ReplanNote], unit: str, begins_at: datetime) -> int:
+def count_replans(notes: Iterable[seed_history.ReplanNote], unit: str, begins_at: datetime) -> int:
     """How often was the shift that this unit is on at this time re-planned before?"""
     return sum(
         unit in note.units and note.begins_at is not None and abs(note.begins_at - begins_at) < LONGEST_SHIFT
@@ -72,12 +66,12 @@ def count_replans(notes: Iterable[ReplanNote], unit: str, begins_at: datetime) -
     )
 
 
-def name_seed(history: SeedHistory) -> str:
+def name_seed(history: seed_history.SeedHistory) -> str:
     """A seed by the first digits of its commitment and its days."""
     return f"seed {history.commitment[:12]}, {history.first_day} to {history.last_day}"
 
 
-def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding]:
+def _audit_history(history: seed_history.SeedHistory, now: datetime) -> Iterator[AuditFinding]:
     seed_name = name_seed(history)
     first_plans = [plan for plan in history.plans if plan.replan == 0]
     if not first_plans:
@@ -107,7 +101,7 @@ def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding
         yield AuditFinding(False, seed_name, finding_text)
 
 
-def _audit_opening(history: SeedHistory, seed_name: str) -> Iterator[AuditFinding]:
+def _audit_opening(history: seed_history.SeedHistory, seed_name: str) -> Iterator[AuditFinding]:
     secret = history.secret
     if secret is None:
         yield AuditFinding(True, seed_name, "what was opened is not a seed")
@@ -121,7 +115,7 @@ def _audit_opening(history: SeedHistory, seed_name: str) -> Iterator[AuditFindin
         yield AuditFinding(True, seed_name, "a plan was made from it after it was opened")
 
 
-def _audit_limits(history: SeedHistory, rule: SealRule) -> Iterator[AuditFinding]:
+def _audit_limits(history: seed_history.SeedHistory, rule: SealRule) -> Iterator[AuditFinding]:
     """Is it opened in the time that the policy allows?"""
     end_of_days = datetime.combine(history.last_day, time(), UTC)
     latest_opening = end_of_days + timedelta(days=rule.most_reveal_days + 1)
@@ -131,9 +125,9 @@ def _audit_limits(history: SeedHistory, rule: SealRule) -> Iterator[AuditFinding
         yield AuditFinding(True, name_seed(history), finding_text)
 
 
-def _audit_replans(history: SeedHistory, rule: SealRule) -> Iterator[AuditFinding]:
+def _audit_replans(history: seed_history.SeedHistory, rule: SealRule) -> Iterator[AuditFinding]:
     """Was no shift re-planned by one person more often than the policy allows?"""
-    units_by_replans: dict[tuple[ReplanNote, ...], list[str]] = defaultdict(list)
+    units_by_replans: dict[tuple[seed_history.ReplanNote, ...], list[str]] = defaultdict(list)
     for (unit, _), notes in _group_by_shift(history).items():
         if len(notes) > rule.most_replans_per_shift:
             units_by_replans[tuple(notes)].append(unit)
@@ -148,9 +142,11 @@ def _audit_replans(history: SeedHistory, rule: SealRule) -> Iterator[AuditFindin
         yield AuditFinding(bool(unagreed_notes), name_seed(history), finding_text)
 
 
-def _group_by_shift(history: SeedHistory) -> dict[tuple[str, datetime], list[ReplanNote]]:
+def _group_by_shift(
+    history: seed_history.SeedHistory,
+) -> dict[tuple[str, datetime], list[seed_history.ReplanNote]]:
     """The re-plans of each shift, by its unit and the first time that one of them begins."""
-    notes_by_shift: dict[tuple[str, datetime], list[ReplanNote]] = defaultdict(list)
+    notes_by_shift: dict[tuple[str, datetime], list[seed_history.ReplanNote]] = defaultdict(list)
     for note in sorted(history.announced_replans, key=lambda note: note.index):
         begins_at = note.begins_at or note.recorded_at
         for unit in note.units:
@@ -160,7 +156,7 @@ def _group_by_shift(history: SeedHistory) -> dict[tuple[str, datetime], list[Rep
     return notes_by_shift
 
 
-def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
+def _audit_pair(earlier: seed_history.SeedHistory, later: seed_history.SeedHistory) -> Iterator[AuditFinding]:
     seed_name = name_seed(later)
     if earlier.seed_mark and earlier.seed_mark == later.seed_mark:
         finding_text = f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
@@ -174,9 +170,9 @@ def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFindi
         yield AuditFinding(not later.reason, seed_name, finding_text)
 
 
-def _audit_shares(records: SealRecords) -> Iterator[AuditFinding]:
+def _audit_shares(records: seed_history.SealRecords) -> Iterator[AuditFinding]:
     """Does every share count? Its maker, and not who sealed the seed, must have committed to it before."""
-    used_by: dict[str, SeedHistory] = {}
+    used_by: dict[str, seed_history.SeedHistory] = {}
     for history in records.histories:
         for share_sha256 in sorted({plan.share_sha256 for plan in history.plans} - {""}):
             seed_name, share_name = name_seed(history), f"the overseer's share {share_sha256[:12]}"
@@ -194,7 +190,9 @@ def _audit_shares(records: SealRecords) -> Iterator[AuditFinding]:
             yield AuditFinding(True, f"share {share.share_sha256[:12]}, entry {share.seq}", finding_text)
 
 
-def explain_share(share_sha256: str, records: SealRecords, *, sealed_seq: int | None, actor: str) -> str:
+def explain_share(
+    share_sha256: str, records: seed_history.SealRecords, *, sealed_seq: int | None, actor: str
+) -> str:
     """Why does a share not count for a seed sealed by `actor` in entry `sealed_seq`? "" where it counts."""
     share_record = next((share for share in records.shares if share.share_sha256 == share_sha256), None)
     if share_record is None:
@@ -209,7 +207,9 @@ def explain_share(share_sha256: str, records: SealRecords, *, sealed_seq: int | 
     return ""
 
 
-def _audit_trials(earlier: TrialRecord, later: TrialRecord) -> Iterator[AuditFinding]:
+def _audit_trials(
+    earlier: seed_history.TrialRecord, later: seed_history.TrialRecord
+) -> Iterator[AuditFinding]:
     if later.overlaps(earlier.first_day, earlier.days, earlier.ground):
         reason_text = f"the reason given: {later.reason}" if later.reason else "no reason was given"
         finding_text = (

@@ -15,15 +15,8 @@ from becalm.patrol.core.plan_result import UnitRoute, tally_bursts
 from becalm.patrol.core.request import ReplanRequest
 from becalm.patrol.core.seed_audit import count_replans
 from becalm.patrol.core.seed_history import SeedHistory
+from becalm.patrol.desk import seed
 from becalm.patrol.desk.finished_plan import read_instant
-from becalm.patrol.desk.seed import (
-    PURPOSE,
-    SealedSeed,
-    find_seed_history,
-    load_seal_rule,
-    open_sealed,
-    sealed_box,
-)
 from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
@@ -55,13 +48,13 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     at = desk.now() if request.at is None else read_instant(request.at, zone)
     free_from = read_instant(request.busy_until, zone) if request.busy_until else None
     plan = read_plan(path)
-    history = find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
+    history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
     replan_number = len(plan.commitment["replans"]) + 1
     _check_newest(replan_number, history)
     unit_states = _unit_states(plan, request, at, free_from)
     unit_names = tuple(state.unit for state in unit_states)
     second_person = _check_second(desk, request, history, unit_names, at)
-    sealed_seed = open_sealed(desk, history)
+    sealed_seed = seed.open_sealed(desk, history)
     replan_note = {
         "index": replan_number,
         "at": instant(at),
@@ -78,7 +71,7 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
         **({"second": second_person} if second_person else {}),
     }
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
-    record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=event_facts)
+    record_event(desk, "patrol_replan_begun", purpose=seed.PURPOSE, facts=event_facts)
     new_plan = apply_replan(plan, replan_note, sealed_seed.key)
     plan_texts = plan_files(new_plan)
     old, new = set(plan.bursts), set(new_plan.bursts)
@@ -191,14 +184,14 @@ def _check_newest(index: int, history: SeedHistory) -> None:
 
 def _record_replan(
     desk: Desk,
-    sealed_seed: SealedSeed,
+    sealed_seed: seed.SealedSeed,
     plan: PlanDocument,
     files: Mapping[str, str | bytes],
     request: ReplanRequest,
     *,
     dropped_count: int,
 ) -> None:
-    box, replan_index = sealed_box(desk), len(plan.commitment["replans"])
+    box, replan_index = seed.sealed_box(desk), len(plan.commitment["replans"])
     commitment = sealed_seed.history.commitment
     for name in ("visits.csv", "plan.json"):
         box.keep(commitment, plan_name(replan_index, name), str(files[name]))
@@ -213,14 +206,14 @@ def _record_replan(
     }
     optional_facts = {"unit": request.unit, "area": request.area}
     event_facts |= {name: value for name, value in optional_facts.items() if value}
-    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=event_facts)
+    record_event(desk, "bursts_planned", purpose=seed.PURPOSE, facts=event_facts)
 
 
 def _check_second(
     desk: Desk, request: ReplanRequest, history: SeedHistory, units: tuple[str, ...], at: datetime
 ) -> str:
     """Who agrees, where the policy asks for a second person: each re-plan is one more draw to choose from."""
-    second, limit = request.second.strip(), load_seal_rule(desk).most_replans_per_shift
+    second, limit = request.second.strip(), seed.load_seal_rule(desk).most_replans_per_shift
     if second.casefold() == desk.actor.casefold():
         raise UsageError(f"`second` {request.second!r} is you. The second person is somebody else.")
     replan_count_by_unit = {

@@ -15,13 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 
 from becalm.patrol.core import plan_inputs, plan_result
 from becalm.patrol.core.plan_inputs import Burst, Span
-from becalm.patrol.files.write_plan import (
-    VISIT_COLUMNS,
-    PlanDocument,
-    inputs_object,
-    sha256_of_inputs,
-    with_shifts,
-)
+from becalm.patrol.files import write_plan
 from becalm.terms import Fault, InputError, PlanError
 
 
@@ -110,12 +104,12 @@ class _Plan(_Strict):
             earlier=tuple(Burst(unit, place, _span(pair)) for unit, place, *pair in self.earlier),
         )
 
-    def document(self, bursts: tuple[Burst, ...]) -> PlanDocument:
+    def document(self, bursts: tuple[Burst, ...]) -> write_plan.PlanDocument:
         inputs_of_plan = self.inputs_of_plan()
         bursts_by_tour: dict[tuple[str, date], list[Burst]] = {}
-        for burst, shift in with_shifts(bursts, inputs_of_plan.shifts):
+        for burst, shift in write_plan.with_shifts(bursts, inputs_of_plan.shifts):
             bursts_by_tour.setdefault((shift.unit, shift.day), []).append(burst)
-        return PlanDocument(
+        return write_plan.PlanDocument(
             version=self.version,
             crs=self.crs,
             inputs=inputs_of_plan,
@@ -137,7 +131,7 @@ class _Plan(_Strict):
         )
 
 
-def read_plan(path: Path) -> PlanDocument:
+def read_plan(path: Path) -> write_plan.PlanDocument:
     """Read a plan from its plan.json (or the folder that holds it) and the visits.csv beside it.
 
     Raises InputError where a file is missing or no plan, or where the inputs or the visits are not those that
@@ -147,7 +141,7 @@ def read_plan(path: Path) -> PlanDocument:
     return plan_of_texts(_read_text(path), _read_text(path.with_name("visits.csv")), where=str(path))
 
 
-def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
+def plan_of_texts(plan: str, visits: str, *, where: str) -> write_plan.PlanDocument:
     """The plan that these two texts hold."""
     try:
         model = _Plan.model_validate_json(plan)
@@ -175,8 +169,10 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
         raise InputError(
             f"{where} is not a patrol plan: {error}. Use the file as becalm wrote it."
         ) from error
-    inputs_json = inputs_object(plan_document.inputs, plan_document.distribution, crs=plan_document.crs)
-    if sha256_of_inputs(inputs_json) != model.inputs_sha256:
+    inputs_json = write_plan.inputs_object(
+        plan_document.inputs, plan_document.distribution, crs=plan_document.crs
+    )
+    if write_plan.sha256_of_inputs(inputs_json) != model.inputs_sha256:
         raise InputError(
             f"The inputs in {where} are not those that its inputs_sha256 {model.inputs_sha256[:12]}… names. "
             "They were altered after the plan was made."
@@ -186,10 +182,10 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
 
 def _read_bursts(visits: str) -> tuple[Burst, ...]:
     visit_rows = csv.DictReader(io.StringIO(visits))
-    if tuple(visit_rows.fieldnames or ()) != VISIT_COLUMNS:
+    if tuple(visit_rows.fieldnames or ()) != write_plan.VISIT_COLUMNS:
         raise InputError(
             f"visits.csv has the columns {', '.join(visit_rows.fieldnames or ('none',))}, "
-            f"not {', '.join(VISIT_COLUMNS)}. Use it as becalm wrote it."
+            f"not {', '.join(write_plan.VISIT_COLUMNS)}. Use it as becalm wrote it."
         )
     return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in visit_rows)
 

@@ -18,14 +18,7 @@ from zoneinfo import ZoneInfo
 
 from becalm.ledger import EventKinds, Fact, FactField
 from becalm.ledger.event_kinds import FACT_TYPES, fits
-from becalm.record.files.log_cells import (
-    GridProjection,
-    PlaceProblem,
-    Problem,
-    build_projection,
-    parse_instant,
-    parse_whole_number,
-)
+from becalm.record.files import log_cells
 from becalm.record.files.log_mapping import PLACE_FACTS, LogMapping, choose_mapping
 from becalm.terms import City, Fault, InputError
 
@@ -81,7 +74,7 @@ def read_log(
     )
     log_recipe = log_mapping.recipe
     row_reader = RowReader(
-        log_mapping, build_projection(log_recipe.place, city), ZoneInfo(city.time_zone), now
+        log_mapping, log_cells.build_projection(log_recipe.place, city), ZoneInfo(city.time_zone), now
     )
     log_rows, faults = _read_rows(numbered_lines[1:], column_names, row_reader)
     if faults:
@@ -203,7 +196,7 @@ class RowReader:
     """Reads rows by one mapping, in one city, at one time."""
 
     mapping: LogMapping
-    projection: GridProjection | None
+    projection: log_cells.GridProjection | None
     zone: ZoneInfo
     now: datetime
 
@@ -212,7 +205,7 @@ class RowReader:
         facts: dict[str, Fact] = {}
         faults: list[Fault] = []
         time_part = self.mapping.recipe.occurred_at
-        occurred_at = parse_instant(cells[time_part.column], time_part, self.zone, now=self.now)
+        occurred_at = log_cells.parse_instant(cells[time_part.column], time_part, self.zone, now=self.now)
         if not isinstance(occurred_at, datetime):
             faults.append(_cell_fault(line_number, time_part.column, cells[time_part.column], occurred_at))
         self._read_facts(line_number, cells, facts, faults)
@@ -247,18 +240,20 @@ class RowReader:
             elif column != recipe.occurred_at.column:  # whose fault is named already
                 faults.append(_cell_fault(line_number, column, cell_text, fact_value))
 
-    def _read_value(self, field: FactField, text: str) -> str | int | bool | Problem:
+    def _read_value(self, field: FactField, text: str) -> str | int | bool | log_cells.Problem:
         if not text:
             return "is empty", f"fill it: {field.meaning}"
         if field.type == "instant":
-            parsed_instant = parse_instant(text, self.mapping.recipe.occurred_at, self.zone, now=self.now)
+            parsed_instant = log_cells.parse_instant(
+                text, self.mapping.recipe.occurred_at, self.zone, now=self.now
+            )
             return (
                 f"{parsed_instant:%Y-%m-%dT%H:%M:%SZ}"
                 if isinstance(parsed_instant, datetime)
                 else parsed_instant
             )
         if field.type == "whole":
-            return parse_whole_number(text)
+            return log_cells.parse_whole_number(text)
         flag_or_text: str | bool | None = FLAGS.get(text.casefold()) if field.type == "flag" else text
         if flag_or_text is None or not fits(flag_or_text, field.type):
             return "does not fit", f"give {FACT_TYPES[field.type].description}"
@@ -271,7 +266,7 @@ class RowReader:
         if place_part is None or self.projection is None or not (cells[place_part.x] or cells[place_part.y]):
             return
         point_m = self.projection.project(cells[place_part.x], cells[place_part.y])
-        if isinstance(point_m, PlaceProblem):
+        if isinstance(point_m, log_cells.PlaceProblem):
             place_columns = {"x": (place_part.x,), "y": (place_part.y,)}.get(
                 point_m.coordinate, (place_part.x, place_part.y)
             )
@@ -281,6 +276,6 @@ class RowReader:
             facts.update(zip(PLACE_FACTS, point_m, strict=True))
 
 
-def _cell_fault(line_number: int, column: str, cell_text: str, problem: Problem) -> Fault:
+def _cell_fault(line_number: int, column: str, cell_text: str, problem: log_cells.Problem) -> Fault:
     cell_label = f'{column} "{cell_text:.60}"' if cell_text else column
     return Fault(f"row {line_number}, {cell_label}", *problem)
