@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.app.main import app, open_desk
-from becalm.ledger import EventToAppend
+from becalm.ledger import EventToAppend, parse_anchor
 from becalm.ledger.store.sqlite import SqliteLedger
 
 ADD = ("record", "add", "arrest_made", "--set", "unit=VSU 1", "--set", "activity=warrant")
@@ -54,13 +54,13 @@ def older(tmp_path: Path) -> Path:
 
 
 def heads_of(workspace: Path) -> list[Path]:
-    return sorted((workspace.parent / "city-outside" / "heads").glob("*.anchor.json"))
+    return sorted((workspace.parent / "city-outside" / "heads").glob("*.note"))
 
 
 def test_an_older_ledger_opens_and_verifies_and_is_carried_over(older: Path, tmp_path: Path) -> None:
     assert b"Ann Example" in b"".join(path.read_bytes() for path in older.glob("ledger.*"))
     assert answer(older, "record", "verify")["holds"]
-    head = json.loads(heads_of(older)[-1].read_text("utf-8"))
+    head = parse_anchor(heads_of(older)[-1].read_text("utf-8"), "the newest head")
     before = answer(older, "record", "events")
     carried = answer(older, "record", "carry-over")
     assert carried["enciphered_count"] == 1
@@ -68,11 +68,11 @@ def test_an_older_ledger_opens_and_verifies_and_is_carried_over(older: Path, tmp
     *entries, begun = answer(older, "record", "events")
     assert entries == before
     assert (begun["kind"], begun["seq"]) == ("log_begun", carried["entry"])
-    assert begun["facts"]["old_ledger"] == head["ledger"] == carried["old_ledger"]
+    assert begun["facts"]["old_ledger"] == head.ledger_id == carried["old_ledger"]
     assert begun["facts"]["old_size"] == len(before)
     (statement,) = (older.parent / "city-outside" / "heads").glob("*.ended.json")
     ended = json.loads(statement.read_text("utf-8"))
-    assert (ended["old_ledger"], ended["new_ledger"]) == (head["ledger"], carried["new_ledger"])
+    assert (ended["old_ledger"], ended["new_ledger"]) == (head.ledger_id, carried["new_ledger"])
     assert answer(older, "record", "verify")["holds"]
     shown = answer(older, "record", "show", 4, "--details", "--purpose", "audit")
     assert "Ann Example" in shown["details"]

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from becalm.app.main import app, open_desk
 from becalm.desk import make_event
-from becalm.ledger import EventToAppend, Fact
+from becalm.ledger import EventToAppend, Fact, parse_anchor
 from becalm.ledger.anchors import draw_qr_code
 from becalm.record.core.request import BackupRequest
 from becalm.record.desk.upkeep import make_backup
@@ -113,8 +113,8 @@ def test_the_head_printed_as_json_is_an_anchor(workspace: Path, tmp_path: Path) 
 
 def test_a_printed_sheet_gives_back_an_anchor(workspace: Path, tmp_path: Path) -> None:
     sheet, scanned = tmp_path / "head.html", tmp_path / "scanned.txt"
-    told = ask(workspace, "record", "head", "--sheet", str(sheet), "--format", "json").stdout.strip()
-    size = json.loads(told)["size"]
+    answer_text = ask(workspace, "record", "head", "--sheet", str(sheet), "--format", "json").stdout
+    told, size = json.loads(answer_text)["note"], json.loads(answer_text)["size"]
     assert draw_qr_code(told, label=f"QR code: the signed head of {size} entries") in sheet.read_text("utf-8")
     scanned.write_text(told, "utf-8")
     assert answer(workspace, "record", "verify", "--anchor", str(scanned))["holds"]
@@ -163,14 +163,15 @@ def test_a_checkpoint_goes_to_every_place_and_a_failing_one_is_named(workspace: 
     asked = ask(workspace, "record", "checkpoint", code=10)
     assert "did not reach 1 of 4 places" in asked.stderr
     assert str(tmp_path / "file" / "in") in asked.stderr
-    (away,) = (tmp_path / "away").glob("*.anchor.json")
+    (away,) = (tmp_path / "away").glob("*.note")
     (letter,) = (workspace / "anchors" / "outbox").glob("*.eml")
     (sheet,) = (workspace / "sheets").glob("*.html")
     assert "overseer@example.org" in letter.read_text()
-    assert json.loads(away.read_text())["root"] in sheet.read_text()
+    head = parse_anchor(away.read_text(), "away").head
+    assert head.root in sheet.read_text()
     assert "<svg" in sheet.read_text()
     told = answer(workspace, "record", "verify")
-    assert told["proven_outside"] == json.loads(away.read_text())["size"]
+    assert told["proven_outside"] == head.size
 
 
 def test_an_older_copy_put_back_is_noticed_and_holds_once_two_have_confirmed(
@@ -264,7 +265,7 @@ def test_what_is_no_anchor_is_refused(workspace: Path, tmp_path: Path) -> None:
 
 
 def heads_of(workspace: Path) -> list[Path]:
-    return sorted((workspace.parent / "city-outside" / "heads").glob("*.anchor.json"))
+    return sorted((workspace.parent / "city-outside" / "heads").glob("*.note"))
 
 
 def test_an_older_head_under_the_name_of_the_newest_is_noticed(workspace: Path) -> None:

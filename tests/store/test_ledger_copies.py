@@ -32,8 +32,8 @@ from becalm.ledger import (
     draw_key,
     ending_of,
     sign_ending,
-    signed_bytes,
 )
+from becalm.ledger.signed_heads import sign_checkpoint
 from becalm.ledger.store.backup import Backup, back_up, read_backup, restore
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms import LedgerError
@@ -250,7 +250,7 @@ def test_where_the_memo_was_put_back_too_a_head_kept_elsewhere_tells(opened: Ope
     ledger = opened()
     filled(ledger, 2)
     unsigned = Checkpoint(ledger.identity, ledger.head(), NOON, key.id, "", key.public_key)
-    anchor = replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
+    anchor = sign_checkpoint(unsigned, key)
     ledger.close()
     for file, content in before.items():
         file.write_bytes(content)
@@ -259,8 +259,7 @@ def test_where_the_memo_was_put_back_too_a_head_kept_elsewhere_tells(opened: Ope
         opened(outside=KnownOutside((anchor,))).append(plain(visit()))
     unsigned_head = replace(anchor, signature="00" * 64)  # as anybody may put into a shared folder
     stranger = draw_key()
-    foreign = replace(anchor, key_id=stranger.id, public_key=stranger.public_key)
-    foreign = replace(foreign, signature=stranger.sign(signed_bytes(foreign)))
+    foreign = sign_checkpoint(anchor, stranger)
     assert opened(outside=KnownOutside((unsigned_head, foreign))).append(plain(visit()))[0].seq == 4
 
 

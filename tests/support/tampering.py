@@ -18,7 +18,8 @@ from becalm.desk import Desk, make_event
 from becalm.ledger import Checkpoint, EventToAppend, Head, Ledger, StoredRow, hash_row, opening_hash
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.merkle import NO_PEAKS, append_leaves
-from becalm.ledger.signing import SigningKey, draw_key, read_key, signed_bytes
+from becalm.ledger.signed_heads import sign_checkpoint
+from becalm.ledger.signing import SigningKey, draw_key, read_key
 from becalm.ledger.store.new_entries import format_peaks
 from becalm.ledger.store.postgres_server import SCHEMA
 from becalm.ledger.store.postgres_setup import OWNER
@@ -124,8 +125,7 @@ def _send_all(ledger: Ledger, key: SigningKey, inside: Path, outside: Path) -> t
 
 def signed(point: Checkpoint, key: SigningKey) -> Checkpoint:
     """The same head, signed with this key."""
-    unsigned = replace(point, key_id=key.id)
-    return replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
+    return sign_checkpoint(point, key)
 
 
 @contextmanager

@@ -26,10 +26,11 @@ from urllib.request import Request, urlopen
 from becalm.formats.durable_files import SHARED_FILE, write_durably
 from becalm.ledger import Checkpoint, LogEnding, format_anchor, parse_anchor
 from becalm.ledger.log_ending import ENDING_SUFFIX, ending_name, format_ending, parse_ending
-from becalm.ledger.signing import is_self_signed
+from becalm.ledger.signed_heads import format_json_anchor, is_self_signed
 from becalm.terms import DependencyError, InputError, load_extra
 
-SUFFIX: Final = ".anchor.json"
+SUFFIX: Final = ".note"
+FORMER_SUFFIX: Final = ".anchor.json"  # of heads in the format before
 TIMEOUT_SECONDS: Final = 10
 WEB_SCHEMES: Final = ("http://", "https://")
 
@@ -86,8 +87,12 @@ def send_anchor(
     checkpoint: Checkpoint, public_key: str, *, places: Sequence[str], settings: AnchorSettings
 ) -> tuple[AnchorDelivery, ...]:
     """Send this signed head to every place; what fails is said, and stops nothing."""
+    web_anchor = format_json_anchor(checkpoint, public_key)
     anchor_text = format_anchor(checkpoint, public_key)
-    return tuple(_send(checkpoint, anchor_text, place, settings) for place in places)
+    return tuple(
+        _send(checkpoint, web_anchor if place.startswith(WEB_SCHEMES) else anchor_text, place, settings)
+        for place in places
+    )
 
 
 def send_ending(
@@ -124,9 +129,10 @@ def _is_folder(place: str) -> bool:
 def list_anchor_files(places: Sequence[str], settings: AnchorSettings) -> Iterator[Path]:
     """The anchors that lie in the folders among these places, of the ledger with this label, by name."""
     # By the whole pattern: a label may be the beginning of another one ("ledger" and "ledger-north").
-    name_pattern = re.compile(re.escape(settings.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
+    endings = "|".join(map(re.escape, (SUFFIX, FORMER_SUFFIX)))
+    name_pattern = re.compile(re.escape(settings.label) + rf"-[0-9a-f]{{8}}-\d+-[0-9a-f]{{8}}({endings})")
     for place in filter(_is_folder, places):
-        anchor_paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
+        anchor_paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*"))
         yield from (path for path in anchor_paths if name_pattern.fullmatch(path.name))
 
 
@@ -170,7 +176,7 @@ def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
     """
     head = checkpoint.head
     try:
-        qr_markup = draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries")
+        qr_markup = draw_qr_code(anchor, label=f"QR code: the signed head of {head.size} entries")
     except DependencyError as error:
         qr_markup = f"<p>{escape(str(error))}</p>"
     return SHEET_HTML.format(
@@ -267,7 +273,7 @@ def _compose_mail(checkpoint: Checkpoint, anchor: str, recipient: str, *, file_n
     email_message["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger_id[:32]}.becalm>"
     email_message.set_content(
         f"The ledger {checkpoint.ledger_id} had {head.size} entries at {checkpoint.made_at}.\n"
-        f"Root: {head.root}\n\n"
+        f"Root: {head.root}\n\n{anchor}\n"
         "Keep this message. With the attached file anybody can tell later whether the ledger was cut off or\n"
         f"rewritten: becalm record verify --anchor {file_name}\n"
     )

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from becalm.terms import EventError
+
+if TYPE_CHECKING:
+    from becalm.ledger.signed_note import NoteSignature
 
 Fact = str | int | bool | None | tuple["Fact", ...]
 
@@ -81,3 +85,4 @@ class Checkpoint:
     key_id: str  # SHA-256 of the public key, in hex
     signature: str  # Ed25519 over the canonical bytes of all before it, in hex
     public_key: str = field(default="", compare=False)  # in hex, where it came with the head
+    cosignatures: tuple[NoteSignature, ...] = field(default=(), compare=False)  # of witnesses

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from becalm.formats.durable_files import make_private_folder
-from becalm.ledger import Checkpoint, format_anchor
+from becalm.ledger import Checkpoint
 from becalm.ledger.canonical_json import JsonValue, canonical_json
 from becalm.ledger.chain import COLUMNS, FACTS, KIND, SEQ, StoredRow
+from becalm.ledger.signed_heads import format_json_anchor
 from becalm.terms import LedgerError
 
 VERIFIER: Final = "verify_ledger.py"
@@ -48,7 +49,7 @@ def write_export(
         public_key_by_id: dict[str, str] = {}
         entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, public_key_by_id))
         anchor_lines = (
-            format_anchor(checkpoint, public_key_by_id.get(checkpoint.key_id, ""))
+            format_json_anchor(checkpoint, public_key_by_id.get(checkpoint.key_id, ""))
             for checkpoint in checkpoints
         )
         checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchor_lines)

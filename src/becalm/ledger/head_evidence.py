@@ -12,6 +12,7 @@ from becalm.ledger import Checkpoint, signing
 from becalm.ledger.chain import HASH, KIND, PREVIOUS, SEQ
 from becalm.ledger.chain_check import Finding, Walk, facts_in
 from becalm.ledger.log_ending import LOG_BEGUN, LogEnding
+from becalm.ledger.signed_heads import is_head_signed, is_self_signed
 
 IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
 
@@ -121,17 +122,15 @@ def find_flaw(anchor: Anchor, logs: Mapping[str, Log], key_by_id: Mapping[str, s
     """
     checkpoint = anchor.checkpoint
     anchor_label = f"The signed head of {anchor.size} entries in {anchor.place}"
-    public_key, signature = key_by_id.get(checkpoint.key_id), checkpoint.signature
-    if public_key and not signing.is_signed(
-        signing.signed_bytes(checkpoint), signature=signature, public_key=public_key
-    ):
+    public_key = key_by_id.get(checkpoint.key_id)
+    if public_key and not is_head_signed(checkpoint, public_key):
         return Finding("checkpoint", None, f"{anchor_label} was altered: its signature does not fit it.")
     if not public_key and anchor.place == IN_LEDGER:
         description = (
             f"{anchor_label} is signed with key {checkpoint.key_id[:16]}, which the ledger does not name."
         )
         return Finding("key", None, description)
-    if not public_key and not signing.is_self_signed(checkpoint):
+    if not public_key and not is_self_signed(checkpoint):
         return Finding("checkpoint", None, f"{anchor_label} is not signed by the key that it names.")
     if checkpoint.ledger_id not in logs:
         identity = [*logs][-1]

@@ -1,4 +1,4 @@
-"""Signed heads: the bytes that a signature is over, how an anchor is written, and the keys that sign.
+"""The keys that sign for a ledger, and the bytes that their signatures are over (heads: `signed_heads`).
 
 The key of a ledger is an Ed25519 private key (RFC 8032) in a file that only its owner may read: PEM (PKCS #8,
 not encrypted). Who holds it can sign for the ledger: keep it on another disk than the ledger where you can
@@ -7,9 +7,7 @@ not encrypted). Who holds it can sign for the ledger: keep it on another disk th
 
 from __future__ import annotations
 
-import json
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -21,20 +19,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from becalm.formats.durable_files import make_private_folder, write_durably
-from becalm.ledger import Checkpoint, Entry, Fact, Head, format_instant, parse_instant
+from becalm.ledger import Entry, Fact, format_instant, parse_instant
 from becalm.ledger.canonical_json import canonical_json
-from becalm.terms import InputError, LedgerError
+from becalm.terms import LedgerError
 
-CHECKPOINT_TAG: Final = "becalm.checkpoint.1"
 KEY_TAG: Final = "becalm.key.1"
 CLOCK_TAG: Final = "becalm.clock.1"
-ANCHOR_FIELDS: Final = {"format", "ledger", "size", "root", "last", "made_at", "key", "signature"}
 OWNER_ONLY: Final = 0o600
-
-
-def signed_bytes(checkpoint: Checkpoint) -> bytes:
-    """The bytes of a checkpoint that its signature is over: everything but the signature."""
-    return canonical_json({"format": CHECKPOINT_TAG, **unsigned_fields(checkpoint)}).encode()
 
 
 def handover_bytes(ledger: str, old_key: str, new_public_key: str) -> bytes:
@@ -57,14 +48,6 @@ def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return signature_bytes.hex() == signature  # capitals and spaces would make many texts of one signature
-
-
-def is_self_signed(checkpoint: Checkpoint) -> bool:
-    """Does the key that came with this head fit its id and its signature? Whose key it is, is not asked."""
-    key, signature = checkpoint.public_key, checkpoint.signature
-    return is_key(key, checkpoint.key_id) and is_signed(
-        signed_bytes(checkpoint), signature=signature, public_key=key
-    )
 
 
 def is_key(public_key: str, id: str) -> bool:
@@ -100,48 +83,6 @@ def clock_facts(
     if signing_key is not None:
         facts["signature"] = signing_key.sign(clock_bytes(ledger, entry.hash, *time_texts))
     return facts
-
-
-def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
-    """A checkpoint as it leaves the building: one line of canonical JSON, with the public key."""
-    signature_fields = {"signature": checkpoint.signature, "public_key": public_key}
-    return (
-        canonical_json({"format": CHECKPOINT_TAG, **unsigned_fields(checkpoint), **signature_fields}) + "\n"
-    )
-
-
-def parse_anchor(text: str, place: str) -> Checkpoint:
-    """The checkpoint that was kept outside, as `format_anchor` wrote it or as a QR code gave it back.
-
-    Raises InputError where the text is not one.
-    """
-    try:
-        fields: Mapping[str, object] = json.loads(text)
-        if not fields.keys() >= ANCHOR_FIELDS or fields["format"] != CHECKPOINT_TAG:
-            raise ValueError("it lacks the fields of a checkpoint")  # noqa: TRY301 # one report for all
-        if type(fields["size"]) is not int:
-            raise ValueError("its size is no whole number")  # noqa: TRY301 # one report for all
-        signed_head = Head(fields["size"], str(fields["root"]), str(fields["last"]))
-        made_at = parse_exact_instant(str(fields["made_at"]))
-        key, signature = str(fields["key"]), str(fields["signature"])
-        public_key = str(fields.get("public_key", ""))
-        return Checkpoint(str(fields["ledger"]), signed_head, made_at, key, signature, public_key)
-    except (ValueError, AttributeError) as error:
-        raise InputError(
-            f"{place} is no anchor of a ledger ({error}). Give a file that `becalm record checkpoint` wrote."
-        ) from error
-
-
-def unsigned_fields(checkpoint: Checkpoint) -> dict[str, str | int]:
-    """What a checkpoint says beside its signature, by the names that anchors and the ledger have for it."""
-    return {
-        "ledger": checkpoint.ledger_id,
-        "size": checkpoint.head.size,
-        "root": checkpoint.head.root,
-        "last": checkpoint.head.last_hash,
-        "made_at": format_instant(checkpoint.made_at),
-        "key": checkpoint.key_id,
-    }
 
 
 @dataclass(frozen=True, slots=True)

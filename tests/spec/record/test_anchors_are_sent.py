@@ -13,6 +13,8 @@ from email import message_from_string
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import ModuleType
 
 import pytest
 
@@ -24,14 +26,23 @@ from becalm.ledger.anchors import (
     render_sheet,
     send_anchor,
 )
+from becalm.ledger.canonical_json import canonical_json
+from becalm.ledger.export import verifier_text
+from becalm.ledger.signed_heads import (
+    FIRST_FORMAT,
+    format_anchor,
+    format_json_anchor,
+    is_head_signed,
+    is_self_signed,
+    parse_anchor,
+    sign_checkpoint,
+    unsigned_fields,
+)
 from becalm.ledger.signing import (
     SigningKey,
     draw_key,
-    format_anchor,
     is_signed,
-    parse_anchor,
     read_key,
-    signed_bytes,
     write_key,
 )
 from becalm.terms import InputError, LedgerError
@@ -41,8 +52,7 @@ KEY = draw_key()
 
 def a_head(size: int = 12) -> Checkpoint:
     made_at = datetime(2020, 4, 7, 12, tzinfo=UTC)
-    point = Checkpoint("0a" * 16, Head(size, "ab" * 32, "cd" * 32), made_at, KEY.id, "")
-    return replace(point, signature=KEY.sign(signed_bytes(point)))
+    return sign_checkpoint(Checkpoint("0a" * 16, Head(size, "ab" * 32, "cd" * 32), made_at, KEY.id, ""), KEY)
 
 
 @contextmanager
@@ -96,9 +106,9 @@ def test_an_anchor_gives_its_head_back_and_an_altered_one_no_longer_fits() -> No
     point = a_head()
     read = parse_anchor(format_anchor(point, KEY.public_key), "a file")
     assert read == point
-    assert is_signed(signed_bytes(read), signature=read.signature, public_key=KEY.public_key)
+    assert is_head_signed(read, KEY.public_key)
     longer = replace(read, head=replace(read.head, size=13))
-    assert not is_signed(signed_bytes(longer), signature=read.signature, public_key=KEY.public_key)
+    assert not is_head_signed(longer, KEY.public_key)
     assert not is_signed(b"", signature="no hex", public_key=KEY.public_key)
     with pytest.raises(InputError, match="is no anchor"):
         parse_anchor("{}", "a file")
@@ -193,7 +203,37 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(tmp_path: Path) -
         read_key(path)
 
 
-def test_an_anchor_is_one_line_in_one_form() -> None:
-    text = format_anchor(a_head(), KEY.public_key)
+def test_an_anchor_is_a_note_and_for_programs_one_line_in_one_form() -> None:
+    text = format_json_anchor(a_head(), KEY.public_key)
+    assert json.loads(text)["note"] == format_anchor(a_head(), KEY.public_key)
     assert text.count("\n") == 1
     assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_a_head_of_the_format_before_still_counts_for_both_verifiers() -> None:
+    point = a_head()
+    message = canonical_json({"format": FIRST_FORMAT, **unsigned_fields(point)}).encode()
+    former = replace(point, signature=KEY.sign(message), public_key=KEY.public_key)
+    text = format_anchor(former, KEY.public_key)
+    assert json.loads(text)["format"] == FIRST_FORMAT
+    assert parse_anchor(text, "a file") == former
+    assert is_self_signed(former)
+    assert not is_self_signed(replace(former, head=replace(former.head, size=13)))
+    verifier = ModuleType("verify_ledger")
+    exec(compile(verifier_text(), "verify_ledger.py", "exec"), verifier.__dict__)  # as it is
+    for anchor_text in (
+        text,
+        format_anchor(point, KEY.public_key),
+        format_json_anchor(point, KEY.public_key),
+    ):
+        head = parse_by(verifier, anchor_text)
+        assert verifier.has_own_signature(head, verifier.SIGNED_FIELDS)
+        assert not verifier.has_own_signature({**head, "size": 13}, verifier.SIGNED_FIELDS)
+
+
+def parse_by(verifier: ModuleType, text: str) -> dict[str, object]:
+    with NamedTemporaryFile("w", suffix=".note") as file:
+        file.write(text)
+        file.flush()
+        head: dict[str, object] = verifier.read_anchor(file.name)[0]
+        return head

@@ -26,6 +26,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256, sha512
 from pathlib import Path
@@ -37,7 +38,8 @@ SIGNED_FIELDS = ("format", "key", "last", "ledger", "made_at", "root", "size")
 SIDE_FIELDS = ("ledger", "size", "root", "last")
 ENDING_FIELDS = ("format", "key", "lost_size", "made_at", *(f"new_{name}" for name in SIDE_FIELDS))
 ENDING_FIELDS += tuple(f"old_{name}" for name in SIDE_FIELDS)
-FORMAT = "becalm.checkpoint.1"
+FORMAT, NOTE_FORMAT = "becalm.checkpoint.1", "becalm.checkpoint.2"  # of a signed head: JSON; a signed note
+ORIGIN_START = "becalm.invalid/"
 ENDING_FORMAT = "becalm.ending.1"
 SALT_BYTES, NONCE_BYTES = 32, 12  # a payload with a nonce in the place of its salt is enciphered
 IN_LEDGER = "the ledger"
@@ -154,7 +156,8 @@ class Ledger:
             raise ValueError("this export has other columns than this verifier knows")
         self.identity = ledger_description["ledger"]
         self.rows = [json.loads(line) for line in read_lines(folder / "entries.jsonl")]
-        self.heads = [json.loads(line) for line in read_lines(folder / "checkpoints.jsonl")]
+        heads = [json.loads(line) for line in read_lines(folder / "checkpoints.jsonl")]
+        self.heads = [{**head, "format": FORMAT} for head in heads]
 
     def read_database(self, path: Path) -> None:
         """Read a ledger on SQLite from a copy: SQLite would write beside it, and may not be able to."""
@@ -595,9 +598,43 @@ class Verdict:
 
 
 def has_signature(file: Head, fields: Sequence[str], public_key: object) -> bool:
-    """Did the holder of this key sign these fields of a head or a statement?"""
-    signed_message = to_json({field: file.get(field) for field in sorted(fields)}).encode()
-    return is_signed(signed_message, file.get("signature"), public_key)
+    """Did the holder of this key sign these fields of a head or a statement, or the head as a note?"""
+    signed_messages = [to_json({field: file.get(field) for field in sorted(fields)}).encode()]
+    if fields is SIGNED_FIELDS:
+        signed_messages.append(head_text(file, public_key).encode())
+    return any(is_signed(message, file.get("signature"), public_key) for message in signed_messages)
+
+
+def head_text(head: Head, public_key: object) -> str:
+    """The text of the note that says this head."""
+    try:
+        root = b64encode(bytes.fromhex(head["root"])).decode()
+    except (ValueError, TypeError):
+        root = UNREADABLE
+    lines = [f"{ORIGIN_START}{head.get('ledger')}", head.get("size"), root]
+    lines += [f"last {head.get('last')}", f"made {head.get('made_at')}", f"key {public_key}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def read_note(text: str) -> Head:
+    """The head that a signed note says; raises ValueError where it says none of a becalm ledger."""
+    origin, size, root, *extensions = text.partition("\n\n")[0].split("\n")
+    names = [extension.partition(" ")[0] for extension in extensions]
+    if not origin.startswith(ORIGIN_START) or not size.isdigit() or names != ["last", "made", "key"]:
+        raise ValueError("it is no head of a becalm ledger")
+    last, made_at, public_key = (extension.partition(" ")[2] for extension in extensions)
+    signature = find_signature(text, origin, 1, bytes.fromhex(public_key))
+    head = {"format": FORMAT, "ledger": origin.removeprefix(ORIGIN_START), "size": int(size), "last": last}
+    head |= {"root": b64decode(root, validate=True).hex(), "made_at": made_at, "key": key_id(public_key)}
+    return {**head, "signature": (signature or b"").hex(), "public_key": public_key}
+
+
+def find_signature(note: str, name: str, signature_type: int, public_key: bytes) -> bytes | None:
+    """The signature below a note by the key with this name, None where there is none."""
+    note_key_id = sha256(name.encode() + b"\n" + bytes([signature_type]) + public_key).digest()[:4]
+    lines = [line.split(" ") for line in note.strip().rpartition("\n\n")[2].split("\n")]
+    signatures = [b64decode(words[2]) for words in lines if words[:2] == ["—", name] and len(words) == 3]
+    return next((signature[4:] for signature in signatures if signature[:4] == note_key_id), None)
 
 
 def has_own_signature(file: Head, fields: Sequence[str]) -> bool:
@@ -619,7 +656,12 @@ def key_id(public: str) -> str | None:
 
 def read_anchor(path: str) -> tuple[Head, str]:
     """A signed head that was kept outside, or the statement that ends a log, with its place."""
-    anchor_file = json.loads(Path(path).read_text("utf-8"))
+    text = Path(path).read_text("utf-8")
+    if not text.lstrip().startswith("{"):
+        return read_note(text), path
+    anchor_file = json.loads(text)
+    if isinstance(anchor_file, dict) and anchor_file.get("format") == NOTE_FORMAT:
+        return read_note(anchor_file["note"]), path
     is_head = (
         isinstance(anchor_file, dict)
         and anchor_file.get("format") == FORMAT

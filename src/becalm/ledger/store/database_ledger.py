@@ -16,7 +16,8 @@ from becalm.ledger import chain
 from becalm.ledger.chain_check import Finding, iterate_sound
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
-from becalm.ledger.signing import is_self_signed, parse_exact_instant, unsigned_fields
+from becalm.ledger.signed_heads import is_self_signed, unsigned_fields
+from becalm.ledger.signing import parse_exact_instant
 from becalm.ledger.store import copy_guard, state_rows
 from becalm.ledger.store.erasure_register import ErasureRegister
 from becalm.ledger.store.new_entries import Tail, parse_peaks, read_tail

@@ -86,20 +86,24 @@ def check_verdict(verified_ledger: VerifiedLedger) -> None:
 
 
 def _head_record(signed_head: SignedHead) -> dict[str, Any]:
-    head_record: dict[str, Any] = json.loads(signed_head.anchor_text)
+    head_record: dict[str, Any] = json.loads(signed_head.anchor_json)
     return head_record
 
 
 def _head_lines(signed_head: SignedHead) -> Iterable[str]:
     head_record = _head_record(signed_head)
-    return [f"{field_name:<10} {head_record[field_name]}" for field_name in HEAD_FIELDS]
+    yield from (f"{field_name:<10} {head_record[field_name]}" for field_name in HEAD_FIELDS)
+    yield f"log key    {signed_head.log_key}"
 
 
 HEAD_VIEW: View[SignedHead] = View(
     data=_head_record,
-    rows=lambda signed_head: [_head_record(signed_head)],
+    rows=lambda signed_head: [{name: _head_record(signed_head)[name] for name in HEAD_FIELDS}],
     lines=_head_lines,
-    files={".json": lambda signed_head: signed_head.anchor_text},  # to the byte what an anchor is
+    files={  # to the byte what an anchor is
+        ".json": lambda signed_head: signed_head.anchor_json,
+        ".note": lambda signed_head: signed_head.anchor_text,
+    },
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from becalm.ledger import (
     StoredRow,
     anchors,
     format_instant,
+    signed_heads,
     signing,
     write_export,
 )
@@ -53,8 +54,18 @@ class SignedHead:
 
     @property
     def anchor_text(self) -> str:
-        """The head as a file that is kept outside."""
-        return signing.format_anchor(self.checkpoint, self.public_key)
+        """The head as a file that is kept outside: a signed note."""
+        return signed_heads.format_anchor(self.checkpoint, self.public_key)
+
+    @property
+    def log_key(self) -> str:
+        """The key of the log as witnesses and verifiers are given it."""
+        return signed_heads.log_key(self.checkpoint.ledger_id, self.public_key).text
+
+    @property
+    def anchor_json(self) -> str:
+        """The same for programs."""
+        return signed_heads.format_json_anchor(self.checkpoint, self.public_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +328,7 @@ def _check_presence(desk: Desk) -> None:
 
 def _read_anchor(path: Path) -> Checkpoint:
     try:
-        return signing.parse_anchor(path.read_text("utf-8"), str(path))
+        return signed_heads.parse_anchor(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The anchor {path} cannot be read ({error}). Name one that can; nothing was done."
@@ -325,8 +336,8 @@ def _read_anchor(path: Path) -> Checkpoint:
 
 
 def _sign(desk: Desk, ledger: Ledger, signing_key: signing.SigningKey) -> Checkpoint:
-    unsigned_checkpoint = Checkpoint(ledger.identity, ledger.head(), desk.now(), signing_key.id, "")
-    return replace(unsigned_checkpoint, signature=signing_key.sign(signing.signed_bytes(unsigned_checkpoint)))
+    unsigned_head = Checkpoint(ledger.identity, ledger.head(), desk.now(), signing_key.id, "")
+    return signed_heads.sign_checkpoint(unsigned_head, signing_key)
 
 
 def _open_key(desk: Desk, ledger: Ledger) -> signing.SigningKey:
