@@ -16,16 +16,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from becalm.archive.manifest import (
-    Manifest,
-    PartKey,
-    StagedFile,
-    current_files,
-    part_key_of,
-    read_manifest,
-    settle_versions,
-    write_manifest,
-)
+from becalm.archive import manifest as manifest_file
 from becalm.formats.durable_files import OWNER_FILE, make_private_folder, sha256_of, sync_path
 from becalm.tables import ArchiveFile, PartOrigin, Replacement, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
@@ -38,16 +29,16 @@ FAULTS_AT_ONCE = 50_000
 class ParquetIntake:
     """One load into the archive, made and ended by `open_intake`."""
 
-    def __init__(self, root: Path, manifest: Manifest) -> None:
+    def __init__(self, root: Path, manifest: manifest_file.Manifest) -> None:
         self._root = root
         self._manifest = manifest
         self._number = manifest.last_intake + 1
-        self._staged_files: list[StagedFile] = []
+        self._staged_files: list[manifest_file.StagedFile] = []
         self._inputs: dict[tuple[str, str, str, str, str], str] = {}
         self._faults: list[RowFault] = []
         self._fault_files = 0
         self._committed = False
-        self._settled_files: tuple[StagedFile, ...] | None = None
+        self._settled_files: tuple[manifest_file.StagedFile, ...] | None = None
 
     @property
     def id(self) -> str:
@@ -71,7 +62,7 @@ class ParquetIntake:
         archive_file = ArchiveFile(
             "", *part_key, row_count, "", intake_id=self.id, whole=part.whole, **origin
         )
-        self._staged_files.append(StagedFile(staged_path, archive_file))
+        self._staged_files.append(manifest_file.StagedFile(staged_path, archive_file))
 
     def add_faults(self, faults: Iterable[RowFault]) -> None:
         """Keep rows that were rejected or repaired, with the reason."""
@@ -83,13 +74,13 @@ class ParquetIntake:
 
     def list_replacements(self) -> tuple[Replacement, ...]:
         """Which months of the archive will this load take the place of, and with how many rows?"""
-        files_now = current_files(self._manifest)
-        new_files: dict[PartKey, list[ArchiveFile]] = {}
+        files_now = manifest_file.current_files(self._manifest)
+        new_files: dict[manifest_file.PartKey, list[ArchiveFile]] = {}
         for staged_file in self._settle():
-            new_files.setdefault(part_key_of(staged_file.entry), []).append(staged_file.entry)
+            new_files.setdefault(manifest_file.part_key_of(staged_file.entry), []).append(staged_file.entry)
         replacements = []
         for part_key, part_files in new_files.items():
-            former_files = [file for file in files_now if part_key_of(file) == part_key]
+            former_files = [file for file in files_now if manifest_file.part_key_of(file) == part_key]
             newest_as_of = max(file.as_of for file in part_files)
             is_kept = any(
                 f.version in {s.version for s in part_files} or f.as_of > newest_as_of for f in former_files
@@ -99,12 +90,12 @@ class ParquetIntake:
                 replacements.append(Replacement(*part_key, part_files[0].input_file, former_rows, new_rows))
         return tuple(replacements)
 
-    def _settle(self) -> tuple[StagedFile, ...]:
+    def _settle(self) -> tuple[manifest_file.StagedFile, ...]:
         """The files with the versions that they belong to; settled once, as settling drops rows."""
         if self._settled_files is None:
-            self._settled_files = settle_versions(
+            self._settled_files = manifest_file.settle_versions(
                 [file for file in self._staged_files if file.entry.table != "row_faults"],
-                current_files(self._manifest),
+                manifest_file.current_files(self._manifest),
                 self._root,
             )
         return self._settled_files
@@ -130,7 +121,9 @@ class ParquetIntake:
                     )
                 _sync_folders(self._root, {(self._root / entry.path).parent for entry in published_files})
                 all_files = (*former_manifest.files, *published_files)
-                write_manifest(self._root, Manifest(self._number, all_files, former_manifest.withdrawn))
+                manifest_file.write_manifest(
+                    self._root, manifest_file.Manifest(self._number, all_files, former_manifest.withdrawn)
+                )
         return self.id
 
     def _stage(self, part: TablePart) -> Path:
@@ -162,9 +155,9 @@ class ParquetIntake:
         faults_file = ArchiveFile(
             "", "row_faults", "", "", len(row_faults), "", newest_as_of, self.id, "", "", "", ""
         )
-        self._staged_files.append(StagedFile(faults_path, faults_file))
+        self._staged_files.append(manifest_file.StagedFile(faults_path, faults_file))
 
-    def _publish_file(self, file_number: int, staged_file: StagedFile) -> ArchiveFile:
+    def _publish_file(self, file_number: int, staged_file: manifest_file.StagedFile) -> ArchiveFile:
         """Move a file to where it stays, and say so once its bytes are safe."""
         file_sha256 = sha256_of(staged_file.path)
         file_entry = staged_file.entry
@@ -192,7 +185,7 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
     """
     staging_folder = root / STAGING
     with _hold_lock(root):
-        manifest = read_manifest(root)
+        manifest = manifest_file.read_manifest(root)
         # of a load or a purge that was killed, with files that no manifest lists
         if staging_folder.exists() or any(file.purged_on for file in manifest.files):
             listed_paths = {file.path for file in manifest.files if not file.purged_on}
@@ -213,8 +206,8 @@ def withdraw_load(root: Path, load_id: str) -> None:
     Raises ArchiveError where another writer holds the archive.
     """
     with _hold_lock(root), _name_disk_errors(root):
-        manifest = read_manifest(root)
-        write_manifest(root, replace(manifest, withdrawn=(*manifest.withdrawn, load_id)))
+        manifest = manifest_file.read_manifest(root)
+        manifest_file.write_manifest(root, replace(manifest, withdrawn=(*manifest.withdrawn, load_id)))
 
 
 def purge_files(root: Path, paths: Collection[str], *, on: date) -> None:
@@ -224,12 +217,12 @@ def purge_files(root: Path, paths: Collection[str], *, on: date) -> None:
     destroyed by the next purge or load.
     """
     with _hold_lock(root), _name_disk_errors(root):
-        manifest = read_manifest(root)
+        manifest = manifest_file.read_manifest(root)
         marked_files = (
             replace(file, purged_on=on.isoformat()) if file.path in paths and not file.purged_on else file
             for file in manifest.files
         )
-        write_manifest(root, replace(manifest, files=tuple(marked_files)))
+        manifest_file.write_manifest(root, replace(manifest, files=tuple(marked_files)))
         for file in manifest.files:
             if file.path in paths or file.purged_on:
                 (root / file.path).unlink(missing_ok=True)

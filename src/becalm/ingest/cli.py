@@ -13,14 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from becalm.console.command import Format, Session, command
-from becalm.ingest.request import (
-    LoadRequest,
-    LoadsRequest,
-    MappingRequest,
-    PurgeRequest,
-    RejectsRequest,
-    WithdrawRequest,
-)
+from becalm.ingest import request as requests
 from becalm.terms import FileIntake, RowFault
 
 if TYPE_CHECKING:
@@ -81,8 +74,8 @@ app = typer.Typer(
 )
 
 
-@command(app, LOAD, LoadRequest)
-def load(session: Session, request: LoadRequest) -> None:
+@command(app, LOAD, requests.LoadRequest)
+def load(session: Session, request: requests.LoadRequest) -> None:
     """Load records from files, folders and zips.
 
     Files of data.police.uk and of the London Datastore, and any extract with a mapping.
@@ -99,8 +92,8 @@ def load(session: Session, request: LoadRequest) -> None:
     session.emit(load_records(session.open_desk(), request), report_view)
 
 
-@command(app, "rejects", RejectsRequest)
-def rejects(session: Session, request: RejectsRequest) -> None:
+@command(app, "rejects", requests.RejectsRequest)
+def rejects(session: Session, request: requests.RejectsRequest) -> None:
     """Which rows were rejected or repaired, why, and what to do about it?"""
     from becalm.console.emit import View
     from becalm.ingest.desk import list_rejects
@@ -111,8 +104,8 @@ def rejects(session: Session, request: RejectsRequest) -> None:
     session.emit(list_rejects(session.open_desk(), request), view)
 
 
-@command(app, "list", LoadsRequest)
-def show_loads(session: Session, request: LoadsRequest) -> None:
+@command(app, "list", requests.LoadsRequest)
+def show_loads(session: Session, request: requests.LoadsRequest) -> None:
     """Which loads are there, and do they still count?"""
     from becalm.console.emit import View
     from becalm.ingest.past_loads import Load, list_loads
@@ -121,8 +114,8 @@ def show_loads(session: Session, request: LoadsRequest) -> None:
     session.emit(list_loads(session.open_desk(), request), view)
 
 
-@command(app, "withdraw", WithdrawRequest, has_files=False)
-def withdraw(session: Session, request: WithdrawRequest) -> None:
+@command(app, "withdraw", requests.WithdrawRequest, has_files=False)
+def withdraw(session: Session, request: requests.WithdrawRequest) -> None:
     """Take a load back: its records count no more, and what they replaced counts again.
 
     Nothing is deleted; the ledger keeps who took it back and why.
@@ -137,8 +130,8 @@ def withdraw(session: Session, request: WithdrawRequest) -> None:
     session.emit(take_back_load(session.open_desk(), request), view)
 
 
-@command(app, "purge", PurgeRequest, has_files=False)
-def purge(session: Session, request: PurgeRequest) -> None:
+@command(app, "purge", requests.PurgeRequest, has_files=False)
+def purge(session: Session, request: requests.PurgeRequest) -> None:
     """Destroy records past retention for good. Their hashes stay, and the ledger says that they are gone."""
     from becalm.console.emit import View
     from becalm.ingest.past_loads import Purge, purge_records
@@ -152,8 +145,8 @@ def purge(session: Session, request: PurgeRequest) -> None:
     session.emit(purge_records(session.open_desk(), request), view)
 
 
-@command(app, "map", MappingRequest, has_files=False)
-def propose(session: Session, request: MappingRequest) -> None:
+@command(app, "map", requests.MappingRequest, has_files=False)
+def propose(session: Session, request: requests.MappingRequest) -> None:
     """Look at a new file and write a proposed mapping, with every doubt marked.
 
     A mapping is used when its doubts are settled and removed.
@@ -332,7 +325,7 @@ def _proposal_lines(answer: ProposedMapping) -> Iterator[str]:
     yield "Next: correct the mapping, remove each doubt that is settled, then"
 
 
-def _next_command(answer: ProposedMapping, request: MappingRequest, session: Session) -> str:
+def _next_command(answer: ProposedMapping, request: requests.MappingRequest, session: Session) -> str:
     """The command that loads the file, as it can be pasted."""
     command_words = ["becalm", "ingest", request.file]
     command_words += ["--mapping", str(answer.path)] if request.out else []

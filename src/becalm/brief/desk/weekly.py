@@ -9,15 +9,8 @@ from pathlib import Path
 
 from becalm import __version__, tables
 from becalm.brief.briefing import Briefing
+from becalm.brief.desk import plan as plans
 from becalm.brief.desk.patrol import add_patrol, patrol_part
-from becalm.brief.desk.plan import (
-    NO_SOURCE,
-    archive_pins,
-    plan_briefing,
-    plan_parameters,
-    plan_pins,
-    read_plan,
-)
 from becalm.brief.page import briefing_page
 from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk, PinnedArchive, gaps_of, recorded_action
@@ -77,15 +70,15 @@ class _JobAnswers:
 
 def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     """What goes into the briefing? Written into `out`, by default the workspace's own folder `briefing`."""
-    briefing_plan = plan_briefing(desk, request)
+    briefing_plan = plans.plan_briefing(desk, request)
     run_record = RunRecord(
         question="brief",
         version=__version__,
         seed=desk.draw_seed() if request.seed is None else request.seed,
         made_at=desk.now().replace(microsecond=0),
         as_of=request.as_of,
-        parameters=plan_parameters(briefing_plan),
-        data=plan_pins(desk, briefing_plan, as_of=request.as_of),
+        parameters=plans.plan_parameters(briefing_plan),
+        data=plans.plan_pins(desk, briefing_plan, as_of=request.as_of),
     )
     with desk.progress("briefing", total=3, unit="parts") as advance:
         job_answers = _ask_jobs(desk, run_record)
@@ -115,8 +108,8 @@ def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
 
 
 def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
-    briefing_plan = read_plan(run)
-    pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
+    briefing_plan = plans.read_plan(run)
+    pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, plans.archive_pins(run.data)))
     compared_source = tables.choose_source(pinned_desk.archive.files(), briefing_plan.source)
     comparison = compare(
         pinned_desk,
@@ -192,7 +185,7 @@ def _find_hotspots(
     desk: Desk, plan: BriefingPlan, comparison: Comparison, seed: int
 ) -> tuple[HotspotAnswer | None, str]:
     """The hotspots, or why there are none. What was asked for by name and cannot be had is an error."""
-    if plan.hotspot_source == NO_SOURCE:
+    if plan.hotspot_source == plans.NO_SOURCE:
         return None, NO_POINTS
     hotspot_request = HotspotRequest(
         records=RecordOptions(
@@ -216,7 +209,7 @@ def _load_areas(desk: Desk, plan: BriefingPlan) -> tuple[tuple[Area, ...], str]:
     borough_boundaries = load_boundaries(desk.workspace)
     if borough_boundaries:
         return borough_areas(borough_boundaries), "Outlines: the boundary file of this workspace."
-    if plan.hotspot_source == NO_SOURCE:
+    if plan.hotspot_source == plans.NO_SOURCE:
         return (), ""
     incident_table = desk.archive.table("incidents", source=plan.hotspot_source)
     areas_note = (

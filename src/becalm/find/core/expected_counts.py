@@ -16,6 +16,7 @@ import numpy as np
 
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
+from becalm.methods import gamma_poisson
 from becalm.methods.arrays import Floats
 from becalm.methods.faded_counts import (
     CountSeries,
@@ -26,14 +27,6 @@ from becalm.methods.faded_counts import (
     kish_factor,
     memories,
     sum_faded,
-)
-from becalm.methods.gamma_poisson import (
-    GammaPosterior,
-    PriorFit,
-    Truncation,
-    fit_mixture,
-    fit_prior,
-    update_posterior,
 )
 from becalm.terms import BlendPart, QuestionError
 
@@ -68,12 +61,12 @@ class Forecast:
     others_half_life: float
     own_half_lives: tuple[float, ...]
     own_shares: Floats
-    posterior: GammaPosterior
+    posterior: gamma_poisson.GammaPosterior
     own_counts: Floats
     own_exposure: float
     prior_mean: Floats
     prior_doubt: Floats
-    prior: PriorFit
+    prior: gamma_poisson.PriorFit
     part_names: tuple[str, ...]
     part_shares: Floats
     parts: Floats
@@ -233,10 +226,12 @@ def _forecast_origin(
     prior_truncation = None
     is_selected = np.zeros(0, bool) if known_panel.first_other is None else known_panel.first_other >= origin
     if len(is_selected) and own_counts[is_selected].sum() > LEAST_SELECTED * own_counts.sum():
-        prior_truncation = Truncation(
+        prior_truncation = gamma_poisson.Truncation(
             is_selected, float(target_series.totals[:origin].sum()) / expected_total
         )
-    prior = fit_prior(prior_mean, own_counts, own_exposure, doubt=prior_doubt, truncation=prior_truncation)
+    prior = gamma_poisson.fit_prior(
+        prior_mean, own_counts, own_exposure, doubt=prior_doubt, truncation=prior_truncation
+    )
     related_part_names = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
@@ -244,7 +239,9 @@ def _forecast_origin(
         others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
-        posterior=update_posterior(prior, prior_mean, own_counts, own_exposure, doubt=prior_doubt),
+        posterior=gamma_poisson.update_posterior(
+            prior, prior_mean, own_counts, own_exposure, doubt=prior_doubt
+        ),
         own_counts=own_counts,
         own_exposure=own_exposure,
         prior_mean=prior_mean,
@@ -333,7 +330,9 @@ def _fit_shares(chances: Floats, counts: Floats) -> Floats:
     # together they are a Dirichlet prior, and no share can fall to 0 for want of records.
     part_count = len(chances)
     imagined_counts = np.full(part_count, SHARE_BELIEF / part_count)
-    return fit_mixture(np.hstack([chances, np.eye(part_count)]), np.concatenate([counts, imagined_counts]))
+    return gamma_poisson.fit_mixture(
+        np.hstack([chances, np.eye(part_count)]), np.concatenate([counts, imagined_counts])
+    )
 
 
 def _measure_doubt(

@@ -4,12 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.expected_counts import (
-    Forecast,
-    decompose_blend,
-    forecast_counts,
-    forecast_next_month,
-)
+from becalm.find.core import expected_counts
 from becalm.find.core.floating_boxes import BoxShrinkage
 from becalm.find.core.location_uncertainty import LocationUncertainty, add_location_uncertainty
 from becalm.find.core.place_panel import PlacePanel
@@ -37,7 +32,7 @@ class FittedModel:
     boxes all is cut by the `shrinkage` of their catch.
     """
 
-    forecast: Forecast
+    forecast: expected_counts.Forecast
     earlier_values: Floats | None
     scatter: Scatter | None
     posterior: GammaPosterior
@@ -61,8 +56,8 @@ def fit_model(
     shrinkage: BoxShrinkage | None = None,
 ) -> FittedModel:
     """What do the records say of each place? Where they cannot measure scatter, the default is used."""
-    forecast, earlier_values = forecast_next_month(panel, settings)
-    blend = decompose_blend(forecast)
+    forecast, earlier_values = expected_counts.forecast_next_month(panel, settings)
+    blend = expected_counts.decompose_blend(forecast)
     if shrinkage is None:
         scatter = measure_scatter(panel, settings)
     else:
@@ -104,7 +99,7 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
         or not training_counts.any()
     ):
         return None
-    (forecast,) = forecast_counts(panel, settings, [cut_month])
+    (forecast,) = expected_counts.forecast_counts(panel, settings, [cut_month])
     held_out_counts = held_out_counts[panel.known_before(cut_month)[1]]
     # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
     best_index = np.argsort(-forecast.expected_counts, kind="stable")

@@ -6,17 +6,11 @@ from dataclasses import replace
 from typing import cast
 
 from becalm.desk import Desk
+from becalm.find.core import request as requests
 from becalm.find.core.cluster_test import ClusterMap, explain_clusters, list_place_numbers
 from becalm.find.core.near_repeats import NearRepeats, find_near_repeats
 from becalm.find.core.outbreaks import Outbreaks, find_outbreaks
 from becalm.find.core.place_panel import PlacePanel, build_panel
-from becalm.find.core.request import (
-    ClusterRequest,
-    NearRepeatRequest,
-    OutbreakRequest,
-    PlaceOptions,
-    RuleOptions,
-)
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
 from becalm.find.desk.list_rules import load_rules
@@ -26,13 +20,13 @@ from becalm.tables import EventPoints, list_event_points
 from becalm.terms import QuestionError
 
 
-def explain_list(desk: Desk, request: ClusterRequest) -> ClusterMap:
+def explain_list(desk: Desk, request: requests.ClusterRequest) -> ClusterMap:
     """Are the listed places clusters, and since when?"""
     find_inputs = load_inputs(desk, request.records, request.places)
     study_region = _define_fixed_region(desk, find_inputs)
     find_settings = FindSettings(count=request.count)
     place_panel = _build_panel(find_inputs, study_region, find_settings)
-    list_rules = load_rules(desk, RuleOptions(), count=request.count)
+    list_rules = load_rules(desk, requests.RuleOptions(), count=request.count)
     clusters = explain_clusters(
         place_panel,
         list_place_numbers(place_panel, list_rules, find_settings),
@@ -47,10 +41,10 @@ def explain_list(desk: Desk, request: ClusterRequest) -> ClusterMap:
     return replace(clusters, warnings=(*find_inputs.warnings, *study_region.warnings, *clusters.warnings))
 
 
-def measure_near_repeats(desk: Desk, request: NearRepeatRequest) -> NearRepeats:
+def measure_near_repeats(desk: Desk, request: requests.NearRepeatRequest) -> NearRepeats:
     """After one incident, is another one nearby soon more likely than chance alone explains?"""
     distance_edges_m, delay_edges_days = request.distance_edges_m, request.delay_edges_days
-    find_inputs = load_inputs(desk, request.records, PlaceOptions())
+    find_inputs = load_inputs(desk, request.records, requests.PlaceOptions())
     return find_near_repeats(
         _list_events(find_inputs),
         target=find_inputs.targets.target,
@@ -62,7 +56,7 @@ def measure_near_repeats(desk: Desk, request: NearRepeatRequest) -> NearRepeats:
     )
 
 
-def scan_outbreaks(desk: Desk, request: OutbreakRequest) -> Outbreaks:
+def scan_outbreaks(desk: Desk, request: requests.OutbreakRequest) -> Outbreaks:
     """Where and when were there suddenly more than that place and that time explain?"""
     find_inputs = load_inputs(desk, request.records, request.places)
     study_region = _define_fixed_region(desk, find_inputs)

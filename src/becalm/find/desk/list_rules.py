@@ -14,12 +14,7 @@ from becalm.find.core.location_uncertainty import LocationUncertainty, measure_l
 from becalm.find.core.request import HarmOptions, RuleOptions
 from becalm.find.desk.inputs import FindInputs
 from becalm.find.desk.override import active_overrides, read_overrides
-from becalm.find.files.harm_tables import (
-    INDEX_FOLDER,
-    choose_group_weights,
-    load_group_weights,
-    read_group_weights,
-)
+from becalm.find.files import harm_tables
 from becalm.find.files.rules_file import read_rules
 from becalm.formats.durable_files import sha256_of
 from becalm.tables import find_moved_points
@@ -92,8 +87,10 @@ def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) ->
 def _load_weights(desk: Desk, name: str | None, target: tuple[str, ...], source: str) -> GroupWeights:
     weights_folder = desk.workspace.harm_path
     if name is not None and name.endswith(".toml"):
-        return read_group_weights(Path(name), own_index=weights_folder / INDEX_FOLDER)
-    return choose_group_weights(load_group_weights(weights_folder), target, source=source, name=name)
+        return harm_tables.read_group_weights(Path(name), own_index=weights_folder / harm_tables.INDEX_FOLDER)
+    return harm_tables.choose_group_weights(
+        harm_tables.load_group_weights(weights_folder), target, source=source, name=name
+    )
 
 
 def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:

@@ -23,23 +23,7 @@ from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
 from becalm.formats.text_file import TEXT, WORDS, read_header
 from becalm.ingest.extract.times import LATER_REMEDY
 from becalm.ingest.locate import Locator
-from becalm.ingest.police_uk.published_files import (
-    Publication,
-    PublishedRows,
-    RowPlaces,
-    build_reading,
-    file_columns,
-    force_source,
-    locate_rows,
-    misnamed_note,
-    read_published_file,
-    reject_non_months,
-    reject_other_months,
-    reject_repeats,
-    row_sources,
-    synthetic_ids,
-    word_column,
-)
+from becalm.ingest.police_uk import published_files as published
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Ints
 from becalm.tables import INCIDENTS, OUTCOMES, STOPS
@@ -84,44 +68,49 @@ _NAME = re.compile(
 )
 
 
-def read_street(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
+def read_street(file: InputFile, context: ReadContext, publication: published.Publication) -> Reading:
     """Read one force's street crimes of one month (or of several, in one file)."""
-    sheet = read_published_file(file, STREET_COLUMNS, kind="data.police.uk street")
+    sheet = published.read_published_file(file, STREET_COLUMNS, kind="data.police.uk street")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
     offence_table, locator = context.offences[OFFENCES], context.locator
-    month_column, type_column = word_column(sheet, "Month"), word_column(sheet, "Crime type")
-    source_column = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
-    reject_non_months(month_column, row_outcomes, file.as_of)
-    reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
+    month_column, type_column = (
+        published.word_column(sheet, "Month"),
+        published.word_column(sheet, "Crime type"),
+    )
+    source_column = published.row_sources(
+        file, publication, published.word_column(sheet, "Reported by"), row_outcomes
+    )
+    published.reject_non_months(month_column, row_outcomes, file.as_of)
+    published.reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
     _reject_unknown_types(type_column, offence_table, row_outcomes)
-    row_places = locate_rows(sheet, row_outcomes, context)
+    row_places = published.locate_rows(sheet, row_outcomes, context)
     crime_ids = sheet.data["Crime ID"].combine_chunks()
-    same_id_rows = reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
+    same_id_rows = published.reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
     row_outcomes.reject_copies(
         "Crime type"
     )  # rows without a Crime ID, where the whole file was written twice
     incident_columns = {
         **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
-        **file_columns(file, source_column),
+        **published.file_columns(file, source_column),
         "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source_column, file)),
         "precision": constant_column("month", row_count),
         "weapon": constant_column("unknown", row_count),
         "month": month_column.rename_words(),
-        "outcome": word_column(sheet, "Last outcome category").rename_words(),
-        "lsoa": word_column(sheet, "LSOA code").rename_words(),
+        "outcome": published.word_column(sheet, "Last outcome category").rename_words(),
+        "lsoa": published.word_column(sheet, "LSOA code").rename_words(),
         **_offence_columns(type_column, offence_table),
         **row_places.columns(),
         **_borough_columns(sheet, row_places, locator),
     }
     street_notes = (
         *sheet.notes,
-        *misnamed_note(month_column, stated_month=publication.month),
+        *published.misnamed_note(month_column, stated_month=publication.month),
         *_same_id_note(same_id_rows),
         *_outside_note(row_places, locator),
     )
     incident_table = pa.table({name: incident_columns[name] for name in INCIDENTS})
-    rows_with_outcomes = PublishedRows("incidents", incident_table, row_outcomes, street_notes)
-    return build_reading(file, publication, rows_with_outcomes, context.staging)
+    rows_with_outcomes = published.PublishedRows("incidents", incident_table, row_outcomes, street_notes)
+    return published.build_reading(file, publication, rows_with_outcomes, context.staging)
 
 
 def _reject_unknown_types(
@@ -146,7 +135,7 @@ def _incident_ids(crime_ids: pa.Array, same_id_indices: Ints, id_prefix: str) ->
     """The Crime ID; with its turn for one that comes again in another row; made up where there is none."""
     no_id_indices = np.flatnonzero(pc.is_null(crime_ids).to_numpy(zero_copy_only=False))
     incident_ids = (
-        _replace(crime_ids, no_id_indices, synthetic_ids(id_prefix, no_id_indices + 1))
+        _replace(crime_ids, no_id_indices, published.synthetic_ids(id_prefix, no_id_indices + 1))
         if no_id_indices.size
         else crime_ids
     )
@@ -180,9 +169,9 @@ def _offence_columns(crime_types: DictionaryColumn, offence_table: OffenceTable)
     }
 
 
-def _borough_columns(sheet: Sheet, row_places: RowPlaces, locator: Locator) -> dict[str, pa.Array]:
+def _borough_columns(sheet: Sheet, row_places: published.RowPlaces, locator: Locator) -> dict[str, pa.Array]:
     """By polygon for each distinct point; where no polygon answers, what the record's area name says."""
-    area_column = word_column(sheet, "LSOA name")
+    area_column = published.word_column(sheet, "LSOA name")
     borough_of_point = list(locator.boroughs(row_places.points))
     borough_of_area = [locator.stated_borough(area_name) for area_name in area_column.values]
     borough_names = sorted({name for name in (*borough_of_point, *borough_of_area) if name is not None})
@@ -209,7 +198,7 @@ def _same_id_note(same_id_indices: Ints) -> tuple[str, ...]:
     return (f"{same_id_indices.size} {same_id_note}",)
 
 
-def _outside_note(row_places: RowPlaces, locator: Locator) -> tuple[str, ...]:
+def _outside_note(row_places: published.RowPlaces, locator: Locator) -> tuple[str, ...]:
     outside_count = int(locator.is_outside_extent(row_places.points)[row_places.point_of_row].sum())
     return (f"{outside_count} rows lie outside {locator.city.name}",) if outside_count else ()
 
@@ -217,59 +206,64 @@ def _outside_note(row_places: RowPlaces, locator: Locator) -> tuple[str, ...]:
 # --- outcomes and stops -------------------------------------------------------------------------------
 
 
-def read_outcomes(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
+def read_outcomes(file: InputFile, context: ReadContext, publication: published.Publication) -> Reading:
     """Read the outcomes that one force recorded in one month. A crime may have several."""
-    sheet = read_published_file(file, OUTCOME_COLUMNS, kind="data.police.uk outcomes")
+    sheet = published.read_published_file(file, OUTCOME_COLUMNS, kind="data.police.uk outcomes")
     row_outcomes, crime_ids = RowOutcomes(sheet), sheet.data["Crime ID"].combine_chunks()
-    month_column, outcome_column = word_column(sheet, "Month"), word_column(sheet, "Outcome type")
-    source_column = row_sources(file, publication, word_column(sheet, "Reported by"), row_outcomes)
-    reject_non_months(month_column, row_outcomes, file.as_of)
-    reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
+    month_column, outcome_column = (
+        published.word_column(sheet, "Month"),
+        published.word_column(sheet, "Outcome type"),
+    )
+    source_column = published.row_sources(
+        file, publication, published.word_column(sheet, "Reported by"), row_outcomes
+    )
+    published.reject_non_months(month_column, row_outcomes, file.as_of)
+    published.reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
     for column_name, is_blank_row, blank_remedy in (
         ("Crime ID", np.asarray(crime_ids.is_null()), "the outcome belongs to no crime that could be found"),
         ("Outcome type", outcome_column.is_blank, "the outcome says nothing"),
     ):
         row_outcomes.reject(is_blank_row, column_name, f"the {column_name} is empty", blank_remedy)
-    reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
+    published.reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
     outcome_columns = {
-        **file_columns(file, source_column),
+        **published.file_columns(file, source_column),
         "incident_id": crime_ids,
         "month": month_column.rename_words(),
         "outcome": outcome_column.rename_words(),
     }
-    outcome_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
+    outcome_notes = (*sheet.notes, *published.misnamed_note(month_column, stated_month=publication.month))
     outcome_table = pa.table({field_name: outcome_columns[field_name] for field_name in OUTCOMES})
-    rows_with_outcomes = PublishedRows("outcomes", outcome_table, row_outcomes, outcome_notes)
-    return build_reading(file, publication, rows_with_outcomes, context.staging)
+    rows_with_outcomes = published.PublishedRows("outcomes", outcome_table, row_outcomes, outcome_notes)
+    return published.build_reading(file, publication, rows_with_outcomes, context.staging)
 
 
-def read_stops(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
+def read_stops(file: InputFile, context: ReadContext, publication: published.Publication) -> Reading:
     """Read one force's stops of one local month: their times are UTC. Nothing is taken of the person."""
-    sheet = read_published_file(file, STOP_COLUMNS, kind="data.police.uk stop-and-search")
+    sheet = published.read_published_file(file, STOP_COLUMNS, kind="data.police.uk stop-and-search")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
-    stop_instants, month_column = _instants_and_months(word_column(sheet, "Date"))
-    source_column = constant_column(force_source(file, publication), row_count)
+    stop_instants, month_column = _instants_and_months(published.word_column(sheet, "Date"))
+    source_column = constant_column(published.force_source(file, publication), row_count)
     row_outcomes.reject(
         month_column.is_blank, "Date", "the date is not an instant", "write it as 2020-04-01T23:05:00+00:00"
     )
-    reject_other_months(month_column, row_outcomes, column="Date", stated_month=publication.month)
+    published.reject_other_months(month_column, row_outcomes, column="Date", stated_month=publication.month)
     is_later = month_column.passes(lambda month: month > f"{file.as_of:%Y-%m}")
     row_outcomes.reject(is_later, "Date", f"is later than the as-of date {file.as_of}", LATER_REMEDY)
     row_outcomes.reject_copies("Date")
-    row_places = locate_rows(sheet, row_outcomes, context)
+    row_places = published.locate_rows(sheet, row_outcomes, context)
     id_prefix = f"{publication.record_prefix(source_column, file)}:stop"
     stop_columns = {
-        **file_columns(file, source_column),
-        "stop_id": synthetic_ids(id_prefix, np.arange(1, row_count + 1)),
+        **published.file_columns(file, source_column),
+        "stop_id": published.synthetic_ids(id_prefix, np.arange(1, row_count + 1)),
         "stopped_at": stop_instants,
         "month": month_column.rename_words(),
-        **{name: word_column(sheet, column).rename_words() for name, column in STOP_WORDS.items()},
+        **{name: published.word_column(sheet, column).rename_words() for name, column in STOP_WORDS.items()},
         **row_places.columns(),
     }
-    stop_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
+    stop_notes = (*sheet.notes, *published.misnamed_note(month_column, stated_month=publication.month))
     stop_table = pa.table({name: stop_columns[name] for name in STOPS})
-    rows_with_outcomes = PublishedRows("stops", stop_table, row_outcomes, stop_notes)
-    return build_reading(file, publication, rows_with_outcomes, context.staging)
+    rows_with_outcomes = published.PublishedRows("stops", stop_table, row_outcomes, stop_notes)
+    return published.build_reading(file, publication, rows_with_outcomes, context.staging)
 
 
 def _instants_and_months(dates: DictionaryColumn) -> tuple[pa.Array, DictionaryColumn]:
@@ -296,7 +290,7 @@ class FileKind:
     key: str
     version: int  # raised whenever the reader's answer to the same file changes
     columns: tuple[str, ...]
-    read: Callable[[InputFile, ReadContext, Publication], Reading]
+    read: Callable[[InputFile, ReadContext, published.Publication], Reading]
 
 
 FILE_KINDS = {
@@ -330,14 +324,20 @@ class PoliceUkReader:
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Read and check the file; raises InputError where it cannot be read at all."""
         name_publication = parse_name(file)
-        publication = Publication(name_publication.month, name_publication.force, *self.recipe(file, context))
+        publication = published.Publication(
+            name_publication.month, name_publication.force, *self.recipe(file, context)
+        )
         return FILE_KINDS[_kind_key(file) or ""].read(file, context, publication)
 
 
-def parse_name(file: InputFile) -> Publication:
+def parse_name(file: InputFile) -> published.Publication:
     """What the file's name says: "2020-04-city-of-london-street.csv"."""
     name_match = _NAME.fullmatch(_basename(file))
-    return Publication(name_match["month"], name_match["force"]) if name_match else Publication(None, None)
+    return (
+        published.Publication(name_match["month"], name_match["force"])
+        if name_match
+        else published.Publication(None, None)
+    )
 
 
 def _kind_key(file: InputFile) -> str | None:

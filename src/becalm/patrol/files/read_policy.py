@@ -8,24 +8,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from becalm.formats.csv_rows import check_faultless
+from becalm.patrol.core import policy
 from becalm.patrol.core.plan_inputs import PatrolPolicy
-from becalm.patrol.core.policy import (
-    ArmRule,
-    DeliveryRule,
-    DoseRule,
-    Evidence,
-    Meal,
-    Pace,
-    PolicyBook,
-    SealRule,
-)
 from becalm.workspace.reviewed_toml import Source, Strict, check_recipe
 
 SHIPPED = "policy_2020.toml"
 FACTORS = {"low_factor", "high_factor"}  # of the trial's arms: the planner needs them
 
 
-def _check_dose(rule: DoseRule) -> DoseRule:
+def _check_dose(rule: policy.DoseRule) -> policy.DoseRule:
     band_ends = [band.upto for band in rule.bands]
     if rule.by == "rank" and (band_ends != sorted(set(band_ends)) or band_ends[-1:] != [1.0]):
         raise ValueError("the bands by rank must rise, and the last one must end at 1.0")
@@ -62,9 +53,9 @@ class TravelEntry(Strict):
     """The [travel] table."""
 
     quantile: float = Field(default=0.8, gt=0, lt=1)
-    foot: Pace
-    cycle: Pace
-    vehicle: Pace
+    foot: policy.Pace
+    cycle: policy.Pace
+    vehicle: policy.Pace
 
 
 class ProfileEntry(Strict):
@@ -105,19 +96,19 @@ class PolicyFile(Strict):
     author: str
     reviewed_on: date
     note: str = ""
-    dose: Annotated[DoseRule, AfterValidator(_check_dose)]
+    dose: Annotated[policy.DoseRule, AfterValidator(_check_dose)]
     planner: PlannerEntry = PlannerEntry()
-    meals: tuple[Meal, ...] = ()
+    meals: tuple[policy.Meal, ...] = ()
     travel: TravelEntry
     profile: ProfileEntry = ProfileEntry()
-    delivered: DeliveryRule = DeliveryRule()
-    seals: SealRule = SealRule()
+    delivered: policy.DeliveryRule = policy.DeliveryRule()
+    seals: policy.SealRule = policy.SealRule()
     arms: ArmsEntry = ArmsEntry()
-    evidence: tuple[Evidence, ...] = Field(min_length=1)
+    evidence: tuple[policy.Evidence, ...] = Field(min_length=1)
 
-    def book(self) -> PolicyBook:
+    def book(self) -> policy.PolicyBook:
         """The policy as the planner's side knows it."""
-        return PolicyBook(
+        return policy.PolicyBook(
             key=self.key,
             title=self.title,
             author=self.author,
@@ -131,13 +122,13 @@ class PolicyFile(Strict):
             hours=self.profile.hours,
             weekdays=self.profile.weekdays,
             delivered=self.delivered,
-            arms=ArmRule(**self.arms.model_dump(exclude=FACTORS)),
+            arms=policy.ArmRule(**self.arms.model_dump(exclude=FACTORS)),
             evidence=self.evidence,
             seals=self.seals,
         )
 
 
-def load_policy(path: Path | None = None) -> PolicyBook:
+def load_policy(path: Path | None = None) -> policy.PolicyBook:
     """The patrol policy in this file, else the shipped one.
 
     Raises InputError with everything that is wrong with the file.

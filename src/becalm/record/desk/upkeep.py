@@ -6,19 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from becalm import ledger as ledgers
 from becalm.desk import Desk, make_event, record_event
 from becalm.formats.durable_files import write_durably
-from becalm.ledger import (
-    Entry,
-    EventToAppend,
-    Fact,
-    Head,
-    Ledger,
-    ending_of,
-    format_instant,
-    log_begun_facts,
-    sign_ending,
-)
 from becalm.ledger.anchors import AnchorSettings, send_ending
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.signing import clock_facts, read_key, read_or_draw_keys
@@ -31,7 +21,7 @@ from becalm.record.desk.read import LedgerSource, describe_source, read_entry
 from becalm.terms import LedgerError, UsageError
 
 PROPOSAL_FILE = "restore-request.json"
-Facts = Mapping[str, Fact]
+Facts = Mapping[str, ledgers.Fact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class Backup:
 
     path: Path
     sha256: str
-    head: Head
+    head: ledgers.Head
     entry: int  # that records it; not in the copy
     copy_also: tuple[Path, ...] = ()  # what the ledger holds only the hashes of
 
@@ -107,7 +97,7 @@ def make_backup(desk: Desk, request: ask.BackupRequest) -> Backup:
     entry = record_event(desk, "backup_made", purpose="backup", facts=backup_facts)
     workspace = desk.workspace
     paths_apart = (workspace.path / "patrol" / "sealed", workspace.path / workspace.config.ledger.details_key)
-    backup_head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
+    backup_head = ledgers.Head(backup_copy.size, backup_copy.root, backup_copy.last)
     copy_also = tuple(path for path in paths_apart if path.exists())
     return Backup(out, backup_copy.file_sha256, backup_head, entry.seq, copy_also)
 
@@ -168,7 +158,7 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
     lost_size = max((lost_head.size for lost_head in lost_heads), default=head.size)
     begun_entry = ledger.unended_log()
     if begun_entry is None:
-        event_facts = log_begun_facts(
+        event_facts = ledgers.log_begun_facts(
             ledger.identity,
             head,
             desk.draw_key()[:16].hex(),
@@ -179,7 +169,7 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
             second_reason=reason,
         )
         event = make_event(desk, "log_begun", purpose="restore", facts=event_facts)
-        (begun_entry,) = ledger.append([EventToAppend(event)])
+        (begun_entry,) = ledger.append([ledgers.EventToAppend(event)])
     end_old_log(desk, ledger, begun_entry)
     _repeat_erasures(desk, ledger)
     return Restoration(first_proposal, begun_entry.seq, lost_size, describe_source(desk, ledger))
@@ -211,11 +201,11 @@ def carry_over(desk: Desk, request: ask.CarryOverRequest) -> CarriedLedger:
     if begun_entry is None:
         if len(ledger.identities) > 1 and not plain_count:
             raise UsageError("This ledger was carried over before, and its details are enciphered.")
-        event_facts = log_begun_facts(
+        event_facts = ledgers.log_begun_facts(
             old_ledger, ledger.head(), desk.draw_key()[:16].hex(), reason=request.reason
         )
         event = make_event(desk, "log_begun", purpose="upkeep", facts=event_facts)
-        (begun_entry,) = ledger.append([EventToAppend(event)])
+        (begun_entry,) = ledger.append([ledgers.EventToAppend(event)])
     end_old_log(desk, ledger, begun_entry)
     old_ledger = str(begun_entry.event.facts["old_ledger"])
     return CarriedLedger(
@@ -223,7 +213,7 @@ def carry_over(desk: Desk, request: ask.CarryOverRequest) -> CarriedLedger:
     )
 
 
-def correct_clock(desk: Desk, request: ask.ClockRequest) -> Entry:
+def correct_clock(desk: Desk, request: ask.ClockRequest) -> ledgers.Entry:
     """Record that the clock was wrong at the last entry, signed by the ledger's key; time goes on from now.
 
     Raises UsageError where the clock agrees with the last entry.
@@ -232,30 +222,32 @@ def correct_clock(desk: Desk, request: ask.ClockRequest) -> Entry:
     last_entry, now = read_entry(ledger, ledger.head().size), desk.now()
     if timedelta(0) <= now - last_entry.recorded_at <= LONGEST_SILENCE:
         raise UsageError(
-            f"The clock says {format_instant(now)}, which fits the last entry, recorded at "
-            f"{format_instant(last_entry.recorded_at)}. There is nothing to correct."
+            f"The clock says {ledgers.format_instant(now)}, which fits the last entry, recorded at "
+            f"{ledgers.format_instant(last_entry.recorded_at)}. There is nothing to correct."
         )
     signing_key = read_key(desk.workspace.path / desk.workspace.config.ledger.key)
     event_facts = clock_facts(
         last_entry, ledger.identity, now, reason=request.reason, signing_key=signing_key
     )
     event = make_event(desk, CLOCK_CORRECTED, purpose="upkeep", facts=event_facts)
-    return ledger.append([EventToAppend(event)])[0]
+    return ledger.append([ledgers.EventToAppend(event)])[0]
 
 
-def end_old_log(desk: Desk, ledger: Ledger, begun_entry: Entry) -> None:
+def end_old_log(desk: Desk, ledger: ledgers.Ledger, begun_entry: ledgers.Entry) -> None:
     """Sign that the old log ended, with every key that is at hand, and keep that beside the old heads."""
     lost_size = int(str(begun_entry.event.facts.get("lost_size") or begun_entry.event.facts["old_size"]))
-    unsigned_ending = ending_of(begun_entry, new_head=ledger.head(), lost_size=lost_size, made_at=desk.now())
+    unsigned_ending = ledgers.ending_of(
+        begun_entry, new_head=ledger.head(), lost_size=lost_size, made_at=desk.now()
+    )
     ledger_config = desk.workspace.config.ledger
     anchor_settings = AnchorSettings(desk.workspace.path, ledger.label, ledger_config.smtp)
     for signing_key in read_or_draw_keys(desk.workspace.path / ledger_config.key):
-        ending = sign_ending(unsigned_ending, signing_key)
+        ending = ledgers.sign_ending(unsigned_ending, signing_key)
         send_ending(ending, places=ledger_config.anchors, settings=anchor_settings)
         ledger.keep_ending(ending)
 
 
-def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
+def _repeat_erasures(desk: Desk, ledger: ledgers.Ledger) -> None:
     """Record again the erasures that came after the copy: their details stay gone, their entries are lost."""
     seqs_with_payload = {seq for seq, _ in ledger.payload_commitments()}
     erased_seqs = {row["seq"] for row in ledger.state_rows("erased")}
