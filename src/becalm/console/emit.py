@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 
 from becalm.console.command import Format
 from becalm.formats.durable_files import open_private
-from becalm.formats.json_text import json_text
-from becalm.ledger import Entry
 from becalm.terms import UsageError
+
+if TYPE_CHECKING:
+    from becalm.ledger import Entry
 
 AnswerT = TypeVar("AnswerT")
 RowT = TypeVar("RowT")
@@ -66,6 +67,7 @@ def check_ending(file: Path, endings: Iterable[str]) -> None:
 
 
 def _writers(view: View[Any]) -> Mapping[str, Callable[[Any], str | bytes]]:
+    from becalm.formats.json_text import json_text
     from becalm.render.spreadsheet import csv_text, workbook
 
     def cell(value: object) -> object:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from becalm.console.command import Format, Session, command
+from becalm.console.emit import View
 from becalm.ingest import request as requests
 from becalm.terms import FileIntake, RowFault
 
@@ -85,7 +86,6 @@ def load(session: Session, request: requests.LoadRequest) -> None:
     Also: `becalm ingest map FILE` proposes a mapping for an extract; `becalm ingest rejects` lists the rows
     that were rejected or repaired, and why.
     """
-    from becalm.console.emit import View
     from becalm.ingest.desk import load_records
 
     report_view = View(asdict, _file_rows, _report_lines, columns=_names(FileIntake))
@@ -95,7 +95,6 @@ def load(session: Session, request: requests.LoadRequest) -> None:
 @command(app, "rejects", requests.RejectsRequest)
 def rejects(session: Session, request: requests.RejectsRequest) -> None:
     """Which rows were rejected or repaired, why, and what to do about it?"""
-    from becalm.console.emit import View
     from becalm.ingest.desk import list_rejects
 
     if request.limit is None and session.format is Format.table:
@@ -107,7 +106,6 @@ def rejects(session: Session, request: requests.RejectsRequest) -> None:
 @command(app, "list", requests.LoadsRequest)
 def show_loads(session: Session, request: requests.LoadsRequest) -> None:
     """Which loads are there, and do they still count?"""
-    from becalm.console.emit import View
     from becalm.ingest.past_loads import Load, list_loads
 
     view = View(lambda loads: list(map(asdict, loads)), _load_rows, _load_lines, columns=_names(Load))
@@ -120,7 +118,6 @@ def withdraw(session: Session, request: requests.WithdrawRequest) -> None:
 
     Nothing is deleted; the ledger keeps who took it back and why.
     """
-    from becalm.console.emit import View
     from becalm.ingest.past_loads import Load, take_back_load
 
     def rows(load: Load) -> Iterator[dict[str, object]]:
@@ -133,7 +130,6 @@ def withdraw(session: Session, request: requests.WithdrawRequest) -> None:
 @command(app, "purge", requests.PurgeRequest, has_files=False)
 def purge(session: Session, request: requests.PurgeRequest) -> None:
     """Destroy records past retention for good. Their hashes stay, and the ledger says that they are gone."""
-    from becalm.console.emit import View
     from becalm.ingest.past_loads import Purge, purge_records
 
     def lines(purged: Purge) -> Iterable[str]:
@@ -151,7 +147,6 @@ def propose(session: Session, request: requests.MappingRequest) -> None:
 
     A mapping is used when its doubts are settled and removed.
     """
-    from becalm.console.emit import View
     from becalm.ingest.desk import propose_mapping
 
     def lines(proposed_mapping: ProposedMapping) -> Iterable[object]:

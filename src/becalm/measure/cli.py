@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from becalm.console.command import Session, command
+from becalm.console.emit import View
 from becalm.measure.core.request import CompareRequest
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.measure.core.comparison import Comparison
 
 app = typer.Typer(no_args_is_help=True, help="Compare a period with the same period of other years.")
@@ -32,7 +32,6 @@ def compare(session: Session, request: CompareRequest) -> None:
 
 def comparison_view() -> View[Comparison]:
     """How a comparison is shown."""
-    from becalm.console.emit import View
     from becalm.measure.files import comparison as text
 
     return View(text.comparison_record, text.comparison_rows, _lines, columns=text.CSV_COLUMNS)

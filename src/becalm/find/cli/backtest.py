@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from becalm.console.command import Session, command
+from becalm.console.emit import View
 from becalm.find.cli.hotspots import WIDE_ONLY, app, land_amount, place_noun
 from becalm.find.core.request import BacktestRequest
 from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.find.desk.hotspots import BacktestAnswer
 
 ROW_FIELDS = (
@@ -61,8 +61,6 @@ def backtest(session: Session, request: BacktestRequest) -> None:
 
 def backtest_view() -> View[BacktestAnswer]:
     """How a back-test is shown."""
-    from becalm.console.emit import View
-
     return View(
         data=_backtest_object,
         rows=lambda answer: map(_row_object, answer.backtest.rows),

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from becalm.console.command import Session, command
+from becalm.console.emit import View
 from becalm.find.cli.hotspots import ROWS_SHOWN, app
 from becalm.find.core.request import ClusterRequest, NearRepeatRequest, OutbreakRequest
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.find.core.cluster_test import ClusterMap
     from becalm.find.core.near_repeats import NearRepeats, RepeatBand
     from becalm.find.core.outbreaks import Outbreaks
@@ -24,7 +24,6 @@ CLUSTER_HEADINGS = (
 @command(app, "clusters", ClusterRequest)
 def clusters(session: Session, request: ClusterRequest) -> None:
     """Say which listed places stand out with their neighbours (Gi*, local Moran), and since when."""
-    from becalm.console.emit import View
     from becalm.find.desk.explanations import explain_list
 
     view: View[ClusterMap] = View(asdict, lambda answer: _part_rows(answer, "clusters"), _cluster_lines)
@@ -44,15 +43,12 @@ def near_repeats(session: Session, request: NearRepeatRequest) -> None:
 
 def near_repeat_view() -> View[NearRepeats]:
     """How near repeats are shown."""
-    from becalm.console.emit import View
-
     return View(asdict, lambda answer: _part_rows(answer, "bands"), _repeat_lines)
 
 
 @command(app, "outbreaks", OutbreakRequest)
 def outbreaks(session: Session, request: OutbreakRequest) -> None:
     """Say where and when there was suddenly more than that place and that time explain."""
-    from becalm.console.emit import View
     from becalm.find.desk.explanations import scan_outbreaks
 
     view: View[Outbreaks] = View(asdict, lambda answer: _part_rows(answer, "outbreaks"), _outbreak_lines)

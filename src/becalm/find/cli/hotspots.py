@@ -12,10 +12,10 @@ import typer
 
 from becalm import terms
 from becalm.console.command import Session, command
+from becalm.console.emit import View
 from becalm.find.core.request import HotspotRequest
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.find.desk.hotspots import HotspotAnswer
 
 BLEND = "blend"
@@ -61,7 +61,6 @@ def hotspots(session: Session, request: HotspotRequest) -> None:
 
 def hotspot_view(files: tuple[Path, ...] = ()) -> View[HotspotAnswer]:
     """How a list is shown, and as what it is written; `files` are those that were written."""
-    from becalm.console.emit import View
     from becalm.find.files.hotspots import hotspot_rows, hotspots_csv, hotspots_geojson, hotspots_geopackage
 
     def write_geojson(answer: HotspotAnswer) -> str:

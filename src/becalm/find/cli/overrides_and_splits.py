@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from becalm.console.command import Session, command
+from becalm.console.emit import View
 from becalm.find.cli.hotspots import app
 from becalm.find.core.request import OverrideListRequest, OverrideRequest, SplitListRequest, SplitRequest
 from becalm.terms import PlaceDecision
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.find.core.place_splits import Split
     from becalm.find.desk.split import SplitAnswer
 
@@ -33,7 +33,6 @@ def override(session: Session, request: OverrideRequest) -> None:
 @command(app, "overrides", OverrideListRequest)
 def overrides(session: Session, request: OverrideListRequest) -> None:  # noqa: ARG001 - it asks nothing
     """List the overrides that hold today: which place, what was decided, by whom, when and why."""
-    from becalm.console.emit import View
     from becalm.find.desk.override import active_overrides, decision_in_words
 
     def lines(decisions: Sequence[PlaceDecision]) -> list[str]:
@@ -49,7 +48,6 @@ def overrides(session: Session, request: OverrideListRequest) -> None:  # noqa: 
 @command(app, "split", SplitRequest)
 def split(session: Session, request: SplitRequest) -> None:
     """Split a place by hand, from now on in every list. Recorded with name and reason, and always shown."""
-    from becalm.console.emit import View
     from becalm.find.desk.split import split_place, undo_split
 
     desk = session.open_desk()
@@ -68,7 +66,6 @@ def split(session: Session, request: SplitRequest) -> None:
 @command(app, "splits", SplitListRequest)
 def splits(session: Session, request: SplitListRequest) -> None:  # noqa: ARG001 - it asks nothing
     """List the places that are split by hand: how, by whom, when and why."""
-    from becalm.console.emit import View
     from becalm.find.desk.split import active_splits
 
     def lines(splits: Sequence[Split]) -> list[str]:

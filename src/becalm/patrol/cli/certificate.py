@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from becalm.console.command import Session
+from becalm.console.emit import View
 from becalm.patrol.core.request import CertificateRequest
 from becalm.terms import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.patrol.core.leak_scans import LeakScan
     from becalm.patrol.core.predictability import Attack, Certificate, ObserverGain
     from becalm.terms import Estimate
@@ -50,8 +50,6 @@ def certificate(session: Session, request: CertificateRequest) -> None:
 
 def certificate_view() -> View[Certificate]:
     """How a certificate is shown."""
-    from becalm.console.emit import View
-
     return View(certificate_object, _figure_rows, _certificate_lines)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from becalm.console.command import Session
+from becalm.console.emit import View
 from becalm.patrol.cli.plan import say_first_use
 from becalm.patrol.core import request as requests
 from becalm.terms import PlanError
@@ -33,7 +34,6 @@ PRICE_COLUMNS = (
 
 def check(session: Session, request: requests.CheckRequest) -> None:
     """Check a written plan on its own: every rule that it breaks is named, and the exit code is 12."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import check_plan
 
     verdict = check_plan(request.plan)
@@ -68,7 +68,6 @@ def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
 
 def next_(session: Session, request: requests.NextRequest) -> None:
     """Show a unit its next one or two bursts, and nothing further ahead."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import next_bursts
 
     view: View[NextBursts] = View(
@@ -110,7 +109,6 @@ def _next_lines(answer: NextBursts) -> Iterator[str]:
 
 def sheet(session: Session, request: requests.SheetRequest) -> None:
     """Write sheets to print and calendars (.ics) for the units of one day: two bursts each."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import write_sheets
 
     sheets = write_sheets(session.open_desk(), request)
@@ -128,7 +126,6 @@ def _sheet_lines(sheets: SheetFolder) -> Iterator[str]:
 
 def forecast(session: Session, request: requests.ForecastRequest) -> None:
     """Show what each area and place will get, with intervals, and which targets cannot be met and why."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import forecast_plan
     from becalm.patrol.files.plan_view import FORECAST_COLUMNS, forecast_rows
 
@@ -205,7 +202,6 @@ def _area_table(areas: tuple[AreaForecast, ...]) -> Table:
 
 def price(session: Session, request: requests.PriceRequest) -> None:
     """Show how a plan of one area would change under other rules: a hard gap, quotas, costlier travel."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.finished_plan import price_rules
 
     say_first_use()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from becalm.console.command import Format, Session
+from becalm.console.emit import View
 from becalm.patrol.core.request import CommitRequest, PlanRequest
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ MOST_SHORTFALLS = 5
 
 def commit(session: Session, request: CommitRequest) -> None:
     """Seal a seed for these days, so that an overseer can add a share before anything is drawn."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.plan import commit_patrol
 
     say_first_use()
@@ -32,7 +32,6 @@ def commit(session: Session, request: CommitRequest) -> None:
 
 def plan(session: Session, request: PlanRequest) -> None:
     """Plan bursts for every unit: the arithmetic first, then a sealed seed, then the draw."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.plan import plan_patrol
 
     say_first_use()

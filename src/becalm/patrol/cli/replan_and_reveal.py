@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from becalm.console.command import Session
+from becalm.console.emit import View
 from becalm.patrol.cli.plan import say_first_use
 from becalm.patrol.core.request import AuditRequest, ReplanRequest, ReplayRequest, RevealRequest, ShareRequest
 from becalm.terms import AuditError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 def replan(session: Session, request: ReplanRequest) -> None:
     """Draw the rest of a tour again from where the unit is now; bursts that have begun stay."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.replan import replan_patrol
 
     say_first_use()
@@ -52,7 +52,6 @@ def describe_change(dropped: int, new: int) -> str:
 
 def reveal(session: Session, request: RevealRequest) -> None:
     """Open the sealed seed of a plan in the ledger, after the delay."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.open_seed import reveal_seed
 
     seed_reveal = reveal_seed(session.open_desk(), request)
@@ -90,7 +89,6 @@ def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
 
 def replay(session: Session, request: ReplayRequest) -> None:
     """Draw a plan again from its opened seed, and check that every byte is the same."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.open_seed import replay_plan
 
     say_first_use()
@@ -115,7 +113,6 @@ def _replay_lines(replay: Replay) -> Iterator[str]:
 
 def audit(session: Session, _request: AuditRequest) -> None:
     """Check every seed, share, re-plan and trial: drawn once, or explained. --out PAGE.html is a page."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.seed import audit_patrol
     from becalm.patrol.files.audit_page import audit_lines, audit_object, audit_page
 
@@ -137,7 +134,6 @@ def audit(session: Session, _request: AuditRequest) -> None:
 
 def share(session: Session, request: ShareRequest) -> None:
     """Record the hash of an overseer's random bytes, before the seed that they are for is sealed."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.seed import commit_share
 
     entry = commit_share(session.open_desk(), request)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from becalm.console.command import Session
+from becalm.console.emit import View
 from becalm.patrol.core.request import OverrideRequest, TrialRequest
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ MOST_OVERRIDDEN = 0.10  # of place-days: beyond, a trial says little about what 
 
 def trial(session: Session, request: TrialRequest) -> None:
     """Show what a trial could detect, and draw its arms: off, low or high dosage for each place and day."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.trial import plan_trial
 
     view: View[Trial] = View(
@@ -65,7 +65,6 @@ def _trial_lines(trial: Trial) -> Iterator[str]:
 
 def override(session: Session, request: OverrideRequest) -> None:
     """Record that a trial place got another dosage on one day. It stays in its arm."""
-    from becalm.console.emit import View
     from becalm.patrol.desk.trial import override_arm
 
     answer = override_arm(session.open_desk(), request)
