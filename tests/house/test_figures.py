@@ -24,7 +24,7 @@ def measure(root: Path) -> ModuleType:
 
 MODULES = 340
 LINES = (
-    61_500  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    66_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.060
 

@@ -8,8 +8,9 @@ uncertain (coefficients, drift, dispersion, counts) is in one variance, and a ye
 updates where a regression would be fitted 52 times.
 
 Noise and drift are those of `level_model`, learned from the times before the first that is expected, and
-learned anew each year. A random walk stands for its drift: over a year both have the same variance. Where a
-level is known to begin, its variance is let go, so that it finds the new level in a few times.
+learned again each year. A random walk stands for its drift: over a year both have the same variance. Where a
+level is known to begin, its variance is widened, so that it finds the new level within a few
+times.
 
 Sources: West, Harrison and Migon, J. American Statistical Association 80 (1985) 73-83, for the updates;
 Harvey and Fernandes, J. Business and Economic Statistics 7 (1989) 407-417, for counts around a drifting
@@ -52,7 +53,7 @@ class ExpectedCounts:
     @property
     def phi(self) -> Floats:
         """Variance over mean of a count at each expected level, were that level known."""
-        return np.asarray(1.0 + self.excess_variance * self.mean)
+        return np.asarray(1.0 + self.excess_variance[:, None] * self.mean)
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
         """Between which whole numbers does the count lie with this probability?
@@ -81,6 +82,20 @@ class ExpectedCounts:
         reach = stats.norm.ppf(0.5 + level / 2.0) * self.log_deviation
         middle = self.mean * np.exp(-0.5 * self.log_deviation**2)
         return np.asarray(middle * np.exp(-reach)), np.asarray(middle * np.exp(reach))
+
+    def total(self) -> "ExpectedCounts":
+        """The same for all times of each series together: one column.
+
+        The doubt about the level is common to all times, and the noise of each is its own.
+        """
+        mean = np.maximum(self.mean.sum(axis=1), 1e-300)
+        own_share = (self.mean**2).sum(axis=1) / mean**2
+        return ExpectedCounts(
+            mean[:, None],
+            ((self.mean * self.log_deviation).sum(axis=1) / mean)[:, None],
+            self.excess_variance * own_share,
+            self.degrees,
+        )
 
     def _negative_binomial(self, level: float) -> tuple[Floats, Floats]:
         upper_probability = 0.5 + level / 2.0

@@ -39,6 +39,36 @@ def adjust(p_values: ArrayLike, how: Adjustment) -> Floats:
     return adjusted_p
 
 
+def adjust_in_two_stages(
+    family_p: ArrayLike, member_p: ArrayLike, family_of_member: ArrayLike, *, rate: float
+) -> tuple[Floats, Floats]:
+    """Which families stand out, and which members within those? q-values of both, for one rate.
+
+    A member counts only within a family that is itself a discovery at `rate` (Benjamini-Hochberg over
+    families). Within those, the q-values of Benjamini and Hochberg are multiplied by families over selected
+    families, so that the false discovery rate, averaged over the selected families, is held at `rate`. A
+    member of another family has q = 1.
+
+    >>> q_of_family, q_of_member = adjust_in_two_stages(
+    ...     [0.001, 0.6], [0.001, 0.5, 0.001], [0, 0, 1], rate=0.05
+    ... )
+    >>> q_of_family.tolist(), q_of_member.tolist()
+    ([0.002, 0.6], [0.004, 1.0, 1.0])
+
+    Source: Benjamini and Bogomolov, J. Royal Statistical Society B 76 (2014) 297-318, section 3.
+    """
+    families, p = np.asarray(family_of_member), np.asarray(member_p, dtype=np.float64)
+    q_of_family = adjust(family_p, "BH")
+    is_selected = q_of_family <= rate
+    q_of_member = np.ones(p.shape)
+    for family in np.flatnonzero(is_selected):
+        is_member = families == family
+        q_of_member[is_member] = np.minimum(
+            1.0, adjust(p[is_member], "BH") * is_selected.size / is_selected.sum()
+        )
+    return q_of_family, q_of_member
+
+
 def _adjust_by_holm(p: Floats) -> Floats:
     """Going down, p_i times the number of tests not yet rejected, never below the one before."""
     adjusted_p = np.empty(p.shape)

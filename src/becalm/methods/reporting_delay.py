@@ -36,32 +36,33 @@ PAST_NOWCASTS: Final = 52
 class Nowcast:
     """What each series and week will hold in the end, the newest week last.
 
-    `known` is what is known now, `completeness` the share of a week of this age that usually is, `missing`
-    the count to be expected on top, with its `variance`. `past_errors[s, j]` and `past_deviations[s, j]` are
-    those of past nowcasts of a newest week: what came in the end less what was expected, and the standard
-    deviation it was given.
+    `known_counts` is what is known now, `completeness` the share of a week of this age that usually is,
+    `missing_counts` the count to be expected on top, with `missing_variance`. `past_missing_counts[s, j]` and
+    `past_variance[s, j]` are those of past nowcasts of a newest week, `past_arrivals[s, j]` what came on top.
     """
 
-    known: Floats
+    known_counts: Floats
     completeness: Floats
-    missing: Floats
-    variance: Floats
-    past_errors: Floats
-    past_deviations: Floats
+    missing_counts: Floats
+    missing_variance: Floats
+    past_missing_counts: Floats
+    past_variance: Floats
+    past_arrivals: Floats
 
     @property
-    def final(self) -> Floats:
+    def final_counts(self) -> Floats:
         """The count to be expected in the end."""
-        return self.known + self.missing
+        return self.known_counts + self.missing_counts
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
         """Between which whole numbers will the final count lie with this probability?"""
-        return self.known + self._missing_quantile(0.5 - level / 2), self.known + self._missing_quantile(
-            0.5 + level / 2
-        )
+        low, high = _missing_interval(level, self.missing_counts, self.missing_variance)
+        return self.known_counts + low, self.known_counts + high
 
-    def _missing_quantile(self, probability: float) -> Floats:
-        return _negative_binomial_quantile(probability, self.missing, self.variance)
+    def held_share(self, level: float) -> float:
+        """Which share of the past nowcasts held in their interval what came in the end?"""
+        low, high = _missing_interval(level, self.past_missing_counts, self.past_variance)
+        return float(((low <= self.past_arrivals) & (self.past_arrivals <= high)).mean())
 
 
 def nowcast_triangle(new_counts: Ints | Floats, *, past_nowcasts: int = PAST_NOWCASTS) -> Nowcast:
@@ -79,36 +80,51 @@ def nowcast_triangle(new_counts: Ints | Floats, *, past_nowcasts: int = PAST_NOW
             f"{week_count} weeks cannot show delays of up to {delay_count - 1} weeks. "
             "Give more weeks, or a shorter delay."
         )
-    known, completeness, missing, variance = _nowcast(triangle)
-    final = triangle.sum(axis=2)
+    known_counts, completeness, missing_counts, missing_variance = _nowcast(triangle)
+    final_counts = triangle.sum(axis=2)
     # A past nowcast can be judged once its week has waited as long as any; each has as much to learn from.
-    judged = range(max(2 * delay_count, week_count - delay_count - past_nowcasts), week_count - delay_count)
-    if not judged:
-        empty = np.empty((len(triangle), 0))
-        return Nowcast(known, completeness, missing, variance, empty, empty)
-    past = [_nowcast(_known_then(triangle, newest)) for newest in judged]
+    tested_weeks = range(
+        max(2 * delay_count, week_count - delay_count - past_nowcasts), week_count - delay_count
+    )
+    if not tested_weeks:
+        return Nowcast(known_counts, completeness, missing_counts, missing_variance, *_no_past(len(triangle)))
+    past_parts = [_nowcast(_known_then(triangle, newest)) for newest in tested_weeks]
     ages = np.minimum(np.arange(week_count)[::-1], delay_count - 1)
-    extra_share = np.array([_extra_variance(past, judged, final, age) for age in range(delay_count)])
-    variance = variance + extra_share[ages] * (known + missing) ** 2 * (ages < delay_count - 1)
-    errors = np.stack(
-        [final[:, w] - k[:, -1] - m[:, -1] for w, (k, _, m, _) in zip(judged, past, strict=True)], axis=1
+    extra_share = np.array(
+        [_extra_variance(past_parts, tested_weeks, final_counts, age) for age in range(delay_count)]
     )
-    deviations = np.stack(
-        [np.sqrt(v[:, -1] + extra_share[0] * (k + m)[:, -1] ** 2) for k, _, m, v in past], axis=1
+    missing_variance = missing_variance + extra_share[ages] * (known_counts + missing_counts) ** 2 * (
+        ages < delay_count - 1
     )
-    return Nowcast(known, completeness, missing, variance, errors, deviations)
+    past_known, past_missing_counts, past_variance = (
+        np.stack([nowcast[part][:, -1] for nowcast in past_parts], axis=1) for part in (0, 2, 3)
+    )
+    past_variance = past_variance + extra_share[0] * (past_known + past_missing_counts) ** 2
+    past_arrivals = final_counts[:, tested_weeks.start : tested_weeks.stop] - past_known
+    return Nowcast(
+        known_counts,
+        completeness,
+        missing_counts,
+        missing_variance,
+        past_missing_counts,
+        past_variance,
+        past_arrivals,
+    )
 
 
-def complete_from_shares(known: Floats, shares: Floats) -> Nowcast:
+def complete_from_shares(known_counts: Floats, shares: Floats) -> Nowcast:
     """The nowcast where the share that is known of a week of each age is given, not learned from a triangle.
 
-    `known` are (series, weeks), the newest last; `shares` the shares of weeks that waited 0, 1 ... weeks.
+    `known_counts` are (series, weeks), the newest last; `shares` those of weeks that waited 0, 1 ... weeks.
     """
-    ages = np.arange(known.shape[1])[::-1]
-    completeness = np.append(shares, 1.0)[np.minimum(ages, len(shares))] * np.ones_like(known)
-    missing, variance = _expect_missing(known, completeness)
-    empty = np.empty((len(known), 0))
-    return Nowcast(known, completeness, missing, variance, empty, empty)
+    ages = np.arange(known_counts.shape[1])[::-1]
+    completeness = np.append(shares, 1.0)[np.minimum(ages, len(shares))] * np.ones_like(known_counts)
+    missing_counts, missing_variance = _expect_missing(known_counts, completeness)
+    return Nowcast(known_counts, completeness, missing_counts, missing_variance, *_no_past(len(known_counts)))
+
+
+def _no_past(series_count: int) -> tuple[Floats, Floats, Floats]:
+    return np.empty((series_count, 0)), np.empty((series_count, 0)), np.empty((series_count, 0))
 
 
 def _nowcast(triangle: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -116,8 +132,8 @@ def _nowcast(triangle: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     week_count, delay_count = triangle.shape[1:]
     ages = np.minimum(np.arange(week_count)[::-1], delay_count - 1)
     share_by_age = _chain_ladder(np.cumsum(triangle, axis=2))
-    known, completeness = triangle.sum(axis=2), share_by_age[:, ages]
-    return known, completeness, *_expect_missing(known, completeness)
+    known_counts, completeness = triangle.sum(axis=2), share_by_age[:, ages]
+    return known_counts, completeness, *_expect_missing(known_counts, completeness)
 
 
 def _chain_ladder(cumulative: Floats) -> Floats:
@@ -134,12 +150,12 @@ def _chain_ladder(cumulative: Floats) -> Floats:
     return shares
 
 
-def _expect_missing(known: Floats, completeness: Floats) -> tuple[Floats, Floats]:
+def _expect_missing(known_counts: Floats, completeness: Floats) -> tuple[Floats, Floats]:
     """The count that is still missing and its variance, by what is known and by the quarter before."""
-    quarter_rate = np.maximum(_sum_before(known) / np.maximum(_sum_before(completeness), 1e-9), 1e-9)
-    shape = RATE_SHAPE + known
-    missing = (1.0 - completeness) * shape / (RATE_SHAPE / quarter_rate + completeness)
-    return missing, missing + missing**2 / shape
+    quarter_rate = np.maximum(_sum_before(known_counts) / np.maximum(_sum_before(completeness), 1e-9), 1e-9)
+    shape = RATE_SHAPE + known_counts
+    missing_counts = (1.0 - completeness) * shape / (RATE_SHAPE / quarter_rate + completeness)
+    return missing_counts, missing_counts + missing_counts**2 / shape
 
 
 def _sum_before(values: Floats) -> Floats:
@@ -158,18 +174,25 @@ def _known_then(triangle: Floats, newest: int) -> Floats:
 
 
 def _extra_variance(
-    past: list[tuple[Floats, Floats, Floats, Floats]], judged: range, final: Floats, age: int
+    past_parts: list[tuple[Floats, Floats, Floats, Floats]],
+    tested_weeks: range,
+    final_counts: Floats,
+    age: int,
 ) -> float:
     """What past nowcasts of weeks of this age missed by beyond their variance, as a share of the count."""
     surplus = square = 0.0
-    for newest, (known, _, missing, variance) in zip(judged, past, strict=True):
-        count = (known + missing)[:, -1 - age]
-        surplus += float(((final[:, newest - age] - count) ** 2 - variance[:, -1 - age]).sum())
+    for newest, (known_counts, _, missing_counts, missing_variance) in zip(
+        tested_weeks, past_parts, strict=True
+    ):
+        count = (known_counts + missing_counts)[:, -1 - age]
+        surplus += float(((final_counts[:, newest - age] - count) ** 2 - missing_variance[:, -1 - age]).sum())
         square += float((count**2).sum())
     return max(surplus, 0.0) / max(square, 1e-9)
 
 
-def _negative_binomial_quantile(probability: float, mean: Floats, variance: Floats) -> Floats:
+def _missing_interval(level: float, mean: Floats, missing_variance: Floats) -> tuple[Floats, Floats]:
     positive_mean = np.maximum(mean, 1e-9)
-    successes = positive_mean**2 / np.maximum(variance - mean, 1e-9 * positive_mean)
-    return np.asarray(stats.nbinom.ppf(probability, successes, successes / (successes + positive_mean)))
+    successes = positive_mean**2 / np.maximum(missing_variance - mean, 1e-9 * positive_mean)
+    chance = successes / (successes + positive_mean)
+    low, high = (stats.nbinom.ppf(0.5 + side * level / 2.0, successes, chance) for side in (-1, 1))
+    return np.asarray(low), np.asarray(high)

@@ -19,7 +19,9 @@ from .counts import count_incidents as count_incidents
 from .counts import count_matched as count_matched
 from .counts import count_moved as count_moved
 from .counts import count_published as count_published
+from .counts import has_days as has_days
 from .counts import list_whole_weeks as list_whole_weeks
+from .counts import names_of as names_of
 from .coverage import CUT_OFF_ROW as CUT_OFF_ROW
 from .coverage import REPEATED_ROW as REPEATED_ROW
 from .coverage import FaultCount as FaultCount
@@ -30,6 +32,8 @@ from .coverage import find_cut_files as find_cut_files
 from .coverage import find_gaps as find_gaps
 from .coverage import list_faults as list_faults
 from .coverage import select_gaps as select_gaps
+from .delay_counts import DelayCounts as DelayCounts
+from .delay_counts import count_delays as count_delays
 from .months_on_record import MonthlyTotals as MonthlyTotals
 from .months_on_record import RecordScope as RecordScope
 from .months_on_record import find_last_whole_month as find_last_whole_month

@@ -63,6 +63,8 @@ class CountTable:
             raise ValueError(
                 f"counts are {self.counts.shape}, not {len(self.groups)} groups x {len(self.times)} times"
             )
+        if len(self.keys) != len(self.groups):
+            raise ValueError(f"{len(self.keys)} keys for {len(self.groups)} groups")
 
 
 def count_incidents(
@@ -92,8 +94,8 @@ def count_incidents(
             month_rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(last_day))
         )
     month_rows = month_rows.mutate(
-        group=_join_groups(month_rows[name].fill_null(UNKNOWN) for name in _names_of(by)),
-        time=_start_of_time(month_rows, unit),
+        group=join_groups(month_rows[name].fill_null(UNKNOWN) for name in names_of(by)),
+        time=start_of_time(month_rows, unit),
         n=ibis.literal(1, "int64"),
         finder=month_rows.found_by.fill_null(UNKNOWN),
     )
@@ -129,9 +131,7 @@ def count_published(
     start_days = _list_times(record_scope, "month", period)
     source_rows = _filter_months(source_rows, start_days)
     source_rows = source_rows.mutate(
-        group=_join_groups(
-            _published_group(source_rows, name, command_units or {}) for name in _names_of(by)
-        ),
+        group=join_groups(_published_group(source_rows, name, command_units or {}) for name in names_of(by)),
         time=(source_rows.month + "-01").cast("date"),
         n=source_rows["count"].fill_null(0),
         finder=_look_up(source_rows.offence_group, found_by or {}),
@@ -198,27 +198,39 @@ def _last_day_of(start_day: date, unit: TimeUnit) -> date:
     return start_day + timedelta(days=6) if unit == "week" else start_day
 
 
-def _start_of_time(rows: Table, unit: TimeUnit) -> ibis.Value:
+def start_of_time(rows: Table, unit: TimeUnit) -> ibis.Value:
+    """The first day of the day, week or month that each record lies in."""
     if unit == "month":
         return (rows.month + "-01").cast("date")
     return rows.occurred_on.truncate("W").cast("date") if unit == "week" else rows.occurred_on
 
 
-def _names_of(by: Groupings) -> tuple[Grouping, ...]:
+def names_of(by: Groupings) -> tuple[Grouping, ...]:
+    """The groupings one by one."""
     return by if isinstance(by, tuple) else (by,)
 
 
-def _join_groups(columns: Iterable[ibis.Value]) -> ibis.Value:
+def join_groups(columns: Iterable[ibis.Value]) -> ibis.Value:
     """The names of several groupings as one text, so that one query counts all of them."""
     return reduce(lambda joined_key, column: joined_key + KEY_SEPARATOR + column, columns)
 
 
-def _check_days(rows: Table, scope: RecordScope) -> int:
+def has_days(incidents: Table) -> bool:
+    """Do nearly all of these records carry a day, so that days and weeks can be counted?"""
+    record_count, dayless_count = _count_dayless(incidents)
+    return dayless_count <= LARGEST_SHARE_WITHOUT_DAY * record_count
+
+
+def _count_dayless(rows: Table) -> tuple[int, int]:
     (row_counts,) = rows.agg(n=rows.count(), dated=rows.occurred_on.count()).to_pyarrow().to_pylist()
-    dayless_count = int(row_counts["n"] - row_counts["dated"])
-    if dayless_count > LARGEST_SHARE_WITHOUT_DAY * row_counts["n"]:
+    return int(row_counts["n"]), int(row_counts["n"] - row_counts["dated"])
+
+
+def _check_days(rows: Table, scope: RecordScope) -> int:
+    record_count, dayless_count = _count_dayless(rows)
+    if dayless_count > LARGEST_SHARE_WITHOUT_DAY * record_count:
         raise QuestionError(
-            f"{dayless_count:,} of {row_counts['n']:,} records of {scope.source} in this period carry a "
+            f"{dayless_count:,} of {record_count:,} records of {scope.source} in this period carry a "
             "month but no day (data.police.uk never states the day), so days and weeks cannot be counted. "
             "Ask for whole months, or load an extract with dates."
         )
@@ -245,9 +257,9 @@ def _filter_first(rows: Table, column_name: str, wanted_values: tuple[str, ...],
 def _list_area_kinds(by: Groupings, area_kind: str | None) -> tuple[str, ...]:
     if area_kind is not None:
         return (area_kind,)
-    if "ward" in _names_of(by):
+    if "ward" in names_of(by):
         return ("ward",)
-    return WIDEST_FIRST[1:] if {"borough", "command_unit"} & {*_names_of(by)} else WIDEST_FIRST
+    return WIDEST_FIRST[1:] if {"borough", "command_unit"} & {*names_of(by)} else WIDEST_FIRST
 
 
 def _published_group(rows: Table, by: Grouping, command_units: Mapping[str, str | None]) -> ibis.Value:

@@ -131,4 +131,10 @@ def pick_groups(counts: CountTable, keys: Sequence[str]) -> CountTable:
     """The table of these groups alone."""
     group_positions = [counts.groups.index(group_key) for group_key in keys]
     found_by = tuple(counts.found_by[group_position] for group_position in group_positions)
-    return replace(counts, groups=tuple(keys), counts=counts.counts[group_positions], found_by=found_by)
+    return replace(
+        counts,
+        groups=tuple(keys),
+        keys=tuple(counts.keys[group_position] for group_position in group_positions),
+        counts=counts.counts[group_positions],
+        found_by=found_by,
+    )

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
-from becalm.terms import Parameter, Request, StepKind, needs_days
+from becalm.tables import Groupings
+from becalm.terms import Fault, Parameter, Request, StepKind, UsageError, needs_days
 
 Align = Literal["windows", "weekdays", "holidays"]
 By = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
@@ -65,6 +66,90 @@ class CompareRequest(Request):
         return self.settings.align != "windows" or any(
             needs_days(text) for text in (self.period or "", *self.baseline)
         )
+
+
+def parse_groupings(text: str) -> Groupings:
+    """Which groupings does this text name, one or several joined by commas?
+
+    >>> parse_groupings("offence_group"), parse_groupings("borough, offence_group")
+    ('offence_group', ('borough', 'offence_group'))
+
+    Raises UsageError where it names one that does not exist, or one twice.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    unknown_names = [name for name in names if name not in get_args(By)]
+    if unknown_names or len({*names}) < len(names):
+        problem_text = f"names {unknown_names[0]!r}" if unknown_names else f"names one twice: {text}"
+        remedy_text = f'give {", ".join(get_args(By))}, or several such as "borough,offence_group"'
+        raise UsageError(
+            "The series cannot be counted as they were asked for", (Fault("by", problem_text, remedy_text),)
+        )
+    return cast("Groupings", names if len(names) > 1 else names[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRequest(Request):
+    """Which series are counted?"""
+
+    by: Annotated[
+        str,
+        Parameter('What to count by: one grouping, or several at once such as "borough,offence_group".'),
+    ] = "offence_group"
+    source: Annotated[str | None, Parameter("Whose records, where there are several.")] = None
+    offence_group: Annotated[tuple[str, ...], Parameter("Only these offence groups (repeat for more).")] = ()
+    counted: Annotated[str, Parameter("What a publisher counts, where it counts several things.")] = (
+        "offences"
+    )
+    as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
+
+    def __post_init__(self) -> None:
+        Request.__post_init__(self)
+        parse_groupings(self.by)
+
+    @property
+    def groupings(self) -> Groupings:
+        """One grouping, or several at once."""
+        return parse_groupings(self.by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayRequest(Request):
+    """How complete are the newest weeks, and what will they hold in the end?"""
+
+    weeks: Annotated[
+        int, Parameter("How many of the newest weeks to show.", unit="weeks", low=1, high=104)
+    ] = 8
+    longest_delay: Annotated[
+        int,
+        Parameter("What is recorded later than this is not waited for.", unit="weeks", low=1, high=260),
+    ] = 26
+    level: Annotated[
+        float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.9 for 90 %")
+    ] = 0.9
+
+    series: SeriesRequest = field(default_factory=SeriesRequest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedRequest(Request):
+    """What was each series expected to hold in a period, by the times before it alone?"""
+
+    period: Annotated[
+        str | None,
+        Parameter(
+            'Whole weeks such as "2020-W14..2020-W19" or "last 6 weeks" (months where `unit` is month).',
+            default_text="last 8 weeks, or 2 months",
+        ),
+    ] = None
+    unit: Annotated[
+        Literal["day", "week", "month"] | None,
+        Parameter("What is expected one by one.", default_text="week where days are known, else month"),
+    ] = None
+    level: Annotated[
+        float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.95 for 95 %")
+    ] = 0.95
+
+    series: SeriesRequest = field(default_factory=SeriesRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 """Reads, asks the core, records; all that other jobs may call."""
 
 from becalm.measure.desk.comparisons import compare
+from becalm.measure.desk.delay import measure_delay
+from becalm.measure.desk.expected import expect
 from becalm.measure.desk.steps import active_steps, declare_step, end_declared_step
 
-__all__ = ["active_steps", "compare", "declare_step", "end_declared_step"]
+__all__ = ["active_steps", "compare", "declare_step", "end_declared_step", "expect", "measure_delay"]

@@ -1,9 +1,8 @@
 """How does a period compare with its baselines?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-
-from ibis import Table
+from functools import partial
 
 from becalm import tables, terms
 from becalm.desk import Desk, gaps_of, totals_in
@@ -12,6 +11,7 @@ from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest
+from becalm.measure.desk.series import count_rows, filter_groups
 from becalm.measure.desk.steps import active_steps
 from becalm.workspace.read_offence_tables import load_offences
 
@@ -42,8 +42,9 @@ def compare(
     period_text = request.period or tables.find_newest_whole_month(monthly_totals, gaps)
     written_period = terms.parse_period(period_text, last_day=covered_period.last_day)
     baselines = choose_baselines(request.baseline, written_period=written_period, covered=covered_period)
-    group_counts = _count(desk, records, source, request, group_by_key, by="offence_group")
-    group_records = _filter_groups(records, request.offence_group, group_counts)
+    count = partial(count_rows, desk, source, group_by_key, unit=time_unit, counted_unit=request.counted)
+    group_counts = count(records, by="offence_group")
+    group_records = filter_groups(records, request.offence_group, group_counts)
     outside_keys = outside_total(group_counts.groups, group_by_key, requested=request.offence_group)
     counted_keys = request.offence_group or [key for key in group_counts.groups if key not in outside_keys]
     if request.by not in ("offence_group", "offence"):
@@ -51,9 +52,7 @@ def compare(
     if request.by == "offence_group" and not request.offence_group:
         compared_counts = pick_groups(group_counts, counted_keys)  # counted already
     else:
-        compared_counts = _count(
-            desk, group_records, source, request, group_by_key, by=request.by, exclude=outside_keys
-        )
+        compared_counts = count(group_records, by=request.by, exclude=outside_keys)
     return compare_baselines(
         compared_counts,
         period=written_period.period,
@@ -79,38 +78,3 @@ def _unit(source: tables.Source, request: CompareRequest) -> tables.TimeUnit:
 
 def _years(covered: terms.Period) -> range:
     return range(covered.start.year, covered.end.year + 1)
-
-
-def _filter_groups(records: Table, keys: Sequence[str], counts: tables.CountTable) -> Table:
-    """The records of the requested offence groups, or all."""
-    for group_key in keys:
-        if group_key not in counts.groups:
-            raise terms.UsageError(
-                f"{counts.source} has no offence group {group_key!r}. "
-                f"{terms.suggest_group(group_key, counts.groups)} "
-                "(Publishers may count others under `counted victims`.)"
-            )
-    return records.filter(records.offence_group.isin(list(keys))) if keys else records
-
-
-def _count(
-    desk: Desk,
-    rows: Table,
-    source: tables.Source,
-    request: CompareRequest,
-    groups: Mapping[str, terms.OffenceGroup],
-    *,
-    by: tables.Grouping,
-    exclude: Sequence[str] = (),
-) -> tables.CountTable:
-    if source.table == "incidents":
-        return tables.count_incidents(rows, by=by, unit=_unit(source, request), exclude_groups=exclude)
-    return tables.count_published(
-        rows,
-        by=by,
-        source=source.key,
-        exclude_groups=exclude,
-        measure=request.counted,
-        command_units={b.name: b.command_unit for b in desk.workspace.city.boroughs},
-        found_by={group_key: group.found_by for group_key, group in groups.items()},
-    )
