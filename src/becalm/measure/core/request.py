@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
-from becalm.tables import Groupings
 from becalm.terms import Fault, Parameter, Request, StepKind, UsageError, needs_days
+
+if TYPE_CHECKING:
+    from becalm.tables import Groupings
 
 Align = Literal["windows", "weekdays", "holidays"]
 By = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
@@ -68,7 +70,7 @@ class CompareRequest(Request):
         )
 
 
-def parse_groupings(text: str) -> Groupings:
+def parse_groupings(text: str) -> "Groupings":
     """Which groupings does this text name, one or several joined by commas?
 
     >>> parse_groupings("offence_group"), parse_groupings("borough, offence_group")
@@ -107,7 +109,7 @@ class SeriesRequest(Request):
         parse_groupings(self.by)
 
     @property
-    def groupings(self) -> Groupings:
+    def groupings(self) -> "Groupings":
         """One grouping, or several at once."""
         return parse_groupings(self.by)
 
