@@ -220,18 +220,14 @@ def _forecast_origin(
     )
     own_counts = own_counts[known_index]
     own_exposure = float(own_counts.sum()) / expected_total
-    prior_doubt = (
-        _measure_doubt(known_panel, settings, origin, half_life, part_shares) / (part_shares @ parts) ** 2
-    )
-    prior_truncation = None
+    doubt = _measure_doubt(known_panel, settings, origin, half_life, part_shares) / (part_shares @ parts) ** 2
+    truncation = None
     is_selected = np.zeros(0, bool) if known_panel.first_other is None else known_panel.first_other >= origin
     if len(is_selected) and own_counts[is_selected].sum() > LEAST_SELECTED * own_counts.sum():
-        prior_truncation = gamma_poisson.Truncation(
+        truncation = gamma_poisson.Truncation(
             is_selected, float(target_series.totals[:origin].sum()) / expected_total
         )
-    prior = gamma_poisson.fit_prior(
-        prior_mean, own_counts, own_exposure, doubt=prior_doubt, truncation=prior_truncation
-    )
+    prior = gamma_poisson.fit_prior(prior_mean, own_counts, own_exposure, doubt=doubt, truncation=truncation)
     related_part_names = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
@@ -239,13 +235,11 @@ def _forecast_origin(
         others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
-        posterior=gamma_poisson.update_posterior(
-            prior, prior_mean, own_counts, own_exposure, doubt=prior_doubt
-        ),
+        posterior=gamma_poisson.update_posterior(prior, prior_mean, own_counts, own_exposure, doubt=doubt),
         own_counts=own_counts,
         own_exposure=own_exposure,
         prior_mean=prior_mean,
-        prior_doubt=prior_doubt,
+        prior_doubt=doubt,
         prior=prior,
         part_names=("near", "around", "recent", *related_part_names, "even"),
         part_shares=part_shares,

@@ -86,9 +86,8 @@ def read_street(file: InputFile, context: ReadContext, publication: published.Pu
     row_places = published.locate_rows(sheet, row_outcomes, context)
     crime_ids = sheet.data["Crime ID"].combine_chunks()
     same_id_rows = published.reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
-    row_outcomes.reject_copies(
-        "Crime type"
-    )  # rows without a Crime ID, where the whole file was written twice
+    # Rows without a Crime ID, where the whole file was written twice.
+    row_outcomes.reject_copies("Crime type")
     incident_columns = {
         **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
         **published.file_columns(file, source_column),
