@@ -11,6 +11,7 @@ from becalm.ingest.past_loads import SourceStatus, list_sources
 from becalm.ledger import Head
 from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newest_anchors
 from becalm.ledger.known_head import read_known_log
+from becalm.record.desk import describe_late_head
 from becalm.terms import BecalmError, City
 
 RIGHTS_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -47,6 +48,7 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
         ledger_status = _describe_ledger(desk)
         if ledger_status is not None:
             warnings += _warn_of_losses(desk)
+            warnings += filter(None, [describe_late_head(desk)])
     except BecalmError as error:
         warnings.append(str(error))
     if ledger_status is not None and not ledger_status.has_key:

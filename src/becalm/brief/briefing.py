@@ -55,7 +55,9 @@ class Briefing:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Every warning that an answer carries, each once."""
-        warnings = [*self.comparison.warnings, *(f"Coverage: {gap}" for gap in self.gaps)]
+        late_head = str(self.run.parameters.get("late_head", ""))
+        warnings = [late_head] if late_head else []
+        warnings += [*self.comparison.warnings, *(f"Coverage: {gap}" for gap in self.gaps)]
         warnings += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
         warnings += unmatched_lines(self.hotspots.selection) if self.hotspots else []
         warnings += [EVERY_PLACE] if self.lists_every_place else []

@@ -97,6 +97,7 @@ class BriefingPlan(Request):
     cell_m: Annotated[float, Parameter("The side of a hotspot.", unit="m")]
     chosen: Annotated[tuple[str, ...], Parameter("The fields that nobody gave.")]
     overrides: Annotated[tuple[int, ...], Parameter("The entries of the ledger whose overrides hold.")] = ()
+    late_head: Annotated[str, Parameter("That the head of the ledger was due to be signed, if it was.")] = ""
     ledger: Annotated[
         str, Parameter("The head of the ledger then: its log, how many entries, their root.")
     ] = ""

@@ -18,6 +18,8 @@ becalm.toml, all of it optional but [city]:
     details_key = "details.key"  # the key that enciphers personal details; keep a copy elsewhere
     details_key_command = ""  # a command that prints that key (64 hex digits), in the place of the file
     anchors = ["anchors"]     # where signed heads go: folders, "mailto:…", "https://…", "qr:FOLDER"
+    witnesses = []            # "URL KEY" of each witness that signs heads too
+    head_hours = 24           # the newest signed head may be so old; 0: as old as it likes
     smtp = ""                 # "smtp://host:25"; without it, e-mails are written as .eml beside the ledger
 """
 
@@ -127,6 +129,8 @@ class LedgerEntry(Strict):
     details_key: str = "details.key"
     details_key_command: str = ""
     anchors: tuple[str, ...] = ("anchors",)
+    witnesses: tuple[str, ...] = ()
+    head_hours: int = Field(default=24, ge=0)
     smtp: str = ""
 
     @classmethod

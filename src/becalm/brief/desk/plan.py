@@ -19,6 +19,7 @@ from becalm.find.files.splits import splits_path
 from becalm.formats.durable_files import sha256_of
 from becalm.formats.json_text import read_request
 from becalm.measure.core.request import By
+from becalm.record.desk import describe_late_head
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
 from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError
 from becalm.terms.request import request_values
@@ -66,6 +67,7 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
             name for name in CHOICES if not requested_values[name] and not getattr(config, name, None)
         ),
         overrides=() if hotspot_source == NO_SOURCE else active_entries(desk),
+        late_head=describe_late_head(desk),
         ledger=f"{ledger.identity} {head.size} {head.root}",
     )
 

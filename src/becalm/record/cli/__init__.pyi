@@ -8,6 +8,7 @@ from .proof_views import CHECKPOINT_VIEW as CHECKPOINT_VIEW
 from .proof_views import EXPORT_VIEW as EXPORT_VIEW
 from .proof_views import HEAD_VIEW as HEAD_VIEW
 from .proof_views import VERDICT_VIEW as VERDICT_VIEW
+from .proof_views import WITNESS_VIEW as WITNESS_VIEW
 from .proof_views import check_deliveries as check_deliveries
 from .proof_views import check_verdict as check_verdict
 from .upkeep_views import BACKUP_VIEW as BACKUP_VIEW

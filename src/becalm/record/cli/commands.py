@@ -152,6 +152,19 @@ def checkpoint(session: Session, request: ask.CheckpointRequest) -> None:
     views.check_deliveries(delivered_checkpoint)
 
 
+@command(app, "witness", ask.WitnessRequest, has_workspace=False, has_files=False)
+def witness(session: Session, request: ask.WitnessRequest) -> None:
+    """Be a witness: sign heads of ledgers elsewhere, each only where it continues the one before.
+
+    Run it where the owner of the ledger has no rights: at an overseer's, or in another department. It goes on
+    until it is stopped. The ledgers name it under [ledger] witnesses; any log that speaks C2SP may use it.
+    """
+    open_witness = desk.open_witness(request)
+    session.emit(open_witness, views.WITNESS_VIEW)
+    with open_witness.server as server:
+        server.serve_forever()
+
+
 @command(app, "export", ask.ExportRequest, has_files=False)
 def export(session: Session, request: ask.ExportRequest) -> None:
     """Write entries, signed heads and a verifier that needs nothing but Python, for an auditor.

@@ -8,6 +8,7 @@ from typing import Any
 from becalm.console.emit import View
 from becalm.ledger.export import VERIFIER, ExportWritten
 from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
+from becalm.record.desk.witness import OpenWitness
 from becalm.terms import Fault, HeadError, LedgerError, TamperError
 
 PLACE_BY_KIND = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
@@ -114,7 +115,10 @@ def _delivery_rows(delivered: DeliveredCheckpoint) -> list[Row]:
 def _checkpoint_lines(delivered: DeliveredCheckpoint) -> Iterable[str]:
     head = delivered.signed_head.checkpoint.head
     yield f"Signed the head of {head.size:,} entries: {head.root}"
-    yield from (f"  sent to  {delivery.at}" for delivery in delivered.deliveries if not delivery.failure)
+    signer_names = {signature.name for signature in delivered.signed_head.checkpoint.cosignatures}
+    for delivery in delivered.deliveries:
+        if not delivery.failure:
+            yield f"  {'signed by' if delivery.at in signer_names else 'sent to '} {delivery.at}"
     if not delivered.deliveries:
         yield "  sent nowhere: name places under [ledger] anchors in becalm.toml"
 
@@ -127,7 +131,12 @@ CHECKPOINT_VIEW: View[DeliveredCheckpoint] = View(
 
 
 def check_deliveries(delivered: DeliveredCheckpoint) -> None:
-    """Raises LedgerError with every place that could not be reached."""
+    """Raises LedgerError with every place that was not reached; HeadError where a witness contradicts."""
+    if delivered.contradictions:
+        contradiction_faults = tuple(
+            Fault("witness", text, "keep it as evidence") for text in delivered.contradictions
+        )
+        raise HeadError("The ledger is not what it was when its head was signed.", contradiction_faults)
     faults = tuple(
         Fault(delivery.place, delivery.failure, "fix it, and run `becalm record checkpoint` again")
         for delivery in delivered.deliveries
@@ -138,6 +147,17 @@ def check_deliveries(delivered: DeliveredCheckpoint) -> None:
         raise LedgerError(
             f"The signed head is kept, but did not reach {len(faults)} of {destination_count} places", faults
         )
+
+
+WITNESS_VIEW: View[OpenWitness] = View(
+    data=lambda witness: {"url": witness.url, "key": witness.key, "logs": list(witness.logs)},
+    rows=lambda witness: [{"url": witness.url, "key": witness.key, "log": log} for log in witness.logs],
+    lines=lambda witness: (
+        f"The witness listens on {witness.url}. Its logs write under [ledger] in becalm.toml:",
+        f'  witnesses = ["{witness.url} {witness.key}"]',
+        *(f"  signs for {log}" for log in witness.logs),
+    ),
+)
 
 
 def _export_lines(export: ExportWritten) -> Iterable[str]:

@@ -227,6 +227,28 @@ class CheckpointRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessRequest(Request):
+    """Whose heads are signed, where are they kept, and on which address are they taken?"""
+
+    folder: Annotated[
+        FileName, Parameter("The folder of the witness: its key, and a head for each log.", is_argument=True)
+    ]
+    log: Annotated[
+        tuple[str, ...],
+        Parameter("The key of a log, as `becalm record head` prints it; may be given again."),
+    ] = ()
+    name: Annotated[
+        str, Parameter("What the witness is called, without spaces; better a name that is yours alone.")
+    ] = "becalm.invalid/witness"
+    listen: Annotated[str, Parameter("The address and port to listen on.")] = "127.0.0.1:8711"
+
+    def __post_init__(self) -> None:
+        Request.__post_init__(self)
+        if not self.name or "+" in self.name or any(map(str.isspace, self.name)):
+            raise UsageError(f"`name {self.name!r}` holds a space or a plus, or nothing. Write another one.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest(Request):
     """Into which folder are the entries written, for an auditor?"""
 

@@ -14,6 +14,8 @@ from .verify import export_record as export_record
 from .verify import make_checkpoint as make_checkpoint
 from .verify import sign_head as sign_head
 from .verify import verify_record as verify_record
+from .witness import describe_late_head as describe_late_head
+from .witness import open_witness as open_witness
 from .write import add_event as add_event
 from .write import correct_entry as correct_entry
 from .write import withdraw_entry as withdraw_entry

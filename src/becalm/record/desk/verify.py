@@ -30,6 +30,7 @@ from becalm.ledger.store.new_entries import CLOCK_TOLERANCE
 from becalm.ledger.verify import LedgerCopy, Verdict, verify_ledger
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
+from becalm.record.desk.witness import ask_witnesses
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class DeliveredCheckpoint:
 
     signed_head: SignedHead
     deliveries: tuple[anchors.AnchorDelivery, ...]
+    contradictions: tuple[str, ...] = ()  # heads that witnesses hold and the ledger does not
 
 
 def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
@@ -167,7 +169,9 @@ def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
 
 
 def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoint:
-    """Sign the head of the ledger, keep it, and send it to every place that becalm.toml names.
+    """Sign the head of the ledger, keep it, have witnesses sign it, and send it to every place.
+
+    Witnesses and places are those that becalm.toml names.
 
     Raises LedgerError where the key is missing or open to others, or the ledger cannot be written;
     TamperError where the key is not the one that the ledger names.
@@ -179,7 +183,9 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
     checkpoint = _sign(desk, ledger, signing_key)
     ledger.keep_checkpoint(checkpoint)
     destinations, settings = desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
-    deliveries = anchors.send_anchor(
+    witnessed_head = ask_witnesses(desk, ledger, checkpoint)
+    checkpoint = witnessed_head.checkpoint
+    deliveries = witnessed_head.deliveries + anchors.send_anchor(
         checkpoint, signing_key.public_key, places=destinations, settings=settings
     )
     record_event(
@@ -193,7 +199,8 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
             "key": signing_key.id,
         },
     )
-    return DeliveredCheckpoint(SignedHead(checkpoint, signing_key.public_key), deliveries)
+    signed_head = SignedHead(checkpoint, signing_key.public_key)
+    return DeliveredCheckpoint(signed_head, deliveries, witnessed_head.contradictions)
 
 
 def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
