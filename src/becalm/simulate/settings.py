@@ -216,8 +216,3 @@ OFFENCES: Final = (
 )  # fmt: skip
 
 GROUPS: Final = tuple(dict.fromkeys(o.group for o in OFFENCES))
-
-
-def offences_of(group: str) -> tuple[Offence, ...]:
-    """Which offences are counted in this group?"""
-    return tuple(o for o in OFFENCES if o.group == group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -56,7 +57,7 @@ class Picture:
         return f'<img src="data:image/svg+xml;base64,{base64_svg}" style="width:100%;max-width:45rem" alt="">'
 
 
-class Answer:
+class Answer(ABC):
     """What every answer of a notebook can do beside what it holds."""
 
     __slots__ = ()
@@ -75,11 +76,13 @@ class Answer:
         """The answer as a picture."""
         return Picture.of(self._drawing())
 
+    @abstractmethod
     def _view(self) -> View[Any]:
-        raise NotImplementedError
+        """How the command shows it."""
 
+    @abstractmethod
     def _drawing(self) -> Markup:
-        raise NotImplementedError
+        """Its picture."""
 
     def _repr_html_(self) -> str:
         shown_lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -61,7 +62,7 @@ class Database(Protocol):
         """Close it."""
 
 
-class DatabaseLedger:
+class DatabaseLedger(ABC):
     """The part of a ledger that is the same on every database.
 
     `memo` keeps the last head beside the ledger, and `outside` is what is known of it elsewhere: the ledger
@@ -236,9 +237,9 @@ class DatabaseLedger:
         """Encipher the details of an older format; how many: none, where a server never held them plain."""
         return 0
 
+    @abstractmethod
     def read_payload_seqs(self, connection: Connection) -> Iterable[int]:
         """The entries beside which details stand."""
-        raise NotImplementedError
 
     def entries(
         self,
@@ -335,9 +336,9 @@ class DatabaseLedger:
         if fold_names != self._fold_names:
             yield Finding("state", None, f"The state tables say that they were folded by {fold_names!r:.80}.")
 
+    @abstractmethod
     def read_stray_payloads(self, connection: Connection) -> Iterable[str]:
         """Details that stand beside no entry, by whatever they are kept under."""
-        raise NotImplementedError
 
     def rows(self, *, after: int = 0) -> Iterator[chain.StoredRow]:
         """The rows as they are stored, unchecked, whatever they hold."""
