@@ -69,15 +69,23 @@ def merkle_root(leaves: Iterable[bytes]) -> bytes:
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """The hashes that lead from the leaf at `index` (from 0) to the root, from the bottom up."""
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"leaf {index} of {len(leaves)}")
-    if len(leaves) == 1:
-        return ()
-    left_leaf_count = _left_size(len(leaves))
-    left_leaves, right_leaves = leaves[:left_leaf_count], leaves[left_leaf_count:]
-    if index < left_leaf_count:
-        return (*inclusion_proof(left_leaves, index), merkle_root(right_leaves))
-    return (*inclusion_proof(right_leaves, index - left_leaf_count), merkle_root(left_leaves))
+    return inclusion_proofs(leaves, [index])[0]
+
+
+def inclusion_proofs(leaves: Sequence[bytes], indexes: Sequence[int]) -> tuple[tuple[bytes, ...], ...]:
+    """The same for several leaves: the tree is built once."""
+    if not all(0 <= index < len(leaves) for index in indexes):
+        raise IndexError(f"leaves {indexes} of {len(leaves)}")
+    proofs: list[list[bytes]] = [[] for _ in indexes]
+    level, node_indexes = [hash_leaf(leaf) for leaf in leaves], list(indexes)
+    while len(level) > 1:
+        for proof, node_index in zip(proofs, node_indexes, strict=True):
+            # The last of an odd number has no sibling, and stands one level higher as it is.
+            proof.extend(level[node_index ^ 1 : (node_index ^ 1) + 1])
+        node_indexes = [node_index // 2 for node_index in node_indexes]
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [hash_branch(*pair) for pair in pairs] + level[len(level) & ~1 :]
+    return tuple(map(tuple, proofs))
 
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:

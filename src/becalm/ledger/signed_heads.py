@@ -64,6 +64,11 @@ def is_head_signed(checkpoint: Checkpoint, public_key: str) -> bool:
     )
 
 
+def is_note_signed(checkpoint: Checkpoint, public_key: str) -> bool:
+    """Did the holder of this public key (in hex) sign the head as a note?"""
+    return bool(_note_text(checkpoint, public_key))
+
+
 def is_self_signed(checkpoint: Checkpoint) -> bool:
     """Does the key that came with this head fit its id and its signature? Whose key it is, is not asked."""
     key = checkpoint.public_key

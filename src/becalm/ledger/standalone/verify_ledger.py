@@ -2,6 +2,8 @@
 
     python verify_ledger.py ledger.sqlite --anchor FILE [--anchor FILE ...]
     python verify_ledger.py EXPORT_FOLDER --anchor FILE
+    python verify_ledger.py ENTRY.tlog-proof --log-key KEY [--witness-key KEY ...]
+    python verify_ledger.py FIGURE.json --log-key KEY [--witness-key KEY ...]
 
 An anchor is a signed head that was kept away from the ledger: a file, the attachment of an e-mail, the text
 of a printed QR code. Without one, nobody can tell whether the end was cut off or all of it was rewritten.
@@ -16,6 +18,10 @@ Merkle tree as in RFC 6962. A signed head holds its size and root, with an Ed255
 public keys stand in the entries of kind key_rotated, each signed by the one before. An entry of kind
 log_begun begins a log with another identity and names the head of the old one; the statement beside the old
 head says the same, signed by the key that signed the old head.
+
+A signed head is a note (c2sp.org/tlog-checkpoint): origin, size and root of the log, the hash of the last
+entry, the time and the key, and below an empty line the signatures. Older heads are JSON. A proof
+(c2sp.org/tlog-proof) is an entry, the hashes from it up to the root, and such a note; a figure is many.
 """
 
 from __future__ import annotations
@@ -396,7 +402,7 @@ class Verdict:
         """How many entries do the heads prove, and those kept outside?
 
         Who rewrites a ledger may sign its heads again: a head that contradicts ends what they prove, and
-        where         it was kept outside, the heads in the ledger prove nothing.
+        where it was kept outside, the heads in the ledger prove nothing.
         """
         first_bad_size = min((head["size"] for head, _ in contradicting_heads), default=self.sound_size + 1)
         is_contradicted_outside = any(place != IN_LEDGER for _, place in contradicting_heads)
@@ -651,6 +657,127 @@ def key_id(public: str) -> str | None:
         return None
 
 
+# --- the proof of an entry or a figure -----------------------------------------------------------------
+
+PROOF_TAG, FIGURE_FORMAT = "c2sp.org/tlog-proof@v1", "becalm.figure-proof.1"
+
+
+class ProvenEntries:
+    """What the proofs in a file show: the rows of entries, under one signed head."""
+
+    def __init__(self, proofs: Sequence[str], log_keys: Sequence[str], witness_keys: Sequence[str]) -> None:
+        self.faults: list[str] = []
+        self.note = proofs[0].partition("\n\n")[2]
+        self.origin, size, root, *_ = self.note.split("\n")
+        self.size, self.root = int(size), b64decode(root, validate=True)
+        self.row_by_seq = {row[0]: row for row in map(self.read_proof, proofs)}
+        self.check_note(log_keys, witness_keys)
+
+    def read_proof(self, proof: str) -> Row:
+        """The row of the entry in a proof, which must lead from there to the root of the head."""
+        preamble, _, note = proof.partition("\n\n")
+        tag, extra_line, index_line, *hash_lines = preamble.split("\n")
+        if tag != PROOF_TAG or extra_line[:6] != "extra " or index_line[:6] != "index ":
+            raise ValueError("it is no proof of an entry")
+        hashed_array, index = b64decode(extra_line[6:], validate=True), int(index_line[6:])
+        row: Row = json.loads(hashed_array)[1:]
+        siblings = [b64decode(line, validate=True) for line in hash_lines]
+        leaf_hash = sha256(b"\x00" + sha256(hashed_array).digest()).digest()
+        if note != self.note:
+            self.faults.append(f"the proof of entry {row[0]} leads to another head than the first")
+        if row[0] != index + 1 or not leads_to_root(leaf_hash, index, self.size, siblings, self.root):
+            self.faults.append(f"the proof of entry {row[0]} does not lead to the root of the signed head")
+        if to_json(["becalm.entry.1", *row]).encode() != hashed_array:
+            self.faults.append(f"entry {row[0]} is not written as a ledger writes it")
+        return row
+
+    def check_note(self, log_keys: Sequence[str], witness_keys: Sequence[str]) -> None:
+        """Is the head signed by a key of the log that is trusted, and by every witness that was named?"""
+        text = self.note.rpartition("\n\n")[0] + "\n"
+        known_keys = [key for key in log_keys if key.split("+")[0] == self.origin]
+        if not any(is_note_signed(self.note, text, key) for key in known_keys):
+            self.faults.append(f"no key that was given signed the head of {self.origin}")
+        for key in witness_keys:
+            if not is_note_signed(self.note, text, key):
+                self.faults.append(f"the witness {key.split('+')[0]} did not sign the head")
+
+
+def leads_to_root(node: bytes, index: int, size: int, siblings: Sequence[bytes], root: bytes) -> bool:
+    """Do these hashes lead from a leaf to the root (RFC 9162, 2.1.3.2)?"""
+    last_index = size - 1
+    if not 0 <= index <= last_index:
+        return False
+    for sibling in siblings:
+        if last_index == 0:
+            return False
+        if index % 2 or index == last_index:
+            node = sha256(b"\x01" + sibling + node).digest()
+            while index % 2 == 0 and index:
+                index, last_index = index // 2, last_index // 2
+        else:
+            node = sha256(b"\x01" + node + sibling).digest()
+        index, last_index = index // 2, last_index // 2
+    return last_index == 0 and node == root
+
+
+def is_note_signed(note: str, text: str, key: str) -> bool:
+    """Did the holder of this key (NAME+ID+KEY) sign the text of the note, or cosign it as a witness?"""
+    name, _, key_material = key.split("+", 2)
+    key_bytes = b64decode(key_material, validate=True)
+    signature, message = find_signature(note, name, key_bytes[0], key_bytes[1:]), text.encode()
+    if signature is not None and key_bytes[0] == 4:
+        message = f"cosignature/v1\ntime {int.from_bytes(signature[:8], 'big')}\n{text}".encode()
+        signature = signature[8:]
+    return signature is not None and is_signed(message, signature.hex(), key_bytes[1:].hex())
+
+
+def check_figure(figure: dict[str, Any], proven: ProvenEntries) -> None:
+    """Is every arrest of the figure there once, of the period, and as the entry that corrects it says?"""
+    if len({first for first, _ in figure["entries"]}) != figure["arrests"]:
+        proven.faults.append(f"it counts {figure['arrests']} arrests and names another number of entries")
+    for first_seq, latest_seq in figure["entries"]:
+        first_row, latest_row = (proven.row_by_seq.get(seq) for seq in (first_seq, latest_seq))
+        if first_row is None or latest_row is None:
+            proven.faults.append(f"it counts entry {first_seq} without a proof")
+        elif {first_row[3], latest_row[3]} != {"arrest_made"}:
+            proven.faults.append(f"entry {first_seq} is no arrest")
+        elif first_row[11] is not None or (first_seq != latest_seq and latest_row[11] != first_seq):
+            proven.faults.append(f"entry {latest_seq} does not correct entry {first_seq}")
+        elif not figure["since"] <= latest_row[2] < figure["until"]:
+            proven.faults.append(f"the arrest of entry {latest_seq} was made at another time than the period")
+
+
+def report_proof(path: Path, log_keys: Sequence[str], witness_keys: Sequence[str]) -> tuple[list[str], int]:
+    """What the proof of an entry or a figure shows, in words, and the exit code."""
+    text = path.read_text("utf-8")
+    figure = json.loads(text) if text.lstrip().startswith("{") else None
+    proven = ProvenEntries(figure["proofs"] if figure else [text], log_keys, witness_keys)
+    lines = [f"Log {proven.origin}: a signed head of {proven.size} entries"]
+    if figure:
+        check_figure(figure, proven)
+        lines.append(f"{figure['arrests']} arrests, {figure['since']} to before {figure['until']}")
+        lines.append(
+            "Not shown: that there are no other arrests and no later corrections. Ask for an export."
+        )
+    else:
+        lines += [
+            f"{name:<12} {value}" for name, value in zip(COLUMNS, *proven.row_by_seq.values(), strict=False)
+        ]
+    if not proven.faults:
+        witness_text = f", and {len(witness_keys)} witnesses signed it too" if witness_keys else ""
+        return [*lines, f"It holds: every entry is under that head{witness_text}."], HOLDS
+    return [*lines, *(f"DOES NOT HOLD  {fault}" for fault in proven.faults)], BROKEN_CODE
+
+
+def is_proof(path: Path) -> bool:
+    """Is this file a proof, and no ledger?"""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        start = stream.read(len(PROOF_TAG))
+    return start == PROOF_TAG.encode() or start.lstrip()[:1] == b"{"
+
+
 # --- the command ---------------------------------------------------------------------------------------
 
 
@@ -697,11 +824,17 @@ def report(verdict: Verdict) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Verify, print, and return the exit code."""
     parser = argparse.ArgumentParser(description="Verify a becalm ledger with nothing but Python.")
-    parser.add_argument("ledger", help="ledger.sqlite, or the folder of an export")
+    parser.add_argument("ledger", help="ledger.sqlite, the folder of an export, or a proof")
     parser.add_argument("--anchor", action="append", default=[], help="a signed head that was kept outside")
+    parser.add_argument("--log-key", action="append", default=[], help="of a proof: the key of the log")
+    parser.add_argument("--witness-key", action="append", default=[], help="of a proof: a witness's key")
     parser.add_argument("--json", action="store_true", help="print the verdict for programs")
     options = parser.parse_args(arguments)
     try:
+        if is_proof(Path(options.ledger)):
+            lines, exit_code = report_proof(Path(options.ledger), options.log_key, options.witness_key)
+            sys.stdout.write("\n".join(lines) + "\n")
+            return exit_code
         verdict = Verdict(Ledger(Path(options.ledger)), [read_anchor(path) for path in options.anchor])
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         sys.stderr.write(f"{options.ledger} cannot be read: {error}\n")

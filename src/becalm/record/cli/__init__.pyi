@@ -5,7 +5,9 @@ from .answer_views import RECEIPT as RECEIPT
 from .answer_views import arrests_view as arrests_view
 from .answer_views import events_view as events_view
 from .proof_views import CHECKPOINT_VIEW as CHECKPOINT_VIEW
+from .proof_views import ENTRY_PROOF_VIEW as ENTRY_PROOF_VIEW
 from .proof_views import EXPORT_VIEW as EXPORT_VIEW
+from .proof_views import FIGURE_PROOF_VIEW as FIGURE_PROOF_VIEW
 from .proof_views import HEAD_VIEW as HEAD_VIEW
 from .proof_views import VERDICT_VIEW as VERDICT_VIEW
 from .proof_views import WITNESS_VIEW as WITNESS_VIEW

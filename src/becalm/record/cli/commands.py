@@ -7,6 +7,8 @@ from becalm.record import cli as views
 from becalm.record import desk
 from becalm.record.core import request as ask
 
+ENDINGS = (".json", ".csv", ".xlsx")
+
 app = typer.Typer(
     no_args_is_help=True,
     help="What was done, what came of it, and the proof that it was not altered.",
@@ -34,6 +36,24 @@ def events(session: Session, request: ask.EventsRequest) -> None:
 def show(session: Session, request: ask.EntryRequest) -> None:
     """Show one entry, what corrects it, and the proof that it is in the ledger."""
     session.emit(desk.prove_entry(session.open_desk(), request), views.ENTRY_VIEW)
+
+
+@command(app, "prove", ask.EntryRequest, endings=(".tlog-proof", *ENDINGS))
+def prove(session: Session, request: ask.EntryRequest) -> None:
+    """Prove that one entry is in the ledger: a file that anybody can check without the ledger.
+
+    It holds the entry with its pseudonym, if it has one, but never its details.
+    """
+    session.emit(desk.write_entry_proof(session.open_desk(), request), views.ENTRY_PROOF_VIEW)
+
+
+@command(app, "prove-arrests", ask.ProveArrestsRequest)
+def prove_arrests(session: Session, request: ask.ProveArrestsRequest) -> None:
+    """Prove a figure of arrests: every entry that it counts, each with its way to one signed head.
+
+    It shows that these arrests are in the ledger, not that there are no others: an export shows that.
+    """
+    session.emit(desk.write_figure_proof(session.open_desk(), request), views.FIGURE_PROOF_VIEW)
 
 
 @command(app, "add", ask.AddRequest)
@@ -131,7 +151,7 @@ def verify(session: Session, request: ask.VerifyRequest) -> None:
     views.check_verdict(verified_ledger)
 
 
-@command(app, "head", ask.HeadRequest)
+@command(app, "head", ask.HeadRequest, endings=(".note", *ENDINGS))
 def head(session: Session, request: ask.HeadRequest) -> None:
     """How long is the ledger, what does it hold, and who vouches for that?
 

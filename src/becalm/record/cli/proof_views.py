@@ -3,10 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from becalm.console.emit import View
 from becalm.ledger.export import VERIFIER, ExportWritten
+from becalm.ledger.log_proof import FIGURE_FORMAT
+from becalm.record.desk.proofs import EntryProof, FigureProof
 from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
 from becalm.record.desk.witness import OpenWitness
 from becalm.terms import Fault, HeadError, LedgerError, TamperError
@@ -14,7 +17,7 @@ from becalm.terms import Fault, HeadError, LedgerError, TamperError
 PLACE_BY_KIND = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
 FINDING_COLUMNS = ("fate", "first", "what")
 HEAD_FIELDS = ("size", "root", "signature", "last", "made_at", "ledger", "key", "public_key")
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def _verdict_record(verified_ledger: VerifiedLedger) -> Row:
@@ -147,6 +150,52 @@ def check_deliveries(delivered: DeliveredCheckpoint) -> None:
         raise LedgerError(
             f"The signed head is kept, but did not reach {len(faults)} of {destination_count} places", faults
         )
+
+
+def _entry_proof_lines(proof: EntryProof) -> Iterable[str]:
+    yield from proof.text.splitlines()
+    yield f"Next: save it with --out entry{proof.entry}.tlog-proof; check it with"
+    yield f"  python {VERIFIER} entry{proof.entry}.tlog-proof --log-key '{proof.log_key}'"
+
+
+ENTRY_PROOF_VIEW: View[EntryProof] = View(
+    data=asdict,
+    rows=lambda proof: [{**asdict(proof), "witnesses": " ".join(proof.witnesses)}],
+    lines=_entry_proof_lines,
+    is_private=True,
+    files={".tlog-proof": lambda proof: proof.text},
+)
+
+
+def _figure_record(proof: FigureProof) -> Row:
+    figure = proof.answer.figure
+    definition_fields = ("key", "version", "title", "sha256")
+    return {
+        "format": FIGURE_FORMAT,
+        "arrests": len(figure.counted_arrests),
+        "since": proof.since,
+        "until": proof.until,
+        "definition": {name: getattr(figure.definition, name) for name in definition_fields},
+        "entries": [[arrest.seq, arrest.latest] for arrest in figure.counted_arrests],
+        "log_key": proof.log_key,
+        "witnesses": list(proof.witnesses),
+        "proofs": list(proof.proofs),
+    }
+
+
+def _figure_lines(proof: FigureProof) -> Iterable[str]:
+    arrest_count = len(proof.answer.figure.counted_arrests)
+    yield f"{arrest_count:,} arrests, proved by {len(proof.proofs):,} entries under one signed head."
+    yield "Next: save it with --out figure.json; check it with"
+    yield f"  python {VERIFIER} figure.json --log-key '{proof.log_key}'"
+
+
+FIGURE_PROOF_VIEW: View[FigureProof] = View(
+    data=_figure_record,
+    rows=lambda proof: [{"entry": seq, "latest": latest} for seq, latest in _figure_record(proof)["entries"]],
+    lines=_figure_lines,
+    is_private=True,
+)
 
 
 WITNESS_VIEW: View[OpenWitness] = View(

@@ -12,6 +12,12 @@ Purpose = Annotated[
     Parameter("What for, where people are concerned, e.g. audit; it is recorded with your name."),
 ]
 PlainPurpose = Annotated[str, Parameter("What for.")]
+Definition = Annotated[
+    FileName | None,
+    Parameter(
+        "Another definition (TOML).", default_text="definitions/ of the workspace, else the shipped one"
+    ),
+]
 ON_SCREEN = 50
 
 
@@ -23,12 +29,17 @@ class ArrestsRequest(Request):
     until: Annotated[date | None, Parameter("The last day, included.", default_text="today")] = None
     list_counted: Annotated[bool, Parameter("List every arrest that counts.", name="open")] = False
     left_out: Annotated[bool, Parameter("List every arrest that does not count, and why.")] = False
-    definition: Annotated[
-        FileName | None,
-        Parameter(
-            "Another definition (TOML).", default_text="definitions/ of the workspace, else the shipped one"
-        ),
-    ] = None
+    definition: Definition = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveArrestsRequest(Request):
+    """Which figure of arrests is to be proved, and what for?"""
+
+    since: Annotated[date, Parameter("The first day, e.g. 2020-02-01.")]
+    until: Annotated[date | None, Parameter("The last day, included.", default_text="today")] = None
+    definition: Definition = None
+    purpose: Annotated[str, Parameter("What for, e.g. audit; it is recorded with your name.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 from .log_import import import_log as import_log
 from .personal_data import erase_details as erase_details
 from .personal_data import find_accesses as find_accesses
+from .proofs import write_entry_proof as write_entry_proof
+from .proofs import write_figure_proof as write_figure_proof
 from .read import count_dedicated_arrests as count_dedicated_arrests
 from .read import list_entries as list_entries
 from .read import prove_entry as prove_entry

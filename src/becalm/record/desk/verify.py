@@ -156,7 +156,7 @@ def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
 
     Raises UsageError where the sheet cannot be written.
     """
-    signed_head = _sign_or_reuse(desk)
+    signed_head = sign_or_reuse(desk)
     if request.sheet is not None:
         try:
             sheet_html = anchors.render_sheet(signed_head.checkpoint, signed_head.anchor_text)
@@ -216,16 +216,19 @@ def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
     ledger, folder = desk.open_ledger(), Path(request.out)
     export_facts: dict[str, Fact] = {"folder": one_line(folder.name), "entries": ledger.head().size}
     with recorded_action(desk, EXPORT.name, purpose=request.purpose, facts=export_facts):
-        checkpoint = _sign_or_reuse(desk).checkpoint
+        checkpoint = sign_or_reuse(desk).checkpoint
         checkpoints = (*ledger.checkpoints(), checkpoint)
         return write_export(folder, ledger.identity, ledger.rows(), checkpoints, size=checkpoint.head.size)
 
 
-def _sign_or_reuse(desk: Desk) -> SignedHead:
+def sign_or_reuse(desk: Desk) -> SignedHead:
+    """The newest head that was signed and kept, where nothing was added since; else one signed now."""
     ledger = desk.open_ledger()
     sign_key, head = _open_key(desk, ledger), ledger.head()
     matching_checkpoints = (
-        c for c in reversed(ledger.checkpoints()) if c.head == head and c.key_id == sign_key.id
+        checkpoint
+        for checkpoint in reversed(ledger.checkpoints())
+        if checkpoint.head == head and signed_heads.is_note_signed(checkpoint, sign_key.public_key)
     )
     return SignedHead(next(matching_checkpoints, None) or _sign(desk, ledger, sign_key), sign_key.public_key)
 
