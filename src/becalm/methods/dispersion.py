@@ -78,13 +78,13 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     Raises ValueError where there are no more times than columns of the design.
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
-    log_exposure = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape))
+    log_exposures = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape))
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
-    fitted_coefficients = _fit_coefficients(y, design, log_exposure)
+    fitted_coefficients = _fit_coefficients(y, design, log_exposures)
     fitted_means = np.maximum(
-        np.exp(np.minimum(fitted_coefficients @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
+        np.exp(np.minimum(fitted_coefficients @ design.T + log_exposures, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
     )
     return SeriesFit(
         fitted_means, fitted_coefficients, ((y - fitted_means) ** 2 / fitted_means).sum(axis=1), degrees
@@ -132,7 +132,7 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
         column_count
     )  # a series of zeros has no curvature, and would stop all the others
     step_sizes = np.ones((y.shape[0], 1))
-    log_likelihood = _likelihood(coefficients, y, design, offset)
+    log_likelihoods = _likelihood(coefficients, y, design, offset)
     for _ in range(_STEPS):
         fitted_means = np.exp(np.minimum(coefficients @ design.T + offset, _LARGEST_LOG_MEAN))
         curvature = (fitted_means @ column_products).reshape(-1, column_count, column_count)
@@ -141,12 +141,12 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
         # A first step from far off would overflow exp; three on the log scale is a factor of twenty already.
         next_coefficients = coefficients + step_sizes * np.clip(newton_step, -3.0, 3.0)
         next_likelihood = _likelihood(next_coefficients, y, design, offset)
-        is_better = next_likelihood >= log_likelihood - 1e-9 * np.abs(log_likelihood)
+        is_better = next_likelihood >= log_likelihoods - 1e-9 * np.abs(log_likelihoods)
         coefficients = np.where(is_better[:, None], next_coefficients, coefficients)
         step_sizes = np.where(is_better[:, None], np.minimum(1.0, 2.0 * step_sizes), step_sizes / 2.0)
-        likelihood_gain = np.abs(next_likelihood - log_likelihood) / (1.0 + np.abs(log_likelihood))
-        log_likelihood = np.where(is_better, next_likelihood, log_likelihood)
-        if likelihood_gain.max() < _LEAST_GAIN:
+        likelihood_gains = np.abs(next_likelihood - log_likelihoods) / (1.0 + np.abs(log_likelihoods))
+        log_likelihoods = np.where(is_better, next_likelihood, log_likelihoods)
+        if likelihood_gains.max() < _LEAST_GAIN:
             break
     return coefficients
 
@@ -163,9 +163,9 @@ def _effective_degrees(phi: Floats, means: Floats, degrees: Floats) -> Floats:
     6 (phi - 1) / mu + 1 / (phi mu), so that phi is as well known as from 2 df / (2 + kurtosis)
     normal residuals.
     """
-    raised_phi = np.maximum(phi, 1.0)
+    raised_phis = np.maximum(phi, 1.0)
     sparseness_of_means = (1.0 / means).mean(axis=1)
-    kurtosis = (6.0 * (raised_phi - 1.0) + 1.0 / raised_phi) * sparseness_of_means
+    kurtosis = (6.0 * (raised_phis - 1.0) + 1.0 / raised_phis) * sparseness_of_means
     return np.asarray(2.0 * degrees / (2.0 + kurtosis))
 
 

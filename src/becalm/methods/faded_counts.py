@@ -50,11 +50,11 @@ class CountSeries:
 
     def select(self, is_kept: Bools) -> CountSeries:
         """The series of these places alone, in their order."""
-        new_number = np.cumsum(is_kept) - 1
+        new_numbers = np.cumsum(is_kept) - 1
         is_kept_event = [is_kept[places] for places in self.places]
         return CountSeries(
             int(is_kept.sum()),
-            tuple(new_number[p[mask]] for p, mask in zip(self.places, is_kept_event, strict=True)),
+            tuple(new_numbers[p[mask]] for p, mask in zip(self.places, is_kept_event, strict=True)),
             tuple(c[mask] for c, mask in zip(self.counts, is_kept_event, strict=True)),
             self.exposure,
         )

@@ -106,8 +106,8 @@ def area_under_curve(chance: Floats, is_event: Bools) -> float:
 
 def log_losses(chance: Floats, is_event: Bools) -> Floats:
     """The surprise of each outcome, in nats."""
-    clipped_chance = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
-    return -np.log(np.where(is_event, clipped_chance, 1.0 - clipped_chance))
+    clipped_chances = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
+    return -np.log(np.where(is_event, clipped_chances, 1.0 - clipped_chances))
 
 
 def calibrate(chance: Floats, is_event: Bools, *, groups: int = 10) -> Calibration:

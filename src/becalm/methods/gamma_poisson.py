@@ -64,8 +64,8 @@ class GammaPrior:
 
     def shape(self, means: Floats, doubt: Floats | float = 0.0) -> Floats:
         """The prior's shape at each place whose forecast has the relative variance `doubt`."""
-        known_shape = np.clip(self.strength * (self.scale * means) ** self.power, 1e-6, 1e9)
-        return np.asarray(1.0 / (1.0 / known_shape + doubt))
+        known_shapes = np.clip(self.strength * (self.scale * means) ** self.power, 1e-6, 1e9)
+        return np.asarray(1.0 / (1.0 / known_shapes + doubt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,16 +381,16 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
             event_parts[:, first_event : first_event + BLOCK],
             weights[first_event : first_event + BLOCK],
         )
-        mixed_p = np.zeros(block_parts.shape[1])
+        mixed_chances = np.zeros(block_parts.shape[1])
         for k in range(part_count):
-            for i in range(len(mixed_p)):
-                mixed_p[i] += shares[k] * block_parts[k, i]
-        log_sum = _log_sum(mixed_p, block_weights)
+            for i in range(len(mixed_chances)):
+                mixed_chances[i] += shares[k] * block_parts[k, i]
+        log_sum = _log_sum(mixed_chances, block_weights)
         if log_sum == -np.inf:
             return log_sum, slope, bend
         log_likelihood += log_sum
-        weight_ratio = block_weights / mixed_p
-        ratio_square = weight_ratio / mixed_p
+        weight_ratio = block_weights / mixed_chances
+        ratio_square = weight_ratio / mixed_chances
         for k in range(part_count):
             slope[k] += _sum_of_products(weight_ratio, block_parts[k])
             tilted_part = ratio_square * block_parts[k]

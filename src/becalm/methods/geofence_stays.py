@@ -80,10 +80,10 @@ def find_stays(
     if not len(mover):
         no_fixes = np.zeros(0, dtype=np.int64)
         return Stays(no_fixes, no_fixes, no_fixes.astype(float), no_fixes.astype(float), no_fixes, no_fixes)
-    starts_part = np.ones(len(mover), dtype=bool)
-    starts_part[1:] = (mover[1:] != mover[:-1]) | (np.diff(at_s) > silence_s)
-    part_of_fix = np.cumsum(starts_part)
-    is_start = starts_part.copy()
+    is_part_start = np.ones(len(mover), dtype=bool)
+    is_part_start[1:] = (mover[1:] != mover[:-1]) | (np.diff(at_s) > silence_s)
+    part_of_fix = np.cumsum(is_part_start)
+    is_start = is_part_start.copy()
     is_start[1:] |= fence[1:] != fence[:-1]
     run_starts = np.flatnonzero(is_start)
     run_ends = np.append(run_starts[1:], len(mover))
@@ -163,14 +163,14 @@ def _find_inner_fixes(
 
 def _time_stays(mover: Ints, at_s: Floats, part: Ints, stays: Ints, inner_fixes: Ints) -> Stays:
     first_fix, last_fix = inner_fixes.T
-    fix_before, fix_after = np.maximum(first_fix - 1, 0), np.minimum(last_fix + 1, len(mover) - 1)
-    fix_before = np.where(part[fix_before] == part[first_fix], fix_before, first_fix)
-    fix_after = np.where(part[fix_after] == part[last_fix], fix_after, last_fix)
+    fixes_before, fixes_after = np.maximum(first_fix - 1, 0), np.minimum(last_fix + 1, len(mover) - 1)
+    fixes_before = np.where(part[fixes_before] == part[first_fix], fixes_before, first_fix)
+    fixes_after = np.where(part[fixes_after] == part[last_fix], fixes_after, last_fix)
     return Stays(
         mover=mover[first_fix],
         fence=stays[:, 0],
-        start_s=(at_s[fix_before] + at_s[first_fix]) / 2,
-        end_s=(at_s[last_fix] + at_s[fix_after]) / 2,
+        start_s=(at_s[fixes_before] + at_s[first_fix]) / 2,
+        end_s=(at_s[last_fix] + at_s[fixes_after]) / 2,
         first=stays[:, 1],
         last=stays[:, 2],
     )

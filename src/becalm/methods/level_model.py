@@ -89,9 +89,9 @@ def drift_span(new_year: float, old_years: Floats) -> float:
     >>> [round(drift_span(2020.0, np.array(years)), 3) for years in ([2019.0], [2019.0, 2018.0])]
     [1.0, 1.481]
     """
-    span_to_old = np.abs(new_year - old_years) ** DRIFT_POWER
-    span_between = np.abs(old_years[:, None] - old_years) ** DRIFT_POWER
-    return float(span_to_old.mean() - span_between.mean() / 2.0)
+    spans_to_old = np.abs(new_year - old_years) ** DRIFT_POWER
+    spans_between = np.abs(old_years[:, None] - old_years) ** DRIFT_POWER
+    return float(spans_to_old.mean() - spans_between.mean() / 2.0)
 
 
 def fit_levels(
@@ -137,12 +137,12 @@ def fit_levels(
 def _remove_season(y: Floats, design: Floats, exposure: Floats) -> tuple[Floats, Floats]:
     """The logarithm of each count over its season and exposure, centred, and its variance were it Poisson."""
     season_fit = fit_series(y, design, exposure=exposure)
-    deviation = np.where(
+    deviations = np.where(
         y.mean(axis=1, keepdims=True) >= _LARGE_MEAN,
         np.log((y + 0.5) / (season_fit.mean + 0.5)),
         y / season_fit.mean - 1.0,
     )
-    return deviation + season_fit.coefficients[:, 1:2] * design[:, 1], 1.0 / season_fit.mean
+    return deviations + season_fit.coefficients[:, 1:2] * design[:, 1], 1.0 / season_fit.mean
 
 
 def _find_levels(
@@ -151,14 +151,14 @@ def _find_levels(
     """Number the levels of each series from 0; UNSETTLED where shifts follow each other within a year."""
     neighbour_squares = np.diff(log_level, axis=1) ** 2 / (variance[:, 1:] + variance[:, :-1])
     # The median is not moved by shifts; for small counts, which are 0 half of the time, it is of no use.
-    robust_phi = np.where(
+    robust_phis = np.where(
         variance.mean(axis=1) * _LARGE_MEAN <= 1.0,
         np.median(neighbour_squares, axis=1) / 0.455,
         neighbour_squares.mean(axis=1),
     )
-    noise_variance = variance * np.maximum(robust_phi * season_cost, 1.0)[:, None]
+    noise_variance = variance * np.maximum(robust_phis * season_cost, 1.0)[:, None]
     has_shift = (_shift_scores(log_level, noise_variance, cycle) > SHIFT_DEVIATIONS).any(axis=1)
-    level_number = np.zeros(log_level.shape, dtype=np.int64)
+    level_numbers = np.zeros(log_level.shape, dtype=np.int64)
     for s in np.flatnonzero(has_shift | begins.any(axis=1)):
         known_edges = [0, *np.flatnonzero(begins[s]).tolist(), log_level.shape[1]]
         edges = sorted(set(known_edges[1:-1]).union(
@@ -166,11 +166,11 @@ def _find_levels(
             for start, end in pairwise(known_edges)
             for edge in _split_at_shifts(log_level[s], noise_variance[s], start, end, cycle)
         ))  # fmt: skip
-        level_number[s] = np.searchsorted(edges, np.arange(log_level.shape[1]), side="right")
+        level_numbers[s] = np.searchsorted(edges, np.arange(log_level.shape[1]), side="right")
         for start, end in pairwise(edges):
             if end - start < cycle:
-                level_number[s, start:end] = UNSETTLED
-    return level_number
+                level_numbers[s, start:end] = UNSETTLED
+    return level_numbers
 
 
 def _split_at_shifts(
@@ -223,12 +223,12 @@ def _list_neighbours(times: Ints, level_number: Ints, cycle: float) -> tuple[Int
     Those of the last five years; where fewer than two years are settled in them, the newest two years that
     are.
     """
-    neighbour_of = np.flatnonzero(np.diff(times) == 1)
-    is_settled = level_number[:, neighbour_of] == level_number[:, neighbour_of + 1]
-    is_settled &= level_number[:, neighbour_of] != UNSETTLED
-    is_recent = times[neighbour_of] >= times[-1] + 1 - NOISE_YEARS * cycle
-    newer_pair_count = np.cumsum(is_settled[:, ::-1], axis=1)[:, ::-1]
-    return neighbour_of, is_settled & (is_recent | (newer_pair_count <= LEAST_NOISE_YEARS * cycle))
+    first_of_pair = np.flatnonzero(np.diff(times) == 1)
+    is_settled = level_number[:, first_of_pair] == level_number[:, first_of_pair + 1]
+    is_settled &= level_number[:, first_of_pair] != UNSETTLED
+    is_recent = times[first_of_pair] >= times[-1] + 1 - NOISE_YEARS * cycle
+    newer_pair_counts = np.cumsum(is_settled[:, ::-1], axis=1)[:, ::-1]
+    return first_of_pair, is_settled & (is_recent | (newer_pair_counts <= LEAST_NOISE_YEARS * cycle))
 
 
 def _drift_likelihood(
@@ -239,7 +239,7 @@ def _drift_likelihood(
     The mean square of n overlapping changes over h years is taken for gamma: that of pure noise has 2/3 n
     degrees of freedom, that of pure drift 3/2 n / h, where n / h is in times per year.
     """
-    likelihood = np.zeros((len(log_level), len(DRIFT_RATES)))
+    likelihoods = np.zeros((len(log_level), len(DRIFT_RATES)))
     for years, lag_weight in LAG_WEIGHTS.items():
         _, later, earlier = np.intersect1d(times, times + round(years * cycle), return_indices=True)
         if not later.size:
@@ -251,8 +251,8 @@ def _drift_likelihood(
         pair_noise = ((noise_variance[:, later] + noise_variance[:, earlier]) * is_pair).sum(
             axis=1
         ) / has_pairs
-        expected_square = np.maximum(pair_noise, 1e-12)[:, None] + DRIFT_RATES**2 * years**DRIFT_POWER
-        drift_share = 1.0 - pair_noise[:, None] / expected_square
+        expected_squares = np.maximum(pair_noise, 1e-12)[:, None] + DRIFT_RATES**2 * years**DRIFT_POWER
+        drift_share = 1.0 - pair_noise[:, None] / expected_squares
         drift_degrees = 1.5 * pair_count / (years * cycle) + 0.5
         half_degrees = 0.5 / (
             drift_share**2 / drift_degrees[:, None]
@@ -260,11 +260,11 @@ def _drift_likelihood(
         )
         half_degrees = np.minimum(half_degrees, 0.5 * has_pairs[:, None])
         # Changes below noise speak for no drift, and not for a wild one that happened to stand still.
-        relative_square = np.maximum(np.maximum(mean_square, pair_noise), 1e-12)[:, None] / expected_square
-        log_density = half_degrees * (np.log(half_degrees * relative_square) - relative_square)
+        relative_squares = np.maximum(np.maximum(mean_square, pair_noise), 1e-12)[:, None] / expected_squares
+        log_density = half_degrees * (np.log(half_degrees * relative_squares) - relative_squares)
         log_density -= special.gammaln(half_degrees)
-        likelihood += lag_weight * np.where(pair_count[:, None] > 0, log_density, 0.0)
-    return likelihood
+        likelihoods += lag_weight * np.where(pair_count[:, None] > 0, log_density, 0.0)
+    return likelihoods
 
 
 def _share_drift(likelihood: Floats) -> Floats:
@@ -272,25 +272,25 @@ def _share_drift(likelihood: Floats) -> Floats:
     log_rates = np.log(DRIFT_RATES)
     rate_likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / FAMILY_SPREAD) ** 2)
     rate_likeness /= rate_likeness.sum(axis=1, keepdims=True)
-    own_likelihood = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
+    own_likelihoods = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
     log_family = -0.5 * ((log_rates - np.log(USUAL_DRIFT)) / DRIFT_SPREAD) ** 2
-    log_family += np.log(own_likelihood @ rate_likeness.T).sum(axis=0) * min(
-        1.0, FAMILY_SIZE / len(own_likelihood)
+    log_family += np.log(own_likelihoods @ rate_likeness.T).sum(axis=0) * min(
+        1.0, FAMILY_SIZE / len(own_likelihoods)
     )
     family_chances = np.exp(log_family - log_family.max())
-    rate_chances = (family_chances @ rate_likeness) * own_likelihood
+    rate_chances = (family_chances @ rate_likeness) * own_likelihoods
     return np.asarray(rate_chances / rate_chances.sum(axis=1, keepdims=True))
 
 
 def _mixture_quantile(deviations: Floats, chances: Floats, probability: float) -> Floats:
     """The quantile of a mixture of normals around 0, one mixture per row, by halving."""
-    lowest_quantile = np.zeros(len(deviations))
-    highest_quantile = deviations.max(axis=1) * stats.norm.ppf(probability)
+    lowest_quantiles = np.zeros(len(deviations))
+    highest_quantiles = deviations.max(axis=1) * stats.norm.ppf(probability)
     for _ in range(40):
-        middle_quantile = (lowest_quantile + highest_quantile) / 2.0
-        is_below = (chances * special.ndtr(middle_quantile[:, None] / deviations)).sum(axis=1) < probability
-        lowest_quantile, highest_quantile = (
-            np.where(is_below, middle_quantile, lowest_quantile),
-            np.where(is_below, highest_quantile, middle_quantile),
+        middle_quantiles = (lowest_quantiles + highest_quantiles) / 2.0
+        is_below = (chances * special.ndtr(middle_quantiles[:, None] / deviations)).sum(axis=1) < probability
+        lowest_quantiles, highest_quantiles = (
+            np.where(is_below, middle_quantiles, lowest_quantiles),
+            np.where(is_below, highest_quantiles, middle_quantiles),
         )
-    return np.asarray(highest_quantile)
+    return np.asarray(highest_quantiles)

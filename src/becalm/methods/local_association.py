@@ -83,13 +83,13 @@ def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
     value_mean, deviation = _mean_and_deviation(float_counts)
     neighbour_counts = neighbours.numbers()
     neighbour_sums = neighbours.sums(float_counts)
-    neighbour_mean = np.divide(
+    neighbour_means = np.divide(
         neighbour_sums,
         neighbour_counts,
         out=np.full(len(float_counts), value_mean),
         where=neighbour_counts > 0,
     )
-    own_z, neighbour_z = (float_counts - value_mean) / deviation, (neighbour_mean - value_mean) / deviation
+    own_z, neighbour_z = (float_counts - value_mean) / deviation, (neighbour_means - value_mean) / deviation
     upper_p, lower_p = _tail_chances(counts, np.rint(neighbour_sums).astype(np.int64), neighbour_counts)
     quadrants = np.select(
         [(own_z > 0) & (neighbour_z > 0), (own_z <= 0) & (neighbour_z <= 0), own_z > 0], [0, 1, 2], 3
@@ -119,9 +119,9 @@ def _tail_chances(counts: Ints, neighbour_sums: Ints, neighbour_counts: Ints) ->
     upper_chances, lower_chances = np.ones(len(counts)), np.ones(len(counts))
     for k, sum_chances in _convolve_shares(value_shares, np.unique(neighbour_counts)):
         has_k_neighbours = neighbour_counts == k
-        sum_from_0 = np.clip(neighbour_sums[has_k_neighbours] - lowest_count * k, 0, len(sum_chances) - 1)
-        upper_chances[has_k_neighbours] = np.cumsum(sum_chances[::-1])[::-1][sum_from_0]
-        lower_chances[has_k_neighbours] = np.cumsum(sum_chances)[sum_from_0]
+        sums_from_0 = np.clip(neighbour_sums[has_k_neighbours] - lowest_count * k, 0, len(sum_chances) - 1)
+        upper_chances[has_k_neighbours] = np.cumsum(sum_chances[::-1])[::-1][sums_from_0]
+        lower_chances[has_k_neighbours] = np.cumsum(sum_chances)[sums_from_0]
     return np.minimum(upper_chances, 1.0), np.minimum(lower_chances, 1.0)
 
 

@@ -81,7 +81,7 @@ def near_repeats(
     cell_lists = _cell_lists(x, y, distance_edges[-1])
     order, cells = cell_lists.order, (cell_lists.starts, cell_lists.width)
     is_squared = distance == "euclidean"
-    band_reach = np.array([e * e if is_squared else e for e in (0.0, *distance_edges)])
+    band_reaches = np.array([e * e if is_squared else e for e in (0.0, *distance_edges)])
     delay_days = np.array(delay_edges, dtype=np.int32)
     event_days = np.array(times - times.min(), dtype=np.int32)
     delay_totals = _delay_totals(times, delay_days)
@@ -92,7 +92,7 @@ def near_repeats(
         for k in range(batch_size):
             batch_days[:, k] = event_days[order] if first_order + k == 0 else rng.permutation(event_days)
         order_batches.append(
-            _count_bands((x[order], y[order], batch_days), cells, (band_reach, delay_days, is_squared))
+            _count_bands((x[order], y[order], batch_days), cells, (band_reaches, delay_days, is_squared))
         )
     return _build_table(
         np.concatenate(order_batches, axis=2), delay_totals, distance_edges, delay_edges, orders

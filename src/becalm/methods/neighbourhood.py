@@ -65,8 +65,8 @@ class ListedNeighbours:
     others: Ints
 
     def __post_init__(self) -> None:
-        own_place = np.repeat(np.arange(self.size), np.diff(self.starts))
-        if np.any(own_place == self.others):
+        own_places = np.repeat(np.arange(self.size), np.diff(self.starts))
+        if np.any(own_places == self.others):
             raise ValueError("A place is listed as its own neighbour. Leave it out.")
 
     @property

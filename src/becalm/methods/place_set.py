@@ -299,9 +299,9 @@ def _find_runs(x: Floats, y: Floats) -> tuple[Ints, Ints]:
 
 def _first_match(point_index: Ints, match_place: Ints, point_count: int, place_count: int) -> Ints:
     """The first of the places found for each point, -1 where there is none."""
-    first_place = np.full(point_count, place_count, dtype=np.int64)
-    np.minimum.at(first_place, point_index, match_place)
-    return np.where(first_place < place_count, first_place, -1)
+    first_place_of_point = np.full(point_count, place_count, dtype=np.int64)
+    np.minimum.at(first_place_of_point, point_index, match_place)
+    return np.where(first_place_of_point < place_count, first_place_of_point, -1)
 
 
 def _centres(outlines: NDArray[np.object_]) -> tuple[Floats, Floats]:

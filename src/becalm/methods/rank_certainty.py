@@ -92,11 +92,11 @@ def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Float
     highest_rate = float((gammaincinv(class_shape, 0.9999) / class_rate).max())
     log_levels = np.log(highest_rate) + np.linspace(-18.0, 0.7, LEVELS)
     chance_above = gammaincc(class_shape[:, None], class_rate[:, None] * np.exp(log_levels))
-    log_own = np.log(np.maximum(own_rates, 1e-300))
-    mean_above = np.interp(log_own, log_levels, sizes @ chance_above) - (1.0 - own_p)
-    variance_above = np.interp(log_own, log_levels, sizes @ (chance_above * (1.0 - chance_above))) - own_p * (
-        1.0 - own_p
-    )
+    log_own_rates = np.log(np.maximum(own_rates, 1e-300))
+    mean_above = np.interp(log_own_rates, log_levels, sizes @ chance_above) - (1.0 - own_p)
+    variance_above = np.interp(
+        log_own_rates, log_levels, sizes @ (chance_above * (1.0 - chance_above))
+    ) - own_p * (1.0 - own_p)
     return np.maximum(mean_above, 0.0), np.sqrt(np.maximum(variance_above, 1e-6))
 
 

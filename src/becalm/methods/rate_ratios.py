@@ -152,8 +152,8 @@ def _lower_odds(a: Floats, b: Floats, tail_chance: float, point_weight: float) -
     lower_odds = np.zeros(a.shape)
     is_certain = (a > 0) & (b == 0)  # the split is certain: f = p^a and I_p(a + 1, 0) = 0
     if is_certain.any():
-        log_p = np.log(tail_chance / point_weight) / a[is_certain]
-        lower_odds[is_certain] = np.exp(log_p) / -np.expm1(log_p)
+        log_chances = np.log(tail_chance / point_weight) / a[is_certain]
+        lower_odds[is_certain] = np.exp(log_chances) / -np.expm1(log_chances)
     has_both = (a > 0) & (b > 0)
     if has_both.any():
         lower_odds[has_both] = np.exp(_find_log_odds(a[has_both], b[has_both], tail_chance, point_weight))
@@ -208,14 +208,14 @@ def _tail_and_slope(
     """The weighted upper tail at log odds x, and its derivative by x."""
     log_p, log_q = -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
     p, q = np.exp(log_p), np.exp(log_q)
-    point_chance = np.exp(log_binomial + a * log_p + b * log_q)
-    upper_tail = special.betainc(a + 1.0, b, p) + weight * point_chance
-    tail_slope = point_chance * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
-    return upper_tail, tail_slope
+    point_chances = np.exp(log_binomial + a * log_p + b * log_q)
+    upper_tails = special.betainc(a + 1.0, b, p) + weight * point_chances
+    tail_slopes = point_chances * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
+    return upper_tails, tail_slopes
 
 
 def _upper_tail(a: Floats, b: Floats, p: Floats, q: Floats, point_weight: float) -> Floats:
     """Probability of more than `a` of the sum, and `point_weight` times that of exactly `a`."""
-    point_chance = np.exp(_log_choose(a, b) + special.xlogy(a, p) + special.xlogy(b, q))
+    point_chances = np.exp(_log_choose(a, b) + special.xlogy(a, p) + special.xlogy(b, q))
     chance_of_more = np.where(b > 0, special.betainc(a + 1.0, np.where(b > 0, b, 1.0), p), 0.0)
-    return np.asarray(chance_of_more + point_weight * point_chance)
+    return np.asarray(chance_of_more + point_weight * point_chances)

@@ -71,11 +71,11 @@ def _neighbour_lists(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, F
     site_numbers = np.arange(len(x))
     a = np.concatenate([site_numbers, near_pairs[:, 0], near_pairs[:, 1]]).astype(np.int64)
     b = np.concatenate([site_numbers, near_pairs[:, 1], near_pairs[:, 0]]).astype(np.int64)
-    pair_distance = np.hypot(x[a] - x[b], y[a] - y[b])
-    pair_order = np.lexsort((b, pair_distance, a))
+    pair_distances = np.hypot(x[a] - x[b], y[a] - y[b])
+    pair_order = np.lexsort((b, pair_distances, a))
     list_starts = np.zeros(len(x) + 1, dtype=np.int64)
     np.cumsum(np.bincount(a, minlength=len(x)), out=list_starts[1:])
-    return list_starts, b[pair_order], pair_distance[pair_order]
+    return list_starts, b[pair_order], pair_distances[pair_order]
 
 
 @njit(cache=True, nogil=True, parallel=True)

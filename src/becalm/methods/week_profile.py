@@ -72,13 +72,13 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     )
     # The busiest run was looked for, and the best of many is high by chance alone.
     doubt = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
-    peak_certainty = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
+    peak_certainties = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
     return Peaks(
         start_hours,
         peak_shares,
         np.minimum(low, peak_shares),
         np.maximum(high, peak_shares),
-        np.asarray(peak_certainty),
+        np.asarray(peak_certainties),
     )
 
 
@@ -95,8 +95,8 @@ def week_profile(counts: Floats, total_week: Floats, weight: float) -> Floats:
 
 def smooth_week(counts: Floats) -> Floats:
     """Spread counts over neighbouring hours by a Gaussian of 1.5 hours; Sunday night meets Monday."""
-    hours_apart = np.minimum(np.arange(HOURS_OF_WEEK), HOURS_OF_WEEK - np.arange(HOURS_OF_WEEK))
-    kernel_weights = np.exp(-0.5 * (hours_apart / SMOOTHING_HOURS) ** 2)
+    hours_between = np.minimum(np.arange(HOURS_OF_WEEK), HOURS_OF_WEEK - np.arange(HOURS_OF_WEEK))
+    kernel_weights = np.exp(-0.5 * (hours_between / SMOOTHING_HOURS) ** 2)
     spectrum = np.fft.rfft(kernel_weights / kernel_weights.sum()) * np.fft.rfft(counts)
     return np.maximum(np.fft.irfft(spectrum, HOURS_OF_WEEK), 0.0)
 

@@ -132,14 +132,16 @@ def _pick_in_block(
     weights: Floats, block_of_weight: Ints, event_blocks: Ints, block_mass: Floats, rng: np.random.Generator
 ) -> Ints:
     """One entry of the wanted block for each event, with chances as the weights (entries sorted by block)."""
-    cumulative_weight = np.cumsum(weights)
+    cumulative_weights = np.cumsum(weights)
     first_of_block = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="left")
     last_of_block = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="right") - 1
-    cumulative_before = np.concatenate([[0.0], cumulative_weight])[first_of_block]
-    target_weight = cumulative_before[event_blocks] + rng.random(len(event_blocks)) * block_mass[event_blocks]
+    cumulative_before_block = np.concatenate([[0.0], cumulative_weights])[first_of_block]
+    target_weight = (
+        cumulative_before_block[event_blocks] + rng.random(len(event_blocks)) * block_mass[event_blocks]
+    )
     return np.asarray(
         np.clip(
-            np.searchsorted(cumulative_weight, target_weight, side="right"),
+            np.searchsorted(cumulative_weights, target_weight, side="right"),
             first_of_block[event_blocks],
             last_of_block[event_blocks],
         )
@@ -159,10 +161,12 @@ def _draw_near_repeats(
     if repeat_share <= 0.0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     repeat_counts = rng.poisson(repeat_share / (1 - repeat_share), len(first_addresses))
-    root_place = np.repeat(places.address_place[first_addresses], repeat_counts)
-    lag_days = np.searchsorted(np.cumsum(intensity.lag_share)[:-1], rng.random(len(root_place)), side="right")
+    root_places = np.repeat(places.address_place[first_addresses], repeat_counts)
+    lag_days = np.searchsorted(
+        np.cumsum(intensity.lag_share)[:-1], rng.random(len(root_places)), side="right"
+    )
     nearby_shares = intensity.nearby
-    entry_index = _pick_in_row(nearby_shares.data, nearby_shares.indptr, root_place, rng)
+    entry_index = _pick_in_row(nearby_shares.data, nearby_shares.indptr, root_places, rng)
     repeat_place = nearby_shares.indices[entry_index].astype(np.int64)
     return pick_address(places, repeat_place, rng), np.repeat(first_days, repeat_counts) + lag_days
 
@@ -175,13 +179,15 @@ def pick_address(places: Places, place: Ints, rng: np.random.Generator) -> Ints:
 
 def _pick_in_row(shares: Floats, start: Ints, row: Ints, rng: np.random.Generator) -> Ints:
     """An entry of each wanted row; the shares of each row sum to 1, row i spans start[i]:start[i + 1]."""
-    cumulative_share = np.cumsum(shares)
-    cumulative_before = np.concatenate([[0.0], cumulative_share])
-    target_share = cumulative_before[start[row]] + rng.random(len(row)) * (
-        cumulative_before[start[row + 1]] - cumulative_before[start[row]]
+    cumulative_shares = np.cumsum(shares)
+    cumulative_before_row = np.concatenate([[0.0], cumulative_shares])
+    target_share = cumulative_before_row[start[row]] + rng.random(len(row)) * (
+        cumulative_before_row[start[row + 1]] - cumulative_before_row[start[row]]
     )
     return np.asarray(
-        np.clip(np.searchsorted(cumulative_share, target_share, side="right"), start[row], start[row + 1] - 1)
+        np.clip(
+            np.searchsorted(cumulative_shares, target_share, side="right"), start[row], start[row + 1] - 1
+        )
     )
 
 
@@ -191,12 +197,12 @@ def draw_minutes(
     """The minute of the day of each event, from the hours that its offence and place keep on that weekday."""
     hour_profile = hour_profiles(settings).reshape(-1, 7, 24)
     hour_shares = hour_profile / hour_profile.sum(axis=2, keepdims=True)
-    cumulative_share = (np.cumsum(hour_shares, axis=2)[:, :, :-1]).reshape(-1, 23)
+    cumulative_shares = (np.cumsum(hour_shares, axis=2)[:, :, :-1]).reshape(-1, 23)
     weekday_of_event = np.array([d.weekday() for d in intensity.days])[events.day]
     rhythm_of_event = np.array([rhythm_index(o) for o in OFFENCES])[events.offence]
     kind_of_event = places.kind[places.address_place[events.address]]
     profile_row = (rhythm_of_event * len(KINDS) + kind_of_event) * 7 + weekday_of_event
-    flat_cumulative = (cumulative_share + np.arange(len(cumulative_share))[:, None]).ravel()
+    flat_cumulative = (cumulative_shares + np.arange(len(cumulative_shares))[:, None]).ravel()
     target_share = profile_row + rng.random(len(profile_row))
     hour_of_event = np.clip(
         np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23
@@ -250,15 +256,15 @@ def draw_details(offence: Ints, depth: Floats, rng: np.random.Generator) -> Deta
     weapon_index = _draw_weapons(offence, rng)
     injury_code = _draw_injuries(offence, rng)
     is_at_knifepoint = (weapon_index == WEAPONS.index("knife")) & (injury_code == 1)
-    usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
+    usual_shares = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
     knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
-    young_share = np.where(is_at_knifepoint, knifepoint_share, usual_share)
+    young_shares = np.where(is_at_knifepoint, knifepoint_share, usual_shares)
     random_pairs = rng.random((len(offence), 2))
-    young_band = np.searchsorted(np.cumsum(YOUNG)[:-1], random_pairs[:, 1], side="right")
+    young_bands = np.searchsorted(np.cumsum(YOUNG)[:-1], random_pairs[:, 1], side="right")
     adult_band = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], random_pairs[:, 1], side="right")
-    age_band = np.where(random_pairs[:, 0] < young_share, young_band, adult_band)
+    age_bands = np.where(random_pairs[:, 0] < young_shares, young_bands, adult_band)
     age_band_index = np.where(
-        np.isnan(usual_share), UNKNOWN, np.minimum(age_band, len(AGE_BANDS) - 1)
+        np.isnan(usual_shares), UNKNOWN, np.minimum(age_bands, len(AGE_BANDS) - 1)
     ).astype(np.int8)
     return Details(weapon_index, injury_code, age_band_index, _draw_outcomes(offence, rng))
 
@@ -272,25 +278,27 @@ def young_knife_share(offence_index: int, depth: Floats) -> Floats:
 
 
 def _draw_weapons(offence_index: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    knife_share = np.array([o.knife_share for o in OFFENCES])[offence_index]
-    gun_share = np.array([o.gun_share for o in OFFENCES])[offence_index]
+    knife_shares = np.array([o.knife_share for o in OFFENCES])[offence_index]
+    gun_shares = np.array([o.gun_share for o in OFFENCES])[offence_index]
     is_armed_offence = np.array([o.knife_share > 0 for o in OFFENCES])[offence_index]
     random_numbers = rng.random(len(offence_index))
     share_limits = np.stack(
         [
-            knife_share,
-            knife_share + gun_share,
-            knife_share + gun_share + 0.07 * is_armed_offence,
-            knife_share + gun_share + 0.11 * is_armed_offence,
+            knife_shares,
+            knife_shares + gun_shares,
+            knife_shares + gun_shares + 0.07 * is_armed_offence,
+            knife_shares + gun_shares + 0.11 * is_armed_offence,
         ]
     )
     return np.asarray(np.array([1, 2, 3, 4, 0], dtype=np.int8)[(random_numbers >= share_limits).sum(axis=0)])
 
 
 def _draw_injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    injury_share = np.array([np.nan if o.injury_share is None else o.injury_share for o in OFFENCES])[offence]
-    is_injured = rng.random(len(offence)) < injury_share
-    return np.where(np.isnan(injury_share), UNKNOWN, is_injured).astype(np.int8)
+    injury_shares = np.array([np.nan if o.injury_share is None else o.injury_share for o in OFFENCES])[
+        offence
+    ]
+    is_injured = rng.random(len(offence)) < injury_shares
+    return np.where(np.isnan(injury_shares), UNKNOWN, is_injured).astype(np.int8)
 
 
 def _draw_outcomes(offence_index: Ints, rng: np.random.Generator) -> NDArray[np.int8]:

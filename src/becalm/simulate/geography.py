@@ -116,8 +116,8 @@ def build_land(settings: Settings, rng: np.random.Generator) -> Land:
 
 def centrality(land: Land, points: Floats) -> Floats:
     """How central is each point: 1 in the middle of the city, falling to about 0.1 at its edge."""
-    relative_distance = np.hypot(*(points - MIDDLE_M).T) / land.radius_m
-    return np.asarray(0.1 + 0.9 * np.exp(-((relative_distance / 0.55) ** 2)))
+    relative_distances = np.hypot(*(points - MIDDLE_M).T) / land.radius_m
+    return np.asarray(0.1 + 0.9 * np.exp(-((relative_distances / 0.55) ** 2)))
 
 
 def _draw_river(radius_m: float, rng: np.random.Generator) -> Floats:
@@ -140,13 +140,13 @@ def _scatter_seeds(
 ) -> tuple[Floats, int]:
     """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
     # Number, height and phase of the waves that the outline makes about a circle
-    wave_number = np.arange(2.0, 9.0)
+    wave_numbers = np.arange(2.0, 9.0)
     outline_waves = np.stack(
-        [wave_number, rng.normal(0, 0.09, 7) / np.sqrt(wave_number - 1), rng.uniform(0, 2 * np.pi, 7)]
+        [wave_numbers, rng.normal(0, 0.09, 7) / np.sqrt(wave_numbers - 1), rng.uniform(0, 2 * np.pi, 7)]
     )
     candidate_points = rng.uniform(-2, 2, (80 * lsoa_count, 2))
-    centre_distance = np.hypot(*candidate_points.T)
-    is_dense = rng.random(len(candidate_points)) < 0.22 + 0.78 * np.exp(-((centre_distance / 0.5) ** 2))
+    centre_distances = np.hypot(*candidate_points.T)
+    is_dense = rng.random(len(candidate_points)) < 0.22 + 0.78 * np.exp(-((centre_distances / 0.5) ** 2))
     candidate_points = candidate_points[is_dense & (_outline_ratio(candidate_points, outline_waves) < 1.4)]
     seed_points = candidate_points[: int(1.5 * lsoa_count)]
     for _ in range(4):
@@ -155,11 +155,11 @@ def _scatter_seeds(
         )
     seed_points = seed_points * radius_m
     river_step = np.gradient(river_line, axis=0)
-    river_normal = np.column_stack([-river_step[:, 1], river_step[:, 0]]) / np.hypot(*river_step.T)[:, None]
+    river_normals = np.column_stack([-river_step[:, 1], river_step[:, 0]]) / np.hypot(*river_step.T)[:, None]
     bank_m = 0.014 * radius_m
     is_far = cKDTree(river_line).query(seed_points)[0] > 2.2 * bank_m
     seed_points = np.vstack(
-        [seed_points[is_far], river_line + bank_m * river_normal, river_line - bank_m * river_normal]
+        [seed_points[is_far], river_line + bank_m * river_normals, river_line - bank_m * river_normals]
     )
     outline_ratio = _outline_ratio(seed_points / radius_m, outline_waves)
     ratio_order = np.argsort(outline_ratio, kind="stable")
@@ -203,9 +203,9 @@ def _group_graph(points: Floats, fine_graph: csr_array, group_of_point: Ints, fi
     group_links = np.sort(np.column_stack([group_of_point[from_index], group_of_point[to_index]]), axis=1)
     is_between_groups = group_links[:, 0] != group_links[:, 1]
     group_links, pair_index = np.unique(group_links[is_between_groups], axis=0, return_inverse=True)
-    least_detour = np.full(len(group_links), np.inf)
-    np.minimum.at(least_detour, pair_index, detour_factor[is_between_groups])
-    distance_m = least_detour * np.hypot(*(points[group_links[:, 0]] - points[group_links[:, 1]]).T)
+    least_detours = np.full(len(group_links), np.inf)
+    np.minimum.at(least_detours, pair_index, detour_factor[is_between_groups])
+    distance_m = least_detours * np.hypot(*(points[group_links[:, 0]] - points[group_links[:, 1]]).T)
     return coo_array(
         (distance_m, (group_links[:, 0], group_links[:, 1])), shape=(len(points), len(points))
     ).tocsr()

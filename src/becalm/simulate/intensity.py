@@ -58,14 +58,16 @@ def build_intensity(places: Places, settings: Settings, rng: np.random.Generator
     """What is the true rate of every offence at every place on every day?"""
     all_days = every_day(settings.start - timedelta(days=BURN_IN_DAYS), settings.end)
     epoch_of_day = epochs(all_days)
-    kind_share = np.stack([np.bincount(places.kind, w, len(KINDS)).astype(np.float64) for w in places.weight])
-    kind_factors = day_factors(settings, kind_share, all_days)
+    kind_shares = np.stack(
+        [np.bincount(places.kind, w, len(KINDS)).astype(np.float64) for w in places.weight]
+    )
+    kind_factors = day_factors(settings, kind_shares, all_days)
     repeat_shares = np.array([o.repeat_share if settings.near_repeats else 0.0 for o in OFFENCES])
     lag_weights = np.exp(-np.arange(BURN_IN_DAYS) / REPEAT_FADE_DAYS)
     return Intensity(
         days=all_days,
         epoch=epoch_of_day,
-        base=_base_rates(settings, kind_share, kind_factors),
+        base=_base_rates(settings, kind_shares, kind_factors),
         repeat_share=repeat_shares,
         factors=kind_factors,
         drift=_draw_drift(int(epoch_of_day.max()) + 1, len(places.kind), settings, rng),
@@ -83,22 +85,22 @@ def expected_counts(
     """
     row_places = np.arange(len(places.kind)) if place_rows is None else place_rows
     nearby_shares = csr_array(intensity.nearby.T)[row_places] if intensity.repeat_share[offence] > 0 else None
-    expected_total = np.zeros((len(row_places), count))
+    expected_totals = np.zeros((len(row_places), count))
     repeat_share = intensity.repeat_share[offence]
     for epoch_index in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch_index)
         first_rates = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch_index]
-        expected_total += (
+        expected_totals += (
             (1 - repeat_share)
             * first_rates[row_places, None]
             * _sum_into_bins(first_levels, bins, count)[places.kind[row_places]]
         )
         if nearby_shares is not None:
-            expected_total += repeat_share * (
+            expected_totals += repeat_share * (
                 nearby_shares
                 @ (first_rates[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
             )
-    return expected_total
+    return expected_totals
 
 
 def expected_by_area(
@@ -112,20 +114,20 @@ def expected_by_area(
     kind_matrix = np.eye(len(KINDS))[places.kind]
     repeat_share = intensity.repeat_share[offence]
     repeat_reach = area_members @ intensity.nearby.T if repeat_share > 0 else None
-    expected_total = np.zeros((areas, count))
+    expected_totals = np.zeros((areas, count))
     for epoch in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch)
         first_rates = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[
             :, None
         ] * kind_matrix
-        expected_total += (1 - repeat_share) * np.einsum(
+        expected_totals += (1 - repeat_share) * np.einsum(
             "ak,kt->at", area_members @ first_rates, _sum_into_bins(first_levels, bins, count)
         )
         if repeat_reach is not None:
-            expected_total += repeat_share * np.einsum(
+            expected_totals += repeat_share * np.einsum(
                 "ak,kt->at", repeat_reach @ first_rates, _sum_into_bins(repeat_levels, bins, count)
             )
-    return expected_total
+    return expected_totals
 
 
 def _sum_into_bins(levels: Floats, bins: Ints, count: int) -> Floats:
@@ -163,13 +165,13 @@ def _build_nearby(place_xy_m: Floats) -> csr_array:
         np.concatenate([near_pairs[:, 0], near_pairs[:, 1]]),
         np.concatenate([near_pairs[:, 1], near_pairs[:, 0]]),
     )
-    pair_weight = np.concatenate([closeness_of_pair, closeness_of_pair])
-    outside_weight = np.bincount(from_id, pair_weight, place_count)
-    pair_weight = (1 - REPEAT_HERE) * pair_weight / outside_weight[from_id]
-    same_place_share = np.where(outside_weight > 0, REPEAT_HERE, 1.0)
+    pair_weights = np.concatenate([closeness_of_pair, closeness_of_pair])
+    outside_weights = np.bincount(from_id, pair_weights, place_count)
+    pair_weights = (1 - REPEAT_HERE) * pair_weights / outside_weights[from_id]
+    same_place_shares = np.where(outside_weights > 0, REPEAT_HERE, 1.0)
     own_index = np.arange(place_count)
     matrix_entries = (
-        np.concatenate([pair_weight, same_place_share]),
+        np.concatenate([pair_weights, same_place_shares]),
         (np.concatenate([from_id, own_index]), np.concatenate([to_place, own_index])),
     )
     nearby_matrix = coo_array(matrix_entries, shape=(place_count, place_count)).tocsr()
@@ -210,11 +212,11 @@ def choose_treatment(
     near_pairs = place_tree.sparse_distance_matrix(
         place_tree, planted_effect.radius_m, output_type="coo_matrix"
     )
-    near_rate = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
+    near_rates = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
     hotspot_of_place = np.full(len(place_rate), -1)
     is_blocked_place = np.zeros(len(place_rate), dtype=bool)
     centre_list: list[int] = []
-    for place in np.argsort(-near_rate, kind="stable"):
+    for place in np.argsort(-near_rates, kind="stable"):
         if len(centre_list) == planted_effect.hotspots:
             break
         if not is_blocked_place[place]:

@@ -132,10 +132,10 @@ def _choose_segments(
 ) -> tuple[Ints, Ints]:
     """Which segments are active, and as what? Each segment holds one place at most."""
     segment_count = len(streets.length_m)
-    main_road_factor = np.where(streets.is_main, 2.5, 1.0)
+    main_road_factors = np.where(streets.is_main, 2.5, 1.0)
     kind_scores = (
-        town_levels**2 * main_road_factor,
-        town_levels**1.5 * main_road_factor,
+        town_levels**2 * main_road_factors,
+        town_levels**1.5 * main_road_factors,
         0.02 + town_levels,
         np.ones(segment_count),
         deprivation**2,
@@ -162,9 +162,11 @@ def _position_places(
 ) -> tuple[Floats, Ints]:
     """Stations and half of the nightlife lie on a junction, the rest along the segment."""
     is_at_junction = (kinds == KINDS.index("station")) | ((kinds == 0) & (rng.random(len(kinds)) < 0.5))
-    share_along = np.where(is_at_junction, 0.0, rng.uniform(0.25, 0.75, len(kinds)))[:, None]
+    shares_along = np.where(is_at_junction, 0.0, rng.uniform(0.25, 0.75, len(kinds)))[:, None]
     start, end = streets.nodes[streets.start[segment]], streets.nodes[streets.end[segment]]
-    return np.round(start + share_along * (end - start)), np.where(is_at_junction, streets.start[segment], -1)
+    return np.round(start + shares_along * (end - start)), np.where(
+        is_at_junction, streets.start[segment], -1
+    )
 
 
 def _weigh_places(
@@ -180,21 +182,23 @@ def _weigh_places(
     place_count = len(kind_of_place)
     if not settings.hotspots:
         return np.full((len(OFFENCES), place_count), 1.0 / place_count)
-    common_risk = np.minimum(rng.pareto(RISK_TAIL, place_count) + 1, LARGEST_RISK)
+    common_risks = np.minimum(rng.pareto(RISK_TAIL, place_count) + 1, LARGEST_RISK)
     town_busyness = 0.3 + _town_centrality(streets, place_xy_m)
     place_centrality = centrality(land, place_xy_m)
     risk_by_rhythm = {rhythm: rng.normal(0, sd, place_count) for rhythm, (_, sd, _) in SPREAD.items()}
     weight_rows = []
     for offence in OFFENCES:
-        kind_weight = np.array(KIND_WEIGHTS[offence.rhythm])[kind_of_place]
+        kind_weights = np.array(KIND_WEIGHTS[offence.rhythm])[kind_of_place]
         tail_exponent, _, town_exponent = SPREAD[offence.rhythm]
-        location_factor = np.where(
+        location_factors = np.where(
             kind_of_place <= 2,
             town_busyness**town_exponent,
             (0.6 + 0.4 * place_centrality) * deprivation ** min(town_exponent, 1.0),
         )
         own_log_risk = risk_by_rhythm[offence.rhythm] + rng.normal(0, 0.2, place_count)
-        weight_rows.append(kind_weight * common_risk**tail_exponent * location_factor * np.exp(own_log_risk))
+        weight_rows.append(
+            kind_weights * common_risks**tail_exponent * location_factors * np.exp(own_log_risk)
+        )
     raw_weights = np.stack(weight_rows)
     return np.asarray(raw_weights / raw_weights.sum(axis=1, keepdims=True))
 

@@ -173,12 +173,12 @@ def _choose_centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tupl
     """Town centres on junctions: one in the middle, the rest apart from each other and smaller by rank."""
     centre_count = max(3, round(len(land.borough_names) * 2))
     least_gap_m = 0.9 * land.radius_m / np.sqrt(centre_count)
-    relative_distance = np.hypot(*(nodes - MIDDLE_M).T) / land.radius_m
+    relative_distances = np.hypot(*(nodes - MIDDLE_M).T) / land.radius_m
     node_order = rng.permutation(len(nodes))
-    centre_nodes = [int(np.argmin(relative_distance))]
+    centre_nodes = [int(np.argmin(relative_distances))]
     for node in node_order[: 40 * centre_count]:
         gap_m = np.hypot(*(nodes[centre_nodes] - nodes[node]).T).min()
-        if len(centre_nodes) < centre_count and gap_m > least_gap_m * (0.55 + 0.9 * relative_distance[node]):
+        if len(centre_nodes) < centre_count and gap_m > least_gap_m * (0.55 + 0.9 * relative_distances[node]):
             centre_nodes.append(int(node))
     centre_sizes = 1.0 / np.arange(1, len(centre_nodes) + 1) ** 0.75
     return nodes[centre_nodes], np.round(centre_sizes, 4)
@@ -218,16 +218,17 @@ def _mark_routes(link_keys: Ints, previous: Iterable[Ints], goal_rows: Iterable[
 def _name_segments(nodes: Floats, pairs: Ints) -> Ints:
     """One name for the segments that lie on the same line through the same part of the city."""
     segment_vector = nodes[pairs[:, 1]] - nodes[pairs[:, 0]]
-    segment_angle = np.arctan2(segment_vector[:, 1], segment_vector[:, 0]) % np.pi
-    segment_middle = nodes[pairs].mean(axis=1) - MIDDLE_M
-    line_number = np.round(
-        (segment_middle[:, 1] * np.cos(segment_angle) - segment_middle[:, 0] * np.sin(segment_angle)) / 220
+    segment_angles = np.arctan2(segment_vector[:, 1], segment_vector[:, 0]) % np.pi
+    segment_middles = nodes[pairs].mean(axis=1) - MIDDLE_M
+    line_numbers = np.round(
+        (segment_middles[:, 1] * np.cos(segment_angles) - segment_middles[:, 0] * np.sin(segment_angles))
+        / 220
     ).astype(np.int64)
-    angle_number = np.round(segment_angle / 0.4).astype(np.int64)
-    district_of_segment = np.floor(segment_middle / 3000).astype(np.int64)
+    angle_numbers = np.round(segment_angles / 0.4).astype(np.int64)
+    district_of_segment = np.floor(segment_middles / 3000).astype(np.int64)
     name_hash = (
-        line_number * 7919
-        + angle_number * 104729
+        line_numbers * 7919
+        + angle_numbers * 104729
         + district_of_segment[:, 0] * 1299709
         + district_of_segment[:, 1] * 15485863
     )

@@ -73,13 +73,13 @@ def day_factors(settings: Settings, shares: Floats, days: tuple[date, ...]) -> F
     weekday_level = 7 * hour_profile.reshape(*hour_profile.shape[:2], 7, 24).sum(axis=3)[:, :, weekday_of_day]
     lockdown_share = lockdown_depth(days) if settings.lockdown else np.zeros(len(days))
     calendar_level = _calendar_levels(days) if settings.seasons else np.ones((len(KINDS), len(days)))
-    year_share = np.array([d.timetuple().tm_yday for d in days]) / 365.25
+    year_share_of_day = np.array([d.timetuple().tm_yday for d in days]) / 365.25
     factor_rows = []
     for offence_index, offence in enumerate(OFFENCES):
         day_level = weekday_level[rhythm_index(offence)] * calendar_level
         if settings.seasons:
             peak_share = (offence.season_peak - 0.5) / 12
-            season_wave = np.cos(2 * np.pi * (year_share - peak_share))
+            season_wave = np.cos(2 * np.pi * (year_share_of_day - peak_share))
             day_level = day_level * (1 + offence.season_share * season_wave)
         fall_of_kind = _fall_by_kind(offence, shares[offence_index])
         factor_rows.append(day_level * (1 - fall_of_kind[:, None] * lockdown_share[None, :]))
@@ -90,8 +90,10 @@ def lockdown_depth(days: tuple[date, ...]) -> Floats:
     """How deep each day lies in the lockdown: 0 in normal times, 1 on its floor."""
     day_ordinals = np.array([d.toordinal() for d in days], dtype=float)
     ramp_ordinal, floor_ordinal, rebound_ordinal = (d.toordinal() for d in (RAMP, FLOOR, REBOUND))
-    descent_share = np.clip((day_ordinals - ramp_ordinal + 1) / (floor_ordinal - ramp_ordinal), 0, 1)
-    return np.asarray(descent_share * 0.5 ** (np.maximum(day_ordinals - rebound_ordinal, 0) / HALF_LIFE_DAYS))
+    descent_shares = np.clip((day_ordinals - ramp_ordinal + 1) / (floor_ordinal - ramp_ordinal), 0, 1)
+    return np.asarray(
+        descent_shares * 0.5 ** (np.maximum(day_ordinals - rebound_ordinal, 0) / HALF_LIFE_DAYS)
+    )
 
 
 def every_day(start: date, end: date) -> tuple[date, ...]:
@@ -101,8 +103,8 @@ def every_day(start: date, end: date) -> tuple[date, ...]:
 
 def epochs(days: tuple[date, ...]) -> Ints:
     """The half-year that each day lies in, counted from the first: places drift from one to the next."""
-    half_year_number = np.array([2 * d.year + (d.month > 6) for d in days])
-    return half_year_number - half_year_number.min() if len(half_year_number) else half_year_number
+    half_year_of_day = np.array([2 * d.year + (d.month > 6) for d in days])
+    return half_year_of_day - half_year_of_day.min() if len(half_year_of_day) else half_year_of_day
 
 
 def _curve(curve_parts: tuple[float, tuple[Bump, ...]]) -> Floats:

@@ -97,10 +97,10 @@ def offence_indices(group: str) -> tuple[int, ...]:
 def place_months(plan: CityPlan, group: str) -> PlaceMonths:
     """How many of this group are to be expected at each place in each month?"""
     month_of_day, first_month, month_count = _month_bins(plan)
-    expected_total = np.zeros((len(plan.places.kind), month_count))
+    expected_totals = np.zeros((len(plan.places.kind), month_count))
     for offence in offence_indices(group):
-        expected_total += expected_counts(plan.intensity, plan.places, offence, month_of_day, month_count)
-    return PlaceMonths(group, tuple(month_name(first_month + m) for m in range(month_count)), expected_total)
+        expected_totals += expected_counts(plan.intensity, plan.places, offence, month_of_day, month_count)
+    return PlaceMonths(group, tuple(month_name(first_month + m) for m in range(month_count)), expected_totals)
 
 
 def yearly_rates(plan: CityPlan) -> Floats:
@@ -145,9 +145,9 @@ def expected_weeks(plan: CityPlan) -> ExpectedWeeks:
         young_by_offence[:, :, week_index] = expected_by_offence[:, :, week_index] * young_shares[:, None]
     series_of_group = [expected_by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
     series_of_group.append(expected_by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
-    armed_share = np.array([o.knife_share + o.gun_share for o in OFFENCES])
+    armed_shares = np.array([o.knife_share + o.gun_share for o in OFFENCES])
     series_of_group += [
-        (expected_by_offence * armed_share[:, None, None]).sum(axis=0),
+        (expected_by_offence * armed_shares[:, None, None]).sum(axis=0),
         young_by_offence.sum(axis=0),
     ]
     return ExpectedWeeks(SERIES, plan.land.borough_names, week_starts, np.stack(series_of_group))

@@ -132,13 +132,13 @@ def count_week_hours(
 def _match_cells(tally_cell_numbers: Ints, cell_numbers: Ints) -> Ints:
     """Which of the cells is each one of a tally? Their number where it is none of them."""
     sort_order = np.argsort(cell_numbers, kind="stable")
-    sorted_position = np.searchsorted(cell_numbers[sort_order], tally_cell_numbers)
+    sorted_positions = np.searchsorted(cell_numbers[sort_order], tally_cell_numbers)
     index_of_tally = np.full(tally_cell_numbers.size, cell_numbers.size, np.int64)
-    inside_tallies = np.flatnonzero(sorted_position < cell_numbers.size)
+    inside_tallies = np.flatnonzero(sorted_positions < cell_numbers.size)
     matching_tallies = inside_tallies[
-        cell_numbers[sort_order][sorted_position[inside_tallies]] == tally_cell_numbers[inside_tallies]
+        cell_numbers[sort_order][sorted_positions[inside_tallies]] == tally_cell_numbers[inside_tallies]
     ]
-    index_of_tally[matching_tallies] = sort_order[sorted_position[matching_tallies]]
+    index_of_tally[matching_tallies] = sort_order[sorted_positions[matching_tallies]]
     return index_of_tally
 
 
@@ -236,10 +236,10 @@ def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShare
     ahead_s = clock.ahead_s[clock.index_at(from_s)]
     from_s, until_s = from_s + ahead_s - MONDAY_S, until_s + ahead_s - MONDAY_S
     first_hours = from_s // HOUR_S
-    hour_count = np.maximum((until_s - 1) // HOUR_S - first_hours, 0) + 1
-    piece_index = np.repeat(np.arange(len(from_s)), hour_count)
-    hour_step = np.arange(len(piece_index)) - np.repeat(np.cumsum(hour_count) - hour_count, hour_count)
-    hour_of_piece = first_hours[piece_index] + hour_step
+    hour_counts = np.maximum((until_s - 1) // HOUR_S - first_hours, 0) + 1
+    piece_index = np.repeat(np.arange(len(from_s)), hour_counts)
+    hour_steps = np.arange(len(piece_index)) - np.repeat(np.cumsum(hour_counts) - hour_counts, hour_counts)
+    hour_of_piece = first_hours[piece_index] + hour_steps
     overlap_s = np.minimum(until_s[piece_index], (hour_of_piece + 1) * HOUR_S) - np.maximum(
         from_s[piece_index], hour_of_piece * HOUR_S
     )

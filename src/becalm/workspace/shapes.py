@@ -104,8 +104,8 @@ def _read_shapes(layer: Layer, crs: str, where: list[str], path: Path) -> Shapes
     """The shapes in metres; refused together where any cannot be used."""
     raw_shapes, shapes_m = layer.shapes, layer.project(crs)
     # In a file in metres, coordinates that can only be degrees, unlike those of the other shapes, are stray.
-    largest_coordinate = np.abs(np.nan_to_num(shapely.bounds(raw_shapes), nan=np.inf)).max(axis=1)
-    is_in_degrees = largest_coordinate <= LARGEST_DEGREE
+    largest_coordinates = np.abs(np.nan_to_num(shapely.bounds(raw_shapes), nan=np.inf)).max(axis=1)
+    is_in_degrees = largest_coordinates <= LARGEST_DEGREE
     if is_in_degrees.all() or (layer.crs is not None and layer.crs.is_geographic):
         is_in_degrees = np.zeros(len(raw_shapes), dtype=bool)
     faults = map(_shape_fault, raw_shapes, shapes_m, is_in_degrees.tolist(), where)

@@ -103,9 +103,9 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     held_out_counts = held_out_counts[panel.known_before(cut_month)[1]]
     # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
     best_index = np.argsort(-forecast.expected_counts, kind="stable")
-    expected_share = np.cumsum(forecast.expected_counts[best_index]) / forecast.expected_counts.sum()
+    expected_shares = np.cumsum(forecast.expected_counts[best_index]) / forecast.expected_counts.sum()
     best_index = best_index[
-        : max(int(np.searchsorted(expected_share, CONTENDING_SHARE)) + 1, LEAST_CONTENDERS)
+        : max(int(np.searchsorted(expected_shares, CONTENDING_SHARE)) + 1, LEAST_CONTENDERS)
     ]
     if not held_out_counts[best_index].any():
         return None

@@ -138,10 +138,10 @@ def _measure_certainty(
     """P(top), rank intervals and tie groups of the listed places among all that can be listed."""
     # Only what can be listed competes for a rank: the ground between boxes holds much, and is on no list.
     is_listable = place_panel.listable_mask(chooser.panel.places)
-    listed_position = np.cumsum(is_listable)[listed_index] - 1
+    listed_positions = np.cumsum(is_listable)[listed_index] - 1
     rate_posterior = scale_to_hours(ranking.order_posterior, hours_share)
     rate_posterior = GammaPosterior(rate_posterior.shape[is_listable], rate_posterior.rate[is_listable])
-    return rank_certainty(rate_posterior, listed_position, top=settings.count, level=settings.level)
+    return rank_certainty(rate_posterior, listed_positions, top=settings.count, level=settings.level)
 
 
 def build_hotspot_list(

@@ -136,11 +136,13 @@ def find_outbreaks(
 
 def _step_by_month(panel: PlacePanel) -> _Incidents:
     month_pairs = list(zip(panel.target.places, panel.target.counts, strict=True))
-    place_number = np.concatenate([np.repeat(places, counts.astype(int)) for places, counts in month_pairs])
+    place_of_incident = np.concatenate(
+        [np.repeat(places, counts.astype(int)) for places, counts in month_pairs]
+    )
     month_of_incident = np.concatenate(
         [np.full(int(counts.sum()), t) for t, (_, counts) in enumerate(month_pairs)]
     )
-    return _Incidents(place_number, month_of_incident, panel.months, panel.months)
+    return _Incidents(place_of_incident, month_of_incident, panel.months, panel.months)
 
 
 def _step_by_days(panel: PlacePanel, events: EventPoints | None, step_days: int) -> _Incidents:

@@ -183,9 +183,9 @@ def _find_first_months(
     is_target = build_places.group_mask(counts, targets.target)
     first_months = []
     for mask in (is_counted, is_counted & ~is_target):
-        first_month = np.full(place_count, len(counts.months), dtype=np.int64)
-        np.minimum.at(first_month, number_of_entry[mask], counts.month_index[mask])
-        first_months.append(first_month)
+        first_month_of_place = np.full(place_count, len(counts.months), dtype=np.int64)
+        np.minimum.at(first_month_of_place, number_of_entry[mask], counts.month_index[mask])
+        first_months.append(first_month_of_place)
     return first_months[0], first_months[1]
 
 

@@ -175,6 +175,6 @@ def _to_table(series: CountSeries) -> Ints:
 
 def _copy_fixed(values: Floats) -> Floats:
     # A finder that wrote into these arrays would change what all later methods of a back-test see.
-    fixed_copy = np.array(values, dtype=np.float64)
-    fixed_copy.setflags(write=False)
-    return fixed_copy
+    fixed_values = np.array(values, dtype=np.float64)
+    fixed_values.setflags(write=False)
+    return fixed_values

@@ -94,8 +94,8 @@ def exact_exp(k: ArrayLike) -> Floats:
     (1.0, 2.718281828459)
     """
     whole_powers, part_powers = _power_tables()
-    clipped_k = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
-    return np.asarray(whole_powers[(clipped_k >> 10) + LARGEST] * part_powers[clipped_k & (GRID - 1)])
+    clipped_steps = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
+    return np.asarray(whole_powers[(clipped_steps >> 10) + LARGEST] * part_powers[clipped_steps & (GRID - 1)])
 
 
 def round_to_grid(nats: ArrayLike) -> Ints:

@@ -301,14 +301,14 @@ def share_due_visits(area: AreaArrays, due_visits: Floats) -> Floats:
 def profile_by_cell(area: AreaArrays) -> Floats:
     """What a place is due in each cell of 15 minutes, in shares, [n, cells]: by profile, arm and closures."""
     grid, n = area.grid, len(area.places)
-    hour_profile = np.array([place.profile for place in area.places], dtype=np.float64).reshape(
+    hour_profiles = np.array([place.profile for place in area.places], dtype=np.float64).reshape(
         n, HOURS_OF_WEEK
     )
-    hour_profile = hour_profile / np.maximum(hour_profile.cumsum(axis=1)[:, -1:], 1e-12)
+    hour_profiles = hour_profiles / np.maximum(hour_profiles.cumsum(axis=1)[:, -1:], 1e-12)
     # Without a floor an hour without past harm would never see a patrol, and whoever watches learns which.
-    hour_profile = (1.0 - FLOOR_SHARE) * hour_profile + FLOOR_SHARE / HOURS_OF_WEEK
+    hour_profiles = (1.0 - FLOOR_SHARE) * hour_profiles + FLOOR_SHARE / HOURS_OF_WEEK
     day_of_cell = np.clip(grid.day_of_cell, 0, area.dose_by_day.shape[1] - 1)
-    due_of_cell = hour_profile[:, grid.hour_of_cell] * area.dose_by_day[:, day_of_cell]
+    due_of_cell = hour_profiles[:, grid.hour_of_cell] * area.dose_by_day[:, day_of_cell]
     for place_index, first_slot, end_slot in area.closed:
         shift_cells = grid.cell[first_slot:end_slot]
         due_of_cell[place_index, shift_cells] = 0.0
@@ -333,7 +333,7 @@ def _cut_area(area: AreaArrays, shift_rows: Ints, due_shares: Floats) -> AreaArr
     slots_of_day = 24 * 60 // grid.slot_minutes
     offset_slots = int(cut_area.walkers.first_slot.min()) // slots_of_day * slots_of_day
     due_visits = due_shares[shift_rows].sum(axis=0)
-    due_share = np.divide(
+    due_share_of_place = np.divide(
         due_visits, area.target_visits, out=np.zeros_like(due_visits), where=area.target_visits > 0
     )
     return replace(
@@ -345,8 +345,8 @@ def _cut_area(area: AreaArrays, shift_rows: Ints, due_shares: Floats) -> AreaArr
             for place_index, first, end in area.closed
             if first < end_slot and end > offset_slots
         ),
-        target_visits=area.target_visits * due_share,
-        target_minutes=area.target_minutes * due_share,
+        target_visits=area.target_visits * due_share_of_place,
+        target_minutes=area.target_minutes * due_share_of_place,
     )
 
 

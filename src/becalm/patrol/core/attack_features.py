@@ -61,20 +61,20 @@ def city_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     city_starts, city_ends = [log.start_s], np.sort(log.end_s)
     row_of_city = np.ones((len(log.hotspots), 1), dtype=np.float32)
     yield "city_30", row_of_city * _count_starts(city_starts, moments.at_s - 30 * MINUTE, moments.at_s)
-    under_way = np.searchsorted(log.start_s, moments.at_s, "right") - np.searchsorted(
+    under_way_counts = np.searchsorted(log.start_s, moments.at_s, "right") - np.searchsorted(
         city_ends, moments.at_s, "right"
     )
-    yield "city_under_way", row_of_city * _single(under_way)[None, :]
+    yield "city_under_way", row_of_city * _single(under_way_counts)[None, :]
 
 
 def _neighbour_features(
     log: VisitLog, moments: MomentGrid, name: str, *, is_within_area: bool
 ) -> Iterator[Feature]:
-    minutes_since_start = np.stack(
+    minutes_since_starts = np.stack(
         [_minutes_since(start_s, moments.at_s) for start_s, _ in split_by_hotspot(log)]
     )
     for k, neighbour_indices in enumerate(find_neighbours(log, moments, is_within_area=is_within_area).T):
-        yield f"since_at_{name}_neighbour_{k + 1}", minutes_since_start[neighbour_indices]
+        yield f"since_at_{name}_neighbour_{k + 1}", minutes_since_starts[neighbour_indices]
 
 
 def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
@@ -166,10 +166,10 @@ def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid)
         pair_count = float(had_start[:, is_asked].sum())
         hit_count = float((had_start & next_starts)[:, is_asked].sum())
         # Shrunk towards no effect: the weight of a number of days that was seldom tried is near nought.
-        log_lift = np.log(
+        log_lift_of_lag = np.log(
             (hit_count + SHRINKAGE * base_share) / (base_share * (pair_count + SHRINKAGE) + 1e-12) + 1e-12
         )
-        weighed_starts += np.float32(log_lift) * had_start
+        weighed_starts += np.float32(log_lift_of_lag) * had_start
     return weighed_starts
 
 
@@ -316,27 +316,27 @@ def _arrivals_due(log: VisitLog, moments: MomentGrid) -> Singles:
     )
     is_next = np.append(unit[1:] == unit[:-1], False)
     next_s = np.where(is_next, np.append(start_s[1:], 0), np.iinfo(np.int64).max // 2)
-    next_place = np.append(place[1:], 0)
-    arrivals_due = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
+    next_place_of_visit = np.append(place[1:], 0)
+    due_at_places = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
     for quarter in range(LEAVING_QUARTERS):
         begin_s, until_s = end_s + quarter * STEP_S, end_s + (quarter + 1) * STEP_S
         is_at_risk = (next_s > begin_s) & (end_s < memory_end_s)
         is_arrival = is_at_risk & is_next & (next_s <= until_s + STEP_S)
         departure_counts = np.bincount(place[is_at_risk], minlength=place_count) + 2.0
-        move_codes = place[is_arrival] * place_count + next_place[is_arrival]
-        arrival_chance = (
+        move_codes = place[is_arrival] * place_count + next_place_of_visit[is_arrival]
+        arrival_chances = (
             np.bincount(move_codes, minlength=place_count**2).reshape(place_count, -1)
             / departure_counts[:, None]
         )
         # The units that left a place in this quarter-hour and have not arrived anywhere since.
-        waiting_chance = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
-        first_moment = np.searchsorted(moments.at_s, begin_s)
-        is_waiting = (first_moment < len(moments.at_s)) & (
-            moments.at_s[np.minimum(first_moment, len(moments.at_s) - 1)] < next_s
+        waiting_chances = np.zeros((place_count, len(moments.at_s)), dtype=np.float32)
+        first_moments = np.searchsorted(moments.at_s, begin_s)
+        is_waiting = (first_moments < len(moments.at_s)) & (
+            moments.at_s[np.minimum(first_moments, len(moments.at_s) - 1)] < next_s
         )
-        np.add.at(waiting_chance, (place[is_waiting], first_moment[is_waiting]), 1.0)
-        arrivals_due += arrival_chance.T.astype(np.float32) @ waiting_chance
-    return arrivals_due
+        np.add.at(waiting_chances, (place[is_waiting], first_moments[is_waiting]), 1.0)
+        due_at_places += arrival_chances.T.astype(np.float32) @ waiting_chances
+    return due_at_places
 
 
 def excitation_kernels(features: Singles) -> Singles:

@@ -119,18 +119,18 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     elapsed_s = np.concatenate([np.arange(n) for n in day_moments]) * STEP_S
     # On a day of 23 or 25 hours the clock's minute counts from the nearer midnight: rates by the clock would
     # else be an hour out from the change on.
-    clock_minute = np.where(
+    clock_minute_of_moment = np.where(
         elapsed_s >= 7200, elapsed_s // 60 - (day_moments[day_of_moment] - SLOTS) * 15, elapsed_s // 60
     )
-    clock_minute = np.clip(clock_minute, 0, 1439)
+    clock_minute_of_moment = np.clip(clock_minute_of_moment, 0, 1439)
     moment_grid = MomentGrid(
         first_day=first_day,
         train_days=settings.train_days,
         test_days=settings.test_days,
         at_s=day_start_s[day_of_moment] + elapsed_s,
         day=day_of_moment,
-        minute=clock_minute,
-        hour=(first_day.weekday() + day_of_moment) % 7 * 24 + clock_minute // 60,
+        minute=clock_minute_of_moment,
+        hour=(first_day.weekday() + day_of_moment) % 7 * 24 + clock_minute_of_moment // 60,
         midnight_s=day_start_s,
         live=np.ones((len(log.hotspots), len(day_of_moment)), dtype=np.bool_),
         notes=(),
@@ -142,10 +142,10 @@ def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bo
     """Where does a visit start within the window, and where is one under way? Both [P, T]."""
     has_start, is_under_way = np.zeros_like(moments.live), np.zeros_like(moments.live)
     for h, (start_s, end_s) in enumerate(split_by_hotspot(log)):
-        past_start_count = np.searchsorted(start_s, moments.at_s, "right")
-        has_start[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > past_start_count
+        past_start_counts = np.searchsorted(start_s, moments.at_s, "right")
+        has_start[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > past_start_counts
         latest_end_s = np.concatenate([[0], np.maximum.accumulate(end_s)])
-        is_under_way[h] = latest_end_s[past_start_count] > moments.at_s
+        is_under_way[h] = latest_end_s[past_start_counts] > moments.at_s
     return has_start, is_under_way
 
 

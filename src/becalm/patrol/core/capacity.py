@@ -199,13 +199,13 @@ def _count_bursts(
     is_reachable = np.isfinite(round_trip_minutes)
     if not is_reachable.any():
         return 0.0, 0.0, 0.0, 0.0
-    visit_share = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
-    visit_share = (visit_share / visit_share.sum())[is_reachable]
+    visit_shares = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
+    visit_shares = (visit_shares / visit_shares.sum())[is_reachable]
     between_minutes = table.minutes[np.ix_(place_rows, place_rows)][np.ix_(is_reachable, is_reachable)]
-    free_minutes = open_minutes - float(visit_share @ round_trip_minutes[is_reachable] / visit_share.sum())
+    free_minutes = open_minutes - float(visit_shares @ round_trip_minutes[is_reachable] / visit_shares.sum())
     travel_weights = (0.0, policy.travel_weight, math.inf)
     hop_minutes = [
-        _mean_hop_minutes(between_minutes, visit_share, policy, weight) for weight in travel_weights
+        _mean_hop_minutes(between_minutes, visit_shares, policy, weight) for weight in travel_weights
     ]
     low_bursts, mean_bursts, high_bursts = (
         max(0.0, free_minutes / (burst_minutes + hop)) for hop in hop_minutes

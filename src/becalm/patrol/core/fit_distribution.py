@@ -132,8 +132,8 @@ def target_visits_by_hour(area: AreaArrays) -> Floats:
     due_of_cell = profile_by_cell(area) * units_by_cell
     due_by_hour = np.stack([np.bincount(grid.hour_of_cell, due, HOURS_OF_WEEK) for due in due_of_cell])
     due_of_place = due_by_hour.sum(axis=1, keepdims=True)
-    hour_share = np.divide(due_by_hour, due_of_place, out=np.zeros_like(due_by_hour), where=due_of_place > 0)
-    return np.asarray(hour_share * area.target_visits[:, None])
+    hour_shares = np.divide(due_by_hour, due_of_place, out=np.zeros_like(due_by_hour), where=due_of_place > 0)
+    return np.asarray(hour_shares * area.target_visits[:, None])
 
 
 def possible_minutes(area: AreaArrays) -> Floats:
@@ -156,15 +156,15 @@ def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
 def start_weights(area: AreaArrays) -> LawWeights:
     """Weights to start from: places in proportion to what they are due, hours to the profile."""
     n, due_visits = len(area.places), np.maximum(area.target_visits, 1e-9)
-    hour_profile = np.array([place.profile for place in area.places], dtype=np.float64).reshape(
+    hour_profiles = np.array([place.profile for place in area.places], dtype=np.float64).reshape(
         n, HOURS_OF_WEEK
     )
-    hour_profile = hour_profile / np.maximum(hour_profile.sum(axis=1, keepdims=True), 1e-12)
-    hour_profile = (1.0 - FLOOR_SHARE) * hour_profile * HOURS_OF_WEEK + FLOOR_SHARE
+    hour_profiles = hour_profiles / np.maximum(hour_profiles.sum(axis=1, keepdims=True), 1e-12)
+    hour_profiles = (1.0 - FLOOR_SHARE) * hour_profiles * HOURS_OF_WEEK + FLOOR_SHARE
     start_nats = START_NATS + np.log(area.policy.slot_minutes) + np.log(due_visits / due_visits.sum())
     length_step_of_choice = length_steps(area.policy.burst_minutes)
     return LawWeights(
-        np.log(hour_profile), start_nats, np.zeros(HOURS_OF_WEEK), np.zeros(n), length_step_of_choice
+        np.log(hour_profiles), start_nats, np.zeros(HOURS_OF_WEEK), np.zeros(n), length_step_of_choice
     )
 
 
@@ -218,8 +218,8 @@ def _move_weights(
     mean_minutes = means.minutes / np.maximum(means.visits, 1e-9)
     length_spread = max(float((weights.steps**2).mean()), 1e-9)
     due_minutes = targets.minutes / np.maximum(targets.visits, 1e-9)
-    length_step = np.where(means.visits > 0, (due_minutes - mean_minutes) / 5.0 / length_spread, 0.0)
-    length_nats = weights.length + gain * np.clip(length_step, -LONGEST_STEP, LONGEST_STEP)
+    length_moves = np.where(means.visits > 0, (due_minutes - mean_minutes) / 5.0 / length_spread, 0.0)
+    length_nats = weights.length + gain * np.clip(length_moves, -LONGEST_STEP, LONGEST_STEP)
     return LawWeights(
         profile=weights.profile,
         place=np.clip(place_nats, -MOST_NATS, MOST_NATS),

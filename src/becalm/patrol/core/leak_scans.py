@@ -133,11 +133,11 @@ class _Visits:
         """Expected starts at each place from `begin_s` to `end_s`; none beyond the grid."""
 
         def until(instant_s: Ints) -> Floats:
-            exact_position = np.clip((instant_s - self.moments.at_s[0]) / STEP_S, 0, self.expected.shape[1])
-            step_index = np.minimum(exact_position.astype(np.int64), self.expected.shape[1] - 1)
+            exact_positions = np.clip((instant_s - self.moments.at_s[0]) / STEP_S, 0, self.expected.shape[1])
+            step_indices = np.minimum(exact_positions.astype(np.int64), self.expected.shape[1] - 1)
             return np.asarray(
-                self._running[place, step_index]
-                + (exact_position - step_index) * self.expected[place, step_index]
+                self._running[place, step_indices]
+                + (exact_positions - step_indices) * self.expected[place, step_indices]
             )
 
         return np.asarray(until(np.maximum(end_s, begin_s)) - until(begin_s))
@@ -370,8 +370,10 @@ def _scan_minutes(visits: _Visits, periodic_places: Ints) -> Iterator[Leak]:
     """Does every n-th visit to a place start at the same minute of the hour?"""
     is_asked = ~np.isin(visits.place, periodic_places)
     place, minute = visits.place[is_asked], visits.clock_s[is_asked] // MINUTE % 60
-    minute_share = np.bincount(minute, minlength=60) / max(len(minute), 1)
-    near_share = float(minute_share @ (minute_share + np.roll(minute_share, 1) + np.roll(minute_share, -1)))
+    minute_shares = np.bincount(minute, minlength=60) / max(len(minute), 1)
+    near_share = float(
+        minute_shares @ (minute_shares + np.roll(minute_shares, 1) + np.roll(minute_shares, -1))
+    )
     for rank in range(1, MOST_RANK + 1):
         is_pair = place[rank:] == place[:-rank] if len(place) > rank else np.zeros(0, dtype=np.bool_)
         minute_gaps = (minute[rank:] - minute[:-rank])[is_pair] % 60

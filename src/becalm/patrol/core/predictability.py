@@ -370,8 +370,8 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
 
 def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
     first_step = start_s // (60 * STEP_MINUTES)
-    last_step = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
-    step_counts = np.minimum(last_step - first_step + 1, STEPS)
+    last_steps = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
+    step_counts = np.minimum(last_steps - first_step + 1, STEPS)
     step_offsets = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
     touched_steps = (np.repeat(first_step, step_counts) + step_offsets) % STEPS
     return np.bincount(touched_steps, minlength=STEPS).astype(np.int64)

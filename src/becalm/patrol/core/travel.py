@@ -65,11 +65,11 @@ def build_street_table(
     is_usable = network.for_vehicles if mode == "vehicle" else np.ones(len(network.start), dtype=bool)
     if not is_usable.any():
         raise PlanError(f"{network.source} has no street for the mode {mode}. Give another network.")
-    speed_kph = np.full(len(network.start), pace.kph)
+    speeds_kph = np.full(len(network.start), pace.kph)
     if pace.street_speed_share > 0.0:
         stated_kph = network.speed_kph * pace.street_speed_share
-        speed_kph = np.where(np.isfinite(stated_kph), stated_kph, pace.kph)
-    street_minutes = network.length_m[is_usable] / (speed_kph[is_usable] * 1000 / 60)
+        speeds_kph = np.where(np.isfinite(stated_kph), stated_kph, pace.kph)
+    street_minutes = network.length_m[is_usable] / (speeds_kph[is_usable] * 1000 / 60)
     stop_points = np.array(list(stops.values()), dtype=np.float64)
     street_paths = find_shortest_paths(
         network.junctions, network.start[is_usable], network.end[is_usable], street_minutes, stop_points

@@ -107,11 +107,11 @@ class Dual:
         walkers, walker = self.area.walkers, select_walker(self.area.walkers, int(tours[0]))
         walker = walker._replace(node=min(walker.node, self.slots.shape[2]))
         hour_of_slots = self.hour_of_slot[walkers.first_slot[tours, None] + np.arange(walker.slots + 1)]
-        visit_weight = np.zeros((walker.slots + 1, *group_weights.shape[::2], LANES))
-        visit_weight[..., : len(tours)] = group_weights[:, hour_of_slots].transpose(2, 0, 3, 1)
+        visit_weights = np.zeros((walker.slots + 1, *group_weights.shape[::2], LANES))
+        visit_weights[..., : len(tours)] = group_weights[:, hour_of_slots].transpose(2, 0, 3, 1)
         length_slots = self.area.length_slots
         expected, log_z = expect_visits(
-            walker, self.slots[mode], self.home_slots[mode], visit_weight, length_slots
+            walker, self.slots[mode], self.home_slots[mode], visit_weights, length_slots
         )
         group_visits = np.zeros((HOURS_OF_WEEK, *group_weights.shape[::2]))
         np.add.at(group_visits, hour_of_slots.T, (expected[..., : len(tours)] * counts).transpose(0, 3, 1, 2))
@@ -123,14 +123,14 @@ def build_dual(area: AreaArrays, hour_nats: Floats, due_by_hour: Floats, due_min
     """The dual of an area, with its tours sorted into kinds."""
     group_of_place = group_places(area)
     group_count, links = int(group_of_place.max()) + 1, area.links
-    node_group = np.append(group_of_place, group_count)
+    group_of_node = np.append(group_of_place, group_count)
     slots_between_groups = np.full((len(links.slots), group_count + 1, group_count), links.slots.max())
     home_slots = np.full((len(links.slots), group_count + 1), links.home_slots.max())
     for mode in range(len(links.slots)):
         np.minimum.at(
-            slots_between_groups[mode], (node_group[:, None], group_of_place[None, :]), links.slots[mode]
+            slots_between_groups[mode], (group_of_node[:, None], group_of_place[None, :]), links.slots[mode]
         )
-        np.minimum.at(home_slots[mode], node_group, links.home_slots[mode])
+        np.minimum.at(home_slots[mode], group_of_node, links.home_slots[mode])
     slot_numbers = np.arange(area.grid.count + 1) * area.grid.slot_minutes // 15
     hour_of_slot = area.grid.hour_of_cell[np.minimum(slot_numbers, len(area.grid.hour_of_cell) - 1)]
     return Dual(

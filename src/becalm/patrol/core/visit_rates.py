@@ -150,5 +150,5 @@ def _with_slot_rhythm(log: VisitLog, moments: MomentGrid, expected_counts: Float
     # Shifts begin and end on quarter-hours, which rates by the hour smear: the floor would lack their rhythm.
     day_slot = moments.minute // 15
     slot_starts = np.bincount(day_slot[visit_moment], minlength=SLOTS)
-    slot_expected = np.bincount(day_slot, expected_counts.sum(axis=0), SLOTS)
-    return np.asarray(expected_counts * (slot_starts / np.maximum(slot_expected, 1e-9))[day_slot])
+    expected_of_slot = np.bincount(day_slot, expected_counts.sum(axis=0), SLOTS)
+    return np.asarray(expected_counts * (slot_starts / np.maximum(expected_of_slot, 1e-9))[day_slot])
