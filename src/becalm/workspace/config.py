@@ -12,6 +12,9 @@ becalm.toml, all of it optional but [city]:
     engine = "duckdb"         # or "spark"
     [brief]                   # the defaults of `becalm run`
     source = "mps_borough"    # and hotspot_source, by, baselines, target, count, cell_m
+    [public]                  # of tables that are made with `--public`
+    withheld_below = 5        # counts of offences from 1 to one less are withheld
+    people_withheld_below = 10  # the same of people, such as victims
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
@@ -66,6 +69,7 @@ COMMENTS: Final = {
     "ingest.max_reject_share": "a file with a greater share of rejected rows is refused whole",
     "archive.engine": 'or "spark", where records outgrow one machine',
     "brief": "the defaults of `becalm run`",
+    "public": "counts below these are withheld from tables made for the public",
     "ledger": "its database, the key that signs its heads, and where signed heads are sent",
 }
 
@@ -121,6 +125,13 @@ class BriefEntry(Strict):
     cell_m: float | None = Field(default=None, gt=0)
 
 
+class PublicEntry(Strict):
+    """The [public] table: which counts are too small to be published."""
+
+    withheld_below: int = Field(default=5, ge=2)
+    people_withheld_below: int = Field(default=10, ge=2)
+
+
 class LedgerEntry(Strict):
     """The [ledger] table: which database keeps it, what signs its heads, and where those go."""
 
@@ -149,6 +160,7 @@ class Config(Strict):
     archive: ArchiveEntry = ArchiveEntry()
     brief: BriefEntry = BriefEntry()
     ledger: LedgerEntry = LedgerEntry()
+    public: PublicEntry = PublicEntry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +199,11 @@ class Workspace:
     def harm_path(self) -> Path:
         """Harm weights of offence groups that the user brought; they come before the shipped ones."""
         return self.path / "harm"
+
+    @property
+    def public_path(self) -> Path:
+        """The tables that were made for the public, as they were published."""
+        return self.path / "public"
 
     @property
     def mappings_path(self) -> Path:

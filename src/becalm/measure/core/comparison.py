@@ -100,6 +100,7 @@ class ComparisonRow:
     comparison's level; below 1 is a fall. `old` is a mean where the baseline is several years.
     None stands for what cannot or should not be given; `notes` says why. An unbounded `high` is
     infinite. `overdispersion` is the factor by which the interval's variance was widened (1: none).
+    A row that `is_withheld` from a public table holds no number that means anything.
     """
 
     group: str
@@ -117,6 +118,7 @@ class ComparisonRow:
     q_value: float | None
     overdispersion: float
     notes: tuple[str, ...] = ()
+    is_withheld: bool = False
 
     def verdict(self, level: float) -> Verdict:
         """Did this group fall, rise, or could chance alone have done it?
@@ -143,6 +145,9 @@ class ComparisonRow:
 
     def as_record(self) -> Record:
         """The row as other programs read it: rounded, null where there is no number."""
+        if self.is_withheld:
+            names = {"group": self.group, "found_by": self.found_by, "label": self.label}
+            return {**dict.fromkeys(ROW_KEYS), **names, "notes": list(self.notes), "overdispersion": None}
         return {
             "group": self.group,
             "new": self.new,

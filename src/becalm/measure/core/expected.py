@@ -33,10 +33,10 @@ METHOD: Final = "dynamic regression, negative binomial: trend, two yearly waves,
 
 @dataclass(frozen=True, slots=True)
 class ExpectedTime:
-    """One day, week or month of a series: what was counted, and what was expected."""
+    """One day, week or month of a series: what was counted (None: withheld), and what was expected."""
 
     start: date
-    count: int
+    count: int | None
     expected: Estimate
 
 
@@ -52,11 +52,11 @@ class ExpectedSeries:
     group: str
     label: str
     times: tuple[ExpectedTime, ...]
-    count: int
+    count: int | None
     expected: Estimate
     ratio: Estimate | None
-    p_value: float
-    q_value: float
+    p_value: float | None
+    q_value: float | None
     placebo_held_share: float | None
     placebo_count: int
     noise_phi: float

@@ -60,6 +60,11 @@ class CompareRequest(Request):
     )
     as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
 
+    public: Annotated[
+        bool,
+        Parameter("For the public: small counts are withheld, and whatever would give them away."),
+    ] = False
+
     settings: CompareSettings = field(default_factory=CompareSettings)
 
     @property
@@ -150,6 +155,10 @@ class ExpectedRequest(Request):
     level: Annotated[
         float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.95 for 95 %")
     ] = 0.95
+    public: Annotated[
+        bool,
+        Parameter("For the public: small counts are withheld, and whatever would give them away."),
+    ] = False
 
     series: SeriesRequest = field(default_factory=SeriesRequest)
 

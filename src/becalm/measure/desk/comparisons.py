@@ -11,6 +11,7 @@ from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest
+from becalm.measure.desk.public import withhold_comparison
 from becalm.measure.desk.series import count_rows, filter_groups
 from becalm.measure.desk.steps import active_steps
 from becalm.workspace.read_offence_tables import load_offences
@@ -53,7 +54,7 @@ def compare(
         compared_counts = pick_groups(group_counts, counted_keys)  # counted already
     else:
         compared_counts = count(group_records, by=request.by, exclude=outside_keys)
-    return compare_baselines(
+    comparison = compare_baselines(
         compared_counts,
         period=written_period.period,
         baselines=baselines,
@@ -69,6 +70,7 @@ def compare(
             counted_unit=request.counted if source.table == "published_counts" else "offences",
         ),
     )
+    return withhold_comparison(desk, comparison) if request.public else comparison
 
 
 def _unit(source: tables.Source, request: CompareRequest) -> tables.TimeUnit:

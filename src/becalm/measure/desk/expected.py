@@ -7,6 +7,7 @@ from becalm.desk import Desk
 from becalm.measure.core import expected as core
 from becalm.measure.core.panel import ExpectedContext, end_of
 from becalm.measure.core.request import ExpectedRequest
+from becalm.measure.desk.public import withhold_expected
 from becalm.measure.desk.series import count_series, finest_unit, read_series
 from becalm.measure.desk.steps import active_steps
 from becalm.tables import CountTable, list_public_holidays
@@ -31,7 +32,7 @@ def expect(
     records = read_series(desk, request.series, only=only)
     counts = count_series(desk, records, request.series, unit=request.unit or finest_unit(records))
     last_day = end_of(counts, -1) - timedelta(days=1)
-    return core.expect_period(
+    report = core.expect_period(
         counts,
         period=_period(request, counts, last_day),
         level=request.level,
@@ -43,6 +44,7 @@ def expect(
             steps=active_steps(desk, known_at=known_at),
         ),
     )
+    return withhold_expected(desk, report, counted_unit=request.series.counted) if request.public else report
 
 
 def _period(request: ExpectedRequest, counts: CountTable, last_day: date) -> Period:
