@@ -1,8 +1,8 @@
-"""`becalm measure compare | delay | expected`: what is counted, how it compares, and how sure that is."""
+"""`becalm measure compare | delay | expected | revisions`: counts, how they compare, and how sure that is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,13 @@ import typer
 
 from becalm.console.command import Session, command
 from becalm.console.emit import View
-from becalm.measure.core.request import CompareRequest, DelayRequest, ExpectedRequest
+from becalm.measure.core.request import CompareRequest, DelayRequest, ExpectedRequest, RevisionsRequest
 
 if TYPE_CHECKING:
     from becalm.measure.core.comparison import Comparison
     from becalm.measure.core.delay import DelayReport
     from becalm.measure.core.expected import ExpectedReport
+    from becalm.measure.core.revisions import RevisionReport
 
 app = typer.Typer(no_args_is_help=True, help="Count, compare, and say how sure the answer is.")
 
@@ -71,14 +72,11 @@ def delay(session: Session, request: DelayRequest) -> None:
 
 
 def _delay_lines(report: DelayReport) -> Iterable[object]:
-    from rich.text import Text
-
-    from becalm.console.screen import string_table
     from becalm.measure.files import delay as text
 
-    yield string_table(text.HEADINGS, text.delay_cells(report), left=text.HEADINGS[:2])
-    yield ""
-    yield from map(Text, text.delay_sentences(report))
+    return _table_and_text(
+        text.HEADINGS, text.delay_cells(report), text.delay_sentences(report), left=text.HEADINGS[:2]
+    )
 
 
 @command(app, "expected", ExpectedRequest)
@@ -92,11 +90,43 @@ def expected(session: Session, request: ExpectedRequest) -> None:
 
 
 def _expected_lines(report: ExpectedReport) -> Iterable[object]:
+    from becalm.measure.files import expected as text
+
+    return _table_and_text(
+        text.HEADINGS, text.expected_cells(report), text.expected_sentences(report), left=text.HEADINGS[:1]
+    )
+
+
+@command(app, "revisions", RevisionsRequest)
+def revisions(session: Session, request: RevisionsRequest) -> None:
+    """What was this figure on each as-of day, and why did it move?"""
+    from becalm.measure.desk import trace_revisions
+    from becalm.measure.files.revisions import revision_rows
+
+    view: View[RevisionReport] = View(asdict, revision_rows, _revision_lines)
+    session.emit(trace_revisions(session.open_desk(), request), view)
+
+
+def _revision_lines(report: RevisionReport) -> Iterable[object]:
+    from becalm.measure.files import revisions as text
+
+    headings = text.HEADINGS
+    return _table_and_text(
+        headings,
+        text.revision_cells(report),
+        text.revision_sentences(report),
+        left=(*headings[:2], headings[-1]),
+    )
+
+
+def _table_and_text(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], sentences: Iterable[str], *, left: Sequence[str]
+) -> Iterable[object]:
+    """A table, and what stands under it."""
     from rich.text import Text
 
     from becalm.console.screen import string_table
-    from becalm.measure.files import expected as text
 
-    yield string_table(text.HEADINGS, text.expected_cells(report), left=text.HEADINGS[:1])
+    yield string_table(headings, rows, left=left)
     yield ""
-    yield from map(Text, text.expected_sentences(report))
+    yield from map(Text, sentences)

@@ -55,6 +55,8 @@ from .place_counts import find_cell_boroughs as find_cell_boroughs
 from .place_counts import find_moved_points as find_moved_points
 from .place_counts import index_values as index_values
 from .place_counts import list_event_points as list_event_points
+from .revisions import RecordChange as RecordChange
+from .revisions import count_changes as count_changes
 from .schema import INCIDENTS as INCIDENTS
 from .schema import OUTCOMES as OUTCOMES
 from .schema import PUBLISHED_COUNTS as PUBLISHED_COUNTS

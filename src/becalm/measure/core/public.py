@@ -1,5 +1,6 @@
 """Public tables: small counts are withheld, and as many others as it takes that nothing gives them back."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +17,9 @@ from becalm.methods.arrays import Bools, Floats
 from becalm.methods.cell_suppression import Tables, withhold_cells
 from becalm.terms import Period, QuestionError
 
+COUNTS_IN_WARNING: Final = re.compile(
+    r" \([\d,]+ in the baseline, [\d,]+ in the period\)"
+)  # of excluded groups
 WITHHELD_NOTE: Final = "withheld: a small count, or one that would give a small count away"
 
 
@@ -147,6 +151,7 @@ def withhold_rows(comparison: Comparison, withheld_groups: frozenset[str]) -> Co
     return replace(
         comparison,
         against=tuple(_withhold_contrast(contrast, withheld_groups) for contrast in comparison.against),
+        warnings=tuple(COUNTS_IN_WARNING.sub("", warning) for warning in comparison.warnings),
     )
 
 

@@ -164,6 +164,15 @@ class ExpectedRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionsRequest(Request):
+    """What was this figure on each as-of day, and why did it move?"""
+
+    period: Annotated[str, Parameter('The counted days: "2020-04", "2020-W14..2020-W19", "2020".')]
+
+    series: SeriesRequest = field(default_factory=SeriesRequest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepRequest(Request):
     """From this day on, these series stand at another level."""
 

@@ -3,6 +3,15 @@
 from becalm.measure.desk.comparisons import compare
 from becalm.measure.desk.delay import measure_delay
 from becalm.measure.desk.expected import expect
+from becalm.measure.desk.revisions import trace_revisions
 from becalm.measure.desk.steps import active_steps, declare_step, end_declared_step
 
-__all__ = ["active_steps", "compare", "declare_step", "end_declared_step", "expect", "measure_delay"]
+__all__ = [
+    "active_steps",
+    "compare",
+    "declare_step",
+    "end_declared_step",
+    "expect",
+    "measure_delay",
+    "trace_revisions",
+]

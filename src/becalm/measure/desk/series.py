@@ -32,6 +32,11 @@ class SeriesRecords:
     groups: Mapping[str, OffenceGroup]
     excluded_keys: tuple[str, ...]
 
+    @property
+    def counted_rows(self) -> Table:
+        """The records without those of groups that are in no total."""
+        return self.rows.filter(~self.rows.offence_group.fill_null("").isin(list(self.excluded_keys)))
+
 
 def read_series(
     desk: Desk,

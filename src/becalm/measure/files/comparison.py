@@ -36,6 +36,9 @@ def comparison_csv(comparison: Comparison) -> str:
 def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The groups as lines of a table, under TEXT_COLUMNS."""
     for row in comparison.all_rows:
+        if row.is_withheld:
+            yield (_group_name(row), *("withheld",) * 2, *(number_format.NO_VALUE,) * 3)
+            continue
         yield (
             _group_name(row),
             sentences.old_count(row.old),
