@@ -46,10 +46,10 @@ class Tables:
         Where former tables contradict these (counts were revised), they are left out.
         """
         published = np.flatnonzero(~is_withheld)
-        for known in ((self.equations, self.sides), None):
+        for former in ((self.equations, self.sides), None):
             equations, sides = self.cells[published], self.values[published].astype(np.float64)
-            if known is not None:
-                equations, sides = vstack([equations, known[0]]), np.concatenate([sides, known[1]])
+            if former is not None:
+                equations, sides = vstack([equations, former[0]]), np.concatenate([sides, former[1]])
             target = self.cells[[cell]].toarray()[0]
             low, high = (_extreme(side * target, equations, sides) for side in (1.0, -1.0))
             if low is not None and high is not None:

@@ -214,6 +214,6 @@ def withhold_times(report: ExpectedReport, is_withheld: Sequence[bool] | Bools) 
 def publishable(figures: Sequence[PublicFigure], is_withheld: Sequence[bool]) -> tuple[PublicFigure, ...]:
     """The figures as they are published: without the counts that are withheld."""
     return tuple(
-        replace(figure, count=None) if withheld else figure
-        for figure, withheld in zip(figures, is_withheld, strict=True)
+        replace(figure, count=None) if is_cell_withheld else figure
+        for figure, is_cell_withheld in zip(figures, is_withheld, strict=True)
     )
