@@ -57,11 +57,16 @@ class Tables:
         raise ValueError("The published cells contradict each other: they are no sums over the same parts.")
 
 
-def withhold_cells(tables: Tables, is_small: Bools) -> Bools:
-    """Which cells are withheld, so that none of the small ones or of those beside them can be worked out?"""
+def withhold_cells(tables: Tables, is_small: Bools, *, is_ignored: Bools | None = None) -> Bools:
+    """Which cells are withheld, so that none of the small ones or of those beside them can be worked out?
+
+    Cells that are ignored stay withheld, but nobody minds if they can be worked out.
+    """
+    ignored_cells = set() if is_ignored is None else set(np.flatnonzero(is_ignored).tolist())
     is_withheld = _close_blocks(is_small, tables.blocks)
     for _ in range(is_withheld.size):
-        unsafe_cell = next(iter(list_unsafe(tables, is_withheld)), None)
+        unsafe_cells = (cell for cell in list_unsafe(tables, is_withheld) if cell not in ignored_cells)
+        unsafe_cell = next(unsafe_cells, None)
         if unsafe_cell is None:
             return is_withheld
         is_withheld = _close_blocks(_add_neighbour(tables, is_withheld, unsafe_cell), tables.blocks)

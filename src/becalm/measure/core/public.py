@@ -14,7 +14,7 @@ from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
 from becalm.measure.core.expected import ExpectedReport
 from becalm.measure.core.group_series import TOTAL
 from becalm.methods.arrays import Bools, Floats
-from becalm.methods.cell_suppression import Tables, withhold_cells
+from becalm.methods.cell_suppression import Tables, list_unsafe, withhold_cells
 from becalm.terms import Period, QuestionError
 
 COUNTS_IN_WARNING: Final = re.compile(
@@ -46,11 +46,23 @@ def withhold_figures(
 ) -> tuple[bool, ...]:
     """Which of these figures are withheld, so that no margin, subtotal or former table gives them back?
 
-    Counts of 1 to `below` - 1 are small. Figures of one block are shown or withheld together.
+    Counts of 1 to `below` - 1 are small. Figures of one block are shown or withheld together. What former
+    tables withheld is protected too: April and May together would give April back where May is known.
     """
-    tables = build_tables(figures, former_figures, blocks)
-    is_small = (tables.values > 0) & (tables.values < below)
-    return tuple(withhold_cells(tables, is_small).tolist())
+    own_blocks = list(range(len(figures)) if blocks is None else blocks)
+    former_withheld = [f for f in former_figures if f.count is None and not _is_among(f, figures)]
+    all_blocks = [*own_blocks, *range(max(own_blocks) + 1, max(own_blocks) + 1 + len(former_withheld))]
+    tables = build_tables((*figures, *former_withheld), former_figures, all_blocks)
+    is_former = np.arange(len(all_blocks)) >= len(figures)
+    # What the former tables give away by themselves cannot be protected any more.
+    is_lost = np.isin(np.arange(len(all_blocks)), list(list_unsafe(tables, np.ones_like(is_former))))
+    is_small = (tables.values > 0) & (tables.values < below) & ~is_former
+    is_withheld = withhold_cells(tables, is_small | is_former, is_ignored=is_former & is_lost)
+    return tuple(is_withheld[: len(figures)].tolist())
+
+
+def _is_among(figure: PublicFigure, figures: Sequence[PublicFigure]) -> bool:
+    return any((f.by, f.key, f.windows) == (figure.by, figure.key, figure.windows) for f in figures)
 
 
 def build_tables(
