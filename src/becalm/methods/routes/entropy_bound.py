@@ -50,9 +50,9 @@ def expect_visits(
             _spread_stays(
                 t, lengths, visit_weight[t], visit_mass[m, t], free_mass[m], free_sums[m], expected[t]
             )
-            wait_mass[m] += free_mass[m, t]
+            _add_lanes(wait_mass[m], free_mass[m, t])
             if _may_pause(walker, t, m):
-                free_mass[1, t + walker.pause_slots] += wait_mass[m]
+                _add_lanes(free_mass[1, t + walker.pause_slots], wait_mass[m])
             _spread_links(t, wait_mass[m], slots, visit_mass[m])
     return expected, log_z
 
@@ -71,9 +71,19 @@ def _spread_stays(
     for length_index in range(lengths.shape[0]):
         end_slot = t + lengths[length_index]
         if end_slot < free_mass.shape[0]:
-            stay_mass = visit_mass * visit_weight[:, length_index]
-            free_mass[end_slot, : stay_mass.shape[0]] += stay_mass
-            expected[:, length_index] += stay_mass * free_sums[end_slot, : stay_mass.shape[0]]
+            for j in range(visit_mass.shape[0]):
+                for k in range(LANES):
+                    stay_mass = visit_mass[j, k] * visit_weight[j, length_index, k]
+                    free_mass[end_slot, j, k] += stay_mass
+                    expected[j, length_index, k] += stay_mass * free_sums[end_slot, j, k]
+
+
+@njit(cache=True, nogil=True)
+def _add_lanes(sums: Floats, terms: Floats) -> None:
+    # By element: an expression of whole arrays takes a second to compile.
+    for i in range(sums.shape[0]):
+        for k in range(LANES):
+            sums[i, k] += terms[i, k]
 
 
 @njit(cache=True, nogil=True)
@@ -81,7 +91,9 @@ def _add_stays(t: int, lengths: Ints, visit_weight: Floats, free_sums: Floats, v
     for length_index in range(lengths.shape[0]):
         end_slot = t + lengths[length_index]
         if end_slot < free_sums.shape[0]:
-            visit_sums += visit_weight[:, length_index] * free_sums[end_slot, : visit_sums.shape[0]]
+            for j in range(visit_sums.shape[0]):
+                for k in range(LANES):
+                    visit_sums[j, k] += visit_weight[j, length_index, k] * free_sums[end_slot, j, k]
 
 
 @njit(cache=True, nogil=True)
@@ -107,16 +119,16 @@ def _sum_backward(
     for t in range(last_slot, -1, -1):
         for m in range(walker.pause_done, 2):
             if _is_idle(walker, t, m):
-                wait_sums[m] = 0.0  # what waited in a later slot is no way on from here
+                wait_sums[m, :, :] = 0.0  # what waited in a later slot is no way on from here
                 continue
             _add_stays(t, lengths, visit_weight[t], free_sums[m], visit_sums[m, t])
             if _may_pause(walker, t, m):
-                wait_sums[m] += free_sums[1, t + walker.pause_slots]
+                _add_lanes(wait_sums[m], free_sums[1, t + walker.pause_slots])
             for i in range(n + 1):
                 _add_onward_sums(t, slots[i], visit_sums[m], wait_sums[m, i])
-                free_sums[m, t, i] = wait_sums[m, i]
-                if m == 1 and t + home_slots[i] <= last_slot:
-                    free_sums[m, t, i] += 1.0
+                onward_sum = 1.0 if m == 1 and t + home_slots[i] <= last_slot else 0.0
+                for k in range(LANES):
+                    free_sums[m, t, i, k] = wait_sums[m, i, k] + onward_sum
     return free_sums
 
 

@@ -9,7 +9,8 @@ drawn by thinning (Lewis and Shedler, Naval Research Logistics 26 (1979) 403-413
 chance that no choice exceeds, and only there the choices are weighed, as if picked slots were all there were.
 
 Compiled by numba on first use, which takes some seconds; what it makes is kept beside this file or, where
-that cannot be written, in the user's cache. No step may be reordered or fused (`fastmath` is off): a route
+that cannot be written, in the user's cache. Rows are added up element by element: an expression of whole
+arrays takes a second to compile. No step may be reordered or fused (`fastmath` is off): a route
 could then not be drawn again from its key on another machine.
 """
 
@@ -59,7 +60,8 @@ def draw_routes(
         visit_count = _draw_route(
             lattice, walkers, (u, links, factors), draws[u], routes, visit_count, chances
         )
-        feedback.owed_visits[:] += feedback.due_visits[u]
+        for j in range(n):
+            feedback.owed_visits[j] += feedback.due_visits[u, j]
         for k in range(first_visit, visit_count):
             feedback.owed_visits[routes.visits[k, 2]] -= 1.0
     return routes, visit_count
@@ -142,7 +144,7 @@ def _draw_route(
             end = at + lattice.lengths[visit[3]]
             mark_visit(lattice, place, at, end, walkers.pair[u])
             _mark_cells(lattice, visit, chances, chances.end_cell[u])
-            routes.visits[visit_count] = visit
+            _write_visit(routes, visit_count, visit)
             routes.travel_minutes[u] += links.minutes[i, place]
             visit_count, t, i, k, minute = visit_count + 1, end - first_slot, place, k + 2, visit[4]
     routes.travel_minutes[u] += links.home_minutes[i]
@@ -233,7 +235,8 @@ def _bound_chance(
     n, most_weight, last_row = factors.shape[0], 0.0, -1
     link_weights = np.zeros(n)
     for i in range(n + 1):
-        link_weights = np.maximum(link_weights, links.weight[i])
+        for j in range(n):
+            link_weights[j] = max(link_weights[j], links.weight[i, j])
     for s in range(slot_count):
         weight_row = lattice.row[first_slot + s]
         if weight_row != last_row:
@@ -303,7 +306,7 @@ def _draw_visit(
     place: int,
     room: int,
     draws: NDArray[np.uint64],
-) -> Ints:
+) -> tuple[int, int, int, int, int]:
     """A visit as a row of `visits`: its length is drawn, and the minute on which it starts."""
     length_index, remaining_weight = -1, (draws[0] >> 11) * TO_UNIT * lattice.fitting_weight[place, room]
     for k in range(lattice.lengths.shape[0]):
@@ -313,7 +316,13 @@ def _draw_visit(
     length_weight = lattice.length_weight[place, length_index] / lattice.fitting_weight[place, room]
     if routes.entropy.shape[0] > 0:
         routes.surprise[u] -= np.log(length_weight)
-    return np.array([u, at, place, length_index, _draw_minute(draws[1], 0, lattice.slot_minutes)])
+    return u, at, place, length_index, _draw_minute(draws[1], 0, lattice.slot_minutes)
+
+
+@njit(cache=True, nogil=True)
+def _write_visit(routes: RouteDraws, visit_index: int, visit: tuple[int, int, int, int, int]) -> None:
+    for field in range(len(visit)):
+        routes.visits[visit_index, field] = visit[field]
 
 
 @njit(cache=True, nogil=True)
@@ -370,7 +379,9 @@ def _add_cell_chances(
 
 
 @njit(cache=True, nogil=True)
-def _mark_cells(lattice: RouteLattice, visit: Ints, chances: CellChances, end_cell: int) -> None:
+def _mark_cells(
+    lattice: RouteLattice, visit: tuple[int, int, int, int, int], chances: CellChances, end_cell: int
+) -> None:
     start_minute = lattice.first_minute + visit[1] * lattice.slot_minutes + visit[4]
     cell_index = start_minute // chances.minutes
     if cell_index < end_cell:

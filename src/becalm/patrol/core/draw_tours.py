@@ -147,7 +147,8 @@ def build_lattice(
     length_entropy = -(length_shares * np.log(np.where(length_shares > 0, length_shares, 1.0))).sum(axis=2)
     has_pairs, has_gaps = bool(area.walkers.pair.any()), bool(soft_gaps.any())
     route_lattice = RouteLattice(
-        weight=weight_rows,
+        # One layout always: the kernel would be compiled anew for each.
+        weight=np.ascontiguousarray(weight_rows),
         row=row_of_slot,
         hour=grid.hour_of_cell[
             np.minimum(np.arange(slot_count), grid.count - 1) * grid.slot_minutes // CELL_MINUTES
@@ -156,7 +157,7 @@ def build_lattice(
         lengths=lengths,
         length_minutes=np.array(area.policy.burst_minutes, dtype=np.int64),
         length_weight=length_weight,
-        fitting_weight=fitting_weight,
+        fitting_weight=np.ascontiguousarray(fitting_weight),
         length_entropy=length_entropy,
         free_slots=np.full((slot_count, n), longest + 1, dtype=np.uint8),
         occupant=np.zeros((slot_count, n) if has_pairs else (1, 1), dtype=np.int64),
