@@ -1,0 +1,58 @@
+"""Sisters: the evidence of a climb added over the series of a group, where not all of them need rise.
+
+Each series of the group takes part in a climb with chance RISING_CHANCE; all that do begin together, with one
+duration and size. With the likelihood ratio of series s being r_s, the group's is the product of
+1 - p + p r_s; these are summed over climbs as in `ramp`. Groups may share series: the offences of one borough,
+the boroughs of one offence.
+
+Source: Xie and Siegmund, Annals of Statistics 41 (2013) 670-692, equation 2.4.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit, prange
+
+from becalm.methods.alarms.ramp import log_likelihood_ratios, sum_evidence
+from becalm.methods.alarms.watched_counts import WatchedCounts
+from becalm.methods.arrays import Bools, Floats, Singles
+
+RISING_CHANCE: Final = 0.3
+
+
+def sisters(watched: WatchedCounts) -> Floats:
+    """The logarithm of the summed likelihood ratios of all climbs, for each group and time.
+
+    Raises ValueError where `members` does not say which series make a group.
+    """
+    if watched.members is None:
+        raise ValueError("No groups: say in `members` which series belong to which.")
+    log_ratios = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
+    return group_scores(log_ratios, watched.members)
+
+
+sisters.watches_groups = True  # type: ignore[attr-defined]  # what a loader of alarms reads
+
+
+def group_scores(log_ratios: Singles, members: Bools) -> Floats:
+    """The score of each group (row of `members`) at each time, from the evidence of each series."""
+    shares = np.empty_like(log_ratios)
+    _mix(log_ratios.reshape(-1), shares.reshape(-1))
+    scores = np.empty((len(members), log_ratios.shape[1]))
+    for group, is_member in enumerate(members):
+        summed = shares[is_member].sum(axis=0)
+        summed[np.isneginf(log_ratios[is_member][0])] = -np.inf  # climbs that have not begun
+        scores[group] = sum_evidence(summed)
+    return scores
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _mix(log_ratios, shares):  # type: ignore[no-untyped-def]  # a kernel
+    """log(1 - p + p r) of each likelihood ratio r, without overflow."""
+    log_chance = math.log(RISING_CHANCE)
+    for i in prange(log_ratios.shape[0]):
+        if log_ratios[i] > 30.0:
+            shares[i] = log_ratios[i] + log_chance
+        else:
+            shares[i] = math.log(1.0 - RISING_CHANCE + RISING_CHANCE * math.exp(log_ratios[i]))

@@ -1,0 +1,96 @@
+"""The alarms that can be chosen, and what is asked of every one before it may watch anything.
+
+An alarm is a plug-in of the entry-point group `becalm.alarms`: one function of `WatchedCounts`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from becalm.methods.alarms.watched_counts import Alarm, WatchedCounts
+from becalm.methods.arrays import Floats
+from becalm.terms import Fault, UsageError
+
+DEFAULT_ALARM, GROUP_ALARM = "ramp", "sisters"
+CHECKED_SERIES, CHECKED_WEEKS, CHECKED_HISTORY = 6, 40, 156
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAlarm:
+    """An alarm and the name under which it is installed; `watches_groups` where it scores groups of series."""
+
+    name: str
+    score: Alarm
+
+    @property
+    def watches_groups(self) -> bool:
+        """Whether it gives one score per group, not per series."""
+        return bool(getattr(self.score, "watches_groups", False))
+
+
+LOOK_AHEAD: Final = (
+    "the score of a week changes with later weeks",
+    "use each week and earlier ones only",
+)
+
+
+def check_alarm(alarm: NamedAlarm) -> None:
+    """Refuse an alarm that does not keep the rules: raises UsageError with everything that is wrong."""
+    watched = _drawn_weeks()
+    try:
+        scores = alarm.score(watched)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is a fault of it
+        fault = Fault(alarm.name, f"fails: {type(error).__name__}: {error}", "mend it, or choose another alarm")
+        raise UsageError(f"The alarm {alarm.name!r} cannot be used", (fault,)) from error
+    rows = len(watched.members) if alarm.watches_groups and watched.members is not None else CHECKED_SERIES
+    faults = []
+    if np.shape(scores) != (rows, CHECKED_WEEKS):
+        shape_fault = f"gives scores of shape {np.shape(scores)}, not {(rows, CHECKED_WEEKS)}"
+        faults.append(Fault(alarm.name, shape_fault, "give one score per series and week"))
+    elif not np.isfinite(scores).all():
+        faults.append(Fault(alarm.name, "gives scores that are no numbers", "give a finite score to every week"))
+    elif not np.array_equal(alarm.score(watched), scores):
+        faults.append(Fault(alarm.name, "does not say the same again", "draw nothing at random"))
+    elif _looks_ahead(alarm, watched, scores):
+        faults.append(Fault(alarm.name, *LOOK_AHEAD))
+    if faults:
+        raise UsageError(f"The alarm {alarm.name!r} breaks the rules of alarms", tuple(faults))
+
+
+def _looks_ahead(alarm: NamedAlarm, watched: WatchedCounts, scores: Floats) -> bool:
+    """Whether a score differs once later weeks are cut off, or hold something else."""
+    for week in (9, 17, 30, CHECKED_WEEKS - 1):
+        later = np.arange(CHECKED_WEEKS) >= week
+        changed = WatchedCounts(
+            np.where(later, 7.0 * watched.counts + 30.0, watched.counts),
+            np.where(later, 0.5 * watched.expected, watched.expected),
+            watched.excess,
+            watched.history,
+            watched.members,
+        )
+        for altered in (watched.until(week), changed):
+            if not np.allclose(alarm.score(altered)[:, :week], scores[:, :week], rtol=1e-6, atol=1e-6):
+                return True
+    return False
+
+
+def _drawn_weeks() -> WatchedCounts:
+    """A few drawn series, some of which climb, with a missing week, held against writing."""
+    rng = np.random.default_rng(16)
+    level = np.array([0.5, 2.0, 5.0, 10.0, 20.0, 45.0])[:, None]
+    history = rng.poisson(level, (CHECKED_SERIES, CHECKED_HISTORY)).astype(np.float64)
+    climb = np.clip((np.arange(CHECKED_WEEKS) - 16) / 8.0, 0.0, 1.0) * (np.arange(CHECKED_SERIES) % 2)[:, None]
+    counts = rng.poisson(level * (0.5 + 0.5 * climb)).astype(np.float64)
+    counts[:, 12] = np.nan
+    watched = WatchedCounts(
+        counts,
+        np.repeat(level, CHECKED_WEEKS, axis=1),
+        np.full(CHECKED_SERIES, 0.01),
+        history,
+        np.array([[True, True, True, False, False, False], [False, False, True, True, True, True]]),
+    )
+    for array in (watched.counts, watched.expected, watched.excess, watched.history, watched.members):
+        if array is not None:
+            array.setflags(write=False)
+    return watched

@@ -1,0 +1,122 @@
+"""Worlds in which nothing rises: the force's own series, drawn again and again at their fallen level.
+
+Each drawn series has its own level, season, trend and noise, and the weeks that all share. A baseline is
+fitted to its drawn history as to the true one, so that what is not known about it is in the scores, too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from becalm.methods.alarms.watched_counts import LEARNING_TIMES, WatchedCounts
+from becalm.methods.arrays import Bools, Floats
+from becalm.sustain.core.baseline import Baseline, fit_baseline
+
+WATCHED_WEEKS: Final = 52  # after the first, from which the level is learned
+SERIES_AT_ONCE: Final = 1536
+LEAST_SHARE, MOST_SHARE, USUAL_SHARE = 0.3, 1.0, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class SharedNoise:
+    """The variance of weekly shocks (log scale) that all series share, and those of one area and one offence."""
+
+    force: float
+    areas: float
+    offences: float
+
+
+@dataclass(frozen=True, slots=True)
+class NullWorld:
+    """Series of which new ones are drawn: means before the step and, unfallen, after; noise; how far they fell.
+
+    `areas[s]` and `offences[s]` number the area and the offence of each series.
+    """
+
+    before: Floats
+    after: Floats
+    excess: Floats
+    share: Floats
+    areas: Floats
+    offences: Floats
+    shared: SharedNoise
+
+    @property
+    def size(self) -> int:
+        """The number of series."""
+        return len(self.before)
+
+
+def learn_world(
+    history: Floats, baseline: Baseline, areas: Floats, offences: Floats, *, share: Floats | None = None
+) -> NullWorld:
+    """The world that these weeks before the step come from; `share` is how far each series fell."""
+    watched = LEARNING_TIMES + WATCHED_WEEKS
+    after = fit_baseline(history, watched).expected
+    residuals = history - baseline.fitted
+    fallen_share = np.full(len(history), USUAL_SHARE) if share is None else share
+    return NullWorld(
+        baseline.fitted,
+        after,
+        baseline.excess,
+        np.clip(fallen_share, LEAST_SHARE, MOST_SHARE),
+        areas,
+        offences,
+        _shared_noise(residuals, baseline.fitted, areas, offences),
+    )
+
+
+def draw_worlds(
+    world: NullWorld, count: int, rng: np.random.Generator, *, rise: Floats | None = None
+) -> Iterator[tuple[int, WatchedCounts]]:
+    """So many drawings of the whole world, some at a time, each as it would be watched.
+
+    `rise` multiplies the level of each week since the step, where a rebound is planted. The number of
+    drawings is handed out beside the counts, whose rows are drawing by drawing.
+    """
+    at_once = max(1, SERIES_AT_ONCE // world.size)
+    for first in range(0, count, at_once):
+        drawn = min(at_once, count - first)
+        counts = np.concatenate([_draw(world, rng, rise) for _ in range(drawn)])
+        yield drawn, watch_counts(counts, world.before.shape[1])
+
+
+def watch_counts(counts: Floats, history_weeks: int) -> WatchedCounts:
+    """These series, whose step comes after so many weeks, as an alarm sees them."""
+    history, since = counts[:, :history_weeks], counts[:, history_weeks:]
+    baseline = fit_baseline(history, since.shape[1])
+    return WatchedCounts(since, baseline.expected, baseline.excess, history)
+
+
+def _draw(world: NullWorld, rng: np.random.Generator, rise: Floats | None) -> Floats:
+    later = world.share[:, None] * world.after * (1.0 if rise is None else rise)
+    means = np.concatenate([world.before, later], axis=1)
+    weeks, shared = means.shape[1], world.shared
+    log_shock = rng.normal(0.0, np.sqrt(shared.force), weeks)[None, :]
+    for numbers, variance in ((world.areas, shared.areas), (world.offences, shared.offences)):
+        kinds, index = np.unique(numbers, return_inverse=True)
+        log_shock = log_shock + rng.normal(0.0, np.sqrt(variance), (len(kinds), weeks))[index]
+    shared_variance = shared.force + shared.areas + shared.offences
+    own_excess = np.maximum(world.excess - shared_variance, 1e-6)[:, None]
+    means = means * np.exp(log_shock - shared_variance / 2.0)
+    return rng.poisson(means * rng.gamma(1.0 / own_excess, own_excess, means.shape)).astype(np.float64)
+
+
+def _shared_noise(residuals: Floats, means: Floats, areas: Floats, offences: Floats) -> SharedNoise:
+    """By moments: the covariance of the series of a group, over the product of their means."""
+    force = _covariance(residuals, means, np.zeros(len(means)))
+    within_areas, within_offences = (max(_covariance(residuals, means, n) - force, 0.0) for n in (areas, offences))
+    return SharedNoise(force, within_areas, within_offences)
+
+
+def _covariance(residuals: Floats, means: Floats, numbers: Floats) -> float:
+    product, square = 0.0, 0.0
+    for number in np.unique(numbers):
+        is_member = numbers == number
+        if is_member.sum() > 1:
+            r, m = residuals[is_member], means[is_member]
+            product += float((r.sum(axis=0) ** 2 - (r**2).sum(axis=0)).sum())
+            square += float((m.sum(axis=0) ** 2 - (m**2).sum(axis=0)).sum())
+    return max(product / square, 0.0) if square > 0.0 else 0.0

@@ -1,0 +1,140 @@
+"""The weekly series of a force: what is watched, checked as a whole before anything is computed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+
+from becalm.methods.arrays import Bools, Floats
+from becalm.terms import Fault, Period, QuestionError, Step, UsageError
+
+WEEK: Final = timedelta(days=7)
+LEAST_HISTORY: Final = 52  # weeks before a step
+LEAST_SINCE: Final = 3  # weeks after it
+Key = tuple[str, str]  # area and offence; "" where a series is not of one area, or of all offences
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklySeries:
+    """Counts of each series (row) in each ISO week (column), which begins on its Monday.
+
+    A week that is missing in the records is NaN. `known_share[s, t]` is the share of its records that are
+    known by now. `found_by[s]` says who finds such offences.
+    """
+
+    keys: tuple[Key, ...]
+    mondays: tuple[date, ...]
+    counts: Floats
+    found_by: tuple[str, ...]
+    known_share: Floats
+    doubtful: Bools  # weeks whose records are known to be cut short or in part
+
+    def cut(self, rows: Sequence[int]) -> "WeeklySeries":
+        """Only these series."""
+        index = list(rows)
+        return WeeklySeries(
+            tuple(self.keys[row] for row in index),
+            self.mondays,
+            self.counts[index],
+            tuple(self.found_by[row] for row in index),
+            self.known_share[index],
+            self.doubtful[index],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSinceStep:
+    """Series that share one step, and the column of the first whole week after it."""
+
+    series: WeeklySeries
+    step: Step
+    first: int
+
+
+def first_week(step: Step, mondays: Sequence[date]) -> int:
+    """The column of the first whole week of the new level; past the end where there is none yet."""
+    return sum(monday < step.start for monday in mondays)
+
+
+def split_by_step(series: WeeklySeries, steps: Sequence[Step]) -> tuple[SeriesSinceStep, ...]:
+    """The series, by the newest step that concerns each of them; those without a step are left out.
+
+    Raises QuestionError with all that forbids watching: no step, a history under a year, fewer than three
+    weeks since, nothing but zeros.
+    """
+    end = series.mondays[-1] + WEEK
+    rows_by_step: dict[int, list[int]] = {}
+    for row, (area, offence) in enumerate(series.keys):
+        concerning = [
+            number
+            for number, step in enumerate(steps)
+            if step.start < end and step.concerns(group=offence or None, area=area or None)
+        ]
+        if concerning and (steps[concerning[-1]].end or end) >= end:
+            rows_by_step.setdefault(concerning[-1], []).append(row)
+    faults = list(_series_faults(series, steps, rows_by_step))
+    if faults:
+        raise QuestionError("These series cannot be watched", tuple(faults))
+    return tuple(
+        SeriesSinceStep(series.cut(rows), steps[number], first_week(steps[number], series.mondays))
+        for number, rows in sorted(rows_by_step.items())
+    )
+
+
+def _series_faults(
+    series: WeeklySeries, steps: Sequence[Step], rows_by_step: dict[int, list[int]]
+) -> Iterator[Fault]:
+    if not steps:
+        yield Fault(
+            "step",
+            "no step is declared, so nothing is known to have fallen",
+            "declare one with `becalm sustain step add`",
+        )
+    elif not rows_by_step:
+        yield Fault("step", "no declared step is in force for these series", "see `becalm sustain step list`")
+    for number in sorted(rows_by_step):
+        step, first = steps[number], first_week(steps[number], series.mondays)
+        where = f"step from {step.start}"
+        if first < LEAST_HISTORY:
+            yield Fault(
+                where,
+                f"has {first} weeks of records before it, and a year is needed to know the level",
+                "ingest older records",
+            )
+        since = len(series.mondays) - first
+        if since < LEAST_SINCE:
+            yield Fault(where, f"has {since} whole weeks after it", f"wait until there are {LEAST_SINCE}")
+        if not np.nansum(series.counts[rows_by_step[number]]):
+            yield Fault(where, "concerns series that hold nothing but zeros", "look at their mapping")
+
+
+def check_reference(reference: Period, steps: Sequence[Step], mondays: Sequence[date]) -> Bools:
+    """Which weeks lie in the reference period?
+
+    Raises UsageError where it reaches into a declared step, or holds no week of the records.
+    """
+    faults = [
+        Fault("[sustain] reference", f"reaches into the step from {step.start} ({step.reason})", "name an earlier one")
+        for step in steps
+        if reference.end > step.start and (step.end is None or reference.start < step.end)
+    ]
+    in_reference = np.array([reference.start <= day and day + WEEK <= reference.end for day in mondays])
+    if not in_reference.any():
+        faults.append(
+            Fault("[sustain] reference", f"{reference.start} to {reference.end} holds no week on record", "name another")
+        )
+    if faults:
+        raise UsageError("The reference period cannot be used", tuple(faults))
+    return in_reference
+
+
+def week_name(monday: date) -> str:
+    """A week as people write it.
+
+    >>> week_name(date(2020, 6, 29))
+    '2020-W27'
+    """
+    year, week, _ = monday.isocalendar()
+    return f"{year}-W{week:02d}"

@@ -1,0 +1,164 @@
+"""How high must a score be? As high as the budget of false alarms says, by simulation of the force's own weeks.
+
+The budget is one of the whole force: so many false alarms a year, part of them for single series and part for
+groups. The same threshold holds for all series of one kind, and is the height that the highest scores of a
+watched year exceed as often as the budget allows, over drawings of all series at their own level, season,
+trend and noise.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from becalm.methods.alarms.ramp import log_likelihood_ratios, sum_evidence
+from becalm.methods.alarms.sisters import group_scores
+from becalm.methods.alarms.watched_counts import LEARNING_TIMES, WatchedCounts
+from becalm.methods.arrays import Bools, Floats, Singles
+from becalm.sustain.core.alarms import DEFAULT_ALARM, NamedAlarm
+from becalm.sustain.core.baseline import fit_baseline
+from becalm.sustain.core.null_worlds import NullWorld, draw_worlds
+
+DRAWN_SERIES: Final = 76_800  # so that half an alarm a year among 256 series is seen 150 times
+SLOW_SHARE: Final = 0.1  # of the drawings for alarms that fit a regression each week
+SLOW_ALARMS: Final = ("farrington",)
+TAIL_SHARE: Final = 8.0  # the tail is fitted to so many times the exceedances that are sought
+AREAS, OFFENCES, FORCE = "areas", "offences", "force"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """False alarms a year for the whole force: of single series, and of groups."""
+
+    single: float
+    groups: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The score at which an alarm is raised; `usual` is the score of a quiet week in the middle of the year."""
+
+    value: float
+    usual: float
+
+    @property
+    def half_way(self) -> float:
+        """From here on a score is rising."""
+        return (self.value + self.usual) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Groups of one kind: the offences of each area, the areas of each offence, or sums over the force.
+
+    `members[g, s]` says whether series s belongs to group g; a family of sums is watched by the ramp on the
+    summed counts, the others by the evidence of their members.
+    """
+
+    name: str
+    labels: tuple[tuple[str, str], ...]  # of each group: its area and its offence, "" for all
+    members: Bools
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether the counts of its members are added up."""
+        return self.name == FORCE
+
+    def repeat(self, count: int) -> "Family":
+        """The same groups of each of so many drawings of the series, drawing by drawing."""
+        return replace(self, members=np.kron(np.eye(count, dtype=bool), self.members))
+
+
+def build_families(keys: Sequence[tuple[str, str]]) -> tuple[Family, ...]:
+    """The families of groups that these series (area and offence) make; groups of one series are none."""
+    areas, offences = np.array([k[0] for k in keys]), np.array([k[1] for k in keys])
+    families = []
+    for name, own, index in ((AREAS, areas, 0), (OFFENCES, offences, 1)):
+        values = [value for value in np.unique(own).tolist() if (own == value).sum() > 1]
+        labels = tuple((value, "") if index == 0 else ("", value) for value in values)
+        families.append((name, labels, [own == value for value in values]))
+    all_offences = np.unique(offences).tolist()
+    sums = [(("", value), offences == value) for value in all_offences if (offences == value).sum() > 1]
+    if len(all_offences) > 1:
+        sums.append((("", ""), np.ones(len(keys), dtype=bool)))
+    families.append((FORCE, tuple(label for label, _ in sums), [members for _, members in sums]))
+    return tuple(Family(name, labels, np.array(rows)) for name, labels, rows in families if rows)
+
+
+def score_family(family: Family, watched: WatchedCounts, evidence: Singles) -> Floats:
+    """The score of each group at each week, from the single series and the evidence of their climbs."""
+    if not family.is_summed:
+        return group_scores(evidence, family.members)
+    summed = sum_members(family, watched)
+    return sum_evidence(log_likelihood_ratios(summed.filled_counts, summed.filled_expected, summed.excess))
+
+
+def sum_members(family: Family, watched: WatchedCounts) -> WatchedCounts:
+    """The summed counts of each group, with noise of their own; a week that lacks a member is missing."""
+    weights = family.members.astype(np.float64)
+    is_missing = weights @ np.isnan(watched.counts) > 0.0
+    counts = np.where(is_missing, np.nan, weights @ watched.filled_counts)
+    history = weights @ (watched.counts[:, :0] if watched.history is None else watched.history)
+    excess = fit_baseline(history, 1).excess
+    return WatchedCounts(counts, weights @ watched.expected, excess, history)
+
+
+def simulate_thresholds(
+    world: NullWorld,
+    alarms: Sequence[NamedAlarm],
+    families: Sequence[Family],
+    budget: Budget,
+    rng: np.random.Generator,
+    *,
+    drawn_series: int = DRAWN_SERIES,
+) -> Mapping[str, Threshold]:
+    """The threshold of each alarm on single series, and of each family of groups, by name."""
+    highest: dict[str, list[Floats]] = {name.name: [] for name in (*alarms, *families)}
+    middle: dict[str, list[Floats]] = {name: [] for name in highest}
+    drawings = max(1, round(drawn_series / world.size))
+    done = 0
+    for count, watched in draw_worlds(world, drawings, rng):
+        drawn_families = [family.repeat(count) for family in families]
+        is_slow_share = done <= SLOW_SHARE * drawings
+        for name, scores in _score_all(watched, alarms, drawn_families, is_slow_share=is_slow_share):
+            highest[name].append(scores[:, LEARNING_TIMES:].max(axis=1))
+            middle[name].append(scores[:, scores.shape[1] // 2])
+        done += count
+    thresholds = {}
+    for kind, share in (*((a, budget.single) for a in alarms), *((f, budget.groups / len(families)) for f in families)):
+        rows = world.size if isinstance(kind, NamedAlarm) else len(kind.labels)
+        tail = min(share / rows, 0.5)
+        thresholds[kind.name] = Threshold(
+            tail_quantile(np.concatenate(highest[kind.name]), tail),
+            float(np.median(np.concatenate(middle[kind.name]))),
+        )
+    return thresholds
+
+
+def _score_all(
+    watched: WatchedCounts, alarms: Sequence[NamedAlarm], families: Sequence[Family], *, is_slow_share: bool
+) -> Iterator[tuple[str, Floats]]:
+    evidence = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
+    for alarm in alarms:
+        if alarm.name == DEFAULT_ALARM:  # its evidence serves the groups as well
+            yield alarm.name, sum_evidence(evidence)
+        elif alarm.name not in SLOW_ALARMS or is_slow_share:
+            yield alarm.name, alarm.score(watched)
+    for family in families:
+        yield family.name, score_family(family, watched, evidence)
+
+
+def tail_quantile(values: Floats, probability: float) -> float:
+    """The height that is exceeded with this probability, by an exponential tail fitted to the highest values.
+
+    Scores are logarithms of likelihood ratios, whose tail is exponential by nature; the fit halves the noise
+    of the plain quantile and reaches beyond what was drawn.
+    """
+    descending = np.sort(values)[::-1]
+    tail_count = int(min(max(TAIL_SHARE * probability * len(values), 30), len(values) // 4))
+    if tail_count < 2:
+        return float(descending[0])
+    start = descending[tail_count]
+    mean_excess = float((descending[:tail_count] - start).mean())
+    return float(start + mean_excess * np.log(tail_count / len(values) / probability))

@@ -1,0 +1,268 @@
+"""Which series have begun to rise since their step? Scores, thresholds, alarms and states, week by week."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+import numpy as np
+
+from becalm.methods.alarms.ramp import log_likelihood_ratios
+from becalm.methods.alarms.watched_counts import LEARNING_TIMES, WatchedCounts
+from becalm.methods.arrays import Bools, Floats
+from becalm.sustain.core.alarms import DEFAULT_ALARM, GROUP_ALARM, NamedAlarm
+from becalm.sustain.core.baseline import LONGEST_HISTORY, Baseline, fit_baseline
+from becalm.sustain.core.levels import Levels, PastWeeks, measure_levels
+from becalm.sustain.core.series import Key, SeriesSinceStep, week_name
+from becalm.sustain.core.thresholds import Family, Threshold, score_family, sum_members
+from becalm.terms import Estimate, Step
+
+State = Literal["quiet", "rising", "alarm", "above reference", "not monitorable", "incomplete", "no data"]
+LONGEST_DELAY: Final = 26.0  # weeks: beyond, a series is not watched by itself
+LEAST_KNOWN_SHARE: Final = 0.8
+KEY_PARTS: Final = ("week", "area", "offence", "detector")
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How many weeks pass, in the median, from the onset of a rebound to its alarm; None: more than a year."""
+
+    full: float | None
+    half: float | None
+
+    @property
+    def is_monitorable(self) -> bool:
+        """Whether a full rebound is found within half a year."""
+        return self.full is not None and self.full <= LONGEST_DELAY
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedAlarm:
+    """An alarm: in which week, on which series or group, by which detector, and what a review said of it."""
+
+    key: Key
+    detector: str
+    monday: date
+    decision: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the ledger and at every door."""
+        area, offence = (part.replace(" ", "-") or "all" for part in self.key)
+        return f"{week_name(self.monday)}/{area}/{offence}/{self.detector}"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedSeries:
+    """One series or group: its state, its levels, its score, and the weeks for a picture.
+
+    `counts`, `expected_low` and `expected_high` are of each week from `mondays[0]` on; NaN where missing.
+    """
+
+    key: Key
+    state: State
+    since: date
+    levels: Levels
+    score: float
+    threshold: Threshold
+    detector: str
+    delay: Delay
+    known_share: Estimate
+    notes: tuple[str, ...]
+    counts: Floats
+    expected_low: Floats
+    expected_high: Floats
+    alarms: tuple[RaisedAlarm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartInputs:
+    """Series of one step with what is known about them before the watch begins."""
+
+    part: SeriesSinceStep
+    in_reference: Bools
+    alarm: NamedAlarm
+    families: tuple[Family, ...]
+    thresholds: Mapping[str, Threshold]
+    delays: Mapping[str, Sequence[Delay]]  # of each series, and of each group of a family
+    decisions: Mapping[str, str]  # by alarm
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPart:
+    """The arrays of one part: baselines and what alarms see."""
+
+    baseline: Baseline
+    watched: WatchedCounts
+    past: PastWeeks
+
+
+def prepare_part(part: SeriesSinceStep, in_reference: Bools) -> PreparedPart:
+    """Fit the baseline on the weeks before the step, and lay the weeks since beside it."""
+    series, first = part.series, part.first
+    start = max(0, first - LONGEST_HISTORY)
+    history = fill_gaps(series.counts[:, start:first])
+    since = np.where(series.doubtful[:, first:], np.nan, series.counts[:, first:])
+    baseline = fit_baseline(history, since.shape[1])
+    expected = baseline.expected * series.known_share[:, first:]
+    past = PastWeeks(history, baseline.fitted, in_reference[start:first])
+    return PreparedPart(baseline, WatchedCounts(since, expected, baseline.excess, history), past)
+
+
+def fill_gaps(history: Floats) -> Floats:
+    """Missing weeks of the history, filled by the mean of the same series, so that they bend nothing."""
+    means = np.nan_to_num(np.nanmean(np.where(np.isnan(history).all(axis=1)[:, None], 0.0, history), axis=1))
+    return np.where(np.isnan(history), means[:, None], history)
+
+
+def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:
+    """The state of every series of the part, then of its groups."""
+    prepared = prepare_part(inputs.part, inputs.in_reference)
+    watched = prepared.watched
+    singles = _Rows(
+        inputs, prepared, inputs.part.series.keys, inputs.alarm.name, inputs.alarm.name, inputs.alarm.score(watched)
+    )
+    answer = [*singles.states()]
+    if inputs.families:
+        evidence = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
+        for family in inputs.families:
+            summed = _sum_prepared(family, prepared)
+            detector = DEFAULT_ALARM if family.is_summed else GROUP_ALARM
+            scores = score_family(family, watched, evidence)
+            answer += _Rows(inputs, summed, family.labels, family.name, detector, scores, family).states()
+    return tuple(answer)
+
+
+def _sum_prepared(family: Family, prepared: PreparedPart) -> PreparedPart:
+    """The sums of each group, so that its levels can be told."""
+    weights = family.members.astype(np.float64)
+    baseline, past = prepared.baseline, prepared.past
+    expected = weights @ baseline.expected
+    error = np.sqrt(weights @ (baseline.expected * baseline.log_deviation) ** 2) / np.maximum(expected, 1e-9)
+    summed = Baseline(weights @ baseline.fitted, expected, weights @ baseline.excess, error)
+    summed_past = PastWeeks(weights @ past.counts, summed.fitted, past.in_reference)
+    return PreparedPart(summed, sum_members(family, prepared.watched), summed_past)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one kind: single series, or the groups of one family."""
+
+    inputs: PartInputs
+    prepared: PreparedPart
+    keys: tuple[Key, ...]
+    kind: str
+    detector: str
+    scores: Floats
+    family: Family | None = None
+
+    def states(self) -> Iterator[WatchedSeries]:
+        """Each row as it stands at the newest week."""
+        for row in range(len(self.keys)):
+            yield self._describe(row)
+
+    def _describe(self, row: int) -> WatchedSeries:
+        threshold, delay = self.inputs.thresholds[self.kind], self.inputs.delays[self.kind][row]
+        levels = measure_levels(self.prepared.watched, self.prepared.baseline.log_deviation, self.prepared.past, row)
+        alarms = self._alarms(row, threshold)
+        state, since = self._state(row, threshold, delay, levels, alarms)
+        counts, low, high = self._picture(row)
+        return WatchedSeries(
+            self.keys[row],
+            state,
+            since,
+            levels,
+            float(self.scores[row, -1]),
+            threshold,
+            self.detector,
+            delay,
+            self._known_share(row),
+            tuple(self._notes(row, delay, levels)),
+            counts,
+            low,
+            high,
+            alarms,
+        )
+
+    @property
+    def _mondays(self) -> tuple[date, ...]:
+        return self.inputs.part.series.mondays[self.inputs.part.first :]
+
+    def _is_found_by_police(self, row: int) -> bool:
+        finders = self.inputs.part.series.found_by
+        members = [row] if self.family is None else np.flatnonzero(self.family.members[row]).tolist()
+        return any(finders[member] == "police" for member in members)
+
+    def _alarms(self, row: int, threshold: Threshold) -> tuple[RaisedAlarm, ...]:
+        """Each week in which the score reached the threshold anew, after it had been half-way down or never up."""
+        if self._is_found_by_police(row):
+            return ()
+        alarms, is_armed = [], True
+        for week in range(LEARNING_TIMES, self.scores.shape[1]):
+            score = self.scores[row, week]
+            if is_armed and score >= threshold.value:
+                raised = RaisedAlarm(self.keys[row], self.detector, self._mondays[week])
+                decision = self.inputs.decisions.get(raised.name)
+                alarms.append(RaisedAlarm(raised.key, raised.detector, raised.monday, decision))
+                is_armed = False
+            elif score < threshold.half_way:
+                is_armed = True
+        return tuple(alarms)
+
+    def _state(
+        self, row: int, threshold: Threshold, delay: Delay, levels: Levels, alarms: tuple[RaisedAlarm, ...]
+    ) -> tuple[State, date]:
+        known = self.prepared.watched.filled_expected[row] > 0.0
+        scores, first = self.scores[row], self._mondays[0]
+        if not known.any() or levels.weekly_mean is None:
+            return "no data", first
+        if not known[-LAST_WEEKS:].any() or self._known_share(row).value < LEAST_KNOWN_SHARE:
+            return "incomplete", self._mondays[-1]
+        is_up = scores >= threshold.half_way
+        if alarms and is_up[-1] and alarms[-1].decision in (None, "real"):
+            return "alarm", alarms[-1].monday
+        if levels.reference is not None and levels.weekly_mean.low > levels.reference.value:
+            return "above reference", self._mondays[int(np.flatnonzero(known)[-LAST_WEEKS:][0])]
+        if is_up[-1] and len(scores) > LEARNING_TIMES:
+            down = np.flatnonzero(~is_up)
+            return "rising", self._mondays[int(down[-1]) + 1 if down.size else 0]
+        if not delay.is_monitorable or self._is_found_by_police(row):
+            return "not monitorable", first
+        return "quiet", first
+
+    def _known_share(self, row: int) -> Estimate:
+        """The share of the newest week's records that are known by now."""
+        expected, unscaled = self.prepared.watched.expected[row, -1], self.prepared.baseline.expected[row, -1]
+        share = float(min(expected / unscaled, 1.0)) if unscaled > 0.0 else 1.0
+        return Estimate(share, share, share, 0.95, "reporting delay")
+
+    def _notes(self, row: int, delay: Delay, levels: Levels) -> Iterator[str]:
+        weeks = self.scores.shape[1]
+        if weeks <= LEARNING_TIMES:
+            yield f"The level since the step is still being learned: {LEARNING_TIMES - weeks + 1} more weeks."
+        if self._is_found_by_police(row):
+            yield "Found by police work: shown, and never alarmed on."
+        elif not delay.is_monitorable:
+            yield "Not monitorable alone: even a full rebound would take more than 26 weeks to be found."
+        if levels.lost_share is None and levels.reference is not None:
+            yield "No clear fall since the reference period, so no share of it can be lost."
+        missing = int(np.isnan(self.prepared.watched.counts[row]).sum())
+        if missing:
+            yield f"{missing} weeks since the step are missing or cut short: skipped, not counted as zero."
+
+    def _picture(self, row: int) -> tuple[Floats, Floats, Floats]:
+        watched, baseline = self.prepared.watched, self.prepared.baseline
+        mean = np.concatenate([baseline.fitted[row], watched.expected[row]])
+        log_deviation = np.concatenate([np.zeros(baseline.fitted.shape[1]), baseline.log_deviation[row]])
+        variance = mean * (1.0 + watched.excess[row] * mean) + (mean * log_deviation) ** 2
+        reach = 1.96 * np.sqrt(variance)
+        counts = np.concatenate([self.prepared.past.counts[row], watched.counts[row]])
+        return counts, np.maximum(mean - reach, 0.0), mean + reach
+
+
+LAST_WEEKS: Final = 4
+
+
+def steps_of(parts: Sequence[SeriesSinceStep]) -> tuple[Step, ...]:
+    """The steps that are watched."""
+    return tuple(part.step for part in parts)
