@@ -102,7 +102,10 @@ def test_the_house_keeps_every_contract(source: Path, root: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("contract_id", "container"),
-    [("house", "becalm"), *(("roles", f"becalm.{job}") for job in ("find", "patrol", "measure", "record"))],
+    [
+        ("house", "becalm"),
+        *(("roles", f"becalm.{job}") for job in ("find", "patrol", "measure", "record", "sustain")),
+    ],
 )
 def test_an_import_upwards_or_sideways_is_caught_for_every_pair(
     contract_id: str, container: str, source: Path, root: Path, settings: dict[str, Any], tmp_path: Path

@@ -12,9 +12,19 @@ import becalm.ledger.events as ledger
 import becalm.measure.core.events as measure
 import becalm.patrol.core.events as patrol
 import becalm.record.core.events as record
+import becalm.sustain.core.events as sustain
 from becalm.ledger import EventKinds
 
 EVENT_KINDS = EventKinds(
-    (*patrol.KINDS, *record.KINDS, *find.KINDS, *measure.KINDS, *ingest.KINDS, *brief.KINDS, *ledger.KINDS)
+    (
+        *patrol.KINDS,
+        *record.KINDS,
+        *find.KINDS,
+        *measure.KINDS,
+        *sustain.KINDS,
+        *ingest.KINDS,
+        *brief.KINDS,
+        *ledger.KINDS,
+    )
 )
 FOLDS = (*record.FOLDS, *patrol.FOLDS, *ledger.FOLDS)

@@ -112,6 +112,38 @@ def send_ending(
     return tuple(deliveries)
 
 
+def send_text(
+    text: str, subject: str, name: str, *, places: Sequence[str], settings: AnchorSettings
+) -> tuple[AnchorDelivery, ...]:
+    """Send a message to every place: a text file in a folder, an e-mail, or a webhook's body.
+
+    What fails is said, and stops nothing.
+    """
+    file_stem = re.sub(r"[^A-Za-z0-9.-]+", "-", name)
+    return tuple(_send_text(text, subject, file_stem, place, settings) for place in places)
+
+
+def _send_text(text: str, subject: str, stem: str, place: str, settings: AnchorSettings) -> AnchorDelivery:
+    try:
+        if place.startswith("mailto:"):
+            recipient = _recipient_of(place)
+            message = EmailMessage()
+            message["Subject"], message["To"] = subject, recipient
+            message["From"] = f"becalm <{recipient}>"
+            message.set_content(text)
+            return AnchorDelivery(place, at=_deliver_mail(message, recipient, stem, settings))
+        if place.startswith(WEB_SCHEMES):
+            http_request = Request(place, data=text.encode(), method="POST")
+            with urlopen(http_request, timeout=TIMEOUT_SECONDS) as http_response:
+                return AnchorDelivery(place, at=f"{place} (answered {http_response.status})")
+        folder = _folder_at(place, settings.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(folder / f"{stem}.txt", text, mode=SHARED_FILE)
+    except (OSError, URLError, smtplib.SMTPException, ValueError) as error:
+        return AnchorDelivery(place, failure=str(error) or type(error).__name__)
+    return AnchorDelivery(place, at=str(folder / f"{stem}.txt"))
+
+
 def read_endings(places: Sequence[str], settings: AnchorSettings) -> tuple[LogEnding, ...]:
     """The signed statements on the end of a log that lie in the folders among these places."""
     log_endings = []
@@ -240,11 +272,21 @@ def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: Anch
 
 def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
     """Send an e-mail, or write it into the outbox where no server is named."""
-    recipient_address = unquote(place.removeprefix("mailto:"))
-    if "@" not in recipient_address:
-        raise ValueError(f"{recipient_address!r} is no address")
-    file_stem = _file_stem(checkpoint, settings)
-    email_message = _compose_mail(checkpoint, anchor, recipient_address, file_name=f"{file_stem}{SUFFIX}")
+    recipient, file_stem = _recipient_of(place), _file_stem(checkpoint, settings)
+    email_message = _compose_mail(checkpoint, anchor, recipient, file_name=f"{file_stem}{SUFFIX}")
+    return _deliver_mail(email_message, recipient, file_stem, settings)
+
+
+def _recipient_of(place: str) -> str:
+    recipient = unquote(place.removeprefix("mailto:"))
+    if "@" not in recipient:
+        raise ValueError(f"{recipient!r} is no address")
+    return recipient
+
+
+def _deliver_mail(
+    email_message: EmailMessage, recipient: str, file_stem: str, settings: AnchorSettings
+) -> str:
     if settings.smtp:
         smtp_url = urlsplit(settings.smtp)
         with smtplib.SMTP(
@@ -253,10 +295,10 @@ def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: Anchor
             if smtp_url.scheme == "smtp+tls":
                 smtp_connection.starttls()
             smtp_connection.send_message(email_message)
-        return recipient_address
+        return recipient
     outbox_folder = settings.folder / "anchors" / "outbox"
     outbox_folder.mkdir(parents=True, exist_ok=True)
-    mail_path = outbox_folder / f"{file_stem}-{recipient_address.partition('@')[0]}.eml"
+    mail_path = outbox_folder / f"{file_stem}-{recipient.partition('@')[0]}.eml"
     write_durably(mail_path, email_message.as_string(policy=SMTP.clone(linesep="\n")))
     return f"{mail_path} (to be sent)"
 

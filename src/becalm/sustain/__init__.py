@@ -1,1 +1,1 @@
-"""x."""
+"""Which fallen series have begun to climb again, and how sure is that?"""

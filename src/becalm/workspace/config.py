@@ -15,6 +15,11 @@ becalm.toml, all of it optional but [city]:
     [public]                  # of tables that are made with `--public`
     withheld_below = 5        # counts of offences from 1 to one less are withheld
     people_withheld_below = 10  # the same of people, such as victims
+    [sustain]
+    reference = "2019"        # whose level counts as normal; if empty, the year before the first step
+    false_alarms_per_year = 1.0  # of the whole force
+    single_share = 0.5        # of these, the part for single series; the others are for groups of series
+    notify = []               # where new alarms go: folders, "mailto:…", "https://…"
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
@@ -70,6 +75,7 @@ COMMENTS: Final = {
     "archive.engine": 'or "spark", where records outgrow one machine',
     "brief": "the defaults of `becalm run`",
     "public": "counts below these are withheld from tables made for the public",
+    "sustain": "what counts as normal, how many false alarms a year, and who hears of alarms",
     "ledger": "its database, the key that signs its heads, and where signed heads are sent",
 }
 
@@ -152,6 +158,15 @@ class LedgerEntry(Strict):
         )
 
 
+class SustainEntry(Strict):
+    """The [sustain] table: what counts as normal, how many false alarms are allowed, who hears of alarms."""
+
+    reference: str = ""
+    false_alarms_per_year: float = Field(default=1.0, gt=0, le=1000)
+    single_share: float = Field(default=0.5, gt=0, lt=1)
+    notify: tuple[str, ...] = ()
+
+
 class Config(Strict):
     """becalm.toml."""
 
@@ -159,6 +174,7 @@ class Config(Strict):
     ingest: IngestEntry = IngestEntry()
     archive: ArchiveEntry = ArchiveEntry()
     brief: BriefEntry = BriefEntry()
+    sustain: SustainEntry = SustainEntry()
     ledger: LedgerEntry = LedgerEntry()
     public: PublicEntry = PublicEntry()
 
@@ -274,6 +290,7 @@ def config_text(config: Config) -> str:
         "ingest": config.ingest.model_dump(),
         "archive": config.archive.model_dump(),
         "brief": config.brief.model_dump(exclude_defaults=True),
+        "sustain": config.sustain.model_dump(exclude_defaults=True),
         "ledger": config.ledger.model_dump(exclude_defaults=True),
     }
     for table_name, table_entries in entries_by_table.items():

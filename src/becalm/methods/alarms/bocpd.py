@@ -1,9 +1,9 @@
 """BOCPD: how probable is it that the level of today lies well above that of the first times?
 
-Bayesian online change point detection (Adams and MacKay, arXiv 0710.3742, 2007) for counts: at any time a new
-level may begin with chance NEW_LEVEL_CHANCE, levels are gamma variables, and the probability of each length of
-the present run is carried from time to time. The score is the log odds that the present level exceeds RISE
-times the level of the first times since the step.
+Bayesian online change point detection (Adams and MacKay, arXiv 0710.3742, 2007) for counts: at any time a
+new level may begin with chance NEW_LEVEL_CHANCE, levels are gamma variables, and the probability of each
+length of the present run is carried from time to time. The score is the log odds that the present level
+exceeds RISE times the level of the first times since the step.
 """
 
 import math

@@ -12,6 +12,7 @@ takes standard errors with the weights of the outbreaks alone in the place of th
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from numba import njit, prange
 from scipy import stats
 
 from becalm.methods.alarms.watched_counts import NO_SCORE, WatchedCounts
-from becalm.methods.arrays import Bools, Floats, Ints, Times
+from becalm.methods.arrays import Floats, Ints, Times
 
 YEAR_TIMES: Final = 52
 MOST_FITS: Final = 25
@@ -43,7 +44,7 @@ class FarringtonSettings:
 
 @dataclass(frozen=True, slots=True)
 class FarringtonBounds:
-    """Of each series and time: what is predicted, and the bound above which a count stands out; NaN where none."""
+    """Of each series and time: what is predicted, and the bound above which it stands out; NaN where none."""
 
     predicted: Floats
     upper: Floats
@@ -97,21 +98,23 @@ def farrington_bounds(
     return FarringtonBounds(mean, upper)
 
 
-def label_periods(time: int, time_count: int, settings: FarringtonSettings, days: Times | None = None) -> Ints:
-    """The period of the year (0 to periods - 1, the last around `time`) of each past column; -1 where unused."""
+def label_periods(
+    time: int, time_count: int, settings: FarringtonSettings, days: Times | None = None
+) -> Ints:
+    """The period of the year (0 to periods - 1, the last around `time`) of each past column; -1: unused."""
     references = _reference_times(time, settings.years, days)
     window, period_count = settings.half_window, settings.periods
     if references[-1] - window < 0:
         raise ValueError(f"Column {time} has no {settings.years} years before it. Give fewer years.")
     labels = np.full(time_count, -1, dtype=np.int64)
     labels[time - window : time + 1] = period_count - 1
-    for newer, older in zip(references[:-1], references[1:], strict=True):
+    for newer, older in pairwise(references):
         labels[older - window : older + window + 1] = period_count - 1
         if period_count > 1:
             between = np.arange(older + window + 1, newer - window)
             for period, columns in enumerate(np.array_split(between, period_count - 1)):
                 labels[columns] = period
-    labels[time - settings.left_out : time + 1] = -1
+    labels[time - settings.left_out : time + 1] = -1  # what has begun must not be learned
     labels[time + 1 :] = -1
     return labels
 
@@ -123,8 +126,9 @@ def _reference_times(time: int, years: int, days: Times | None) -> list[int]:
     day_numbers = days.astype("datetime64[D]").astype(np.int64)
     month = days[time].astype("datetime64[M]")
     day_of_month = (days[time].astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
-    wanted = [(month - 12 * y).astype("datetime64[D]").astype(np.int64) + day_of_month for y in range(years + 1)]
-    return [int(np.argmin(np.abs(day_numbers - day))) for day in wanted]
+    months = [month - 12 * year for year in range(years + 1)]
+    wanted_days = [m.astype("datetime64[D]").astype(np.int64) + day_of_month for m in months]
+    return [int(np.argmin(np.abs(day_numbers - day))) for day in wanted_days]
 
 
 def _critical_values(most_degrees: int, p: float) -> Floats:
@@ -153,27 +157,21 @@ def _plug_in_bound(mean: Floats, phi: Floats, alpha: float) -> Floats:
 def _predict_all(counts, times, labels, periods, may_trend, residual, critical_t, log_mean, error, phi):  # type: ignore[no-untyped-def]  # a kernel
     for s in prange(counts.shape[0]):
         for k in range(len(times)):
-            n = 0
-            for i in range(times[k]):
-                n += labels[k, i] >= 0 and not np.isnan(counts[s, i])
-            y, t, g = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
-            n = 0
-            for i in range(times[k]):
-                if labels[k, i] >= 0 and not np.isnan(counts[s, i]):
-                    y[n], t[n], g[n] = counts[s, i], i - times[k], labels[k, i]
-                    n += 1
+            is_used = (labels[k] >= 0) & ~np.isnan(counts[s])
+            y, g = counts[s][is_used], labels[k][is_used]
+            t = np.flatnonzero(is_used) - float(times[k])
             is_fitted, has_trend, prediction = _fit_twice(y, t, g, periods, True, residual)
             if is_fitted and has_trend:
                 t_value = abs(prediction[3]) / prediction[4]
                 is_kept = may_trend and t_value > critical_t[int(prediction[5])]
-                if not is_kept or math_exp(prediction[0]) > y.max():  # no horrible extrapolation
+                if not is_kept or _bounded_exp(prediction[0]) > y.max():  # no horrible extrapolation
                     is_fitted, has_trend, prediction = _fit_twice(y, t, g, periods, False, residual)
             if is_fitted:
                 log_mean[s, k], error[s, k], phi[s, k] = prediction[0], prediction[1], prediction[2]
 
 
 @njit(cache=True, nogil=True)
-def math_exp(x):  # type: ignore[no-untyped-def]  # a kernel
+def _bounded_exp(x):  # type: ignore[no-untyped-def]  # a kernel
     return np.exp(min(x, 700.0))
 
 
@@ -223,7 +221,6 @@ def _fit(y, t, g, weights, periods, use_trend):  # type: ignore[no-untyped-def] 
     `sums` holds of each period its weight and its weighted time, and in the last row what the trend keeps of
     its weight beside the factor: together they are the inverse of the information matrix.
     """
-    n = len(y)
     mu = y + 0.1
     eta = np.log(mu)
     working = weights * mu
@@ -232,34 +229,37 @@ def _fit(y, t, g, weights, periods, use_trend):  # type: ignore[no-untyped-def] 
     deviance = _deviance(y, mu, weights)
     for _ in range(MOST_FITS):
         working = weights * mu
-        sums[:] = 0.0
-        targets = np.zeros(periods)
-        time_weight, time_target = 0.0, 0.0
-        for i in range(n):
-            z = eta[i] + (y[i] - mu[i]) / mu[i]
-            sums[g[i], 0] += working[i]
-            sums[g[i], 1] += working[i] * t[i]
-            targets[g[i]] += working[i] * z
-            time_weight += working[i] * t[i] ** 2
-            time_target += working[i] * t[i] * z
-        slope = 0.0
-        if use_trend:
-            for p in range(periods):
-                if sums[p, 0] > 0.0:
-                    time_weight -= sums[p, 1] ** 2 / sums[p, 0]
-                    time_target -= sums[p, 1] * targets[p] / sums[p, 0]
-            slope = time_target / time_weight
-            sums[periods, 0] = time_weight
-        for p in range(periods):
-            if sums[p, 0] > 0.0:
-                log_levels[p] = (targets[p] - sums[p, 1] * slope) / sums[p, 0]
-        for i in range(n):
-            eta[i] = log_levels[g[i]] + slope * t[i]
-            mu[i] = max(math_exp(eta[i]), 2.220446049250313e-16)
+        slope = _solve(working, eta + (y - mu) / mu, t, g, use_trend, sums, log_levels)
+        eta = log_levels[g] + slope * t
+        mu = np.maximum(np.exp(np.minimum(eta, 700.0)), 2.220446049250313e-16)
         last_deviance, deviance = deviance, _deviance(y, mu, weights)
         if abs(deviance - last_deviance) / (abs(deviance) + 0.1) < LEAST_CHANGE:
             return sums[periods - 1, 0] > 0.0, slope, log_levels, mu, working, sums
     return False, slope, log_levels, mu, working, sums
+
+
+@njit(cache=True, nogil=True)
+def _solve(working, z, t, g, use_trend, sums, log_levels):  # type: ignore[no-untyped-def]  # a kernel
+    """Weighted least squares of z on the factor and the trend: fills sums and levels, returns the slope."""
+    periods = len(log_levels)
+    sums[:] = 0.0
+    targets = np.zeros(periods)
+    for i in range(len(z)):
+        sums[g[i], 0] += working[i]
+        sums[g[i], 1] += working[i] * t[i]
+        targets[g[i]] += working[i] * z[i]
+    slope = 0.0
+    has_weight = sums[:periods, 0] > 0.0
+    if use_trend:
+        time_weight, time_target = (working * t * t).sum(), (working * t * z).sum()
+        for p in np.flatnonzero(has_weight):
+            time_weight -= sums[p, 1] ** 2 / sums[p, 0]
+            time_target -= sums[p, 1] * targets[p] / sums[p, 0]
+        slope = time_target / time_weight
+        sums[periods, 0] = time_weight
+    for p in np.flatnonzero(has_weight):
+        log_levels[p] = (targets[p] - sums[p, 1] * slope) / sums[p, 0]
+    return slope
 
 
 @njit(cache=True, nogil=True)

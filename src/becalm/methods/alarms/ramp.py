@@ -2,9 +2,10 @@
 
 The level since the step is not known; it is a gamma variable, learned as it goes. For every onset of the last
 ONSETS times, every duration and every size, the likelihood ratio of a climb over no climb is taken with the
-level integrated out, and all are added up, large climbs with more weight (a Shiryaev-Roberts sum: Shiryaev, Theory of Probability and its
-Applications 8 (1963) 22-46; mixtures: Pollak, Annals of Statistics 15 (1987) 749-779). The score is the
-logarithm of the sum. Counts and expectations are divided by variance over mean, as quasi-likelihood has it.
+level integrated out, and all are added up, large climbs with more weight (a Shiryaev-Roberts sum: Shiryaev,
+Theory of Probability and its Applications 8 (1963) 22-46; mixtures: Pollak, Annals of Statistics 15 (1987)
+749-779). The score is the logarithm of the sum. Counts and expectations are divided by variance over mean, as
+quasi-likelihood has it.
 """
 
 import math
@@ -39,12 +40,14 @@ def log_likelihood_ratios(counts: Floats, expected: Floats, excess: Floats) -> S
 
 
 def climb_shapes() -> tuple[Floats, Floats]:
-    """The multiple of the level so many times after the onset, of each shape (row): its logarithm, and less 1.
+    """The multiple of the level at each age, of each shape (row): its logarithm, and less 1.
 
     A climb of duration 4 and size 2 stands at 1.25, 1.5, 1.75 and then at 2.
     """
     ages = np.arange(ONSETS) + 1.0
-    multiples = np.array([1.0 + (size - 1.0) * np.minimum(ages / d, 1.0) for d in DURATIONS for size in SIZES])
+    multiples = np.array(
+        [1.0 + (size - 1.0) * np.minimum(ages / d, 1.0) for d in DURATIONS for size in SIZES]
+    )
     return np.log(multiples), multiples - 1.0
 
 

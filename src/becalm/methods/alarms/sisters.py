@@ -1,9 +1,9 @@
 """Sisters: the evidence of a climb added over the series of a group, where not all of them need rise.
 
-Each series of the group takes part in a climb with chance RISING_CHANCE; all that do begin together, with one
-duration and size. With the likelihood ratio of series s being r_s, the group's is the product of
-1 - p + p r_s; these are summed over climbs as in `ramp`. Groups may share series: the offences of one borough,
-the boroughs of one offence.
+Each series of the group takes part in a climb with chance RISING_CHANCE; all that do begin together, with
+one duration and size. With the likelihood ratio of series s being r_s, the group's is the product of
+1 - p + p r_s; these are summed over climbs as in `ramp`. Groups may share series: a table's rows and its
+columns.
 
 Source: Xie and Siegmund, Annals of Statistics 41 (2013) 670-692, equation 2.4.
 """

@@ -28,7 +28,9 @@ def split(watched: WatchedCounts) -> Floats:
         new_expected = expected_to[:, [time + 1]] - old_expected
         is_known = (old_expected > 0.0) & (new_expected > 0.0)
         old_exposure, new_exposure = (np.where(is_known, e, 1.0) for e in (old_expected, new_expected))
-        difference = np.sqrt((new_counts + 0.375) / new_exposure) - np.sqrt((old_counts + 0.375) / old_exposure)
+        difference = np.sqrt((new_counts + 0.375) / new_exposure) - np.sqrt(
+            (old_counts + 0.375) / old_exposure
+        )
         known_times = np.maximum((expected[:, : time + 1] > 0.0).sum(axis=1), 1)
         phi = 1.0 + watched.excess * counts_to[:, time + 1] / known_times
         deviation = 0.5 * np.sqrt(phi[:, None] * (1.0 / new_exposure + 1.0 / old_exposure))

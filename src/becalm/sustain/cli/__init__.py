@@ -1,1 +1,1 @@
-"""x."""
+"""The commands of sustain."""

@@ -1,1 +1,1 @@
-"""x."""
+"""The answers of sustain."""

@@ -18,7 +18,7 @@ CHECKED_SERIES, CHECKED_WEEKS, CHECKED_HISTORY = 6, 40, 156
 
 @dataclass(frozen=True, slots=True)
 class NamedAlarm:
-    """An alarm and the name under which it is installed; `watches_groups` where it scores groups of series."""
+    """An alarm and the name under which it is installed."""
 
     name: str
     score: Alarm
@@ -40,8 +40,10 @@ def check_alarm(alarm: NamedAlarm) -> None:
     watched = _drawn_weeks()
     try:
         scores = alarm.score(watched)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is a fault of it
-        fault = Fault(alarm.name, f"fails: {type(error).__name__}: {error}", "mend it, or choose another alarm")
+    except Exception as error:
+        fault = Fault(
+            alarm.name, f"fails: {type(error).__name__}: {error}", "mend it, or choose another alarm"
+        )
         raise UsageError(f"The alarm {alarm.name!r} cannot be used", (fault,)) from error
     rows = len(watched.members) if alarm.watches_groups and watched.members is not None else CHECKED_SERIES
     faults = []
@@ -49,7 +51,9 @@ def check_alarm(alarm: NamedAlarm) -> None:
         shape_fault = f"gives scores of shape {np.shape(scores)}, not {(rows, CHECKED_WEEKS)}"
         faults.append(Fault(alarm.name, shape_fault, "give one score per series and week"))
     elif not np.isfinite(scores).all():
-        faults.append(Fault(alarm.name, "gives scores that are no numbers", "give a finite score to every week"))
+        faults.append(
+            Fault(alarm.name, "gives scores that are no numbers", "give a finite score to every week")
+        )
     elif not np.array_equal(alarm.score(watched), scores):
         faults.append(Fault(alarm.name, "does not say the same again", "draw nothing at random"))
     elif _looks_ahead(alarm, watched, scores):
@@ -80,7 +84,9 @@ def _drawn_weeks() -> WatchedCounts:
     rng = np.random.default_rng(16)
     level = np.array([0.5, 2.0, 5.0, 10.0, 20.0, 45.0])[:, None]
     history = rng.poisson(level, (CHECKED_SERIES, CHECKED_HISTORY)).astype(np.float64)
-    climb = np.clip((np.arange(CHECKED_WEEKS) - 16) / 8.0, 0.0, 1.0) * (np.arange(CHECKED_SERIES) % 2)[:, None]
+    climb = (
+        np.clip((np.arange(CHECKED_WEEKS) - 16) / 8.0, 0.0, 1.0) * (np.arange(CHECKED_SERIES) % 2)[:, None]
+    )
     counts = rng.poisson(level * (0.5 + 0.5 * climb)).astype(np.float64)
     counts[:, 12] = np.nan
     watched = WatchedCounts(

@@ -70,7 +70,7 @@ def shrink(estimates: Floats, variances: Floats) -> Floats:
 
 
 def _share_waves(coefficients: Floats, variances: Floats) -> Floats:
-    """Coefficients whose waves of the year are shrunk to those of all series; level and trend are their own."""
+    """Coefficients with waves of the year shrunk to those of all series; level and trend are their own."""
     shared = coefficients.copy()
     shared[:, -WAVES:] = shrink(coefficients[:, -WAVES:], variances[:, -WAVES:])
     return shared
@@ -85,5 +85,7 @@ def _estimate_excess(counts: Floats, means: Floats, degrees: int) -> Floats:
     leverage = counts.shape[1] / degrees  # residuals are smaller than errors by what was fitted
     square = np.maximum((means**2).sum(axis=1), 1e-9)
     own_excess = (leverage * (counts - means) ** 2 - means).sum(axis=1) / square
-    variance = 2.0 * ((means + np.maximum(own_excess, 0.0)[:, None] * means**2) ** 2 + means / 2.0).sum(axis=1)
+    variance = 2.0 * ((means + np.maximum(own_excess, 0.0)[:, None] * means**2) ** 2 + means / 2.0).sum(
+        axis=1
+    )
     return np.maximum(shrink(own_excess, variance / square**2), 0.0)

@@ -61,7 +61,7 @@ class _Share:
         return float(np.sqrt(self.phi * max(self.count, 0.5))) / self.expected
 
     def at(self, weekly_expected: float) -> Estimate:
-        """This share of a weekly mean, as a level with its interval."""
+        """The level that is this share of a weekly mean, with its interval."""
         tail = (1.0 - LEVEL) / 2.0
         scale = self.phi * weekly_expected / self.expected
         low = scale * float(stats.gamma.ppf(tail, self.count / self.phi)) if self.count > 0 else 0.0

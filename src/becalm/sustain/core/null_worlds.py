@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from becalm.methods.alarms.watched_counts import LEARNING_TIMES, WatchedCounts
-from becalm.methods.arrays import Bools, Floats
-from becalm.sustain.core.baseline import Baseline, fit_baseline
+from becalm.methods.arrays import Floats
+from becalm.methods.level_model import DRIFT_POWER, fit_levels
+from becalm.sustain.core.baseline import WEEKS_IN_YEAR, Baseline, fit_baseline
 
 WATCHED_WEEKS: Final = 52  # after the first, from which the level is learned
 SERIES_AT_ONCE: Final = 1536
@@ -21,7 +22,7 @@ LEAST_SHARE, MOST_SHARE, USUAL_SHARE = 0.3, 1.0, 0.6
 
 @dataclass(frozen=True, slots=True)
 class SharedNoise:
-    """The variance of weekly shocks (log scale) that all series share, and those of one area and one offence."""
+    """The variance of weekly shocks (log scale): of all series, of one area, and of one offence."""
 
     force: float
     areas: float
@@ -30,9 +31,10 @@ class SharedNoise:
 
 @dataclass(frozen=True, slots=True)
 class NullWorld:
-    """Series of which new ones are drawn: means before the step and, unfallen, after; noise; how far they fell.
+    """Series to draw new ones of: means before the step and, unfallen, after; noise; how far they fell.
 
-    `areas[s]` and `offences[s]` number the area and the offence of each series.
+    `areas[s]` and `offences[s]` number the area and the offence of each series; `drift[s]` is the standard
+    deviation by which its level (log scale) wanders in a year.
     """
 
     before: Floats
@@ -42,6 +44,7 @@ class NullWorld:
     areas: Floats
     offences: Floats
     shared: SharedNoise
+    drift: Floats
 
     @property
     def size(self) -> int:
@@ -65,6 +68,7 @@ def learn_world(
         areas,
         offences,
         _shared_noise(residuals, baseline.fitted, areas, offences),
+        learn_drift(history),
     )
 
 
@@ -94,20 +98,53 @@ def _draw(world: NullWorld, rng: np.random.Generator, rise: Floats | None) -> Fl
     later = world.share[:, None] * world.after * (1.0 if rise is None else rise)
     means = np.concatenate([world.before, later], axis=1)
     weeks, shared = means.shape[1], world.shared
-    log_shock = rng.normal(0.0, np.sqrt(shared.force), weeks)[None, :]
+    log_shock: Floats = rng.normal(0.0, np.sqrt(shared.force), (1, weeks))
     for numbers, variance in ((world.areas, shared.areas), (world.offences, shared.offences)):
         kinds, index = np.unique(numbers, return_inverse=True)
         log_shock = log_shock + rng.normal(0.0, np.sqrt(variance), (len(kinds), weeks))[index]
     shared_variance = shared.force + shared.areas + shared.offences
     own_excess = np.maximum(world.excess - shared_variance, 1e-6)[:, None]
-    means = means * np.exp(log_shock - shared_variance / 2.0)
-    return rng.poisson(means * rng.gamma(1.0 / own_excess, own_excess, means.shape)).astype(np.float64)
+    means = means * np.exp(log_shock - shared_variance / 2.0 + _wander(world, rng))
+    drawn_means = means * rng.gamma(1.0 / own_excess, own_excess, means.shape)
+    return np.asarray(rng.poisson(drawn_means), dtype=np.float64)
+
+
+def learn_drift(history: Floats) -> Floats:
+    """By how much does each level wander in a year (log scale), by the model of levels?"""
+    week_count = history.shape[1]
+    model = fit_levels(history, np.arange(week_count), exposure=np.ones(week_count), cycle=WEEKS_IN_YEAR)
+    return np.asarray(model.drift)
+
+
+def _wander(world: NullWorld, rng: np.random.Generator) -> Floats:
+    """How each level wanders, on the log scale: fractional Brownian motion that is 0 at the step."""
+    before, weeks = world.before.shape[1], world.before.shape[1] + world.after.shape[1]
+    steps = _fractional_noise(world.size, weeks, rng)
+    path = np.cumsum(steps, axis=1) * (world.drift / WEEKS_IN_YEAR ** (DRIFT_POWER / 2.0))[:, None]
+    return np.asarray(path - path[:, [before - 1]])
+
+
+def _fractional_noise(rows: int, length: int, rng: np.random.Generator) -> Floats:
+    """Increments of fractional Brownian motion whose variance grows by the power DRIFT_POWER, of variance 1.
+
+    By circulant embedding (Davies and Harte, Biometrika 74 (1987) 95-101), which is exact.
+    """
+    lags = np.arange(length + 1, dtype=np.float64)
+    covariance = 0.5 * (
+        (lags + 1.0) ** DRIFT_POWER - 2.0 * lags**DRIFT_POWER + np.abs(lags - 1.0) ** DRIFT_POWER
+    )
+    circle = np.concatenate([covariance, covariance[-2:0:-1]])
+    weights = np.sqrt(np.maximum(np.fft.fft(circle).real, 0.0) / len(circle))
+    normal = rng.normal(size=(2, rows, len(circle)))
+    return np.asarray(np.fft.fft(weights * (normal[0] + 1j * normal[1]), axis=1).real[:, :length])
 
 
 def _shared_noise(residuals: Floats, means: Floats, areas: Floats, offences: Floats) -> SharedNoise:
     """By moments: the covariance of the series of a group, over the product of their means."""
     force = _covariance(residuals, means, np.zeros(len(means)))
-    within_areas, within_offences = (max(_covariance(residuals, means, n) - force, 0.0) for n in (areas, offences))
+    within_areas, within_offences = (
+        max(_covariance(residuals, means, n) - force, 0.0) for n in (areas, offences)
+    )
     return SharedNoise(force, within_areas, within_offences)
 
 

@@ -49,6 +49,11 @@ class ReviewRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepListRequest(Request):
+    """Which steps are declared?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRequest(Request):
     """Which alarms were raised, what became of them, and how often was each detector right?"""
 
@@ -59,7 +64,9 @@ class HistoryRequest(Request):
 class BacktestRequest(Request):
     """How soon would each alarm have found a rebound that is planted into the force's own series?"""
 
-    by: Annotated[WatchBy | None, Parameter("What a series is.", default_text="as in `becalm sustain watch`")] = None
+    by: Annotated[
+        WatchBy | None, Parameter("What a series is.", default_text="as in `becalm sustain watch`")
+    ] = None
     fall: Annotated[
         float, Parameter("The level after the fall, as a share of the level before.", low=0.05, high=0.95)
     ] = 0.5

@@ -8,11 +8,16 @@ from typing import Final
 import numpy as np
 
 from becalm.methods.arrays import Bools, Floats
-from becalm.terms import Fault, Period, QuestionError, Step, UsageError
+from becalm.tables import CountTable
+from becalm.tables.counts import UNKNOWN
+from becalm.terms import Fault, Gap, Period, QuestionError, Step, UsageError
 
+DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 LEAST_HISTORY: Final = 52  # weeks before a step
 LEAST_SINCE: Final = 3  # weeks after it
+LEAST_USUAL_TOTAL: Final = 20  # a week: where so many are usual, none at all means that records are missing
+DOUBTFUL_GAPS: Final = ("missing", "cut_short", "partial_load", "doubled")
 Key = tuple[str, str]  # area and offence; "" where a series is not of one area, or of all offences
 
 
@@ -116,14 +121,22 @@ def check_reference(reference: Period, steps: Sequence[Step], mondays: Sequence[
     Raises UsageError where it reaches into a declared step, or holds no week of the records.
     """
     faults = [
-        Fault("[sustain] reference", f"reaches into the step from {step.start} ({step.reason})", "name an earlier one")
+        Fault(
+            "[sustain] reference",
+            f"reaches into the step from {step.start} ({step.reason})",
+            "name an earlier one",
+        )
         for step in steps
         if reference.end > step.start and (step.end is None or reference.start < step.end)
     ]
     in_reference = np.array([reference.start <= day and day + WEEK <= reference.end for day in mondays])
     if not in_reference.any():
         faults.append(
-            Fault("[sustain] reference", f"{reference.start} to {reference.end} holds no week on record", "name another")
+            Fault(
+                "[sustain] reference",
+                f"{reference.start} to {reference.end} holds no week on record",
+                "name another",
+            )
         )
     if faults:
         raise UsageError("The reference period cannot be used", tuple(faults))
@@ -138,3 +151,68 @@ def week_name(monday: date) -> str:
     """
     year, week, _ = monday.isocalendar()
     return f"{year}-W{week:02d}"
+
+
+def last_week(period: Period, mondays: Sequence[date]) -> date:
+    """The Monday of the week with which the watch ends.
+
+    Raises UsageError where the period does not end with a Sunday, or not within the weeks on record.
+    """
+    last_monday = period.end - WEEK
+    if last_monday.weekday():
+        raise UsageError(
+            f"The watch would end on {period.last_day}, in the middle of a week. "
+            f"Give `until {week_name(last_monday)}`, or a Sunday."
+        )
+    if last_monday not in mondays:
+        raise UsageError(
+            f"{week_name(last_monday)} is not among the whole weeks on record, {week_name(mondays[0])} to "
+            f"{week_name(mondays[-1])}. Give one of these with `until`."
+        )
+    return last_monday
+
+
+def lay_series(
+    counts: CountTable,
+    *,
+    by: Sequence[str],
+    excluded: Sequence[str],
+    gaps: Sequence[Gap],
+    last_monday: date,
+) -> WeeklySeries:
+    """The counted weeks as series, with the weeks that the records miss marked.
+
+    A week in which the whole source holds nothing, though it usually holds many, is missing. A month that is
+    missing, cut short, doubled or loaded in part makes its weeks doubtful; one that is merely low does not.
+    """
+    week_count = counts.times.index(last_monday) + 1
+    mondays = counts.times[:week_count]
+    keys = [_key_of(key, by) for key in counts.keys]
+    rows = [
+        row
+        for row, (area, offence) in enumerate(keys)
+        if offence not in excluded and UNKNOWN not in (area, offence)
+    ]
+    week_counts = counts.counts[rows, :week_count].astype(np.float64)
+    totals = counts.counts[:, :week_count].sum(axis=0)
+    week_counts[:, (totals == 0) & (np.median(totals) >= LEAST_USUAL_TOTAL)] = np.nan
+    doubtful_months = {gap.month for gap in gaps if gap.kind in DOUBTFUL_GAPS}
+    is_doubtful = np.array(
+        [
+            f"{monday:%Y-%m}" in doubtful_months or f"{monday + 6 * DAY:%Y-%m}" in doubtful_months
+            for monday in mondays
+        ]
+    )
+    return WeeklySeries(
+        tuple(keys[row] for row in rows),
+        mondays,
+        week_counts,
+        tuple(counts.found_by[row] for row in rows),
+        np.ones_like(week_counts),
+        np.repeat(is_doubtful[None], len(rows), axis=0),
+    )
+
+
+def _key_of(names: Sequence[str], by: Sequence[str]) -> Key:
+    name_by_grouping = dict(zip(by, names, strict=True))
+    return name_by_grouping.get("borough", ""), name_by_grouping.get("offence_group", "")

@@ -1,4 +1,4 @@
-"""How high must a score be? As high as the budget of false alarms says, by simulation of the force's own weeks.
+"""How high must a score be? As the budget of false alarms says, by simulation of the force's own weeks.
 
 The budget is one of the whole force: so many false alarms a year, part of them for single series and part for
 groups. The same threshold holds for all series of one kind, and is the height that the highest scores of a
@@ -6,7 +6,7 @@ watched year exceed as often as the budget allows, over drawings of all series a
 trend and noise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,7 +20,8 @@ from becalm.sustain.core.alarms import DEFAULT_ALARM, NamedAlarm
 from becalm.sustain.core.baseline import fit_baseline
 from becalm.sustain.core.null_worlds import NullWorld, draw_worlds
 
-DRAWN_SERIES: Final = 76_800  # so that half an alarm a year among 256 series is seen 150 times
+SOUGHT_ALARMS: Final = 60.0  # of each kind, in all drawings together: a threshold is known to about a tenth
+MOST_SERIES, LEAST_SERIES = 38_400, 3_000  # drawn in all, as far as the kinds ask for more or fewer
 SLOW_SHARE: Final = 0.1  # of the drawings for alarms that fit a regression each week
 SLOW_ALARMS: Final = ("farrington",)
 TAIL_SHARE: Final = 8.0  # the tail is fitted to so many times the exceedances that are sought
@@ -37,7 +38,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The score at which an alarm is raised; `usual` is the score of a quiet week in the middle of the year."""
+    """The score at which an alarm is raised; `usual` is that of a quiet week in the middle of the year."""
 
     value: float
     usual: float
@@ -111,40 +112,46 @@ def simulate_thresholds(
     budget: Budget,
     rng: np.random.Generator,
     *,
-    drawn_series: int = DRAWN_SERIES,
+    most_series: int = MOST_SERIES,
 ) -> Mapping[str, Threshold]:
     """The threshold of each alarm on single series, and of each family of groups, by name."""
-    highest: dict[str, list[Floats]] = {name.name: [] for name in (*alarms, *families)}
-    middle: dict[str, list[Floats]] = {name: [] for name in highest}
-    drawings = max(1, round(drawn_series / world.size))
+    row_count = {alarm.name: world.size for alarm in alarms} | {f.name: len(f.labels) for f in families}
+    alarms_a_year = {alarm.name: budget.single for alarm in alarms}
+    alarms_a_year |= {family.name: budget.groups / len(families) for family in families}
+    highest: dict[str, list[Floats]] = {name: [] for name in row_count}
+    middle: dict[str, list[Floats]] = {name: [] for name in row_count}
+    drawings = _count_drawings(world.size, alarms_a_year.values(), most_series)
     done = 0
     for count, watched in draw_worlds(world, drawings, rng):
         drawn_families = [family.repeat(count) for family in families]
-        is_slow_share = done <= SLOW_SHARE * drawings
-        for name, scores in _score_all(watched, alarms, drawn_families, is_slow_share=is_slow_share):
+        drawn_alarms = [a for a in alarms if a.name not in SLOW_ALARMS or done <= SLOW_SHARE * drawings]
+        for name, scores in score_all(watched, drawn_alarms, drawn_families):
             highest[name].append(scores[:, LEARNING_TIMES:].max(axis=1))
             middle[name].append(scores[:, scores.shape[1] // 2])
         done += count
-    thresholds = {}
-    for kind, share in (*((a, budget.single) for a in alarms), *((f, budget.groups / len(families)) for f in families)):
-        rows = world.size if isinstance(kind, NamedAlarm) else len(kind.labels)
-        tail = min(share / rows, 0.5)
-        thresholds[kind.name] = Threshold(
-            tail_quantile(np.concatenate(highest[kind.name]), tail),
-            float(np.median(np.concatenate(middle[kind.name]))),
+    return {
+        name: Threshold(
+            tail_quantile(np.concatenate(highest[name]), min(alarms_a_year[name] / rows, 0.5)),
+            float(np.median(np.concatenate(middle[name]))),
         )
-    return thresholds
+        for name, rows in row_count.items()
+    }
 
 
-def _score_all(
-    watched: WatchedCounts, alarms: Sequence[NamedAlarm], families: Sequence[Family], *, is_slow_share: bool
+def _count_drawings(series_count: int, alarms_a_year: Iterable[float], most_series: int) -> int:
+    """How often must the force be drawn, so that false alarms of the rarest kind are seen often enough?"""
+    wanted = SOUGHT_ALARMS / min(alarms_a_year) * series_count
+    return max(1, round(min(max(wanted, LEAST_SERIES), most_series) / series_count))
+
+
+def score_all(
+    watched: WatchedCounts, alarms: Sequence[NamedAlarm], families: Sequence[Family]
 ) -> Iterator[tuple[str, Floats]]:
+    """The scores of each alarm on single series and of each family of groups, by name."""
     evidence = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
     for alarm in alarms:
-        if alarm.name == DEFAULT_ALARM:  # its evidence serves the groups as well
-            yield alarm.name, sum_evidence(evidence)
-        elif alarm.name not in SLOW_ALARMS or is_slow_share:
-            yield alarm.name, alarm.score(watched)
+        # The ramp's evidence serves the groups as well.
+        yield alarm.name, sum_evidence(evidence) if alarm.name == DEFAULT_ALARM else alarm.score(watched)
     for family in families:
         yield family.name, score_family(family, watched, evidence)
 
@@ -156,7 +163,7 @@ def tail_quantile(values: Floats, probability: float) -> float:
     of the plain quantile and reaches beyond what was drawn.
     """
     descending = np.sort(values)[::-1]
-    tail_count = int(min(max(TAIL_SHARE * probability * len(values), 30), len(values) // 4))
+    tail_count = int(min(max(TAIL_SHARE * probability * len(values), 100), len(values) // 4))
     if tail_count < 2:
         return float(descending[0])
     start = descending[tail_count]

@@ -1,7 +1,7 @@
 """Which series have begun to rise since their step? Scores, thresholds, alarms and states, week by week."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -13,19 +13,20 @@ from becalm.methods.arrays import Bools, Floats
 from becalm.sustain.core.alarms import DEFAULT_ALARM, GROUP_ALARM, NamedAlarm
 from becalm.sustain.core.baseline import LONGEST_HISTORY, Baseline, fit_baseline
 from becalm.sustain.core.levels import Levels, PastWeeks, measure_levels
+from becalm.sustain.core.null_worlds import WATCHED_WEEKS
 from becalm.sustain.core.series import Key, SeriesSinceStep, week_name
-from becalm.sustain.core.thresholds import Family, Threshold, score_family, sum_members
+from becalm.sustain.core.thresholds import Budget, Family, Threshold, score_family, sum_members
 from becalm.terms import Estimate, Step
 
 State = Literal["quiet", "rising", "alarm", "above reference", "not monitorable", "incomplete", "no data"]
 LONGEST_DELAY: Final = 26.0  # weeks: beyond, a series is not watched by itself
 LEAST_KNOWN_SHARE: Final = 0.8
-KEY_PARTS: Final = ("week", "area", "offence", "detector")
+LAST_WEEKS: Final = 4  # without any of these, nothing is known of today
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How many weeks pass, in the median, from the onset of a rebound to its alarm; None: more than a year."""
+    """The median weeks from the onset of a rebound to its alarm; None: more than a year."""
 
     full: float | None
     half: float | None
@@ -74,6 +75,44 @@ class WatchedSeries:
     expected_high: Floats
     alarms: tuple[RaisedAlarm, ...]
 
+    @property
+    def relative_score(self) -> float:
+        """The score as a share of its threshold."""
+        return self.score / max(self.threshold.value, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the watch of a force says at its newest week.
+
+    `placebo_per_year` is what the same thresholds would have raised in the untouched past, None where that is
+    too short; `false_share` of the alarms of each week (by its Monday) is to be expected to be false.
+    """
+
+    as_of: date
+    until: date
+    reference: str
+    budget: Budget
+    placebo_per_year: Estimate | None
+    steps: tuple[Step, ...]
+    seen_steps: frozenset[int]  # entries of steps that were declared after their weeks were on record
+    mondays: tuple[date, ...]
+    series: tuple[WatchedSeries, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def alarms(self) -> tuple[RaisedAlarm, ...]:
+        """Every alarm, in order of its week."""
+        alarms = [alarm for series in self.series for alarm in series.alarms]
+        return tuple(sorted(alarms, key=lambda alarm: (alarm.monday, alarm.name)))
+
+    @property
+    def false_share(self) -> dict[date, float]:
+        """Of the alarms of each week, the share to be expected to be false."""
+        weeks = [alarm.monday for alarm in self.alarms]
+        weekly_false = (self.budget.single + self.budget.groups) / WATCHED_WEEKS
+        return {week: min(1.0, weekly_false / weeks.count(week)) for week in sorted(set(weeks))}
+
 
 @dataclass(frozen=True, slots=True)
 class PartInputs:
@@ -111,7 +150,8 @@ def prepare_part(part: SeriesSinceStep, in_reference: Bools) -> PreparedPart:
 
 def fill_gaps(history: Floats) -> Floats:
     """Missing weeks of the history, filled by the mean of the same series, so that they bend nothing."""
-    means = np.nan_to_num(np.nanmean(np.where(np.isnan(history).all(axis=1)[:, None], 0.0, history), axis=1))
+    known_count = np.maximum((~np.isnan(history)).sum(axis=1), 1)
+    means = np.nansum(history, axis=1) / known_count
     return np.where(np.isnan(history), means[:, None], history)
 
 
@@ -120,7 +160,12 @@ def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:
     prepared = prepare_part(inputs.part, inputs.in_reference)
     watched = prepared.watched
     singles = _Rows(
-        inputs, prepared, inputs.part.series.keys, inputs.alarm.name, inputs.alarm.name, inputs.alarm.score(watched)
+        inputs,
+        prepared,
+        inputs.part.series.keys,
+        inputs.alarm.name,
+        inputs.alarm.name,
+        inputs.alarm.score(watched),
     )
     answer = [*singles.states()]
     if inputs.families:
@@ -130,7 +175,27 @@ def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:
             detector = DEFAULT_ALARM if family.is_summed else GROUP_ALARM
             scores = score_family(family, watched, evidence)
             answer += _Rows(inputs, summed, family.labels, family.name, detector, scores, family).states()
-    return tuple(answer)
+    return _join_equal(answer)
+
+
+def _join_equal(rows: Sequence[WatchedSeries]) -> tuple[WatchedSeries, ...]:
+    """One row for each series: of two that watch the same one, that which is nearer to its threshold.
+
+    An alarm of either is the row's; both are listed.
+    """
+    joined: dict[Key, WatchedSeries] = {}
+    for row in rows:
+        other = joined.get(row.key)
+        if other is None:
+            joined[row.key] = row
+            continue
+        is_first = (other.state == "alarm", other.relative_score) >= (
+            row.state == "alarm",
+            row.relative_score,
+        )
+        chosen = other if is_first else row
+        joined[row.key] = replace(chosen, alarms=(*other.alarms, *row.alarms))
+    return tuple(joined.values())
 
 
 def _sum_prepared(family: Family, prepared: PreparedPart) -> PreparedPart:
@@ -163,7 +228,9 @@ class _Rows:
 
     def _describe(self, row: int) -> WatchedSeries:
         threshold, delay = self.inputs.thresholds[self.kind], self.inputs.delays[self.kind][row]
-        levels = measure_levels(self.prepared.watched, self.prepared.baseline.log_deviation, self.prepared.past, row)
+        levels = measure_levels(
+            self.prepared.watched, self.prepared.baseline.log_deviation, self.prepared.past, row
+        )
         alarms = self._alarms(row, threshold)
         state, since = self._state(row, threshold, delay, levels, alarms)
         counts, low, high = self._picture(row)
@@ -194,7 +261,7 @@ class _Rows:
         return any(finders[member] == "police" for member in members)
 
     def _alarms(self, row: int, threshold: Threshold) -> tuple[RaisedAlarm, ...]:
-        """Each week in which the score reached the threshold anew, after it had been half-way down or never up."""
+        """Each week in which the score reached the threshold anew, having been half-way down or never up."""
         if self._is_found_by_police(row):
             return ()
         alarms, is_armed = [], True
@@ -219,11 +286,11 @@ class _Rows:
         if not known[-LAST_WEEKS:].any() or self._known_share(row).value < LEAST_KNOWN_SHARE:
             return "incomplete", self._mondays[-1]
         is_up = scores >= threshold.half_way
-        if alarms and is_up[-1] and alarms[-1].decision in (None, "real"):
-            return "alarm", alarms[-1].monday
+        if alarms and (alarms[-1].decision is None or (is_up[-1] and alarms[-1].decision == "real")):
+            return "alarm", alarms[-1].monday  # until somebody has looked into it
         if levels.reference is not None and levels.weekly_mean.low > levels.reference.value:
             return "above reference", self._mondays[int(np.flatnonzero(known)[-LAST_WEEKS:][0])]
-        if is_up[-1] and len(scores) > LEARNING_TIMES:
+        if is_up[-1] and len(scores) > LEARNING_TIMES and not self._is_found_by_police(row):
             down = np.flatnonzero(~is_up)
             return "rising", self._mondays[int(down[-1]) + 1 if down.size else 0]
         if not delay.is_monitorable or self._is_found_by_police(row):
@@ -258,11 +325,3 @@ class _Rows:
         reach = 1.96 * np.sqrt(variance)
         counts = np.concatenate([self.prepared.past.counts[row], watched.counts[row]])
         return counts, np.maximum(mean - reach, 0.0), mean + reach
-
-
-LAST_WEEKS: Final = 4
-
-
-def steps_of(parts: Sequence[SeriesSinceStep]) -> tuple[Step, ...]:
-    """The steps that are watched."""
-    return tuple(part.step for part in parts)

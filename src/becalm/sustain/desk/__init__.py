@@ -1,1 +1,1 @@
-"""x."""
+"""What reads, asks the core of sustain, and records."""

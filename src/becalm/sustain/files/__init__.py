@@ -1,1 +1,1 @@
-"""x."""
+"""The formats of sustain."""

@@ -1,0 +1,118 @@
+"""How long would a rebound go unseen? Planted into drawings of the force's own series, found by its alarms.
+
+And how many alarms would the same thresholds have raised in the force's own past, where nothing was declared?
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from becalm.methods.alarms.watched_counts import LEARNING_TIMES
+from becalm.methods.arrays import Floats
+from becalm.sustain.core.alarms import NamedAlarm
+from becalm.sustain.core.null_worlds import WATCHED_WEEKS, NullWorld, draw_worlds, watch_counts
+from becalm.sustain.core.series import LEAST_HISTORY
+from becalm.sustain.core.thresholds import Family, Threshold, score_all
+from becalm.sustain.core.watch import Delay
+from becalm.terms import Estimate
+
+ONSET: Final = LEARNING_TIMES + 4  # the column in which a planted rebound begins
+CLIMB_WEEKS: Final = 8
+DRAWINGS: Final = 24
+PLACEBO_HISTORY: Final = 2 * LEAST_HISTORY
+PLACEBO_APART: Final = 26  # weeks between the starts of two placebo stretches
+
+
+def climb(share: Floats, to: Floats, *, weeks: int, onset: int, length: int) -> Floats:
+    """By what must each fallen level be multiplied, week by week, to climb from `share` to `to`?"""
+    progress = np.clip((np.arange(length) - onset + 1) / weeks, 0.0, 1.0)
+    return np.asarray(1.0 + (to / share - 1.0)[:, None] * progress)
+
+
+def expect_delays(
+    world: NullWorld,
+    alarms: Sequence[NamedAlarm],
+    families: Sequence[Family],
+    thresholds: Mapping[str, Threshold],
+    rng: np.random.Generator,
+    *,
+    drawings: int = DRAWINGS,
+) -> dict[str, tuple[Delay, ...]]:
+    """The median delay of each series and group, if all series rebound to the former level, or half way."""
+    length = world.after.shape[1]
+    by_target = []
+    for target in (np.ones(world.size), (world.share + 1.0) / 2.0):
+        rise = climb(
+            world.share, np.maximum(target, world.share), weeks=CLIMB_WEEKS, onset=ONSET, length=length
+        )
+        by_target.append(_median_delays(world, alarms, families, thresholds, rise, drawings, rng))
+    full, half = by_target
+    return {kind: tuple(map(Delay, full[kind], half[kind])) for kind in full}
+
+
+def _median_delays(
+    world: NullWorld,
+    alarms: Sequence[NamedAlarm],
+    families: Sequence[Family],
+    thresholds: Mapping[str, Threshold],
+    rise: Floats,
+    drawings: int,
+    rng: np.random.Generator,
+) -> dict[str, list[float | None]]:
+    delays: dict[str, list[Floats]] = {}
+    for count, watched in draw_worlds(world, drawings, rng, rise=rise):
+        for kind, scores in score_all(watched, alarms, [family.repeat(count) for family in families]):
+            delays.setdefault(kind, []).append(
+                first_crossings(scores, thresholds[kind].value, ONSET).reshape(count, -1)
+            )
+    medians = {kind: np.median(np.concatenate(parts), axis=0) for kind, parts in delays.items()}
+    return {kind: [float(d) if np.isfinite(d) else None for d in median] for kind, median in medians.items()}
+
+
+def first_crossings(scores: Floats, threshold: float, onset: int) -> Floats:
+    """The weeks from the onset to the first score at the threshold (1: in the same week); inf if none."""
+    is_above = scores[:, onset:] >= threshold
+    return np.where(is_above.any(axis=1), is_above.argmax(axis=1) + 1.0, np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Placebo:
+    """Alarms that the thresholds would have raised in the untouched past, over so many watched years."""
+
+    alarms: int
+    years: float
+
+    def per_year(self, level: float = 0.95) -> Estimate | None:
+        """The alarms of the force a year, with an exact Poisson interval; None where there was no room."""
+        if not self.years:
+            return None
+        tail = (1.0 - level) / 2.0
+        low = float(stats.gamma.ppf(tail, self.alarms)) if self.alarms else 0.0
+        high = float(stats.gamma.ppf(1.0 - tail, self.alarms + 1.0))
+        value = self.alarms / self.years
+        return Estimate(value, low / self.years, high / self.years, level, "placebo stretches")
+
+
+def count_placebo(
+    history: Floats,
+    alarms: Sequence[NamedAlarm],
+    families: Sequence[Family],
+    thresholds: Mapping[str, Threshold],
+) -> Placebo:
+    """How many alarms would have been raised in the weeks before the step, had a step been watched there?
+
+    From two years of history on, every half year, each stretch as long as the year that thresholds are
+    made for. Stretches overlap, so that their alarms are not quite independent.
+    """
+    watched_weeks = LEARNING_TIMES + WATCHED_WEEKS
+    starts = range(PLACEBO_HISTORY, history.shape[1] - watched_weeks + 1, PLACEBO_APART)
+    alarm_count = 0
+    for start in starts:
+        watched = watch_counts(history[:, : start + watched_weeks], start)
+        for kind, scores in score_all(watched, alarms, families):
+            crossings = first_crossings(scores, thresholds[kind].value, LEARNING_TIMES)
+            alarm_count += int(np.isfinite(crossings).sum())
+    return Placebo(alarm_count, float(len(starts)))

@@ -1,0 +1,131 @@
+"""The watch of a whole force: thresholds for each step, then states, then what the whole of it says."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from becalm.methods.alarms.watched_counts import LEARNING_TIMES, learn_level
+from becalm.methods.arrays import Floats, seed_generator
+from becalm.sustain.core.alarms import NamedAlarm
+from becalm.sustain.core.delays import Placebo, count_placebo, expect_delays
+from becalm.sustain.core.null_worlds import NullWorld, learn_world
+from becalm.sustain.core.series import Key, SeriesSinceStep
+from becalm.sustain.core.thresholds import (
+    MOST_SERIES,
+    Budget,
+    Family,
+    Threshold,
+    build_families,
+    simulate_thresholds,
+)
+from becalm.sustain.core.watch import Delay, PreparedPart
+from becalm.terms import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All that simulation says of the series of one step: thresholds, delays, alarms in the placebo past."""
+
+    seed: int
+    inputs_sha256: str
+    thresholds: Mapping[str, Threshold]
+    delays: Mapping[str, tuple[Delay, ...]]
+    placebo: Placebo
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationInputs:
+    """What a calibration is made of; the same inputs and seed give the same numbers."""
+
+    part: SeriesSinceStep
+    prepared: PreparedPart
+    alarms: tuple[NamedAlarm, ...]
+    families: tuple[Family, ...]
+    budget: Budget
+    most_series: int = MOST_SERIES
+
+    @property
+    def sha256(self) -> str:
+        """The hash of everything that goes into the simulation but the seed."""
+        digest = hashlib.sha256()
+        described = (
+            self.part.series.keys,
+            self.part.series.mondays[self.part.first].isoformat(),
+            [alarm.name for alarm in self.alarms],
+            self.budget,
+            self.most_series,
+        )
+        digest.update(repr(described).encode())
+        digest.update(np.ascontiguousarray(self.prepared.past.counts).tobytes())
+        digest.update(np.ascontiguousarray(self.fallen_share).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def fallen_share(self) -> Floats:
+        """How far each series fell, to two digits; the usual share until eight weeks have shown it."""
+        watched = self.prepared.watched
+        if watched.counts.shape[1] < LEARNING_TIMES:
+            return np.full(len(watched.counts), 0.6)
+        return np.round(learn_level(watched.filled_counts, watched.filled_expected), 2)
+
+    @property
+    def world(self) -> NullWorld:
+        """The world to draw from."""
+        areas, offences = (_number(self.part.series.keys, index) for index in (0, 1))
+        past = self.prepared.past.counts
+        return learn_world(past, self.prepared.baseline, areas, offences, share=self.fallen_share)
+
+
+def calibrate(inputs: CalibrationInputs, seed: int) -> Calibration:
+    """Simulate the thresholds, the delays and the placebo alarms of these series."""
+    world = inputs.world
+    threshold_rng, delay_rng = seed_generator(seed).spawn(2)
+    thresholds = simulate_thresholds(
+        world, inputs.alarms, inputs.families, inputs.budget, threshold_rng, most_series=inputs.most_series
+    )
+    delays = expect_delays(world, inputs.alarms, inputs.families, thresholds, delay_rng)
+    placebo = count_placebo(inputs.prepared.past.counts, inputs.alarms, inputs.families, thresholds)
+    return Calibration(seed, inputs.sha256, thresholds, delays, placebo)
+
+
+def choose_families(part: SeriesSinceStep) -> tuple[Family, ...]:
+    """The groups that are watched beside the single series: those that nobody finds by looking."""
+    is_watched = np.array([finder != "police" for finder in part.series.found_by])
+    families = build_families(part.series.keys)
+    kept = []
+    for family in families:
+        members = family.members & is_watched
+        rows = [row for row in range(len(members)) if members[row].sum() > 1]
+        if rows:
+            kept.append(Family(family.name, tuple(family.labels[row] for row in rows), members[rows]))
+    return tuple(kept)
+
+
+def share_budget(
+    per_year: float, single_share: float, parts: Sequence[SeriesSinceStep], part: SeriesSinceStep
+) -> Budget:
+    """The part of the force's budget that falls to the series of one step, by their number."""
+    share = len(part.series.keys) / sum(len(other.series.keys) for other in parts)
+    groups = per_year * (1.0 - single_share) * share
+    single = per_year * single_share * share
+    return Budget(single, groups) if choose_families(part) else Budget(single + groups, 0.0)
+
+
+def add_budgets(budgets: Sequence[Budget]) -> Budget:
+    """The budget of the whole force."""
+    return Budget(sum(budget.single for budget in budgets), sum(budget.groups for budget in budgets))
+
+
+def combine_placebo(placebos: Sequence[Placebo]) -> Estimate | None:
+    """The placebo alarms of all parts a year; None where one of them has no room for any."""
+    if not placebos or any(not placebo.years for placebo in placebos):
+        return None
+    years = min(placebo.years for placebo in placebos)
+    alarms = round(sum(placebo.alarms * years / placebo.years for placebo in placebos))
+    return Placebo(alarms, years).per_year()
+
+
+def _number(keys: Sequence[Key], index: int) -> Floats:
+    return np.unique([key[index] for key in keys], return_inverse=True)[1].astype(np.float64)

@@ -1,0 +1,116 @@
+"""The weekly series of a workspace: counted, with what their records do not cover, and the steps declared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import get_args
+
+from becalm.desk import Desk, gaps_of
+from becalm.measure import outside_total
+from becalm.measure.desk import active_steps
+from becalm.sustain.core.request import BacktestRequest, WatchBy, WatchRequest
+from becalm.sustain.core.series import WeeklySeries, last_week, lay_series
+from becalm.tables import CountTable, Grouping, Source, choose_source, count_incidents
+from becalm.terms import (
+    Gap,
+    OffenceGroup,
+    QuestionError,
+    Step,
+    UsageError,
+    groups_by_key,
+    parse_period,
+    suggest_group,
+)
+from becalm.workspace.read_offence_tables import load_offences
+
+GROUPING: Mapping[WatchBy, tuple[Grouping, ...]] = {
+    "borough,offence_group": ("borough", "offence_group"),
+    "borough": ("borough",),
+    "offence_group": ("offence_group",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSeries:
+    """The series of one source, what its records do not cover, the steps in force, and the files read."""
+
+    source: Source
+    series: WeeklySeries
+    by: WatchBy
+    gaps: tuple[Gap, ...]
+    steps: tuple[Step, ...]
+    as_of: date
+    files: Mapping[str, str]  # path to SHA-256
+
+
+def load_series(
+    desk: Desk, request: WatchRequest | BacktestRequest, *, known_at: datetime | None = None
+) -> LoadedSeries:
+    """Count the weeks that the request asks for.
+
+    Raises QuestionError where the records carry months alone, UsageError where an offence group or a week is
+    asked for that they do not hold.
+    """
+    files = desk.archive.files(as_of=request.as_of)
+    source = choose_source(files, request.source)
+    steps = active_steps(desk, known_at=known_at)
+    if source.table != "incidents":
+        raise QuestionError(_too_coarse(source, steps, files))
+    records = desk.archive.table(source.table, as_of=request.as_of, source=source.key)
+    by = request.by or _usual_by(records)
+    group_by_key = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
+    counts = count_incidents(records, by=GROUPING[by], unit="week")
+    gaps = gaps_of(desk, source, as_of=request.as_of)
+    series = lay_series(
+        counts,
+        by=GROUPING[by],
+        excluded=_excluded(counts, by, group_by_key, request.offence_group),
+        gaps=gaps,
+        last_monday=_last_monday(request, counts),
+    )
+    hashes = {f.path: f.sha256 for f in files if f.table == source.table and f.source == source.key}
+    return LoadedSeries(source, series, by, gaps, steps, counts.as_of, hashes)
+
+
+def _usual_by(records: object) -> WatchBy:
+    has_boroughs = bool(records.borough.notnull().any().to_pyarrow().as_py())  # type: ignore[attr-defined]
+    return get_args(WatchBy)[0] if has_boroughs else "offence_group"
+
+
+def _excluded(
+    counts: CountTable, by: WatchBy, group_by_key: Mapping[str, OffenceGroup], wanted: Sequence[str]
+) -> tuple[str, ...]:
+    """The offence groups that are not watched: those outside the total, and those that were not asked for."""
+    if by == "borough":
+        if wanted:
+            raise UsageError("Boroughs alone know no offence groups. Leave out `offence_group`, or `by`.")
+        return ()
+    on_record = sorted({key[-1] for key in counts.keys})
+    for group in wanted:
+        if group not in on_record:
+            raise UsageError(
+                f"{counts.source} has no offence group {group!r}. {suggest_group(group, on_record)}"
+            )
+    if wanted:
+        return tuple(group for group in on_record if group not in wanted)
+    return tuple(outside_total(on_record, group_by_key))
+
+
+def _last_monday(request: WatchRequest | BacktestRequest, counts: CountTable) -> date:
+    until = getattr(request, "until", None)
+    if until is None:
+        return counts.times[-1]
+    return last_week(parse_period(until, last_day=counts.as_of).period, counts.times)
+
+
+def _too_coarse(source: Source, steps: Sequence[Step], files: Sequence[object]) -> str:
+    """Why counts of months cannot be watched, and how far they are from it."""
+    message = f"{source.key} publishes months, and a watch needs weeks."
+    months = sorted({f.month for f in files if f.source == source.key and f.month})  # type: ignore[attr-defined]
+    if steps and months:
+        since = [month for month in months if month > f"{steps[-1].start:%Y-%m}"]
+        message += (
+            f" Too few months since the step, too: {len(since)} whole months lie after "
+            f"{steps[-1].start} ({steps[-1].reason}), and even eight weeks would only show the new level."
+        )
+    return f"{message} Load an extract with dates (`becalm ingest map FILE`), or name it with `source`."

@@ -1,0 +1,244 @@
+"""The watch: reads the weeks and the steps, asks the core, records new alarms, and sends word of them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import entry_points
+
+from becalm import __version__
+from becalm.desk import Desk, record_event
+from becalm.formats.durable_files import write_durably
+from becalm.formats.json_text import record_json
+from becalm.ledger import Entry
+from becalm.sustain.core.alarms import NamedAlarm, check_alarm
+from becalm.sustain.core.events import ALARM_RAISED, READ_KINDS, PastAlarm, read_alarms
+from becalm.sustain.core.request import WatchRequest
+from becalm.sustain.core.run_watch import (
+    Calibration,
+    CalibrationInputs,
+    add_budgets,
+    calibrate,
+    choose_families,
+    combine_placebo,
+    share_budget,
+)
+from becalm.sustain.core.series import (
+    SeriesSinceStep,
+    check_reference,
+    split_by_step,
+    week_name,
+)
+from becalm.sustain.core.watch import PartInputs, RaisedAlarm, Watch, WatchedSeries, prepare_part, watch_part
+from becalm.sustain.desk.notify import notify_alarms
+from becalm.sustain.desk.series import LoadedSeries, load_series
+from becalm.sustain.files.calibration import FOLDER, calibration_text, read_calibration, write_calibration
+from becalm.sustain.files.watch import key_words
+from becalm.tables import select_gaps
+from becalm.terms import DependencyError, RunRecord, UsageError, parse_period, suggest_word
+
+ALARMS = "becalm.alarms"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchAnswer:
+    """The watch, its run record, and the alarms that nobody had been told of before."""
+
+    watch: Watch
+    run: RunRecord
+    new_alarms: tuple[RaisedAlarm, ...]
+
+
+def watch(desk: Desk, request: WatchRequest) -> WatchAnswer:
+    """Which series have begun to rise since their step? New alarms are recorded, and sent where word goes."""
+    answer = ask_watch(desk, request)
+    known_names = {alarm.alarm for alarm in past_alarms(desk)}
+    new_alarms = tuple(alarm for alarm in answer.watch.alarms if alarm.name not in known_names)
+    if new_alarms:
+        _record_alarms(desk, new_alarms, answer.run)
+    return replace(answer, new_alarms=new_alarms)
+
+
+def ask_watch(
+    desk: Desk,
+    request: WatchRequest,
+    *,
+    known_at: datetime | None = None,
+    calibrations: Sequence[Calibration] = (),
+) -> WatchAnswer:
+    """The watch alone: nothing is recorded but thresholds that were not known.
+
+    `known_at` pins it to the steps and reviews of that instant, `calibrations` to earlier thresholds.
+    """
+    alarm = load_alarm(request.detector)
+    loaded = load_series(desk, request, known_at=known_at)
+    settings = desk.workspace.config.sustain
+    parts = split_by_step(loaded.series, loaded.steps)
+    reference = settings.reference or str(min(part.step.start.year for part in parts) - 1)
+    in_reference = check_reference(
+        parse_period(reference, last_day=loaded.as_of).period, loaded.steps, loaded.series.mondays
+    )
+    decisions = {a.alarm: a.decision for a in past_alarms(desk, known_at=known_at) if a.decision}
+    seed = desk.draw_seed() if request.seed is None else request.seed
+    series: list[WatchedSeries] = []
+    made: list[Calibration] = []
+    for number, part in enumerate(parts):
+        prepared, families = prepare_part(part, in_reference), choose_families(part)
+        budget = share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
+        inputs = CalibrationInputs(part, prepared, (alarm,), families, budget)
+        calibration = _find_calibration(desk, inputs, seed + number, calibrations)
+        made.append(calibration)
+        series += watch_part(
+            PartInputs(
+                part, in_reference, alarm, families, calibration.thresholds, calibration.delays, decisions
+            )
+        )
+    return WatchAnswer(
+        _gather(desk, loaded, parts, series, made, reference),
+        _record_run(desk, request, loaded, made, seed, known_at),
+        (),
+    )
+
+
+def past_alarms(desk: Desk, *, known_at: datetime | None = None) -> tuple[PastAlarm, ...]:
+    """Every alarm that the ledger holds (or held, at an instant), with its review."""
+    if desk.ledger_file is not None and not desk.ledger_file.exists():
+        return ()
+    entries = desk.open_ledger().entries(kinds=READ_KINDS)
+    return read_alarms(entry for entry in entries if known_at is None or entry.recorded_at <= known_at)
+
+
+def load_alarm(name: str) -> NamedAlarm:
+    """The alarm of this name, once it has shown that it keeps the rules.
+
+    Raises UsageError where none of that name is installed, it watches groups alone, or it breaks a rule (its
+    score looks ahead); DependencyError where it cannot be imported.
+    """
+    entry_by_name = {entry.name: entry for entry in entry_points(group=ALARMS)}
+    if name not in entry_by_name:
+        raise UsageError(f"No alarm {name!r} is installed. {suggest_word(name, sorted(entry_by_name))}")
+    try:
+        alarm = NamedAlarm(name, entry_by_name[name].load())
+    except (ImportError, AttributeError) as error:
+        raise DependencyError(
+            f"The alarm {name!r} ({entry_by_name[name].value}) cannot be imported: {error}. "
+            "Install what it needs, or uninstall the package that brings it."
+        ) from error
+    if alarm.watches_groups:
+        raise UsageError(
+            f"The alarm {name!r} watches groups, beside every other. Choose one for single series."
+        )
+    check_alarm(alarm)
+    return alarm
+
+
+def _find_calibration(
+    desk: Desk, inputs: CalibrationInputs, seed: int, calibrations: Sequence[Calibration]
+) -> Calibration:
+    """Thresholds of an earlier run, or those that the workspace keeps, or new ones."""
+    known = next((c for c in calibrations if c.inputs_sha256 == inputs.sha256), None)
+    known = known or read_calibration(desk.workspace.path, inputs.sha256)
+    if known is None:
+        with desk.progress("thresholds", total=1, unit="simulation") as advance:
+            known = calibrate(inputs, seed)
+            advance(1)
+        write_calibration(desk.workspace.path, known)
+    return known
+
+
+def _gather(
+    desk: Desk,
+    loaded: LoadedSeries,
+    parts: Sequence[SeriesSinceStep],
+    series: Sequence[WatchedSeries],
+    made: Sequence[Calibration],
+    reference: str,
+) -> Watch:
+    settings = desk.workspace.config.sustain
+    budgets = [
+        share_budget(settings.false_alarms_per_year, settings.single_share, parts, part) for part in parts
+    ]
+    return Watch(
+        as_of=loaded.as_of,
+        until=loaded.series.mondays[-1],
+        reference=reference,
+        budget=add_budgets(budgets),
+        placebo_per_year=combine_placebo([calibration.placebo for calibration in made]),
+        steps=tuple(part.step for part in parts),
+        seen_steps=_seen_steps(desk, loaded, parts),
+        mondays=loaded.series.mondays,
+        series=tuple(series),
+        warnings=_warnings(loaded, parts),
+    )
+
+
+def _seen_steps(desk: Desk, loaded: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> frozenset[int]:
+    """Which steps were declared when records of weeks after them were already in the archive?"""
+    versions = [f for f in desk.archive.versions("incidents") if f.source == loaded.source.key]
+    seen = set[int]()
+    for part in parts:
+        month, declared_on = f"{part.step.start:%Y-%m}", part.step.declared_on
+        if declared_on and any(f.month >= month and f.as_of <= declared_on for f in versions):
+            seen.add(part.step.entry or 0)
+    return frozenset(seen)
+
+
+def _warnings(loaded: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> tuple[str, ...]:
+    first = min(part.first for part in parts)
+    months = {f"{monday:%Y-%m}" for monday in loaded.series.mondays[first:]}
+    gaps = select_gaps(loaded.gaps, months, (loaded.source.key,))
+    unwatched = len(loaded.series.keys) - sum(len(part.series.keys) for part in parts)
+    notes = [f"{unwatched} series have no step in force, and are not watched."] if unwatched else []
+    return (*(f"Coverage: {gap}" for gap in gaps), *notes)
+
+
+def _record_run(
+    desk: Desk,
+    request: WatchRequest,
+    loaded: LoadedSeries,
+    made: Sequence[Calibration],
+    seed: int,
+    known_at: datetime | None,
+) -> RunRecord:
+    return RunRecord(
+        question="sustain watch",
+        version=__version__,
+        seed=seed,
+        made_at=known_at or desk.now().replace(microsecond=0),
+        as_of=request.as_of,
+        parameters={
+            "by": loaded.by,
+            "until": week_name(loaded.series.mondays[-1]),
+            "detector": request.detector,
+            "offence_group": list(request.offence_group),
+            "source": loaded.source.key,
+            "calibrations": [calibration_text(calibration) for calibration in made],
+        },
+        data=loaded.files,
+    )
+
+
+def _record_alarms(desk: Desk, alarms: Sequence[RaisedAlarm], run: RunRecord) -> tuple[Entry, ...]:
+    """Keep the run file, record each alarm once, and send word where `[sustain] notify` says."""
+    run_text = record_json(run)
+    run_sha256 = hashlib.sha256(run_text.encode()).hexdigest()
+    folder = desk.workspace.path / FOLDER
+    folder.mkdir(exist_ok=True)
+    write_durably(folder / f"watch-{run_sha256[:16]}.json", run_text)
+    entries = tuple(
+        record_event(
+            desk,
+            ALARM_RAISED,
+            purpose="measurement",
+            facts={
+                "alarm": alarm.name,
+                "series": key_words(alarm.key),
+                "detector": alarm.detector,
+                "week": week_name(alarm.monday),
+                "run_sha256": run_sha256,
+            },
+        )
+        for alarm in alarms
+    )
+    notify_alarms(desk, alarms)
+    return entries

@@ -1,0 +1,77 @@
+"""A watch in sentences: what it says first, and which rows are worth a look."""
+
+from collections.abc import Iterator
+
+from becalm.sustain.core.series import week_name
+from becalm.sustain.core.watch import Watch, WatchedSeries
+from becalm.sustain.files.watch import key_words
+from becalm.terms import Estimate
+
+SHOWN_FIRST = ("alarm", "above reference", "rising", "incomplete", "no data", "quiet", "not monitorable")
+
+
+def opening_sentences(watch: Watch) -> Iterator[str]:
+    """What the watch says before its table."""
+    by_state = {state: [s for s in watch.series if s.state == state] for state in SHOWN_FIRST}
+    alarms, rising = by_state["alarm"], by_state["rising"]
+    if alarms:
+        names = "; ".join(f"{key_words(s.key)} (since {week_name(s.since)})" for s in alarms[:6])
+        more = f"; and {len(alarms) - 6} more" if len(alarms) > 6 else ""
+        yield f"{len(alarms)} of {len(watch.series)} series raised an alarm: {names}{more}."
+    else:
+        yield f"None of {len(watch.series)} series raised an alarm by {week_name(watch.until)}."
+    if rising:
+        yield f"{len(rising)} more are half-way to one: {'; '.join(key_words(s.key) for s in rising[:6])}."
+    unwatched = by_state["not monitorable"]
+    if unwatched:
+        yield f"{len(unwatched)} cannot be watched alone: even a full rebound would go unseen for 26 weeks."
+    yield budget_sentence(watch)
+    for step in watch.steps:
+        late = " It was declared after its weeks were on record." if step.entry in watch.seen_steps else ""
+        yield f"Step from {step.start} ({step.kind}): {step.reason}.{late}"
+
+
+def budget_sentence(watch: Watch) -> str:
+    """How many false alarms to expect, as promised and as the force's own past says."""
+    budget, placebo = watch.budget, watch.placebo_per_year
+    promised = (
+        f"Budget: {budget.single + budget.groups:g} false alarms a year, "
+        f"{budget.single:g} for single series and {budget.groups:g} for groups."
+    )
+    if placebo is None:
+        return f"{promised} The history is too short to try that out on its own past."
+    return (
+        f"{promised} On its own past, where nothing was declared, the same thresholds raised "
+        f"{placebo.value:.1f} a year ({placebo.low:.1f} to {placebo.high:.1f})."
+    )
+
+
+def shown_series(watch: Watch, most_quiet: int) -> tuple[tuple[WatchedSeries, ...], int]:
+    """The series that a reader sees, the most pressing first, and how many are left out."""
+    ordered = sorted(watch.series, key=lambda s: (SHOWN_FIRST.index(s.state), -s.relative_score))
+    pressing = [s for s in ordered if SHOWN_FIRST.index(s.state) < SHOWN_FIRST.index("quiet")]
+    calm = ordered[len(pressing) :]
+    return (*pressing, *calm[:most_quiet]), max(len(calm) - most_quiet, 0)
+
+
+def estimate_words(estimate: Estimate | None, *, percent: bool = False) -> str:
+    """An estimate with its interval, in as few digits as it deserves.
+
+    >>> estimate_words(Estimate(12.31, 10.0, 15.2, 0.95, "count"))
+    '12.3 (10.0 to 15.2)'
+    """
+    if estimate is None:
+        return "–"
+    if percent:
+        return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
+    digits = 1 if estimate.value < 100 else 0
+    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
+
+
+def weeks_words(weeks: float | None) -> str:
+    """A delay in weeks, or that it is over a year.
+
+    >>> weeks_words(7.0), weeks_words(None)
+    ('7 weeks', 'over a year')
+    """
+    return "over a year" if weeks is None else f"{weeks:.0f} weeks"
