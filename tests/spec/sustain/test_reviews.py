@@ -32,8 +32,8 @@ def test_a_review_belongs_to_its_alarm():
 
 def test_a_detector_is_right_as_often_as_its_reviewed_alarms_were_real_or_known():
     ramp, sisters = summarise_detectors(ALARMS)
-    assert (ramp.raised, ramp.reviewed, ramp.right_share) == (2, 2, 0.5)
-    assert (sisters.raised, sisters.reviewed, sisters.right_share) == (1, 0, None)
+    assert (ramp.alarm_count, ramp.reviewed, ramp.right_share) == (2, 2, 0.5)
+    assert (sisters.alarm_count, sisters.reviewed, sisters.right_share) == (1, 0, None)
 
 
 def test_a_review_that_cannot_be_is_refused_with_all_that_is_wrong():

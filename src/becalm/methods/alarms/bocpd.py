@@ -60,12 +60,12 @@ def _fill_scores(counts, expected, excess, first_level, scores):  # type: ignore
         rates = np.full(LONGEST_RUN + 1, PRIOR_SHAPE / PRIOR_MEAN)
         weights = np.empty(LONGEST_RUN + 1)
         chances[0] = 1.0
-        runs, total, total_expected, seen = 1, 0.0, 0.0, 0
+        runs, total, total_expected, seen_count = 1, 0.0, 0.0, 0
         for t in range(time_count):
             y, e = counts[s, t], expected[s, t]
             if e > 0.0:
-                total, total_expected, seen = total + y, total_expected + e, seen + 1
-                phi = 1.0 + excess[s] * total / seen
+                total, total_expected, seen_count = total + y, total_expected + e, seen_count + 1
+                phi = 1.0 + excess[s] * total / seen_count
                 y, e = y / phi, e / phi
                 highest = -np.inf
                 for r in range(runs):
@@ -77,18 +77,19 @@ def _fill_scores(counts, expected, excess, first_level, scores):  # type: ignore
                     evidence += weights[r]
                 # Every run grows by one; the two longest are joined, and a new one may begin.
                 for r in range(min(runs, LONGEST_RUN), 0, -1):
-                    grown = weights[r - 1] + (weights[r] if r == LONGEST_RUN and runs > LONGEST_RUN else 0.0)
-                    chances[r] = grown / evidence * (1.0 - NEW_LEVEL_CHANCE)
+                    grown_weight = weights[r - 1] + (
+                        weights[r] if r == LONGEST_RUN and runs > LONGEST_RUN else 0.0
+                    )
+                    chances[r] = grown_weight / evidence * (1.0 - NEW_LEVEL_CHANCE)
                     shapes[r], rates[r] = shapes[r - 1] + y, rates[r - 1] + e
                 chances[0] = NEW_LEVEL_CHANCE
                 shapes[0], rates[0] = PRIOR_SHAPE, PRIOR_SHAPE / PRIOR_MEAN
                 runs = min(runs + 1, LONGEST_RUN + 1)
-            chance = 0.0
-            known = 0.0
+            chance, seen_chance = 0.0, 0.0
             # a level that has not been seen yet says nothing
             for r in range(1, runs):
-                known += chances[r]
+                seen_chance += chances[r]
                 chance += chances[r] * _chance_above(RISE * first_level[s], shapes[r], rates[r])
-            chance = chance / known if known > 0.0 else 0.5
+            chance = chance / seen_chance if seen_chance > 0.0 else 0.5
             log_odds = math.log(chance + 1e-300) - math.log(1.0 - chance + 1e-300)
             scores[s, t] = min(max(log_odds, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS)

@@ -25,6 +25,7 @@ from becalm.methods.arrays import Floats, Ints, Times
 YEAR_TIMES: Final = 52
 MOST_FITS: Final = 25
 LEAST_CHANGE: Final = 1e-8
+LEAST_TREND_YEARS: Final = 3
 Bound = Literal["nb_plugin", "delta"]
 
 
@@ -78,19 +79,11 @@ def farrington_bounds(
     """
     period_labels = np.array([label_periods(int(t), counts.shape[1], settings, days) for t in times])
     critical_t = _critical_values(counts.shape[1], settings.trend_p)
-    log_mean, standard_error, phi = (np.full((len(counts), len(times)), np.nan) for _ in range(3))
-    _predict_all(
-        np.ascontiguousarray(counts, dtype=np.float64),
-        times.astype(np.int64),
-        period_labels,
-        settings.periods,
-        settings.years >= 3,  # fewer years know no trend
-        settings.outbreak_residual,
-        critical_t,
-        log_mean,
-        standard_error,
-        phi,
-    )
+    predictions = np.full((3, len(counts), len(times)), np.nan)
+    numbers = np.array([settings.periods, settings.years >= LEAST_TREND_YEARS, settings.outbreak_residual])
+    series = np.ascontiguousarray(counts, dtype=np.float64)
+    _predict_all(series, times.astype(np.int64), period_labels, numbers, critical_t, predictions)
+    log_mean, standard_error, phi = predictions
     mean = np.exp(log_mean)
     upper = _delta_bound(mean, standard_error, phi, settings.alpha)
     if settings.bound == "nb_plugin":
@@ -154,7 +147,8 @@ def _plug_in_bound(mean: Floats, phi: Floats, alpha: float) -> Floats:
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _predict_all(counts, times, labels, periods, may_trend, residual, critical_t, log_mean, error, phi):  # type: ignore[no-untyped-def]  # a kernel
+def _predict_all(counts, times, labels, numbers, critical_t, predictions):  # type: ignore[no-untyped-def]  # a kernel
+    periods, may_trend, residual = int(numbers[0]), numbers[1] > 0.0, numbers[2]
     for s in prange(counts.shape[0]):
         for k in range(len(times)):
             is_used = (labels[k] >= 0) & ~np.isnan(counts[s])
@@ -167,7 +161,8 @@ def _predict_all(counts, times, labels, periods, may_trend, residual, critical_t
                 if not is_kept or _bounded_exp(prediction[0]) > y.max():  # no horrible extrapolation
                     is_fitted, has_trend, prediction = _fit_twice(y, t, g, periods, False, residual)
             if is_fitted:
-                log_mean[s, k], error[s, k], phi[s, k] = prediction[0], prediction[1], prediction[2]
+                for part in range(3):
+                    predictions[part, s, k] = prediction[part]
 
 
 @njit(cache=True, nogil=True)
@@ -195,7 +190,9 @@ def _fit_twice(y, t, g, periods, use_trend, residual):  # type: ignore[no-untype
         return False, use_trend, prediction
     degrees = n - rank
     phi = max((working * ((y - mu) / mu) ** 2).sum() / degrees, 1.0)
-    weights = _outbreak_weights(y, t, g, mu, working, sums, phi, residual, use_trend)
+    residuals = _standard_residuals(y, t, g, mu, working, sums, phi)
+    weights = np.where(residuals > residual, 1.0 / np.maximum(residuals, residual) ** 2, 1.0)
+    weights *= n / weights.sum()
     is_fitted, slope, log_levels, mu, working, sums = _fit(y, t, g, weights, periods, use_trend)
     if not is_fitted:
         return False, use_trend, prediction
@@ -271,18 +268,15 @@ def _deviance(y, mu, weights):  # type: ignore[no-untyped-def]  # a kernel
 
 
 @njit(cache=True, nogil=True)
-def _outbreak_weights(y, t, g, mu, working, sums, phi, residual, use_trend):  # type: ignore[no-untyped-def]  # a kernel
-    """1 / s squared for a standardised Anscombe residual s above `residual`, else 1; their sum stays n."""
-    n = len(y)
-    periods = len(sums) - 1
-    weights = np.ones(n)
+def _standard_residuals(y, t, g, mu, working, sums, phi):  # type: ignore[no-untyped-def]  # a kernel
+    """Anscombe residuals in standard deviations, each with what its own count draws the fit towards it."""
+    n, periods = len(y), len(sums) - 1
+    residuals = np.empty(n)
     for i in range(n):
         hat = 1.0 / sums[g[i], 0]
-        if use_trend:
+        if sums[periods, 0] > 0.0:  # a trend was fitted
             hat += (t[i] - sums[g[i], 1] / sums[g[i], 0]) ** 2 / sums[periods, 0]
         hat *= working[i]
         anscombe = 1.5 * (y[i] ** (2.0 / 3.0) * mu[i] ** (-1.0 / 6.0) - np.sqrt(mu[i]))
-        s = anscombe / np.sqrt(phi * max(1.0 - hat, 1e-12))
-        if s > residual:
-            weights[i] = s**-2
-    return weights * n / weights.sum()
+        residuals[i] = anscombe / np.sqrt(phi * max(1.0 - hat, 1e-12))
+    return residuals

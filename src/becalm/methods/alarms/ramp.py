@@ -67,15 +67,15 @@ def _fill_ratios(counts, expected, excess, log_rises, rises, ratios):  # type: i
         # Sums over the climb so far, by onset (a ring: the oldest onset is overwritten) and shape.
         climb_counts = np.zeros((onset_count, shape_count))
         climb_expected = np.zeros((onset_count, shape_count))
-        total, total_expected, seen = 0.0, 0.0, 0
+        total, total_expected, seen_count = 0.0, 0.0, 0
         for t in range(time_count):
             y, e = counts[s, t], expected[s, t]
             total += y
             total_expected += e
-            seen += e > 0.0
+            seen_count += e > 0.0
             level = (PRIOR_SHAPE + total) / (PRIOR_SHAPE / PRIOR_MEAN + total_expected)
             # The noise of a fallen level is that of its own mean, not of the mean before the step.
-            phi = 1.0 + excess[s] * level * total_expected / max(seen, 1)
+            phi = 1.0 + excess[s] * level * total_expected / max(seen_count, 1)
             shape = PRIOR_SHAPE + total / phi
             rate = PRIOR_SHAPE / PRIOR_MEAN + total_expected / phi
             climb_counts[t % onset_count] = 0.0

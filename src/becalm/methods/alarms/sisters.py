@@ -41,9 +41,9 @@ def group_scores(log_ratios: Singles, members: Bools) -> Floats:
     _mix(log_ratios.reshape(-1), shares.reshape(-1))
     scores = np.empty((len(members), log_ratios.shape[1]))
     for group, is_member in enumerate(members):
-        summed = shares[is_member].sum(axis=0)
-        summed[np.isneginf(log_ratios[is_member][0])] = -np.inf  # climbs that have not begun
-        scores[group] = sum_evidence(summed)
+        summed_ratios = shares[is_member].sum(axis=0)
+        summed_ratios[np.isneginf(log_ratios[is_member][0])] = -np.inf  # climbs that have not begun
+        scores[group] = sum_evidence(summed_ratios)
     return scores
 
 

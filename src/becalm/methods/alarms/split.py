@@ -2,7 +2,7 @@
 
 Means are compared as square roots, whose variance hardly depends on the level (Anscombe, Biometrika 35 (1948)
 246-254), over every split at most MOST_RECENT times back; the score is the largest difference in standard
-deviations. This is what an offline search for one change point measures, asked anew at each time.
+deviations. This is what an offline search for one change point measures, asked again at each time.
 """
 
 from typing import Final

@@ -62,8 +62,8 @@ def _watch_lines(answer: WatchAnswer) -> Iterator[object]:
 
     yield from opening_sentences(answer.watch)
     yield ""
-    shown, hidden_count = shown_series(answer.watch, MOST_QUIET_ROWS)
-    yield string_table(TABLE_HEADINGS, list(map(_table_row, shown)), left=TABLE_HEADINGS[:3])
+    shown_rows, hidden_count = shown_series(answer.watch, MOST_QUIET_ROWS)
+    yield string_table(TABLE_HEADINGS, list(map(_table_row, shown_rows)), left=TABLE_HEADINGS[:3])
     if hidden_count:
         yield f"{hidden_count} more series are quiet or cannot be watched alone. `format json` shows all."
     yield ""
@@ -154,7 +154,7 @@ def history(session: Session, request: HistoryRequest) -> None:
             share = (
                 "none reviewed" if record.right_share is None else f"{record.right_share:.0%} real or known"
             )
-            yield f"{record.detector}: {record.raised} alarms, {record.reviewed} reviewed, {share}"
+            yield f"{record.detector}: {record.alarm_count} alarms, {record.reviewed} reviewed, {share}"
 
     answer_view: View[tuple[Sequence[PastAlarm], Sequence[DetectorRecord]]] = View(
         data=lambda answer: history_object(*answer),

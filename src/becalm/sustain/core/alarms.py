@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from becalm.methods.alarms.watched_counts import Alarm, WatchedCounts
-from becalm.methods.arrays import Floats
+from becalm.methods.arrays import Floats, seed_generator
 from becalm.terms import Fault, UsageError
 
 DEFAULT_ALARM, GROUP_ALARM = "ramp", "sisters"
@@ -42,7 +42,7 @@ def check_alarm(alarm: NamedAlarm) -> None:
         scores = alarm.score(watched)
     except Exception as error:
         fault = Fault(
-            alarm.name, f"fails: {type(error).__name__}: {error}", "mend it, or choose another alarm"
+            alarm.name, f"fails: {type(error).__name__}: {error}", "correct it, or choose another alarm"
         )
         raise UsageError(f"The alarm {alarm.name!r} cannot be used", (fault,)) from error
     rows = len(watched.members) if alarm.watches_groups and watched.members is not None else CHECKED_SERIES
@@ -66,22 +66,22 @@ def _looks_ahead(alarm: NamedAlarm, watched: WatchedCounts, scores: Floats) -> b
     """Whether a score differs once later weeks are cut off, or hold something else."""
     for week in (9, 17, 30, CHECKED_WEEKS - 1):
         later = np.arange(CHECKED_WEEKS) >= week
-        changed = WatchedCounts(
+        changed_weeks = WatchedCounts(
             np.where(later, 7.0 * watched.counts + 30.0, watched.counts),
             np.where(later, 0.5 * watched.expected, watched.expected),
             watched.excess,
             watched.history,
             watched.members,
         )
-        for altered in (watched.until(week), changed):
-            if not np.allclose(alarm.score(altered)[:, :week], scores[:, :week], rtol=1e-6, atol=1e-6):
+        for altered_weeks in (watched.until(week), changed_weeks):
+            if not np.allclose(alarm.score(altered_weeks)[:, :week], scores[:, :week], rtol=1e-6, atol=1e-6):
                 return True
     return False
 
 
 def _drawn_weeks() -> WatchedCounts:
     """A few drawn series, some of which climb, with a missing week, held against writing."""
-    rng = np.random.default_rng(16)
+    rng = seed_generator(16)
     level = np.array([0.5, 2.0, 5.0, 10.0, 20.0, 45.0])[:, None]
     history = rng.poisson(level, (CHECKED_SERIES, CHECKED_HISTORY)).astype(np.float64)
     climb = (

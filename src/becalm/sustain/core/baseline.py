@@ -27,7 +27,7 @@ class Baseline:
     `log_deviation` is the standard deviation of the logarithm of `expected`, by the coefficients alone.
     """
 
-    fitted: Floats
+    fitted_counts: Floats
     expected: Floats
     excess: Floats
     log_deviation: Floats

@@ -59,7 +59,7 @@ class DetectorRecord:
     """How often was a detector right, by the reviews of its alarms?"""
 
     detector: str
-    raised: int
+    alarm_count: int
     reviewed: int
     decisions: Mapping[str, int]
 
@@ -72,17 +72,17 @@ class DetectorRecord:
 
 def read_alarms(entries: Iterable[Entry]) -> tuple[PastAlarm, ...]:
     """Every alarm that was raised, in order, with its review."""
-    raised: dict[str, PastAlarm] = {}
+    alarm_by_name: dict[str, PastAlarm] = {}
     for entry in entries:
         facts, day = entry.event.facts, entry.recorded_at.date()
         name = str(facts["alarm"])
         if entry.event.kind == ALARM_RAISED:
-            raised[name] = PastAlarm(
+            alarm_by_name[name] = PastAlarm(
                 name, str(facts["series"]), str(facts["detector"]), str(facts["week"]), day
             )
-        elif name in raised:
-            alarm = raised[name]
-            raised[name] = PastAlarm(
+        elif name in alarm_by_name:
+            alarm = alarm_by_name[name]
+            alarm_by_name[name] = PastAlarm(
                 alarm.alarm,
                 alarm.series,
                 alarm.detector,
@@ -93,7 +93,7 @@ def read_alarms(entries: Iterable[Entry]) -> tuple[PastAlarm, ...]:
                 day,
                 entry.event.actor,
             )
-    return tuple(raised.values())
+    return tuple(alarm_by_name.values())
 
 
 def check_review(alarm: str, reason: str, alarms: Sequence[PastAlarm]) -> None:
@@ -105,8 +105,8 @@ def check_review(alarm: str, reason: str, alarms: Sequence[PastAlarm]) -> None:
         remedy = suggest_word(alarm, known_names) if known_names else "run `becalm sustain watch` first"
         faults.append(Fault("alarm", f"{alarm!r} was never raised", remedy))
     elif past_alarm.decision is not None:
-        what = f"was reviewed on {past_alarm.reviewed_on} as {past_alarm.decision!r}"
-        faults.append(Fault("alarm", what, "see `becalm sustain history`; a review is not changed"))
+        fault_text = f"was reviewed on {past_alarm.reviewed_on} as {past_alarm.decision!r}"
+        faults.append(Fault("alarm", fault_text, "see `becalm sustain history`; a review is not changed"))
     if not reason.strip():
         faults.append(Fault("reason", "is empty", "say what was found"))
     if faults:
@@ -117,8 +117,8 @@ def summarise_detectors(alarms: Sequence[PastAlarm]) -> tuple[DetectorRecord, ..
     """How often was each detector right?"""
     records = []
     for detector in sorted({alarm.detector for alarm in alarms}):
-        own = [alarm for alarm in alarms if alarm.detector == detector]
-        decisions = [alarm.decision for alarm in own if alarm.decision]
+        own_alarms = [alarm for alarm in alarms if alarm.detector == detector]
+        decisions = [alarm.decision for alarm in own_alarms if alarm.decision]
         counts: dict[str, int] = {d: decisions.count(d) for d in sorted(set(decisions))}
-        records.append(DetectorRecord(detector, len(own), len(decisions), counts))
+        records.append(DetectorRecord(detector, len(own_alarms), len(decisions), counts))
     return tuple(records)

@@ -40,7 +40,7 @@ class PastWeeks:
     """The weeks before the step: counts, their fitted means, and which belong to the reference period."""
 
     counts: Floats
-    fitted: Floats
+    fitted_counts: Floats
     in_reference: Bools
 
 
@@ -109,7 +109,7 @@ def _share_of(watched: WatchedCounts, row: int, weeks: Ints) -> _Share | None:
 
 def _reference_share(past: PastWeeks, row: int, excess: float) -> _Share | None:
     weeks = past.in_reference
-    expected = float(past.fitted[row, weeks].sum())
+    expected = float(past.fitted_counts[row, weeks].sum())
     if expected <= 0.0:
         return None
     count = float(past.counts[row, weeks].sum())
@@ -123,8 +123,8 @@ def _lost_share(now: _Share | None, fallen: _Share | None, reference: _Share | N
     fall = reference.value - fallen.value
     if fall <= LEAST_FALL * float(np.hypot(reference.error, fallen.error)):
         return None
-    lost = (now.value - fallen.value) / fall
-    by_now, by_fallen, by_reference = 1.0 / fall, (lost - 1.0) / fall, -lost / fall
+    lost_share = (now.value - fallen.value) / fall
+    by_now, by_fallen, by_reference = 1.0 / fall, (lost_share - 1.0) / fall, -lost_share / fall
     error = float(
         np.sqrt(
             (by_now * now.error) ** 2
@@ -133,4 +133,4 @@ def _lost_share(now: _Share | None, fallen: _Share | None, reference: _Share | N
         )
     )
     reach = float(stats.norm.ppf(0.5 + LEVEL / 2.0)) * error
-    return Estimate(lost, lost - reach, lost + reach, LEVEL, DELTA_METHOD)
+    return Estimate(lost_share, lost_share - reach, lost_share + reach, LEVEL, DELTA_METHOD)

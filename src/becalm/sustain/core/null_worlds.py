@@ -58,16 +58,16 @@ def learn_world(
     """The world that these weeks before the step come from; `share` is how far each series fell."""
     watched = LEARNING_TIMES + WATCHED_WEEKS
     after = fit_baseline(history, watched).expected
-    residuals = history - baseline.fitted
+    residuals = history - baseline.fitted_counts
     fallen_share = np.full(len(history), USUAL_SHARE) if share is None else share
     return NullWorld(
-        baseline.fitted,
+        baseline.fitted_counts,
         after,
         baseline.excess,
         np.clip(fallen_share, LEAST_SHARE, MOST_SHARE),
         areas,
         offences,
-        _shared_noise(residuals, baseline.fitted, areas, offences),
+        _shared_noise(residuals, baseline.fitted_counts, areas, offences),
         learn_drift(history),
     )
 
@@ -82,9 +82,9 @@ def draw_worlds(
     """
     at_once = max(1, SERIES_AT_ONCE // world.size)
     for first in range(0, count, at_once):
-        drawn = min(at_once, count - first)
-        counts = np.concatenate([_draw(world, rng, rise) for _ in range(drawn)])
-        yield drawn, watch_counts(counts, world.before.shape[1])
+        drawn_count = min(at_once, count - first)
+        counts = np.concatenate([_draw(world, rng, rise) for _ in range(drawn_count)])
+        yield drawn_count, watch_counts(counts, world.before.shape[1])
 
 
 def watch_counts(counts: Floats, history_weeks: int) -> WatchedCounts:

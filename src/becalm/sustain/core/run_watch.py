@@ -50,14 +50,14 @@ class CalibrationInputs:
     def sha256(self) -> str:
         """The hash of everything that goes into the simulation but the seed."""
         digest = hashlib.sha256()
-        described = (
+        described_inputs = (
             self.part.series.keys,
             self.part.series.mondays[self.part.first].isoformat(),
             [alarm.name for alarm in self.alarms],
             self.budget,
             self.most_series,
         )
-        digest.update(repr(described).encode())
+        digest.update(repr(described_inputs).encode())
         digest.update(np.ascontiguousarray(self.prepared.past.counts).tobytes())
         digest.update(np.ascontiguousarray(self.fallen_share).tobytes())
         return digest.hexdigest()
@@ -94,20 +94,22 @@ def choose_families(part: SeriesSinceStep) -> tuple[Family, ...]:
     """The groups that are watched beside the single series: those that nobody finds by looking."""
     is_watched = np.array([finder != "police" for finder in part.series.found_by])
     families = build_families(part.series.keys)
-    kept = []
+    kept_families = []
     for family in families:
         members = family.members & is_watched
         rows = [row for row in range(len(members)) if members[row].sum() > 1]
         if rows:
-            kept.append(Family(family.name, tuple(family.labels[row] for row in rows), members[rows]))
-    return tuple(kept)
+            kept_families.append(
+                Family(family.name, tuple(family.labels[row] for row in rows), members[rows])
+            )
+    return tuple(kept_families)
 
 
 def share_budget(
     per_year: float, single_share: float, parts: Sequence[SeriesSinceStep], part: SeriesSinceStep
 ) -> Budget:
     """The part of the force's budget that falls to the series of one step, by their number."""
-    share = len(part.series.keys) / sum(len(other.series.keys) for other in parts)
+    share = len(part.series.keys) / sum(len(any_part.series.keys) for any_part in parts)
     groups = per_year * (1.0 - single_share) * share
     single = per_year * single_share * share
     return Budget(single, groups) if choose_families(part) else Budget(single + groups, 0.0)

@@ -176,7 +176,7 @@ def lay_series(
     counts: CountTable,
     *,
     by: Sequence[str],
-    excluded: Sequence[str],
+    excluded_groups: Sequence[str],
     gaps: Sequence[Gap],
     last_monday: date,
 ) -> WeeklySeries:
@@ -191,7 +191,7 @@ def lay_series(
     rows = [
         row
         for row, (area, offence) in enumerate(keys)
-        if offence not in excluded and UNKNOWN not in (area, offence)
+        if offence not in excluded_groups and UNKNOWN not in (area, offence)
     ]
     week_counts = counts.counts[rows, :week_count].astype(np.float64)
     totals = counts.counts[:, :week_count].sum(axis=0)

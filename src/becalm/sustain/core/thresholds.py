@@ -75,10 +75,12 @@ def build_families(keys: Sequence[tuple[str, str]]) -> tuple[Family, ...]:
     """The families of groups that these series (area and offence) make; groups of one series are none."""
     areas, offences = np.array([k[0] for k in keys]), np.array([k[1] for k in keys])
     families = []
-    for name, own, index in ((AREAS, areas, 0), (OFFENCES, offences, 1)):
-        values = [value for value in np.unique(own).tolist() if (own == value).sum() > 1]
+    for name, names_of_series, index in ((AREAS, areas, 0), (OFFENCES, offences, 1)):
+        values = [
+            value for value in np.unique(names_of_series).tolist() if (names_of_series == value).sum() > 1
+        ]
         labels = tuple((value, "") if index == 0 else ("", value) for value in values)
-        families.append((name, labels, [own == value for value in values]))
+        families.append((name, labels, [names_of_series == value for value in values]))
     all_offences = np.unique(offences).tolist()
     sums = [(("", value), offences == value) for value in all_offences if (offences == value).sum() > 1]
     if len(all_offences) > 1:
@@ -91,8 +93,12 @@ def score_family(family: Family, watched: WatchedCounts, evidence: Singles) -> F
     """The score of each group at each week, from the single series and the evidence of their climbs."""
     if not family.is_summed:
         return group_scores(evidence, family.members)
-    summed = sum_members(family, watched)
-    return sum_evidence(log_likelihood_ratios(summed.filled_counts, summed.filled_expected, summed.excess))
+    summed_counts = sum_members(family, watched)
+    return sum_evidence(
+        log_likelihood_ratios(
+            summed_counts.filled_counts, summed_counts.filled_expected, summed_counts.excess
+        )
+    )
 
 
 def sum_members(family: Family, watched: WatchedCounts) -> WatchedCounts:
@@ -121,14 +127,16 @@ def simulate_thresholds(
     highest: dict[str, list[Floats]] = {name: [] for name in row_count}
     middle: dict[str, list[Floats]] = {name: [] for name in row_count}
     drawings = _count_drawings(world.size, alarms_a_year.values(), most_series)
-    done = 0
+    drawn_count = 0
     for count, watched in draw_worlds(world, drawings, rng):
         drawn_families = [family.repeat(count) for family in families]
-        drawn_alarms = [a for a in alarms if a.name not in SLOW_ALARMS or done <= SLOW_SHARE * drawings]
+        drawn_alarms = [
+            a for a in alarms if a.name not in SLOW_ALARMS or drawn_count <= SLOW_SHARE * drawings
+        ]
         for name, scores in score_all(watched, drawn_alarms, drawn_families):
             highest[name].append(scores[:, LEARNING_TIMES:].max(axis=1))
             middle[name].append(scores[:, scores.shape[1] // 2])
-        done += count
+        drawn_count += count
     return {
         name: Threshold(
             tail_quantile(np.concatenate(highest[name]), min(alarms_a_year[name] / rows, 0.5)),
@@ -140,8 +148,8 @@ def simulate_thresholds(
 
 def _count_drawings(series_count: int, alarms_a_year: Iterable[float], most_series: int) -> int:
     """How often must the force be drawn, so that false alarms of the rarest kind are seen often enough?"""
-    wanted = SOUGHT_ALARMS / min(alarms_a_year) * series_count
-    return max(1, round(min(max(wanted, LEAST_SERIES), most_series) / series_count))
+    wanted_series = SOUGHT_ALARMS / min(alarms_a_year) * series_count
+    return max(1, round(min(max(wanted_series, LEAST_SERIES), most_series) / series_count))
 
 
 def score_all(

@@ -144,7 +144,7 @@ def prepare_part(part: SeriesSinceStep, in_reference: Bools) -> PreparedPart:
     since = np.where(series.doubtful[:, first:], np.nan, series.counts[:, first:])
     baseline = fit_baseline(history, since.shape[1])
     expected = baseline.expected * series.known_share[:, first:]
-    past = PastWeeks(history, baseline.fitted, in_reference[start:first])
+    past = PastWeeks(history, baseline.fitted_counts, in_reference[start:first])
     return PreparedPart(baseline, WatchedCounts(since, expected, baseline.excess, history), past)
 
 
@@ -171,10 +171,12 @@ def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:
     if inputs.families:
         evidence = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
         for family in inputs.families:
-            summed = _sum_prepared(family, prepared)
+            summed_part = _sum_prepared(family, prepared)
             detector = DEFAULT_ALARM if family.is_summed else GROUP_ALARM
             scores = score_family(family, watched, evidence)
-            answer += _Rows(inputs, summed, family.labels, family.name, detector, scores, family).states()
+            answer += _Rows(
+                inputs, summed_part, family.labels, family.name, detector, scores, family
+            ).states()
     return _join_equal(answer)
 
 
@@ -183,19 +185,19 @@ def _join_equal(rows: Sequence[WatchedSeries]) -> tuple[WatchedSeries, ...]:
 
     An alarm of either is the row's; both are listed.
     """
-    joined: dict[Key, WatchedSeries] = {}
+    row_by_key: dict[Key, WatchedSeries] = {}
     for row in rows:
-        other = joined.get(row.key)
-        if other is None:
-            joined[row.key] = row
+        first_row = row_by_key.get(row.key)
+        if first_row is None:
+            row_by_key[row.key] = row
             continue
-        is_first = (other.state == "alarm", other.relative_score) >= (
+        is_first = (first_row.state == "alarm", first_row.relative_score) >= (
             row.state == "alarm",
             row.relative_score,
         )
-        chosen = other if is_first else row
-        joined[row.key] = replace(chosen, alarms=(*other.alarms, *row.alarms))
-    return tuple(joined.values())
+        chosen_row = first_row if is_first else row
+        row_by_key[row.key] = replace(chosen_row, alarms=(*first_row.alarms, *row.alarms))
+    return tuple(row_by_key.values())
 
 
 def _sum_prepared(family: Family, prepared: PreparedPart) -> PreparedPart:
@@ -204,9 +206,9 @@ def _sum_prepared(family: Family, prepared: PreparedPart) -> PreparedPart:
     baseline, past = prepared.baseline, prepared.past
     expected = weights @ baseline.expected
     error = np.sqrt(weights @ (baseline.expected * baseline.log_deviation) ** 2) / np.maximum(expected, 1e-9)
-    summed = Baseline(weights @ baseline.fitted, expected, weights @ baseline.excess, error)
-    summed_past = PastWeeks(weights @ past.counts, summed.fitted, past.in_reference)
-    return PreparedPart(summed, sum_members(family, prepared.watched), summed_past)
+    summed_part = Baseline(weights @ baseline.fitted_counts, expected, weights @ baseline.excess, error)
+    summed_past = PastWeeks(weights @ past.counts, summed_part.fitted_counts, past.in_reference)
+    return PreparedPart(summed_part, sum_members(family, prepared.watched), summed_past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +270,9 @@ class _Rows:
         for week in range(LEARNING_TIMES, self.scores.shape[1]):
             score = self.scores[row, week]
             if is_armed and score >= threshold.value:
-                raised = RaisedAlarm(self.keys[row], self.detector, self._mondays[week])
-                decision = self.inputs.decisions.get(raised.name)
-                alarms.append(RaisedAlarm(raised.key, raised.detector, raised.monday, decision))
+                new_alarm = RaisedAlarm(self.keys[row], self.detector, self._mondays[week])
+                decision = self.inputs.decisions.get(new_alarm.name)
+                alarms.append(RaisedAlarm(new_alarm.key, new_alarm.detector, new_alarm.monday, decision))
                 is_armed = False
             elif score < threshold.half_way:
                 is_armed = True
@@ -279,17 +281,17 @@ class _Rows:
     def _state(
         self, row: int, threshold: Threshold, delay: Delay, levels: Levels, alarms: tuple[RaisedAlarm, ...]
     ) -> tuple[State, date]:
-        known = self.prepared.watched.filled_expected[row] > 0.0
+        is_known = self.prepared.watched.filled_expected[row] > 0.0
         scores, first = self.scores[row], self._mondays[0]
-        if not known.any() or levels.weekly_mean is None:
+        if not is_known.any() or levels.weekly_mean is None:
             return "no data", first
-        if not known[-LAST_WEEKS:].any() or self._known_share(row).value < LEAST_KNOWN_SHARE:
+        if not is_known[-LAST_WEEKS:].any() or self._known_share(row).value < LEAST_KNOWN_SHARE:
             return "incomplete", self._mondays[-1]
         is_up = scores >= threshold.half_way
         if alarms and (alarms[-1].decision is None or (is_up[-1] and alarms[-1].decision == "real")):
             return "alarm", alarms[-1].monday  # until somebody has looked into it
         if levels.reference is not None and levels.weekly_mean.low > levels.reference.value:
-            return "above reference", self._mondays[int(np.flatnonzero(known)[-LAST_WEEKS:][0])]
+            return "above reference", self._mondays[int(np.flatnonzero(is_known)[-LAST_WEEKS:][0])]
         if is_up[-1] and len(scores) > LEARNING_TIMES and not self._is_found_by_police(row):
             down = np.flatnonzero(~is_up)
             return "rising", self._mondays[int(down[-1]) + 1 if down.size else 0]
@@ -319,8 +321,10 @@ class _Rows:
 
     def _picture(self, row: int) -> tuple[Floats, Floats, Floats]:
         watched, baseline = self.prepared.watched, self.prepared.baseline
-        mean = np.concatenate([baseline.fitted[row], watched.expected[row]])
-        log_deviation = np.concatenate([np.zeros(baseline.fitted.shape[1]), baseline.log_deviation[row]])
+        mean = np.concatenate([baseline.fitted_counts[row], watched.expected[row]])
+        log_deviation = np.concatenate(
+            [np.zeros(baseline.fitted_counts.shape[1]), baseline.log_deviation[row]]
+        )
         variance = mean * (1.0 + watched.excess[row] * mean) + (mean * log_deviation) ** 2
         reach = 1.96 * np.sqrt(variance)
         counts = np.concatenate([self.prepared.past.counts[row], watched.counts[row]])

@@ -26,7 +26,7 @@ def alarm_message(alarms: Sequence[RaisedAlarm]) -> str:
     """What the message says: each alarm, and what to do about it."""
     lines = [
         f"{key_words(alarm.key)}: began to rise; alarm of {week_name(alarm.monday)} by {alarm.detector}.\n"
-        f"  becalm sustain review {alarm.name} --decision real|recording|known|chance --reason TEXT"
+        f"  To record what it was: becalm sustain review {alarm.name}"
         for alarm in alarms
     ]
-    return "\n".join(["New alarms. Look into each, then record what it was:", *lines, ""])
+    return "\n".join(["New alarms. Look into each of them.", *lines, ""])

@@ -64,7 +64,7 @@ def load_series(
     series = lay_series(
         counts,
         by=GROUPING[by],
-        excluded=_excluded(counts, by, group_by_key, request.offence_group),
+        excluded_groups=_excluded_groups(counts, by, group_by_key, request.offence_group),
         gaps=gaps,
         last_monday=_last_monday(request, counts),
     )
@@ -77,22 +77,22 @@ def _usual_by(records: object) -> WatchBy:
     return get_args(WatchBy)[0] if has_boroughs else "offence_group"
 
 
-def _excluded(
-    counts: CountTable, by: WatchBy, group_by_key: Mapping[str, OffenceGroup], wanted: Sequence[str]
+def _excluded_groups(
+    counts: CountTable, by: WatchBy, group_by_key: Mapping[str, OffenceGroup], wanted_groups: Sequence[str]
 ) -> tuple[str, ...]:
     """The offence groups that are not watched: those outside the total, and those that were not asked for."""
     if by == "borough":
-        if wanted:
+        if wanted_groups:
             raise UsageError("Boroughs alone know no offence groups. Leave out `offence_group`, or `by`.")
         return ()
     on_record = sorted({key[-1] for key in counts.keys})
-    for group in wanted:
+    for group in wanted_groups:
         if group not in on_record:
             raise UsageError(
                 f"{counts.source} has no offence group {group!r}. {suggest_group(group, on_record)}"
             )
-    if wanted:
-        return tuple(group for group in on_record if group not in wanted)
+    if wanted_groups:
+        return tuple(group for group in on_record if group not in wanted_groups)
     return tuple(outside_total(on_record, group_by_key))
 
 

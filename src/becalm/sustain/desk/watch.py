@@ -71,31 +71,33 @@ def ask_watch(
     `known_at` pins it to the steps and reviews of that instant, `calibrations` to earlier thresholds.
     """
     alarm = load_alarm(request.detector)
-    loaded = load_series(desk, request, known_at=known_at)
+    loaded_series = load_series(desk, request, known_at=known_at)
     settings = desk.workspace.config.sustain
-    parts = split_by_step(loaded.series, loaded.steps)
+    parts = split_by_step(loaded_series.series, loaded_series.steps)
     reference = settings.reference or str(min(part.step.start.year for part in parts) - 1)
     in_reference = check_reference(
-        parse_period(reference, last_day=loaded.as_of).period, loaded.steps, loaded.series.mondays
+        parse_period(reference, last_day=loaded_series.as_of).period,
+        loaded_series.steps,
+        loaded_series.series.mondays,
     )
     decisions = {a.alarm: a.decision for a in past_alarms(desk, known_at=known_at) if a.decision}
     seed = desk.draw_seed() if request.seed is None else request.seed
     series: list[WatchedSeries] = []
-    made: list[Calibration] = []
+    calibrations_made: list[Calibration] = []
     for number, part in enumerate(parts):
         prepared, families = prepare_part(part, in_reference), choose_families(part)
         budget = share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
         inputs = CalibrationInputs(part, prepared, (alarm,), families, budget)
         calibration = _find_calibration(desk, inputs, seed + number, calibrations)
-        made.append(calibration)
+        calibrations_made.append(calibration)
         series += watch_part(
             PartInputs(
                 part, in_reference, alarm, families, calibration.thresholds, calibration.delays, decisions
             )
         )
     return WatchAnswer(
-        _gather(desk, loaded, parts, series, made, reference),
-        _record_run(desk, request, loaded, made, seed, known_at),
+        _gather(desk, loaded_series, parts, series, calibrations_made, reference),
+        _record_run(desk, request, loaded_series, calibrations_made, seed, known_at),
         (),
     )
 
@@ -136,22 +138,22 @@ def _find_calibration(
     desk: Desk, inputs: CalibrationInputs, seed: int, calibrations: Sequence[Calibration]
 ) -> Calibration:
     """Thresholds of an earlier run, or those that the workspace keeps, or new ones."""
-    known = next((c for c in calibrations if c.inputs_sha256 == inputs.sha256), None)
-    known = known or read_calibration(desk.workspace.path, inputs.sha256)
-    if known is None:
+    calibration = next((c for c in calibrations if c.inputs_sha256 == inputs.sha256), None)
+    calibration = calibration or read_calibration(desk.workspace.path, inputs.sha256)
+    if calibration is None:
         with desk.progress("thresholds", total=1, unit="simulation") as advance:
-            known = calibrate(inputs, seed)
+            calibration = calibrate(inputs, seed)
             advance(1)
-        write_calibration(desk.workspace.path, known)
-    return known
+        write_calibration(desk.workspace.path, calibration)
+    return calibration
 
 
 def _gather(
     desk: Desk,
-    loaded: LoadedSeries,
+    loaded_series: LoadedSeries,
     parts: Sequence[SeriesSinceStep],
     series: Sequence[WatchedSeries],
-    made: Sequence[Calibration],
+    calibrations_made: Sequence[Calibration],
     reference: str,
 ) -> Watch:
     settings = desk.workspace.config.sustain
@@ -159,35 +161,35 @@ def _gather(
         share_budget(settings.false_alarms_per_year, settings.single_share, parts, part) for part in parts
     ]
     return Watch(
-        as_of=loaded.as_of,
-        until=loaded.series.mondays[-1],
+        as_of=loaded_series.as_of,
+        until=loaded_series.series.mondays[-1],
         reference=reference,
         budget=add_budgets(budgets),
-        placebo_per_year=combine_placebo([calibration.placebo for calibration in made]),
+        placebo_per_year=combine_placebo([calibration.placebo for calibration in calibrations_made]),
         steps=tuple(part.step for part in parts),
-        seen_steps=_seen_steps(desk, loaded, parts),
-        mondays=loaded.series.mondays,
+        seen_steps=_seen_steps(desk, loaded_series, parts),
+        mondays=loaded_series.series.mondays,
         series=tuple(series),
-        warnings=_warnings(loaded, parts),
+        warnings=_warnings(loaded_series, parts),
     )
 
 
-def _seen_steps(desk: Desk, loaded: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> frozenset[int]:
+def _seen_steps(desk: Desk, loaded_series: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> frozenset[int]:
     """Which steps were declared when records of weeks after them were already in the archive?"""
-    versions = [f for f in desk.archive.versions("incidents") if f.source == loaded.source.key]
-    seen = set[int]()
+    versions = [f for f in desk.archive.versions("incidents") if f.source == loaded_series.source.key]
+    seen_entries = set[int]()
     for part in parts:
         month, declared_on = f"{part.step.start:%Y-%m}", part.step.declared_on
         if declared_on and any(f.month >= month and f.as_of <= declared_on for f in versions):
-            seen.add(part.step.entry or 0)
-    return frozenset(seen)
+            seen_entries.add(part.step.entry or 0)
+    return frozenset(seen_entries)
 
 
-def _warnings(loaded: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> tuple[str, ...]:
+def _warnings(loaded_series: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> tuple[str, ...]:
     first = min(part.first for part in parts)
-    months = {f"{monday:%Y-%m}" for monday in loaded.series.mondays[first:]}
-    gaps = select_gaps(loaded.gaps, months, (loaded.source.key,))
-    unwatched = len(loaded.series.keys) - sum(len(part.series.keys) for part in parts)
+    months = {f"{monday:%Y-%m}" for monday in loaded_series.series.mondays[first:]}
+    gaps = select_gaps(loaded_series.gaps, months, (loaded_series.source.key,))
+    unwatched = len(loaded_series.series.keys) - sum(len(part.series.keys) for part in parts)
     notes = [f"{unwatched} series have no step in force, and are not watched."] if unwatched else []
     return (*(f"Coverage: {gap}" for gap in gaps), *notes)
 
@@ -195,8 +197,8 @@ def _warnings(loaded: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> tuple[s
 def _record_run(
     desk: Desk,
     request: WatchRequest,
-    loaded: LoadedSeries,
-    made: Sequence[Calibration],
+    loaded_series: LoadedSeries,
+    calibrations_made: Sequence[Calibration],
     seed: int,
     known_at: datetime | None,
 ) -> RunRecord:
@@ -207,14 +209,14 @@ def _record_run(
         made_at=known_at or desk.now().replace(microsecond=0),
         as_of=request.as_of,
         parameters={
-            "by": loaded.by,
-            "until": week_name(loaded.series.mondays[-1]),
+            "by": loaded_series.by,
+            "until": week_name(loaded_series.series.mondays[-1]),
             "detector": request.detector,
             "offence_group": list(request.offence_group),
-            "source": loaded.source.key,
-            "calibrations": [calibration_text(calibration) for calibration in made],
+            "source": loaded_series.source.key,
+            "calibrations": [calibration_text(calibration) for calibration in calibrations_made],
         },
-        data=loaded.files,
+        data=loaded_series.files,
     )
 
 

@@ -40,7 +40,9 @@ def read_calibration(workspace: Path, inputs_sha256: str) -> Calibration | None:
     try:
         calibration = parse_calibration(json.loads(path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError) as error:
-        raise WorkspaceError(f"{path} cannot be read ({error}). Remove it; it is made anew.") from error
+        raise WorkspaceError(
+            f"{path} cannot be read ({error}). Remove it, and run the command again."
+        ) from error
     return calibration if calibration.inputs_sha256 == inputs_sha256 else None
 
 
@@ -60,16 +62,18 @@ def calibration_text(calibration: Calibration) -> str:
     return json.dumps(calibration_object(calibration), separators=(",", ":"))
 
 
-def parse_calibration(kept: Mapping[str, Any]) -> Calibration:
+def parse_calibration(record: Mapping[str, Any]) -> Calibration:
     """A calibration from what `calibration_object` made of it."""
     return Calibration(
-        seed=int(kept["seed"]),
-        inputs_sha256=str(kept["inputs_sha256"]),
+        seed=int(record["seed"]),
+        inputs_sha256=str(record["inputs_sha256"]),
         thresholds={
-            name: Threshold(float(value), float(usual)) for name, (value, usual) in kept["thresholds"].items()
+            name: Threshold(float(value), float(usual))
+            for name, (value, usual) in record["thresholds"].items()
         },
         delays={
-            name: tuple(Delay(full, half) for full, half in delays) for name, delays in kept["delays"].items()
+            name: tuple(Delay(full, half) for full, half in delays)
+            for name, delays in record["delays"].items()
         },
-        placebo=Placebo(int(kept["placebo"]["alarms"]), float(kept["placebo"]["years"])),
+        placebo=Placebo(int(record["placebo"]["alarms"]), float(record["placebo"]["years"])),
     )

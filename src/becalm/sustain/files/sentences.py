@@ -16,8 +16,8 @@ def opening_sentences(watch: Watch) -> Iterator[str]:
     alarms, rising = by_state["alarm"], by_state["rising"]
     if alarms:
         names = "; ".join(f"{key_words(s.key)} (since {week_name(s.since)})" for s in alarms[:6])
-        more = f"; and {len(alarms) - 6} more" if len(alarms) > 6 else ""
-        yield f"{len(alarms)} of {len(watch.series)} series raised an alarm: {names}{more}."
+        more_text = f"; and {len(alarms) - 6} more" if len(alarms) > 6 else ""
+        yield f"{len(alarms)} of {len(watch.series)} series raised an alarm: {names}{more_text}."
     else:
         yield f"None of {len(watch.series)} series raised an alarm by {week_name(watch.until)}."
     if rising:
@@ -48,9 +48,9 @@ def budget_sentence(watch: Watch) -> str:
 
 def shown_series(watch: Watch, most_quiet: int) -> tuple[tuple[WatchedSeries, ...], int]:
     """The series that a reader sees, the most pressing first, and how many are left out."""
-    ordered = sorted(watch.series, key=lambda s: (SHOWN_FIRST.index(s.state), -s.relative_score))
-    pressing = [s for s in ordered if SHOWN_FIRST.index(s.state) < SHOWN_FIRST.index("quiet")]
-    calm = ordered[len(pressing) :]
+    ordered_rows = sorted(watch.series, key=lambda s: (SHOWN_FIRST.index(s.state), -s.relative_score))
+    pressing = [s for s in ordered_rows if SHOWN_FIRST.index(s.state) < SHOWN_FIRST.index("quiet")]
+    calm = ordered_rows[len(pressing) :]
     return (*pressing, *calm[:most_quiet]), max(len(calm) - most_quiet, 0)
 
 

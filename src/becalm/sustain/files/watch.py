@@ -79,7 +79,7 @@ def history_object(alarms: Sequence[PastAlarm], detectors: Sequence[DetectorReco
         "detectors": [
             {
                 "detector": record.detector,
-                "raised": record.raised,
+                "raised": record.alarm_count,
                 "reviewed": record.reviewed,
                 "decisions": dict(record.decisions),
                 "right_share": record.right_share,
