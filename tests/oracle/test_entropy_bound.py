@@ -10,7 +10,7 @@ import route_reference
 from patrol_requests import KEY, place, request, shift
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.entropy_bound import LANES, expect_visits
+from becalm.methods.routes.route_sums import LANES, expect_visits
 from becalm.methods.routes.route_types import Walker
 from becalm.patrol.core import unpredictability_bound
 from becalm.patrol.core.plan import plan_bursts

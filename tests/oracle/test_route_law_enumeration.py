@@ -9,7 +9,7 @@ import pytest
 import route_reference
 from route_reference import Step
 
-from becalm.methods.routes import sequential_kernel as kernel
+from becalm.methods.routes import draw_walkers as kernel
 from becalm.methods.routes.route_types import (
     CellChances,
     Feedback,

@@ -20,6 +20,9 @@ Sources: Luce, "Individual Choice Behavior" (1959), chapter 1 (weights and chanc
 Journal of the American Statistical Association 47 (1952) 663-685 (chances known beforehand).
 """
 
+# The machine code that numba keeps on the disk names these classes by this module, and its index cannot be
+# read where one is gone: whoever moves a class gives the modules of the kernels new names too.
+
 from typing import NamedTuple
 
 from becalm.methods.arrays import Bytes, Floats, Ints

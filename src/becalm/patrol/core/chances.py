@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.methods.routes import sequential_kernel as kernel
+from becalm.methods.routes import draw_walkers as kernel
 from becalm.methods.routes.bit_exact import public_numbers
 from becalm.methods.routes.route_types import CellChances
 from becalm.patrol.core import draw_tours, replan

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes import sequential_kernel
+from becalm.methods.routes import draw_walkers
 from becalm.methods.routes.bit_exact import derive_key, exact_exp, expand_numbers, round_to_grid
 from becalm.methods.routes.route_types import FEEDBACK_LIMIT, CellChances, Feedback, RouteDraws, RouteLattice
 from becalm.patrol.core.area_arrays import AreaArrays, share_due_visits
@@ -41,7 +41,7 @@ class TourDraw:
     def draw(self, chances: CellChances | None = None, *, with_entropy: bool = True) -> RouteDraws:
         """Draw the tours of all units; chances by place and cell are added to `chances`."""
         area_draw, area, cells = self.copy(), self.area, chances or no_cells(self.area)
-        tours, visit_count = sequential_kernel.draw_routes(
+        tours, visit_count = draw_walkers.draw_routes(
             area_draw.lattice,
             area.walkers,
             area.links,
@@ -62,9 +62,7 @@ class TourDraw:
             yield u, area_draw
             for _, slot, place_index, length_index, _ in visits:
                 end_slot = slot + area.length_slots[length_index]
-                sequential_kernel.mark_visit(
-                    area_draw.lattice, place_index, slot, end_slot, area.walkers.pair[u]
-                )
+                draw_walkers.mark_visit(area_draw.lattice, place_index, slot, end_slot, area.walkers.pair[u])
             area_draw.feedback.owed_visits[:] += area_draw.feedback.due_visits[u]
             np.subtract.at(area_draw.feedback.owed_visits, visits[:, 2], 1.0)
 
@@ -72,10 +70,10 @@ class TourDraw:
         """Add the exact chances of one tour, given all that is marked; its entropy in nats."""
         area = self.area
         links, factors = (
-            sequential_kernel.select_links(area.links, int(area.walkers.mode[u])),
-            sequential_kernel.feedback_factors(self.feedback),
+            draw_walkers.select_links(area.links, int(area.walkers.mode[u])),
+            draw_walkers.feedback_factors(self.feedback),
         )
-        return sequential_kernel.expect_route(self.lattice, area.walkers, u, links, factors, chances)
+        return draw_walkers.expect_route(self.lattice, area.walkers, u, links, factors, chances)
 
 
 def no_cells(area: AreaArrays, cell_count: int = 0) -> CellChances:
@@ -171,13 +169,13 @@ def build_lattice(
     no_gaps = route_lattice._replace(gap=np.zeros(n, dtype=np.int64), hard_gap=np.zeros(n, dtype=np.int64))
     for closed_index, first_slot, end_slot in area.closed:
         spare_slots = 1 if grid.slot_minutes > 1 else 0  # `mark_visit` adds them, and a closure needs none
-        sequential_kernel.mark_visit(no_gaps, closed_index, first_slot, end_slot - spare_slots, 0)
+        draw_walkers.mark_visit(no_gaps, closed_index, first_slot, end_slot - spare_slots, 0)
     index_by_hotspot = {place.hotspot: place_index for place_index, place in enumerate(places)}
     for burst in earlier_bursts:
         place_index = index_by_hotspot.get(burst.hotspot)
         if place_index is not None:
             first_slot, end_slot = grid.slot_at(burst.span.start), grid.slot_at(burst.span.end, up=True)
-            sequential_kernel.mark_visit(route_lattice, place_index, first_slot, end_slot, 0)
+            draw_walkers.mark_visit(route_lattice, place_index, first_slot, end_slot, 0)
     return route_lattice
 
 

@@ -2,7 +2,7 @@
 
 No distribution over plans has more entropy than the sum over units of the largest that each unit by itself
 can have, and the dual of that is a bound at whatever multipliers it is taken
-(`methods/routes/entropy_bound`). The bound knows tours, meals, travel and dosage; it knows no gaps, no
+(`methods/routes/route_sums`). The bound knows tours, meals, travel and dosage; it knows no gaps, no
 closures, no feedback of visits owed and no dearer travel, which is why these have a price. In an area of
 many places, near ones are taken together and the shortest way between two groups for all of it, which can
 only raise the bound.
@@ -16,9 +16,9 @@ from scipy.optimize import minimize
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.bit_exact import GRID
-from becalm.methods.routes.entropy_bound import LANES, expect_visits
+from becalm.methods.routes.draw_walkers import select_walker
+from becalm.methods.routes.route_sums import LANES, expect_visits
 from becalm.methods.routes.route_types import RouteDraws
-from becalm.methods.routes.sequential_kernel import select_walker
 from becalm.patrol.core.area_arrays import AreaArrays
 from becalm.patrol.core.draw_tours import expected_minutes_by_room, select_weights
 from becalm.patrol.core.fit_distribution import length_steps

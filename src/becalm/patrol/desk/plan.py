@@ -114,8 +114,8 @@ def is_first_use() -> bool:
 
     What was compiled from an older version of becalm is of no use, and counts as nothing.
     """
-    from becalm.methods.routes.entropy_bound import expect_visits
-    from becalm.methods.routes.sequential_kernel import draw_routes
+    from becalm.methods.routes.draw_walkers import draw_routes
+    from becalm.methods.routes.route_sums import expect_visits
 
     compiled_kernels: tuple[Any, ...] = (expect_visits, draw_routes)
     # numba says nowhere else whether a kernel is kept.
