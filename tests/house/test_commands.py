@@ -107,3 +107,33 @@ def test_a_folder_that_is_no_workspace_ends_with_its_exit_code_and_no_traceback(
 
 def required_arguments(command: Command) -> list[str]:
     return [parameter.name for parameter in command.parameters if parameter.required]
+
+
+# An option that several jobs have, and the one thing that it means in all of them.
+ONE_MEANING = {
+    "--unit": {"patrol", "staff"},  # a patrol unit
+    "--by": {"run", "measure", "evaluate", "sustain"},  # what is counted group by group
+    "--since": {"record"},  # the first day
+    "--until": {"record", "find override", "sustain"},  # the last day or week, included
+}
+
+
+@pytest.mark.parametrize("option", ONE_MEANING)
+def test_an_option_means_the_same_in_every_command(option: str) -> None:
+    takers = [command.name.removeprefix("becalm ") for command in COMMANDS if option in option_names(command)]
+    assert takers
+    assert [name for name in takers if not name.startswith(tuple(ONE_MEANING[option]))] == []
+
+
+def test_an_option_is_taken_under_its_former_name_and_says_what_it_is_called_now(tmp_path: Path) -> None:
+    words = ["find", "hotspots", "--unit=hexagon", "--since", "2020-01", "--workspace", str(tmp_path)]
+    result = CliRunner().invoke(app, words)
+    assert "Note: --unit is called --place-kind now; the old name works until 0.2." in result.stderr
+    assert "Note: --since is called --first-month now" in result.stderr
+    assert "No such option" not in result.output
+
+
+def test_a_word_that_an_option_does_not_take_is_answered_in_our_words(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["run", "--by", "x", "--workspace", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "Invalid value for '--by': 'x' is not one of" in " ".join(result.output.split())

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from becalm.app.main import app
 
-BOX = ("--unit", "box", "--cell-m", 100)
+BOX = ("--place-kind", "box", "--cell-m", 100)
 
 
 def becalm(*words: object):
@@ -82,7 +82,7 @@ def test_boxes_are_told_on_the_screen_and_tested(drawn):
 
 @pytest.mark.parametrize("words", [("--cell-m", 40), ("--cell-m", 400), ("--cell-m", 100, "--turn-deg", 10)])
 def test_boxes_of_another_size_or_turned_are_refused(drawn, words):
-    done = becalm("find", "hotspots", "-w", drawn, "-t", "robbery", "--unit", "box", *words)
+    done = becalm("find", "hotspots", "-w", drawn, "-t", "robbery", "--place-kind", "box", *words)
     assert done.exit_code != 0
     assert "Traceback" not in done.output
 
@@ -141,7 +141,7 @@ def test_areas_drawn_by_hand_are_parts_and_other_sizes_of_squares_do_not_care(wo
         (("PLACE", "--halves", "north-south", "--reason", " "), "needs a reason"),
         (("PLACE", "--undo", "--reason", "why not"), "is not split"),
         (
-            ("PLACE", "--halves", "north-south", "--unit", "box", "--reason", "why not"),
+            ("PLACE", "--halves", "north-south", "--place-kind", "box", "--reason", "why not"),
             "Boxes are placed again",
         ),
     ],

@@ -76,5 +76,5 @@ def test_what_cannot_be_ranked_by_harm_is_refused(workspace, tmp_path):
     assert "robbery" in refused
     assert "possession_of_weapons" not in refused, "police find it by looking, so it cannot be asked for"
     assert "predicts incidents, not harm" in becalm(*words, "--finder", "ewma", code=2).output
-    assert "no harm rank" in becalm(*words, "--unit", "box", "-t", "robbery", code=2).output
+    assert "no harm rank" in becalm(*words, "--place-kind", "box", "-t", "robbery", code=2).output
     assert "no harm weights" in becalm(*words, "--harm-weights", "chi", code=2).output

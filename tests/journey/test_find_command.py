@@ -109,7 +109,7 @@ def test_the_list_is_written_in_three_formats_at_once(workspace, tmp_path):
 
 
 def test_until_a_month_nothing_after_it_is_read(workspace):
-    early = found(workspace, "--source", "timed", "--until", "2018-12")
+    early = found(workspace, "--source", "timed", "--last-month", "2018-12")
     assert early["run"]["last_month"] == "2018-12"
     assert len(early["run"]["data"]) == 12
 
@@ -137,9 +137,9 @@ def test_the_backtest_has_the_agreed_shape(workspace):
         ((), 2, "--source timed"),
         (("--source", "timed", "-t", "robery"), 2, "Did you mean 'robbery'"),
         (("--source", "timed", "-t", "drugs"), 5, "found by the police"),
-        (("--source", "timed", "--until", "May"), 2, "not a month"),
-        (("--source", "timed", "--since", "2030-01"), 2, "No month on record"),
-        (("--source", "timed", "--until", "2018-02"), 5, "need 4"),
+        (("--source", "timed", "--last-month", "May"), 2, "not a month"),
+        (("--source", "timed", "--first-month", "2030-01"), 2, "No month on record"),
+        (("--source", "timed", "--last-month", "2018-02"), 5, "need 4"),
         (("--source", "timed", "--cell-m", "0"), 2, "no size"),
         (("--source", "timed", "--out", "list.shp"), 2, ".gpkg"),
     ],

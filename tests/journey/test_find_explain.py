@@ -147,7 +147,7 @@ def test_delays_that_are_no_whole_days_are_refused(workspace, days):
         (("backtest", "--origins", 99), 5, "16 months"),
         (("hotspots", "--cell-m", "nan"), 2, "has no size"),
         (("hotspots", "--target", "robery"), 2, "Did you mean 'robbery'"),
-        (("hotspots", "--since", "2030-01"), 2, "runs from 2018-01 to 2019-04"),
+        (("hotspots", "--first-month", "2030-01"), 2, "runs from 2018-01 to 2019-04"),
         (("hotspots", "--when", "night"), 5, "carry an hour"),
     ],
 )
@@ -193,6 +193,8 @@ def test_areas_that_are_broken_empty_or_elsewhere_are_refused(workspace, tmp_pat
     one = {"type": "Feature", "properties": {"beat": "A"}, "geometry": shape}
     file = tmp_path / "beats.geojson"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [one]}))
-    done = becalm("find", "clusters", "-w", workspace, "--source", "dated", "--unit", "own", "--places", file)
+    done = becalm(
+        "find", "clusters", "-w", workspace, "--source", "dated", "--place-kind", "own", "--places", file
+    )
     assert done.exit_code in (4, 5), done.output
     assert says in done.output

@@ -1,4 +1,4 @@
-"""`becalm find --unit`: places of every kind, from the command to the file."""
+"""`becalm find --place-kind`: places of every kind, from the command to the file."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def asked(place, *words):
     ("words", "kind", "geometry"),
     [
         (("--turn-deg", 20), "square", "Polygon"),
-        (("--unit", "hexagon"), "hexagon", "Polygon"),
-        (("--unit", "h3", "--h3-resolution", 9), "h3", "Polygon"),
-        (("--unit", "own", "--places", "beats.gpkg"), "own", "Polygon"),
-        (("--unit", "segment", "--places", "streets.gpkg", "--snap-m", 80), "segment", "LineString"),
+        (("--place-kind", "hexagon"), "hexagon", "Polygon"),
+        (("--place-kind", "h3", "--h3-resolution", 9), "h3", "Polygon"),
+        (("--place-kind", "own", "--places", "beats.gpkg"), "own", "Polygon"),
+        (("--place-kind", "segment", "--places", "streets.gpkg", "--snap-m", 80), "segment", "LineString"),
     ],
 )
 def test_each_kind_of_place_is_listed_with_its_own_geometry(place, words, kind, geometry):
@@ -75,10 +75,10 @@ def test_each_kind_of_place_is_listed_with_its_own_geometry(place, words, kind, 
     ("words", "kind"),
     [
         ((), "cell"),
-        (("--unit", "hexagon", "--turn-deg", 20), "hexagon"),
-        (("--unit", "h3", "--h3-resolution", 9), "h3"),
-        (("--unit", "own", "--places", "beats.gpkg"), "own"),
-        (("--unit", "segment", "--places", "streets.gpkg", "--snap-m", 80), "segment"),
+        (("--place-kind", "hexagon", "--turn-deg", 20), "hexagon"),
+        (("--place-kind", "h3", "--h3-resolution", 9), "h3"),
+        (("--place-kind", "own", "--places", "beats.gpkg"), "own"),
+        (("--place-kind", "segment", "--places", "streets.gpkg", "--snap-m", 80), "segment"),
     ],
 )
 def test_clusters_and_outbreaks_are_told_of_the_places_that_are_listed(place, words, kind):
@@ -97,19 +97,21 @@ def test_clusters_and_outbreaks_are_told_of_the_places_that_are_listed(place, wo
 
 @pytest.mark.parametrize("question", ["clusters", "outbreaks"])
 def test_floating_boxes_are_no_ground_for_a_test(place, question):
-    done = becalm("find", question, "-w", place / "w", "-t", "robbery", "--unit", "box", "--cell-m", 100)
+    done = becalm(
+        "find", question, "-w", place / "w", "-t", "robbery", "--place-kind", "box", "--cell-m", 100
+    )
     assert done.exit_code == 5
     assert "stands out by design" in done.output
-    assert "--unit square --cell-m 100" in done.output
+    assert "--place-kind square --cell-m 100" in done.output
 
 
 def test_near_repeats_pair_points_and_say_so():
     done = becalm("find", "near-repeats", "--help")
-    assert "no --unit" in " ".join(done.output.split())
+    assert "no --place-kind" in " ".join(done.output.split())
 
 
 def test_a_list_of_streets_is_measured_in_kilometres_of_street(place):
-    streets = ("--unit", "segment", "--places", place / "streets.gpkg", "--snap-m", 80)
+    streets = ("--place-kind", "segment", "--places", place / "streets.gpkg", "--snap-m", 80)
     shown = becalm("find", "hotspots", "-w", place / "w", "-t", "robbery", "--count", 6, *streets)
     assert "street segments and junctions" in shown.output
     assert "km of street" in shown.output
@@ -128,12 +130,12 @@ def test_no_place_lies_on_excluded_land(place):
 
 
 def test_the_same_seed_gives_the_same_bytes(place):
-    words = ("--unit", "hexagon", "--seed", 5)
+    words = ("--place-kind", "hexagon", "--seed", 5)
     first, second = (asked(place, *words) for _ in range(2))
     assert first["features"] == second["features"]
 
 
 def test_a_file_is_asked_for_where_the_unit_needs_one(place):
-    done = becalm("find", "hotspots", "-w", place / "w", "--unit", "segment")
+    done = becalm("find", "hotspots", "-w", place / "w", "--place-kind", "segment")
     assert done.exit_code != 0
-    assert "--unit segment needs --places FILE" in done.output
+    assert "--place-kind segment needs --places FILE" in done.output

@@ -48,7 +48,11 @@ def test_the_help_of_the_root_names_all_that_is_built() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [("becalm fin", "find"), ("becalm find hotspots --uni", "--unit"), ("becalm run --by w", "weapon")],
+    [
+        ("becalm fin", "find"),
+        ("becalm find hotspots --place-k", "--place-kind"),
+        ("becalm run --by w", "weapon"),
+    ],
 )
 def test_a_shell_completes_commands_options_and_choices(typed: str, completed: str) -> None:
     position = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}

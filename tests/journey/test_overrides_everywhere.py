@@ -27,7 +27,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ranked(loaded: Path) -> list[str]:
     """The places of an honest list of 40, best first."""
     told = becalm(
-        "find", "hotspots", "-w", loaded, "--count", 40, "--until", "2020-04", "--seed", 5, "-f", "csv"
+        "find", "hotspots", "-w", loaded, "--count", 40, "--last-month", "2020-04", "--seed", 5, "-f", "csv"
     )
     return [row["place_id"] for row in csv.DictReader(told.stdout.splitlines())]
 
@@ -128,7 +128,9 @@ def test_a_seed_that_was_committed_keeps_the_overrides_of_that_day(workspace, ra
 def test_a_file_of_hotspots_loses_the_places_that_are_left_out(workspace, loaded, ranked, tmp_path):
     file = tmp_path / "list.geojson"
     before = town.copy(loaded, tmp_path / "before")
-    becalm("find", "hotspots", "-w", before, "--count", 12, "--until", "2020-04", "--seed", 5, "-o", file)
+    becalm(
+        "find", "hotspots", "-w", before, "--count", 12, "--last-month", "2020-04", "--seed", 5, "-o", file
+    )
     said = patrol_town.plan(workspace, workspace / "plan", "--hotspots", file)
     assert "taken out of the file's hotspots" in said
     assert "does not hold the place" in said

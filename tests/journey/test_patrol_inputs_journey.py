@@ -159,7 +159,7 @@ def test_a_trial_is_stated_drawn_recorded_and_planned_with(workspace: Path, tmp_
     events = json.loads(becalm("record", "events", "-w", workspace, "-f", "json").stdout)
     assert sheet["commitment"] in json.dumps(events)
     one = rows[0]
-    asked = ("--hotspot", one["hotspot"], "--on", one["day"], "--gave", "high", "--by", "Inspector A")
+    asked = ("--hotspot", one["hotspot"], "--on", one["day"], "--gave", "high", "--decided-by", "Inspector A")
     override = ("patrol", "override", tmp_path / "trial", "-w", workspace, *asked)
     assert "in a sentence" in becalm(*override, "--reason", "unrest", code=12).output
     told = becalm(*override, "--reason", "A stabbing the night before.").output

@@ -71,7 +71,18 @@ def test_the_answers_are_those_of_measure_and_find(briefed: Path, tmp_path: Path
     assert (briefed / "briefing" / "comparison.csv").read_text("utf-8") == compared
     found = tmp_path / "found.geojson"
     becalm(
-        "find", "hotspots", "-w", briefed, "--count", 40, "--seed", 5, "--until", "2020-04", "--out", found
+        "find",
+        "hotspots",
+        "-w",
+        briefed,
+        "--count",
+        40,
+        "--seed",
+        5,
+        "--last-month",
+        "2020-04",
+        "--out",
+        found,
     )
     ours = json.loads((briefed / "briefing" / "hotspots.geojson").read_text("utf-8"))
     assert ours["features"] == json.loads(found.read_text("utf-8"))["features"]

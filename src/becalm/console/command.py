@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
+from typer.core import TyperCommand
 
 from becalm import terms
 
@@ -139,10 +140,41 @@ def command(
         run.__signature__ = Signature(typer_arguments)  # type: ignore[attr-defined]  # what Typer reads
         run.__annotations__ = {argument.name: argument.annotation for argument in typer_arguments}
         run.request = request  # type: ignore[attr-defined]  # what `becalm schema` reads
-        app.command(name)(run)
+        app.command(name, cls=_accept_former_names(request_fields, option_names_by_field))(run)
         return function
 
     return decorate
+
+
+def _accept_former_names(
+    request_fields: tuple[terms.RequestField, ...], option_by_field: Mapping[str, str]
+) -> type[TyperCommand]:
+    """A command that takes options under their names of before too, and says what they are called now."""
+    option_by_former_name = {
+        f"--{field.parameter.former_name}": option_by_field[field.name]
+        for field in request_fields
+        if field.parameter.former_name
+    }
+
+    class RenamedCommand(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            try:
+                return super().parse_args(ctx, [rename(argument) for argument in args])
+            except typer.BadParameter as error:
+                error.message = error.message.removeprefix("Value error, ")  # the library's word, not ours
+                raise
+
+    def rename(argument: str) -> str:
+        former_name, equals_sign, value = argument.partition("=")
+        option_name = option_by_former_name.get(former_name)
+        if option_name is None:
+            return argument
+        typer.echo(
+            f"Note: {former_name} is called {option_name} now; the old name works until 0.2.", err=True
+        )
+        return f"{option_name}{equals_sign}{value}"
+
+    return RenamedCommand
 
 
 def option_names(request_fields: tuple[terms.RequestField, ...]) -> Mapping[str, str]:

@@ -33,8 +33,9 @@ RequestT = TypeVar("RequestT", bound="Request")
 class Parameter:
     """What a field of a request is for, in which unit, between which bounds, and how a command line gives it.
 
-    `low` and `high` are included. `name` stands where the field's own name is a word of Python ("from"),
-    `default_text` where the default is worked out later ("year before").
+    `low` and `high` are included. `name` stands where the field's own name is a word of Python ("from") or
+    means another thing in another command, `former_name` is the option's name of before, which works for one
+    more release, and `default_text` stands where the default is worked out later ("year before").
     """
 
     help: str
@@ -43,6 +44,7 @@ class Parameter:
     high: float | None = None
     metavar: str = ""
     name: str = ""
+    former_name: str = ""
     short: str = ""
     default_text: str = ""
     remedy: str = ""  # what to give where a bound is broken, if "N or more" says too little

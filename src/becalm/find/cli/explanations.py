@@ -34,7 +34,7 @@ def clusters(session: Session, request: ClusterRequest) -> None:
 def near_repeats(session: Session, request: NearRepeatRequest) -> None:
     """Say whether after one incident another one nearby soon is more likely than chance alone explains.
 
-    Pairs of points are counted, so there is no --unit: which places compete does not matter.
+    Pairs of points are counted, so there is no --place-kind: which places compete does not matter.
     """
     from becalm.find.desk.explanations import measure_near_repeats
 

@@ -32,9 +32,20 @@ class RecordOptions(Request):
             "An offence group to look for; repeat it for several. Without it: all street violence.", short="t"
         ),
     ] = ()
-    since: Annotated[str | None, Parameter("Learn from this month on (YYYY-MM).", metavar="MONTH")] = None
+    since: Annotated[
+        str | None,
+        Parameter(
+            "Learn from this month on (YYYY-MM).", metavar="MONTH", name="first-month", former_name="since"
+        ),
+    ] = None
     until: Annotated[
-        str | None, Parameter("Learn up to this month, included (YYYY-MM).", metavar="MONTH")
+        str | None,
+        Parameter(
+            "Learn up to this month, included (YYYY-MM).",
+            metavar="MONTH",
+            name="last-month",
+            former_name="until",
+        ),
     ] = None
     source: Annotated[str | None, Parameter("The source to use, where there are several.")] = None
     as_of: Annotated[date | None, Parameter("The records as they were known on this day.")] = None
@@ -55,7 +66,9 @@ class PlaceOptions(Request):
         PlaceUnit,
         Parameter(
             "What a place is: a square or hexagon of `cell_m`, an H3 cell, an area of your own, "
-            "a street segment, or a box of `cell_m` placed where it catches most."
+            "a street segment, or a box of `cell_m` placed where it catches most.",
+            name="place-kind",
+            former_name="unit",
         ),
     ] = "square"
     turn_deg: Annotated[float, Parameter("Turn squares and hexagons by this angle.", unit="degrees")] = 0.0

@@ -150,7 +150,12 @@ class ExpectedRequest(Request):
     ] = None
     unit: Annotated[
         Literal["day", "week", "month"] | None,
-        Parameter("What is expected one by one.", default_text="week where days are known, else month"),
+        Parameter(
+            "What is expected one by one.",
+            name="step",
+            former_name="unit",
+            default_text="week where days are known, else month",
+        ),
     ] = None
     level: Annotated[
         float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.95 for 95 %")

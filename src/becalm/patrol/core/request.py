@@ -297,7 +297,7 @@ class OverrideRequest(Request):
     hotspot: Annotated[str, Parameter("The place.")]
     day: Annotated[date, Parameter("The day.", name="on")]
     gave: Annotated[Literal["off", "low", "high"], Parameter("What it got instead.")]
-    by: Annotated[str, Parameter("Who decided it.")]
+    by: Annotated[str, Parameter("Who decided it.", name="decided-by", former_name="by")]
     reason: Annotated[str, Parameter("Why, in a sentence.")]
 
 
