@@ -2,11 +2,16 @@
 
 entries.jsonl holds one entry a line, an array of the columns that `ledger.json` names, as they are stored.
 checkpoints.jsonl holds one signed head a line with its public key, each of them an anchor of its own.
+
+The proof of one entry is a file of its own (C2SP tlog-proof, c2sp.org/tlog-proof, v1): the entry itself
+(`extra`: the array that is hashed into it), the RFC 6962 hashes from there up to the root, and the signed
+head, with the signatures of its witnesses.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,15 +19,20 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from becalm.formats.durable_files import make_private_folder
 from becalm.ledger import Checkpoint
 from becalm.ledger.canonical_json import JsonValue, canonical_json
-from becalm.ledger.chain import COLUMNS, FACTS, KIND, SEQ, StoredRow
+from becalm.ledger.chain import COLUMNS, ENTRY_TAG, FACTS, HASH, KIND, SEQ, StoredRow
+from becalm.ledger.merkle import inclusion_proofs
 from becalm.ledger.signed_heads import format_json_anchor
 from becalm.terms import LedgerError
 
 VERIFIER: Final = "verify_ledger.py"
 FORMAT: Final = "becalm.export.1"
+PROOF_TAG: Final = "c2sp.org/tlog-proof@v1"
+FIGURE_FORMAT: Final = "becalm.figure-proof.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +97,19 @@ def _entry_lines(rows: Iterable[StoredRow], size: int, key_by_id: dict[str, str]
             facts = json.loads(row[FACTS])
             key_by_id[facts["new_key"]] = facts.get("new_public_key", "")
         yield canonical_json(row) + "\n"
+
+
+def format_proofs(rows: Sequence[StoredRow], leaves: Sequence[bytes], note: str) -> tuple[str, ...]:
+    """The proof of each of these rows in the log with these leaves, whose head is that of the note."""
+    proofs = inclusion_proofs(leaves, [row[SEQ] - 1 for row in rows])
+    return tuple(_format_proof(row, hashes, note) for row, hashes in zip(rows, proofs, strict=True))
+
+
+def _format_proof(row: StoredRow, hashes: Sequence[bytes], note: str) -> str:
+    hashed_array = orjson.dumps((ENTRY_TAG, *row[:HASH]))
+    lines = [PROOF_TAG, f"extra {_base64(hashed_array)}", f"index {row[SEQ] - 1}", *map(_base64, hashes)]
+    return "\n".join(lines) + f"\n\n{note}"
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode()

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from becalm.console.emit import View
-from becalm.ledger.export import VERIFIER, ExportWritten
-from becalm.ledger.log_proof import FIGURE_FORMAT
+from becalm.ledger.export import FIGURE_FORMAT, VERIFIER, ExportWritten
 from becalm.record.desk.proofs import EntryProof, FigureProof
 from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
 from becalm.record.desk.witness import OpenWitness

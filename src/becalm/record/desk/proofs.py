@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk, one_line, recorded_action
 from becalm.ledger import Checkpoint, Fact, Ledger, format_instant, signed_heads
 from becalm.ledger.chain import SEQ, StoredRow
-from becalm.ledger.log_proof import format_proofs
+from becalm.ledger.export import format_proofs
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import ArrestsRequest, EntryRequest, ProveArrestsRequest
 from becalm.record.desk.read import ArrestAnswer, count_dedicated_arrests, prove_entry
