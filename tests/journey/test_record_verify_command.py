@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from becalm.app.main import app, open_desk
 from becalm.desk import make_event
-from becalm.ledger import EventToAppend, Fact, parse_anchor
+from becalm.ledger import EventToAppend, Fact, draw_key, format_anchor, parse_anchor, sign_checkpoint
 from becalm.ledger.anchors import draw_qr_code
 from becalm.record.core.request import BackupRequest
 from becalm.record.desk.upkeep import make_backup
@@ -311,3 +311,19 @@ def test_a_write_ahead_log_from_before_takes_nothing_back(workspace: Path, tmp_p
         (folder / "ledger.sqlite-shm").unlink(missing_ok=True)
         cut_off = ask(folder, "record", "verify", "--anchor", str(head), code=15)
         assert "it is an older copy, or its end was cut off" in cut_off.stderr
+
+
+def test_a_note_that_was_altered_or_signed_by_a_stranger_is_named(workspace: Path, tmp_path: Path) -> None:
+    note, altered, foreign = (tmp_path / f"{name}.note" for name in ("mine", "altered", "foreign"))
+    ask(workspace, "record", "head", "--out", str(note))
+    head = parse_anchor(note.read_text("utf-8"), "mine")
+    assert answer(workspace, "record", "verify", "--anchor", str(note))["proven_outside"] == head.head.size
+    altered.write_text(note.read_text("utf-8").replace(f"\n{head.head.size}\n", "\n1\n", 1), "utf-8")
+    refused = ask(workspace, "record", "verify", "--anchor", str(altered), code=11).stderr
+    assert "its signature does not fit it" in " ".join(refused.split())
+    foreign_head = sign_checkpoint(head, draw_key())
+    foreign.write_text(format_anchor(foreign_head, foreign_head.public_key), "utf-8")
+    refused = ask(workspace, "record", "verify", "--anchor", str(foreign), code=15).stderr
+    assert "which this ledger does not name" in " ".join(refused.split())
+    foreign.write_text(note.read_text("utf-8").partition("\n\n")[0] + "\n", "utf-8")
+    assert "is no anchor" in ask(workspace, "record", "verify", "--anchor", str(foreign), code=4).stderr

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from typer.testing import CliRunner
@@ -70,15 +71,12 @@ def workspace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def witness_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "overseer"
-    folder.mkdir()
-    if user := other_user():
-        os.chown(folder, user, user)
-        for parent in folder.parents:  # the other user comes as far as here
-            if parent.owner() == "root" and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o055)
-    return folder
+def witness_folder() -> Iterator[Path]:
+    """A folder of the other user; not below that of the test, which is its owner's alone."""
+    with TemporaryDirectory(prefix="becalm-witness-", ignore_cleanup_errors=True) as name:
+        if user := other_user():
+            os.chown(name, user, user)
+        yield Path(name)
 
 
 def log_key_of(workspace: Path) -> str:
@@ -97,7 +95,13 @@ def test_a_witness_signs_the_history_it_saw_and_no_other(workspace: Path, witnes
         newest = sorted((workspace.parent / "city-outside" / "heads").glob("*.note"))[-1]
         (signature,) = parse_anchor(newest.read_text("utf-8"), str(newest)).cosignatures
         assert signature.name == "becalm.invalid/witness"
-        assert "The ledger holds" in call(workspace, "record", "verify", "--anchor", str(newest))
+        verified = call(workspace, "record", "verify", "--anchor", str(newest))
+        assert "The ledger holds" in verified
+        assert "Of 1 witnesses becalm.invalid/witness signed the newest head outside" in verified
+        lines = newest.read_text("utf-8").splitlines()
+        lines[-1] = lines[-1][:-12] + "AAAA" + lines[-1][-8:]
+        newest.write_text("\n".join(lines) + "\n", "utf-8")
+        assert "does not fit it" in call(workspace, "record", "verify")
 
         # The history of yesterday goes on otherwise, with the same key; the heads outside are taken away.
         older = workspace.with_name("older")

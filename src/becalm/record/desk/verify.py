@@ -30,7 +30,7 @@ from becalm.ledger.store.new_entries import CLOCK_TOLERANCE
 from becalm.ledger.verify import LedgerCopy, Verdict, verify_ledger
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
-from becalm.record.desk.witness import ask_witnesses
+from becalm.record.desk.witness import ask_witnesses, describe_cosigners
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
 T = TypeVar("T")
@@ -92,6 +92,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
         if _read_ending(Path(file)) is None
     )
     folder_anchors, remark_texts = _read_anchor_folders(desk, ledger)
+    outside_heads = [a.checkpoint for a in (*folder_anchors, *named_anchors) if a.is_outside]
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
@@ -110,7 +111,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             endings=_read_endings(desk, ledger, request.anchor, is_outside=True),
             inside_endings=_read_endings(desk, ledger, (), is_outside=False),
             sense_rules=SenseRules(set(ledger.kinds.by_key), format_instant(desk.now() + CLOCK_TOLERANCE)),
-            remarks=(*remark_texts, *payload_remarks),
+            remarks=(*remark_texts, *payload_remarks, *describe_cosigners(desk, outside_heads)),
             findings=chain(
                 checkpoint_findings,
                 note_findings,

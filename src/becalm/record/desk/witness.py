@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from becalm.ledger import Checkpoint, Ledger, parse_anchor, read_key, signed_hea
 from becalm.ledger.anchors import AnchorDelivery
 from becalm.ledger.chain import HASH
 from becalm.ledger.merkle import merkle_root
-from becalm.ledger.signed_note import SignedNote, parse_head_text, parse_note_key
+from becalm.ledger.signed_note import SignedNote, find_signature, parse_head_text, parse_note_key
 from becalm.ledger.signing import draw_key, write_key
 from becalm.ledger.witness import Witness
 from becalm.ledger.witness_server import make_server
@@ -110,6 +111,23 @@ def read_witnessed(desk: Desk, ledger: Ledger) -> Checkpoint | None:
         path = _witnessed_path(desk, ledger)
         return parse_anchor(path.read_text("utf-8"), str(path))
     return None
+
+
+def describe_cosigners(desk: Desk, checkpoints: Iterable[Checkpoint]) -> Iterator[str]:
+    """Which of the witnesses that becalm.toml names signed the newest of these heads?"""
+    keys = [witness_client.parse_place(text).key for text in desk.workspace.config.ledger.witnesses]
+    newest_head = max(checkpoints, key=lambda checkpoint: checkpoint.head.size, default=None)
+    if not keys or newest_head is None:
+        return
+    head_text = f"the newest head outside, of {newest_head.head.size} entries"
+    note = signed_heads.make_note(newest_head)
+    signer_names = []
+    for key in keys:
+        try:
+            signer_names += [key.name] if find_signature(note, key) else []
+        except ValueError:
+            yield f"The signature of the witness {key.name} below {head_text}, does not fit it."
+    yield f"Of {len(keys)} witnesses {', '.join(signer_names) or 'none'} signed {head_text}."
 
 
 def describe_late_head(desk: Desk) -> str:
