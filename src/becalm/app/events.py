@@ -3,8 +3,6 @@
 Each job declares its own; here they become one list, which is handed to the ledger when it is opened.
 """
 
-from __future__ import annotations
-
 import becalm.brief.events as brief
 import becalm.find.core.events as find
 import becalm.ingest.events as ingest

@@ -1,7 +1,5 @@
 """`becalm schema`: what a question may be asked with, as a JSON schema for pages and programs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Annotated

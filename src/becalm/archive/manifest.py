@@ -6,8 +6,6 @@ also touches months of which it holds a few days only (its first and last, or a 
 and those must not push a whole month aside: they are added to it. `docs/decisions/0003-archive.md` says why.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace

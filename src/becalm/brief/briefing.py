@@ -1,7 +1,5 @@
 """All that one briefing says: frozen answers, gathered by the desk and put on the page unchanged."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The event of publishing a briefing. A released kind is frozen: change it by adding a version."""
 
-from __future__ import annotations
-
 from becalm.ledger import EventKind, optional_fact, required_fact
 
 KINDS = (

@@ -1,7 +1,5 @@
 """The briefing as one self-contained page: no request, no script, one style sheet named by its hash."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

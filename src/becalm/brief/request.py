@@ -1,7 +1,5 @@
 """What a briefing may be asked with, and what is asked once nothing is left open."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated

@@ -1,7 +1,5 @@
 """How wide the answer may be. Imported only when a command has something to show."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

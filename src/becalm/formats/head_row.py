@@ -3,8 +3,6 @@
 A row that fills less than half as many cells as the rows below it do is a title or a note, not the heads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest

@@ -4,8 +4,6 @@ A column keeps its type where all cells agree, else it becomes text as a spreads
 gives its result. Cells of days and of instants are both instants: a midnight is not another kind of cell.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Cells of a csv are text. Parquet keeps its types. Row numbers are those that an editor shows.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from datetime import date

@@ -3,8 +3,6 @@
 Row numbers are those that an editor shows. A cell may hold line breaks, in the heads as well.
 """
 
-from __future__ import annotations
-
 import bz2
 import codecs
 import csv

@@ -1,7 +1,5 @@
 """Loading records, looking at rows that were not loaded, and proposing a mapping for a new file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ As-of date, unless the user states one: of a zip, the newest date of its members
 publication); of a file, the day on which it was last changed.
 """
 
-from __future__ import annotations
-
 import shutil
 import stat
 import zipfile

@@ -1,7 +1,5 @@
 """What was loaded: seen, taken back, and destroyed when its time has come."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date

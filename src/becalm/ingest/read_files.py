@@ -3,8 +3,6 @@
 One command is all or nothing: where one file is refused, none of them is loaded, and every refusal is told.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What a load, its rejects and a proposal may be asked with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated

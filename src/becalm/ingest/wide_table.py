@@ -4,8 +4,6 @@ Each cell is one published count, and cells are what is tallied. Rows for `Unkno
 for Aviation Security are areas like any other and are kept, or the total would not be the force's own.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ Places, as `[ledger] anchors` in becalm.toml names them: a folder ("anchors", "/
 is named, and the others still get theirs.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import smtplib

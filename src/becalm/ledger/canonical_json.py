@@ -1,7 +1,5 @@
 """One value, one text: JSON written the same way by everyone, so that its hash means something."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring as quote
 from types import MappingProxyType, NoneType

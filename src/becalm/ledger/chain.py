@@ -7,8 +7,6 @@ hash of an entry from being taken for that of anything else. The first entry fol
 ledger's identity.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256

@@ -4,8 +4,6 @@ Every job declares its own kinds in its `events.py`; where the program is put to
 `EventKinds`, which a ledger checks its events against. A released kind never changes: add a version.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 The kinds of a job, and the state tables folded from them, stand in the `events.py` of that job.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from becalm.ledger import Entry, EventKind, optional_fact, required_fact

@@ -8,8 +8,6 @@ The proof of one entry is a file of its own (C2SP tlog-proof, c2sp.org/tlog-proo
 head, with the signatures of its witnesses.
 """
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence

@@ -6,8 +6,6 @@ entry (`log_begun`) names the head of the old one. What ends the old log is this
 that signed the old heads, and kept where they are kept.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ A list of 1,000,000 has proofs of 20 hashes. Hashes and leaves are bytes.
 Source: RFC 6962 (Certificate Transparency, 2013), section 2.1; RFC 9162 (2021) keeps the same tree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final

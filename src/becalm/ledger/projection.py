@@ -1,7 +1,5 @@
 """State tables: how each comes out of the entries of a ledger, row by row, and from nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

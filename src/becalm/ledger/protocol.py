@@ -1,7 +1,5 @@
 """The shape of a ledger: what may be asked of it, whichever database keeps it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,25 +5,14 @@ entry, when the head was signed, and the key that signed it. The signature is ov
 theirs below it. Heads of an older format are signed over canonical JSON instead; they still count.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from becalm.ledger import Checkpoint, Head, format_instant
+from becalm.ledger import Checkpoint, Head, format_instant, signed_note
 from becalm.ledger.canonical_json import JsonValue, canonical_json
-from becalm.ledger.signed_note import (
-    PLAIN_TYPE,
-    NotedHead,
-    NoteKey,
-    NoteSignature,
-    SignedNote,
-    parse_head_text,
-    parse_note,
-)
 from becalm.ledger.signing import SigningKey, is_key, is_signed, key_id, parse_exact_instant
 from becalm.terms import InputError
 
@@ -46,7 +35,7 @@ def head_text(checkpoint: Checkpoint) -> str:
     head = checkpoint.head
     made_at = format_instant(checkpoint.made_at)
     extensions = (f"last {head.last_hash}", f"made {made_at}", f"key {checkpoint.public_key}")
-    return NotedHead(
+    return signed_note.NotedHead(
         f"{ORIGIN_START}{checkpoint.ledger_id}", head.size, bytes.fromhex(head.root), extensions
     ).text
 
@@ -75,17 +64,17 @@ def is_self_signed(checkpoint: Checkpoint) -> bool:
     return is_key(key, checkpoint.key_id) and is_head_signed(checkpoint, key)
 
 
-def log_key(ledger: str, public_key: str) -> NoteKey:
+def log_key(ledger: str, public_key: str) -> signed_note.NoteKey:
     """The key of this log as witnesses and verifiers are given it."""
-    return NoteKey(f"{ORIGIN_START}{ledger}", PLAIN_TYPE, bytes.fromhex(public_key))
+    return signed_note.NoteKey(f"{ORIGIN_START}{ledger}", signed_note.PLAIN_TYPE, bytes.fromhex(public_key))
 
 
-def make_note(checkpoint: Checkpoint, public_key: str = "") -> SignedNote:
+def make_note(checkpoint: Checkpoint, public_key: str = "") -> signed_note.SignedNote:
     """The note of this head, with the signatures of its key and of its witnesses."""
     signed_head = replace(checkpoint, public_key=public_key or checkpoint.public_key)
     key = log_key(signed_head.ledger_id, signed_head.public_key)
-    signature = NoteSignature(key.name, key.id, bytes.fromhex(signed_head.signature))
-    return SignedNote(head_text(signed_head), (signature, *checkpoint.cosignatures))
+    signature = signed_note.NoteSignature(key.name, key.id, bytes.fromhex(signed_head.signature))
+    return signed_note.SignedNote(head_text(signed_head), (signature, *checkpoint.cosignatures))
 
 
 def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
@@ -143,8 +132,8 @@ def parse_anchor(text: str, place: str) -> Checkpoint:
 
 
 def _read_note(text: str) -> Checkpoint:
-    note = parse_note(text.strip() + "\n")
-    noted_head = parse_head_text(note.text)
+    note = signed_note.parse_note(text.strip() + "\n")
+    noted_head = signed_note.parse_head_text(note.text)
     names = [extension.partition(" ")[0] for extension in noted_head.extensions]
     if not noted_head.origin.startswith(ORIGIN_START) or names != ["last", "made", "key"]:
         raise ValueError("it is the head of another kind of log")

@@ -7,8 +7,6 @@ with the time before it.
 Source: C2SP signed-note, tlog-checkpoint and tlog-cosignature (c2sp.org, v1), with Ed25519 (RFC 8032).
 """
 
-from __future__ import annotations
-
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass

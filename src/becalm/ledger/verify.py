@@ -4,8 +4,6 @@ Where a head that was kept outside contradicts the ledger, it does not hold, wha
 itself. A log ends, and a new one takes its place, only by a statement that is kept outside (`log_ending`).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

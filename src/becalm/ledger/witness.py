@@ -7,8 +7,6 @@ log signed it is kept beside it, as evidence.
 Source: C2SP tlog-witness (c2sp.org/tlog-witness), with RFC 6962 proofs of consistency.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import threading

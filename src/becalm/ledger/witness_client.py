@@ -5,8 +5,6 @@ without it. Where it shows a head that the key of this ledger signed and the led
 contradiction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,19 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
-from becalm.ledger import merkle
-from becalm.ledger.signed_note import (
-    COSIGNATURE_TYPE,
-    NoteKey,
-    NoteSignature,
-    SignedNote,
-    find_signature,
-    parse_head_text,
-    parse_note,
-    parse_note_key,
-    parse_signature_line,
-    read_cosignature_time,
-)
+from becalm.ledger import merkle, signed_note
 from becalm.ledger.witness import HeadOffer
 from becalm.terms import InputError
 
@@ -41,7 +27,7 @@ class WitnessPlace:
     """Where a witness is reached, and the key that it must sign with."""
 
     url: str
-    key: NoteKey
+    key: signed_note.NoteKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +38,9 @@ class WitnessOutcome:
     """
 
     place: WitnessPlace
-    signature: NoteSignature | None = None
+    signature: signed_note.NoteSignature | None = None
     failure: str = ""
-    contradiction: SignedNote | None = None
+    contradiction: signed_note.SignedNote | None = None
 
 
 def parse_place(text: str) -> WitnessPlace:
@@ -65,18 +51,18 @@ def parse_place(text: str) -> WitnessPlace:
     url, _, key_text = text.strip().partition(" ")
     if urlsplit(url).scheme not in ("http", "https") or not key_text:
         raise InputError(f"The witness {text!r:.80} is not written URL KEY, as its operator gives both.")
-    key = parse_note_key(key_text)
-    if key.type != COSIGNATURE_TYPE:
+    key = signed_note.parse_note_key(key_text)
+    if key.type != signed_note.COSIGNATURE_TYPE:
         raise InputError(f"{key_text!r:.80} is the key of a log. Give that of the witness.")
     return WitnessPlace(url.rstrip("/"), key)
 
 
 def ask_witness(
     place: WitnessPlace,
-    note: SignedNote,
+    note: signed_note.SignedNote,
     leaves: Sequence[bytes],
     *,
-    log_key: NoteKey,
+    log_key: signed_note.NoteKey,
     known_size: int,
     now: datetime,
 ) -> WitnessOutcome:
@@ -84,7 +70,7 @@ def ask_witness(
 
     `known_size` is that of the head which the witness is believed to have signed last.
     """
-    head = parse_head_text(note.text)
+    head = signed_note.parse_head_text(note.text)
     old_size = min(known_size, head.size)
     for _ in range(2):
         offer = HeadOffer(old_size, merkle.consistency_proof(leaves[: head.size], old_size), note, head)
@@ -120,28 +106,34 @@ def _post(url: str, text: str) -> str:
     return content.decode()
 
 
-def _read_signature(place: WitnessPlace, note: SignedNote, answer: str, now: datetime) -> WitnessOutcome:
+def _read_signature(
+    place: WitnessPlace, note: signed_note.SignedNote, answer: str, now: datetime
+) -> WitnessOutcome:
     """The signature of the witness in its answer; those of others are of no use."""
-    signatures = tuple(parse_signature_line(line) for line in answer.split("\n") if line)
-    signature = find_signature(SignedNote(note.text, signatures), place.key)
+    signatures = tuple(signed_note.parse_signature_line(line) for line in answer.split("\n") if line)
+    signature = signed_note.find_signature(signed_note.SignedNote(note.text, signatures), place.key)
     if signature is None:
         return WitnessOutcome(place, failure="it signed with another key: it was replaced, or its key was")
-    if abs(read_cosignature_time(signature) - now) > CLOCK_DIFFERENCE:
-        return WitnessOutcome(place, failure=f"it says that it is {read_cosignature_time(signature)}")
+    if abs(signed_note.read_cosignature_time(signature) - now) > CLOCK_DIFFERENCE:
+        return WitnessOutcome(
+            place, failure=f"it says that it is {signed_note.read_cosignature_time(signature)}"
+        )
     return WitnessOutcome(place, signature)
 
 
 def _explain_refusal(
-    place: WitnessPlace, leaves: Sequence[bytes], log_key: NoteKey, refusal: str
+    place: WitnessPlace, leaves: Sequence[bytes], log_key: signed_note.NoteKey, refusal: str
 ) -> WitnessOutcome:
     """Has the witness a head that this log signed and does not hold? Its word alone proves nothing."""
     try:
         with urlopen(
             f"{place.url}/checkpoint?origin={quote(log_key.name, safe='')}", timeout=TIMEOUT_S
         ) as page:
-            kept_note = parse_note(page.read(LARGEST_ANSWER).decode())
-        kept_head = parse_head_text(kept_note.text)
-        is_ours = kept_head.origin == log_key.name and find_signature(kept_note, log_key) is not None
+            kept_note = signed_note.parse_note(page.read(LARGEST_ANSWER).decode())
+        kept_head = signed_note.parse_head_text(kept_note.text)
+        is_ours = (
+            kept_head.origin == log_key.name and signed_note.find_signature(kept_note, log_key) is not None
+        )
     except (URLError, OSError, ValueError):
         is_ours = False
     if not is_ours:

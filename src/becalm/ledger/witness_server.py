@@ -4,8 +4,6 @@ By the standard library, for a few logs on a closed network. It asks nobody who 
 signature of the log on what is sent. Put a proxy with TLS before it where the network is not closed.
 """
 
-from __future__ import annotations
-
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Numbers, days and periods as a reader expects them: thousands separated, a true minus, whole words."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta

@@ -3,8 +3,6 @@
 A page makes no request and runs no script; its one style sheet is named by hash.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Cells that a spreadsheet shows and never runs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

@@ -1,7 +1,5 @@
 """SVG, element by element: every text and attribute is escaped, every number written the same way."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One question: what happens in a city whose truth is known?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Final, TypeVar

@@ -1,7 +1,5 @@
 """Making a simulated city: drawn from a seed, written with its truth."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from becalm.methods.arrays import seed_generator

@@ -1,7 +1,5 @@
 """Chance itself: events drawn from the true rates, and what is written down about each, and when."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Final
 

@@ -6,8 +6,6 @@ The city lies in the North Sea, where nobody lives: its coordinates are valid in
 mistaken for no real place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final

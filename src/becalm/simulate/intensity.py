@@ -8,8 +8,6 @@ with w the shares, e(d) the half-year, f the level of the day and r the share of
 multiply it with mean 1 and are not part of the true rate; they stand beside it in the truth.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final

@@ -7,8 +7,6 @@ empty where the place was not recorded. `weapon` is the one used or threatened w
 personal data but the victim's age band (empty where there is no single victim).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 

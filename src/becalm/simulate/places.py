@@ -5,8 +5,6 @@ are recorded) and for every offence a weight: its share of that offence in the w
 for addresses as data.police.uk publishes them: each is moved to the nearest of a reduced set.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -5,8 +5,6 @@ The public files have a month without days, map points instead of addresses, no 
 behaviour, some rows without a place and some that come twice. Stops carry no word about the person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """What a simulated city may be asked with."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -4,8 +4,6 @@ Yearly numbers and the ratios of April 2020 to April 2019 follow the Metropolita
 counts by borough (OGL v2) and data.police.uk (OGL v3), rounded; they set the mix, not the size of the city.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The streets: junctions on grids that turn from ward to ward, main roads between town centres, bridges."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,5 @@
 """When things happen: the city's clock, the hours of the week, seasons, holidays and the lockdown of 2020."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Final
 

@@ -4,8 +4,6 @@ All rates here are those without weekly shocks (their mean is 1) and without the
 its own table. Everything is computed exactly from the same intensity that the events were drawn from.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta

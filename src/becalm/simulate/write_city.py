@@ -4,8 +4,6 @@ The same city gives the same bytes. Everything is written beside the folder firs
 at the end, so that a city is there whole or not at all.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

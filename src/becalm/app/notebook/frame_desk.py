@@ -1,7 +1,5 @@
 """A question on a data frame: its parameters checked, and a workspace for the frame while it is answered."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import tempfile

@@ -4,8 +4,6 @@ Frames come in through the Arrow interface that pandas, Polars, PyArrow and Duck
 brings its points and their coordinate system.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """The patrol plan in the briefing: the one that stands for the day, or a new one from a sealed seed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo

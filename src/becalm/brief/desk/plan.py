@@ -1,7 +1,5 @@
 """What a briefing will ask and read: chosen before the first count, so that a run can be repeated."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -21,8 +19,7 @@ from becalm.formats.json_text import read_request
 from becalm.measure.core.request import By
 from becalm.record.desk import describe_late_head
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
-from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError
-from becalm.terms.request import request_values
+from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError, request_values
 from becalm.workspace.config import CONFIG, Workspace
 
 NO_SOURCE = "none"

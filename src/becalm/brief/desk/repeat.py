@@ -1,7 +1,5 @@
 """Making a briefing again from its run record, byte for byte."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

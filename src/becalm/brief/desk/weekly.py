@@ -1,7 +1,5 @@
 """The briefing: asks measure and find, gathers their answers, and writes them as one folder."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

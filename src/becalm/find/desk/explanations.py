@@ -1,7 +1,5 @@
 """Explaining a list of hotspots: clusters and their history, near repeats, outbreaks."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import cast
 

@@ -1,7 +1,5 @@
 """Finding hotspots, and testing how well they would have been found."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points

@@ -1,7 +1,5 @@
 """Under which rules, and with which harm weights, is a list made?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path

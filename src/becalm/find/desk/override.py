@@ -1,7 +1,5 @@
 """A commander's decision that a place must, or must not, be on the list: recorded, listed, honoured."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Splitting a place by hand: checked on the places that compete, recorded, kept in the workspace, undone."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

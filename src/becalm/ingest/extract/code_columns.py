@@ -1,7 +1,5 @@
 """A source's words in ours: offences, who found it, weapon, injury, age, and names of areas."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Any force's extract through its mapping: csv, parquet or a workbook in, checked rows by month out."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 from typing import Any

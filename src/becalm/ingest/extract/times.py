@@ -1,7 +1,5 @@
 """When each row of an extract happened, and how exactly that is known."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date

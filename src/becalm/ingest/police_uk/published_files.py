@@ -1,7 +1,5 @@
 """What the three kinds of data.police.uk file have in common."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ A street crime carries a month and a snap point, never a day. Stops are timed in
 by the local month, and nothing about the person who was stopped is taken over.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What the columns of a new file look like: types, values and offences; and the mapping in the making."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """A file whose rows stand for many records each: how many says a column of counts."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """A city file to begin with, for records that lie outside the workspace's city: guessed, and asked about."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.resources import files
 

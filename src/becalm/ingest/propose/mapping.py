@@ -1,7 +1,5 @@
 """A first mapping for a file that nobody has mapped: what can be seen is filled in, the rest is a doubt."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

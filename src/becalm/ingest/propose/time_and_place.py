@@ -1,7 +1,5 @@
 """When do the rows of a new file happen, and which of its columns are coordinates, of which system?"""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Final

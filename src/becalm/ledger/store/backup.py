@@ -5,8 +5,6 @@ been erased since the first: an erasure reaches every copy that can be reached, 
 made to forget when it is put back. It names entries by their commitments, which tell nothing about anybody.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

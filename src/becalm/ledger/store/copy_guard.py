@@ -5,8 +5,6 @@ as well, where the ledger is opened with it. A ledger that lacks a known head ca
 until a new log begins on it and a signed statement beside the old head ends the old one.
 """
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """What a ledger is on every database: read page by page, folded again, its checkpoints and its tail."""
 
-from __future__ import annotations
-
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ One commitment a line, which tells nothing about anybody. It stands beside the l
 place that the ledger is opened with: a copy of a whole folder brings back the one beside it too.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Group commit: of the threads that wait to write, the first writes for all, and the next one after it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque

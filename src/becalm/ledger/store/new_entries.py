@@ -1,7 +1,5 @@
 """From events to entries behind the last one: what every store does between reading the tail and writing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The ledger on PostgreSQL: inserts by many, sealed in order by one."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

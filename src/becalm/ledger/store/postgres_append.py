@@ -8,8 +8,6 @@ runs that might still hand in before it, so numbers follow the order of handing 
 holds it up for HOLD_BACK_S at most, and then comes later.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace

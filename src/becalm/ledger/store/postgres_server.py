@@ -1,7 +1,5 @@
 """The PostgreSQL server of a ledger: connections to it, and what its failures mean."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

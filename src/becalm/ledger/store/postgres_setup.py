@@ -5,8 +5,6 @@ in as; triggers stop even it. The program works as a member of `becalm_app`. Tex
 bytes, as on SQLite. Released statements never change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final

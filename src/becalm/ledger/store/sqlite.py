@@ -3,8 +3,6 @@
 It is opened durably, written by one transaction at a time, and its failures are named.
 """
 
-from __future__ import annotations
-
 import gc
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """State tables beside the events: read and written within the transaction that appends."""
 
-from __future__ import annotations
-
 import json
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The tables of a ledger: as SQLAlchemy names them, as SQLite makes them, and whether they are the newest."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Table, inspect

@@ -12,8 +12,7 @@ from becalm.measure.core.request import DelayRequest
 from becalm.methods.arrays import Floats
 from becalm.methods.reporting_delay import Nowcast, complete_from_shares, nowcast_triangle
 from becalm.tables import CountTable, DelayCounts, TimeUnit
-from becalm.terms import Estimate, OffenceGroup
-from becalm.terms.period import month_start
+from becalm.terms import Estimate, OffenceGroup, month_start
 
 Basis = Literal["recorded days", "former versions", "unknown"]
 LEAST_DATED_SHARE: Final = 0.8  # of the records must say when they were written

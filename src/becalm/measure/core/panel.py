@@ -11,8 +11,7 @@ from becalm.methods import expected_level
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.expected_level import ExpectedCounts
 from becalm.tables import CountTable, TimeUnit, names_of
-from becalm.terms import OffenceGroup, Period, Step
-from becalm.terms.period import month_start
+from becalm.terms import OffenceGroup, Period, Step, month_start
 
 TIMES_IN_YEAR: Final = {"day": 365.25, "week": 365.25 / 7.0, "month": 12.0}
 AREAS: Final = ("borough", "ward", "command_unit")

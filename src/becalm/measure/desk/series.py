@@ -6,19 +6,10 @@ from datetime import date
 
 from ibis import Table
 
+from becalm import tables
 from becalm.desk import Desk
 from becalm.measure.core.group_series import outside_total
 from becalm.measure.core.request import SeriesRequest
-from becalm.tables import (
-    CountTable,
-    Groupings,
-    Source,
-    TimeUnit,
-    choose_source,
-    count_incidents,
-    count_published,
-    has_days,
-)
 from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, suggest_group
 from becalm.workspace.read_offence_tables import load_offences
 
@@ -27,7 +18,7 @@ from becalm.workspace.read_offence_tables import load_offences
 class SeriesRecords:
     """The records of one source that series are counted from, without those that are in no total."""
 
-    source: Source
+    source: tables.Source
     rows: Table
     groups: Mapping[str, OffenceGroup]
     excluded_keys: tuple[str, ...]
@@ -52,7 +43,7 @@ def read_series(
     Raises UsageError where the source has no such group.
     """
     as_of = as_of or request.as_of
-    source = choose_source(desk.archive.files(as_of=as_of), request.source)
+    source = tables.choose_source(desk.archive.files(as_of=as_of), request.source)
     rows = desk.archive.table(source.table, as_of=as_of, source=source.key, only=only)
     group_by_key = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
     group_counts = count_rows(
@@ -69,9 +60,9 @@ def count_series(
     records: SeriesRecords,
     request: SeriesRequest,
     *,
-    unit: TimeUnit,
+    unit: tables.TimeUnit,
     period: Period | None = None,
-) -> CountTable:
+) -> tables.CountTable:
     """How many of these records fell in each group in each day, week or month?"""
     return count_rows(
         desk,
@@ -86,12 +77,12 @@ def count_series(
     )
 
 
-def finest_unit(records: SeriesRecords) -> TimeUnit:
+def finest_unit(records: SeriesRecords) -> tables.TimeUnit:
     """Weeks where the records carry days, else months."""
-    return "week" if records.source.table == "incidents" and has_days(records.rows) else "month"
+    return "week" if records.source.table == "incidents" and tables.has_days(records.rows) else "month"
 
 
-def filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> Table:
+def filter_groups(records: Table, keys: Sequence[str], counts: tables.CountTable) -> Table:
     """The records of the requested offence groups, or all."""
     for group_key in keys:
         if group_key not in counts.groups:
@@ -105,20 +96,20 @@ def filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> Ta
 
 def count_rows(
     desk: Desk,
-    source: Source,
+    source: tables.Source,
     groups: Mapping[str, OffenceGroup],
     rows: Table,
     *,
-    by: Groupings,
-    unit: TimeUnit,
+    by: tables.Groupings,
+    unit: tables.TimeUnit,
     counted_unit: str,
     period: Period | None = None,
     exclude: Sequence[str] = (),
-) -> CountTable:
+) -> tables.CountTable:
     """Count incidents, or what a publisher counted; publishers know only months."""
     if source.table == "incidents":
-        return count_incidents(rows, by=by, unit=unit, period=period, exclude_groups=exclude)
-    return count_published(
+        return tables.count_incidents(rows, by=by, unit=unit, period=period, exclude_groups=exclude)
+    return tables.count_published(
         rows,
         by=by,
         source=source.key,

@@ -9,27 +9,22 @@ from typing import Final
 
 import numpy as np
 
-from becalm.methods.alarms.watched_counts import (
-    LEARNING_TIMES,
-    NO_SCORE,
-    WatchedCounts,
-    standard_residuals,
-)
+from becalm.methods.alarms import watched_counts
 from becalm.methods.arrays import Floats
 
 NEWEST_WEIGHT: Final = 0.25
 
 
-def ewma(watched: WatchedCounts) -> Floats:
+def ewma(watched: watched_counts.WatchedCounts) -> Floats:
     """The fading mean at each time; a missing time leaves it as it is.
 
     It begins once the level is learned: until then every score is 0.
     """
-    residuals = standard_residuals(watched)
+    residuals = watched_counts.standard_residuals(watched)
     is_known = watched.filled_expected > 0.0
-    scores = np.full(residuals.shape, NO_SCORE)
+    scores = np.full(residuals.shape, watched_counts.NO_SCORE)
     fading_mean = np.zeros(len(residuals))
-    for time in range(LEARNING_TIMES, residuals.shape[1]):
+    for time in range(watched_counts.LEARNING_TIMES, residuals.shape[1]):
         updated = (1.0 - NEWEST_WEIGHT) * fading_mean + NEWEST_WEIGHT * residuals[:, time]
         fading_mean = np.where(is_known[:, time], updated, fading_mean)
         scores[:, time] = fading_mean

@@ -22,8 +22,7 @@ from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files, 
 from becalm.patrol.files.sealed_box import INPUTS
 from becalm.patrol.files.write_plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.render.pages import check_folder_free, write_folder
-from becalm.terms import PlanError, ReplayError
-from becalm.terms.progress import Advance
+from becalm.terms import Advance, PlanError, ReplayError
 from becalm.terms.request import request_values
 
 SEALED_FILES: Final = ("plan.json", "visits.csv")

@@ -30,8 +30,7 @@ from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.visit_log import read_visit_log
 from becalm.patrol.files.write_plan import PlanDocument
-from becalm.terms import UsageError
-from becalm.terms.progress import Progress, silent_progress
+from becalm.terms import Progress, UsageError, silent_progress
 
 
 @dataclass(frozen=True, slots=True)

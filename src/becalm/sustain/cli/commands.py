@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from becalm.console.command import Session, command
+from becalm.console.emit import View
 from becalm.measure.core.request import StepEndRequest, StepRequest
 from becalm.sustain.core.request import HistoryRequest, ReviewRequest, StepListRequest, WatchRequest
 
 if TYPE_CHECKING:
-    from becalm.console.emit import View
     from becalm.sustain.core.events import DetectorRecord, PastAlarm
     from becalm.sustain.core.watch import WatchedSeries
     from becalm.sustain.desk.watch import WatchAnswer
@@ -45,7 +45,6 @@ def watch(session: Session, request: WatchRequest) -> None:
 
 def watch_view() -> View[WatchAnswer]:
     """How a watch is shown."""
-    from becalm.console.emit import View
     from becalm.sustain.files.watch import ROW_COLUMNS, watch_object, watch_rows
 
     return View(

@@ -2,13 +2,7 @@
 
 from becalm.desk import Desk, record_event
 from becalm.ledger import Entry
-from becalm.sustain.core.events import (
-    ALARM_REVIEWED,
-    DetectorRecord,
-    PastAlarm,
-    check_review,
-    summarise_detectors,
-)
+from becalm.sustain.core import events
 from becalm.sustain.core.request import HistoryRequest, ReviewRequest
 from becalm.sustain.desk.watch import past_alarms
 
@@ -18,16 +12,16 @@ def review_alarm(desk: Desk, request: ReviewRequest) -> Entry:
 
     Raises UsageError where it was never raised, has a review already, or no reason is given.
     """
-    check_review(request.alarm, request.reason, past_alarms(desk))
+    events.check_review(request.alarm, request.reason, past_alarms(desk))
     facts = {"alarm": request.alarm, "decision": request.decision, "reason": request.reason.strip()}
-    return record_event(desk, ALARM_REVIEWED, purpose="measurement", facts=facts)
+    return record_event(desk, events.ALARM_REVIEWED, purpose="measurement", facts=facts)
 
 
 def list_history(
     desk: Desk, request: HistoryRequest
-) -> tuple[tuple[PastAlarm, ...], tuple[DetectorRecord, ...]]:
+) -> tuple[tuple[events.PastAlarm, ...], tuple[events.DetectorRecord, ...]]:
     """Which alarms were raised, what became of them, and how often was each detector right?"""
     alarms = past_alarms(desk)
     if request.detector is not None:
         alarms = tuple(alarm for alarm in alarms if alarm.detector == request.detector)
-    return alarms, summarise_detectors(alarms)
+    return alarms, events.summarise_detectors(alarms)

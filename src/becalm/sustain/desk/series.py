@@ -5,22 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import get_args
 
+from becalm import terms
 from becalm.desk import Desk, gaps_of
 from becalm.measure import outside_total
 from becalm.measure.desk import active_steps
 from becalm.sustain.core.request import BacktestRequest, WatchBy, WatchRequest
 from becalm.sustain.core.series import WeeklySeries, last_week, lay_series
 from becalm.tables import CountTable, Grouping, Source, choose_source, count_incidents
-from becalm.terms import (
-    Gap,
-    OffenceGroup,
-    QuestionError,
-    Step,
-    UsageError,
-    groups_by_key,
-    parse_period,
-    suggest_group,
-)
 from becalm.workspace.read_offence_tables import load_offences
 
 GROUPING: Mapping[WatchBy, tuple[Grouping, ...]] = {
@@ -37,8 +28,8 @@ class LoadedSeries:
     source: Source
     series: WeeklySeries
     by: WatchBy
-    gaps: tuple[Gap, ...]
-    steps: tuple[Step, ...]
+    gaps: tuple[terms.Gap, ...]
+    steps: tuple[terms.Step, ...]
     as_of: date
     files: Mapping[str, str]  # path to SHA-256
 
@@ -55,10 +46,12 @@ def load_series(
     source = choose_source(files, request.source)
     steps = active_steps(desk, known_at=known_at)
     if source.table != "incidents":
-        raise QuestionError(_too_coarse(source, steps, files))
+        raise terms.QuestionError(_too_coarse(source, steps, files))
     records = desk.archive.table(source.table, as_of=request.as_of, source=source.key)
     by = request.by or _usual_by(records)
-    group_by_key = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
+    group_by_key = terms.groups_by_key(
+        load_offences(desk.workspace.offences_path).values(), source=source.key
+    )
     counts = count_incidents(records, by=GROUPING[by], unit="week")
     gaps = gaps_of(desk, source, as_of=request.as_of)
     series = lay_series(
@@ -78,18 +71,23 @@ def _usual_by(records: object) -> WatchBy:
 
 
 def _excluded_groups(
-    counts: CountTable, by: WatchBy, group_by_key: Mapping[str, OffenceGroup], wanted_groups: Sequence[str]
+    counts: CountTable,
+    by: WatchBy,
+    group_by_key: Mapping[str, terms.OffenceGroup],
+    wanted_groups: Sequence[str],
 ) -> tuple[str, ...]:
     """The offence groups that are not watched: those outside the total, and those that were not asked for."""
     if by == "borough":
         if wanted_groups:
-            raise UsageError("Boroughs alone know no offence groups. Leave out `offence_group`, or `by`.")
+            raise terms.UsageError(
+                "Boroughs alone know no offence groups. Leave out `offence_group`, or `by`."
+            )
         return ()
     on_record = sorted({key[-1] for key in counts.keys})
     for group in wanted_groups:
         if group not in on_record:
-            raise UsageError(
-                f"{counts.source} has no offence group {group!r}. {suggest_group(group, on_record)}"
+            raise terms.UsageError(
+                f"{counts.source} has no offence group {group!r}. {terms.suggest_group(group, on_record)}"
             )
     if wanted_groups:
         return tuple(group for group in on_record if group not in wanted_groups)
@@ -100,10 +98,10 @@ def _last_monday(request: WatchRequest | BacktestRequest, counts: CountTable) ->
     until = getattr(request, "until", None)
     if until is None:
         return counts.times[-1]
-    return last_week(parse_period(until, last_day=counts.as_of).period, counts.times)
+    return last_week(terms.parse_period(until, last_day=counts.as_of).period, counts.times)
 
 
-def _too_coarse(source: Source, steps: Sequence[Step], files: Sequence[object]) -> str:
+def _too_coarse(source: Source, steps: Sequence[terms.Step], files: Sequence[object]) -> str:
     """Why counts of months cannot be watched, and how far they are from it."""
     message = f"{source.key} publishes months, and a watch needs weeks."
     months = sorted({f.month for f in files if f.source == source.key and f.month})  # type: ignore[attr-defined]

@@ -11,18 +11,10 @@ from becalm.desk import Desk, record_event
 from becalm.formats.durable_files import write_durably
 from becalm.formats.json_text import record_json
 from becalm.ledger import Entry
+from becalm.sustain.core import run_watch
 from becalm.sustain.core.alarms import NamedAlarm, check_alarm
 from becalm.sustain.core.events import ALARM_RAISED, READ_KINDS, PastAlarm, read_alarms
 from becalm.sustain.core.request import WatchRequest
-from becalm.sustain.core.run_watch import (
-    Calibration,
-    CalibrationInputs,
-    add_budgets,
-    calibrate,
-    choose_families,
-    combine_placebo,
-    share_budget,
-)
 from becalm.sustain.core.series import (
     SeriesSinceStep,
     check_reference,
@@ -64,7 +56,7 @@ def ask_watch(
     request: WatchRequest,
     *,
     known_at: datetime | None = None,
-    calibrations: Sequence[Calibration] = (),
+    calibrations: Sequence[run_watch.Calibration] = (),
 ) -> WatchAnswer:
     """The watch alone: nothing is recorded but thresholds that were not known.
 
@@ -83,11 +75,11 @@ def ask_watch(
     decisions = {a.alarm: a.decision for a in past_alarms(desk, known_at=known_at) if a.decision}
     seed = desk.draw_seed() if request.seed is None else request.seed
     series: list[WatchedSeries] = []
-    calibrations_made: list[Calibration] = []
+    calibrations_made: list[run_watch.Calibration] = []
     for number, part in enumerate(parts):
-        prepared, families = prepare_part(part, in_reference), choose_families(part)
-        budget = share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
-        inputs = CalibrationInputs(part, prepared, (alarm,), families, budget)
+        prepared, families = prepare_part(part, in_reference), run_watch.choose_families(part)
+        budget = run_watch.share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
+        inputs = run_watch.CalibrationInputs(part, prepared, (alarm,), families, budget)
         calibration = _find_calibration(desk, inputs, seed + number, calibrations)
         calibrations_made.append(calibration)
         series += watch_part(
@@ -135,14 +127,14 @@ def load_alarm(name: str) -> NamedAlarm:
 
 
 def _find_calibration(
-    desk: Desk, inputs: CalibrationInputs, seed: int, calibrations: Sequence[Calibration]
-) -> Calibration:
+    desk: Desk, inputs: run_watch.CalibrationInputs, seed: int, calibrations: Sequence[run_watch.Calibration]
+) -> run_watch.Calibration:
     """Thresholds of an earlier run, or those that the workspace keeps, or new ones."""
     calibration = next((c for c in calibrations if c.inputs_sha256 == inputs.sha256), None)
     calibration = calibration or read_calibration(desk.workspace.path, inputs.sha256)
     if calibration is None:
         with desk.progress("thresholds", total=1, unit="simulation") as advance:
-            calibration = calibrate(inputs, seed)
+            calibration = run_watch.calibrate(inputs, seed)
             advance(1)
         write_calibration(desk.workspace.path, calibration)
     return calibration
@@ -153,19 +145,22 @@ def _gather(
     loaded_series: LoadedSeries,
     parts: Sequence[SeriesSinceStep],
     series: Sequence[WatchedSeries],
-    calibrations_made: Sequence[Calibration],
+    calibrations_made: Sequence[run_watch.Calibration],
     reference: str,
 ) -> Watch:
     settings = desk.workspace.config.sustain
     budgets = [
-        share_budget(settings.false_alarms_per_year, settings.single_share, parts, part) for part in parts
+        run_watch.share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
+        for part in parts
     ]
     return Watch(
         as_of=loaded_series.as_of,
         until=loaded_series.series.mondays[-1],
         reference=reference,
-        budget=add_budgets(budgets),
-        placebo_per_year=combine_placebo([calibration.placebo for calibration in calibrations_made]),
+        budget=run_watch.add_budgets(budgets),
+        placebo_per_year=run_watch.combine_placebo(
+            [calibration.placebo for calibration in calibrations_made]
+        ),
         steps=tuple(part.step for part in parts),
         seen_steps=_seen_steps(desk, loaded_series, parts),
         mondays=loaded_series.series.mondays,
@@ -198,7 +193,7 @@ def _record_run(
     desk: Desk,
     request: WatchRequest,
     loaded_series: LoadedSeries,
-    calibrations_made: Sequence[Calibration],
+    calibrations_made: Sequence[run_watch.Calibration],
     seed: int,
     known_at: datetime | None,
 ) -> RunRecord:

@@ -1,7 +1,5 @@
 """The first tables of a ledger: on SQLite strict, and with triggers that refuse to rewrite it."""
 
-from __future__ import annotations
-
 from alembic import op
 
 from becalm.ledger.store.postgres_setup import POSTGRES_STATEMENTS
