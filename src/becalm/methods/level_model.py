@@ -12,7 +12,8 @@ Noise comes from differences of neighbouring times, which neither drift nor a sh
 Neumann, Annals of Mathematical Statistics 12 (1941) 367-395). Drift comes from the same season one, two and
 three years apart, as far as noise leaves something to explain; since one history knows little of it, series
 lend it to each other, and all start from a drift of about 8 % a year, hardly held (a factor of e either
-way). Shifts are found as differences of means before and after that noise and drift would give once in a
+way). Nor need a series drift as it did: what was calm may begin to move. So the drift over a span to come is
+that of the past times a log-normal factor (`DRIFT_CHANGE`). Shifts are found as differences of means before and after that noise and drift would give once in a
 million times.
 """
 
@@ -34,11 +35,13 @@ USUAL_DRIFT, DRIFT_SPREAD, FAMILY_SPREAD = (
     1.0,
     0.5,
 )  # prior: its middle; log scale; log scale in a family
+DRIFT_CHANGE: Final = 0.25  # log scale: how far a series may drift otherwise than it did
 FAMILY_SIZE: Final = 20  # of many related series no more count as independent
 SHIFT_DEVIATIONS: Final = 5.0
 SHIFT_YEARS: Final = (1 / 12, 1 / 6, 1 / 4, 1 / 2)  # stretches whose means are compared for a shift
 LAG_WEIGHTS: Final = {1: 1.0, 2: 0.5, 3: 0.35}  # of a lag of so many years: longer ones overlap more
 UNSETTLED: Final = -1
+WAVE_YEARS: Final = ((4, 5), (2, 2), (1, 1))  # from so many years on, so many waves of the season are fitted
 NOISE_YEARS, LEAST_NOISE_YEARS = 5, 2  # the newest, of what is settled: noise changes over the years
 _LARGE_MEAN: Final = 10.0  # from here on the logarithm of a count is nearly normal
 
@@ -79,7 +82,8 @@ class LevelModel:
         poisson_variance = 1.0 / np.maximum(new, 0.5) + 1.0 / np.maximum(old, 0.5)
         noise_variance = (1.0 + (self.phi - 1.0) * phi_doubt) * poisson_variance
         deviations = np.sqrt(noise_variance[:, None] + DRIFT_RATES**2 * drift_years)
-        ratio_quantile = _mixture_quantile(deviations, self.drift_chances, upper_probability)
+        drift_chances = self.drift_chances @ _spread_rates(DRIFT_CHANGE)
+        ratio_quantile = _mixture_quantile(deviations, drift_chances, upper_probability)
         return np.asarray(np.maximum((ratio_quantile / normal_quantile) ** 2 / poisson_variance, 1.0))
 
 
@@ -101,10 +105,11 @@ def fit_levels(
 
     `times[t]` numbers the columns, with holes where some are left out; `cycle` is how many times make a
     year. `exposure` is one number per time, e.g. days. `begins[s, t]` marks where a level of series s is
-    known to begin. At least two years are needed.
+    known to begin. At least one year is needed. Up to two, nothing but a declared step is taken for a shift:
+    no two levels could have lasted long enough.
     """
     y = np.asarray(counts, dtype=np.float64)
-    harmonic_count = 5 if len(times) >= 4 * cycle else 2
+    harmonic_count = next(waves for years, waves in WAVE_YEARS if len(times) >= int(years * cycle))
     design = seasonal_design(times, cycle=cycle, harmonics=harmonic_count)
     season_cost = len(times) / (
         len(times) - 2.0 * harmonic_count
@@ -157,8 +162,10 @@ def _find_levels(
         neighbour_squares.mean(axis=1),
     )
     noise_variance = variance * np.maximum(robust_phis * season_cost, 1.0)[:, None]
-    has_shift = (_shift_scores(log_level, noise_variance, cycle) > SHIFT_DEVIATIONS).any(axis=1)
     level_numbers = np.zeros(log_level.shape, dtype=np.int64)
+    if log_level.shape[1] < int(2 * cycle):
+        return np.asarray(level_numbers + np.cumsum(begins, axis=1))
+    has_shift = (_shift_scores(log_level, noise_variance, cycle) > SHIFT_DEVIATIONS).any(axis=1)
     for s in np.flatnonzero(has_shift | begins.any(axis=1)):
         known_edges = [0, *np.flatnonzero(begins[s]).tolist(), log_level.shape[1]]
         edges = sorted(set(known_edges[1:-1]).union(
@@ -269,9 +276,7 @@ def _drift_likelihood(
 
 def _share_drift(likelihood: Floats) -> Floats:
     """How likely is each drift of each series, given its own history and that of its family?"""
-    log_rates = np.log(DRIFT_RATES)
-    rate_likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / FAMILY_SPREAD) ** 2)
-    rate_likeness /= rate_likeness.sum(axis=1, keepdims=True)
+    rate_likeness, log_rates = _spread_rates(FAMILY_SPREAD), np.log(DRIFT_RATES)
     own_likelihoods = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
     log_family = -0.5 * ((log_rates - np.log(USUAL_DRIFT)) / DRIFT_SPREAD) ** 2
     log_family += np.log(own_likelihoods @ rate_likeness.T).sum(axis=0) * min(
@@ -280,6 +285,13 @@ def _share_drift(likelihood: Floats) -> Floats:
     family_chances = np.exp(log_family - log_family.max())
     rate_chances = (family_chances @ rate_likeness) * own_likelihoods
     return np.asarray(rate_chances / rate_chances.sum(axis=1, keepdims=True))
+
+
+def _spread_rates(log_scale: float) -> Floats:
+    """How likely is each of DRIFT_RATES (columns) where another (rows) holds, so far apart on the log scale?"""
+    log_rates = np.log(DRIFT_RATES)
+    likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / log_scale) ** 2)
+    return np.asarray(likeness / likeness.sum(axis=1, keepdims=True))
 
 
 def _mixture_quantile(deviations: Floats, chances: Floats, probability: float) -> Floats:

@@ -217,11 +217,18 @@ def test_a_fall_that_began_before_the_period_is_not_taken_for_noise():
     assert compare_periods(months_of({"theft": fallen}), **question).total.overdispersion == before
 
 
-def test_without_two_years_of_history_the_interval_is_poisson_and_says_so():
-    counts = months_of({"robbery": noisy(100, 1, n=25)}, first="2018-04", n=25)
+def test_without_a_year_of_history_the_interval_is_poisson_and_says_so():
+    counts = months_of({"robbery": noisy(100, 1, n=13)}, first="2019-04", n=13)
     found = compare_periods(counts, period=APRIL_2020, baseline=APRIL_2019)
-    assert found.total.method == "mid-p, Poisson (23 months of history, 24 needed)"
+    assert found.total.method == "mid-p, Poisson (11 months of history, 12 needed)"
     assert any("Poisson chance only" in warning for warning in found.warnings)
+
+
+def test_a_short_history_is_not_taken_for_one_without_drift():
+    counts = months_of({"robbery": noisy(5_000, 1, n=25)}, first="2018-04", n=25)
+    found = compare_periods(counts, period=APRIL_2020, baseline=APRIL_2019)
+    assert found.total.method.endswith("from 23 months")
+    assert found.total.high / found.total.low > 1.2  # by Poisson chance alone it would be 1.08
 
 
 def test_the_fall_itself_does_not_count_as_the_groups_own_variation():

@@ -80,7 +80,7 @@ def compare_periods(
     """Has each group's daily rate changed since this baseline?
 
     ratio = (new / new days) / (old / old days), with the mid-p interval of
-    `methods.rate_ratios.rate_ratios`, widened by each group's own overdispersion where at least 24 months
+    `methods.rate_ratios.rate_ratios`, widened by each group's own overdispersion where at least 12 months
     of history lie outside both windows; percent = 100 (ratio - 1), for baselines of 50 and more; p is
     that of the same method for a ratio of 1; q (Benjamini and Hochberg) allows for reading many rows.
     """

@@ -15,7 +15,8 @@ from becalm.methods.level_model import UNSETTLED, LevelModel, drift_span, fit_le
 from becalm.tables import Groupings
 from becalm.terms import Period, Step, month_start
 
-LEAST_HISTORY: Final = {"months": 24, "weeks": 104}
+LEAST_HISTORY: Final = {"months": 12, "weeks": 52}
+TWO_YEARS: Final = {"months": 24, "weeks": 104}  # from here on shifts of a level are looked for
 CYCLES: Final = {"months": 12.0, "weeks": 365.25 / 7.0}  # stretches in a year
 MONTHS_USED: Final = 120
 LATEST_MONTHS_IGNORED: Final = 2
@@ -119,9 +120,10 @@ def measure_dispersion(
     Months (or, where days are known, stretches of seven days) of the ten years before the latest window,
     without those that touch a window or a month `missing` from the records, are fitted by
     `methods.level_model`: noise from neighbours in the last five years, drift from all, both only within a
-    settled level. The last two months are left out too, as far as enough history remains: a change that is
-    about to be measured has often begun by then, and its beginning is no noise. 24 months are needed; with
-    fewer there is no model, intervals are Poisson, and the method says so.
+    settled level. The last two months are left out too, as far as two years of history remain: a change that is
+    about to be measured has often begun by then, and its beginning is no noise. 12 months are needed; with
+    fewer there is no model, intervals are Poisson, and the method says so. Up to 24, what is not seen of
+    drift is what is usual elsewhere.
 
     Sources: Wilson, J. Quantitative Criminology (2021), for widening crime counts by phi; Noufaily et al.,
     Statistics in Medicine 32 (2013) 1206-1222, for leaving the latest weeks out (26 there; on 1,080 months
@@ -142,7 +144,7 @@ def measure_dispersion(
         )
     ]
     used_stretches = [stretch for stretch, reason in zip(recent, skip_reasons, strict=True) if not reason]
-    used_stretches = _drop_latest(used_stretches, latest_start, least_history=LEAST_HISTORY[unit_word])
+    used_stretches = _drop_latest(used_stretches, latest_start, least_history=TWO_YEARS[unit_word])
     spans = tuple(span for _, span, _ in used_stretches)
     if len(used_stretches) < LEAST_HISTORY[unit_word]:
         return GroupDispersion(spans, unit_word)
