@@ -35,7 +35,7 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 from scipy.special import gammaln
 
-from becalm.methods.arrays import Bools, Floats
+from becalm.methods.arrays import Bools, Floats, Ints
 
 # What is believed of log strength, power and log scale before any count: means, deviations and bounds. They
 # are wide; where counts are few they keep a prior from being taken as known as nothing speaks against it.
@@ -66,6 +66,11 @@ class GammaPrior:
         """The prior's shape at each place whose forecast has the relative variance `doubt`."""
         known_shapes = np.clip(self.strength * (self.scale * means) ** self.power, 1e-6, 1e9)
         return np.asarray(1.0 / (1.0 / known_shapes + doubt))
+
+    def multiply(self, strength: float, scale: float) -> GammaPrior:
+        """The prior that is so many times as sure, around a mean so many times as high."""
+        # The shape at a forecast shall not change with the scale, so the scale's power is taken out.
+        return GammaPrior(self.strength * strength * scale**-self.power, self.power, self.scale * scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,8 @@ def fit_prior(
     With a truncation the scale of the forecasts is fitted too: they were learned from places that had a
     count, and stand too high for all others. Places that are alike are grouped, which makes the fit fast.
     """
-    groups = _group_places(means, counts, np.broadcast_to(doubt, means.shape), truncation)
+    group_of_place = number_groups(means, counts, truncation)
+    groups = average_groups(group_of_place, means, counts, np.broadcast_to(doubt, means.shape), truncation)
 
     def gain(theta: Floats) -> float:
         surprise = (theta - BELIEF_MEANS) / BELIEF_DEVIATIONS
@@ -201,25 +207,30 @@ def update_posterior(
     return GammaPosterior.with_mean(mixture_mean, mixture_mean**2 / variance)
 
 
+def log_probability(shape: Floats, means: Floats, counts: Floats, exposure: float) -> Floats:
+    """Of counts under the negative binomial, but for a term that hangs on the counts alone."""
+    log_probability = -(shape + counts) * np.log1p(exposure * means / shape)
+    has_count = counts > 0
+    shape_seen, counts_seen = shape[has_count], counts[has_count]
+    log_probability[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
+    log_probability[has_count] += counts_seen * np.log(exposure * means[has_count] / shape_seen)
+    return np.asarray(log_probability)
+
+
 def _log_likelihood(theta: Floats, groups: Floats, exposure: float, truncation: Truncation | None) -> float:
     """Of the negative binomial, given that there is a count where only a count makes a place known."""
     means, counts, doubt, is_selected, sizes = groups
     prior = _to_prior(theta)
-    means = prior.scale * means
-    prior_shape = prior.shape(means / prior.scale, doubt)
-    log_likelihood = -(prior_shape + counts) * np.log1p(exposure * means / prior_shape)
-    has_count = counts > 0
-    shape_seen, counts_seen = prior_shape[has_count], counts[has_count]
-    log_likelihood[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
-    log_likelihood[has_count] += counts_seen * np.log(exposure * means[has_count] / shape_seen)
+    prior_shape = prior.shape(means, doubt)
+    log_likelihood = log_probability(prior_shape, prior.scale * means, counts, exposure)
     if truncation is not None:
-        empty_log = -prior_shape * np.log1p(truncation.exposure * means / prior_shape)
+        empty_log = -prior_shape * np.log1p(truncation.exposure * prior.scale * means / prior_shape)
         log_likelihood -= is_selected * np.log(-np.expm1(np.minimum(empty_log, -1e-12)))
     return float(sizes @ log_likelihood)
 
 
-def _group_places(means: Floats, counts: Floats, doubt: Floats, truncation: Truncation | None) -> Floats:
-    """Rows: the means, counts, doubt, whether selected, and number of places of each group of like places."""
+def number_groups(means: Floats, counts: Floats, truncation: Truncation | None) -> Ints:
+    """Which group of like places each place belongs to."""
     is_selected = np.zeros(len(means), bool) if truncation is None else truncation.is_selected
     # By the logarithm, since forecasts span decades: classes of equal width would lump most places together.
     logs, class_numbers = (np.log(means), np.log(np.maximum(counts, 1e-9))), []
@@ -227,16 +238,24 @@ def _group_places(means: Floats, counts: Floats, doubt: Floats, truncation: Trun
         low, high = (log_values[is_used].min(), log_values[is_used].max()) if is_used.any() else (0.0, 0.0)
         class_width = max(float(high - low), 1e-9) / (CLASSES - 1)
         class_numbers.append(np.where(is_used, 1 + ((log_values - low) / class_width).astype(np.int64), 0))
-    class_keys = (class_numbers[0] * (CLASSES + 1) + class_numbers[1]) * 2 + is_selected
-    _, group_of_place = np.unique(class_keys, return_inverse=True)
-    class_sizes = np.bincount(group_of_place).astype(np.float64)
+    keys = (class_numbers[0] * (CLASSES + 1) + class_numbers[1]) * 2 + is_selected
+    return np.asarray(np.unique(keys, return_inverse=True)[1])
+
+
+def average_groups(
+    group_of_place: Ints, means: Floats, counts: Floats, doubt: Floats, truncation: Truncation | None
+) -> Floats:
+    """Rows: the means, counts, doubt, whether selected, and number of places of each group of like places."""
+    is_selected = np.zeros(len(means), bool) if truncation is None else truncation.is_selected
+    sizes = np.bincount(group_of_place).astype(np.float64)
     group_logs, group_counts, group_doubt, group_selected = (
-        np.bincount(group_of_place, values) / class_sizes for values in (logs[0], counts, doubt, is_selected)
+        np.bincount(group_of_place, values) / sizes for values in (np.log(means), counts, doubt, is_selected)
     )
-    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, class_sizes])
+    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, sizes])
 
 
-BELIEVED_BURST, BELIEVED_DRIFT = 0.15, 0.04  # the means of what is believed beforehand
+BELIEVED_BURST, BELIEVED_DRIFT = 0.05, 0.1  # the means of what is believed where there is any
+NO_BURST, NO_DRIFT = 0.5, 0.5  # the chances that there is none
 BURSTS = 4.0 * np.linspace(0.0, 1.0, 14) ** 2  # above the variance of independent events
 DRIFTS = 2.0 * np.linspace(0.0, 1.0, 16) ** 2
 
@@ -266,8 +285,8 @@ def widen_posterior(posterior: GammaPosterior, evidence: Floats, scatter: Scatte
 def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> Scatter:
     """Which burst and drift do the later counts speak for, on average over all that are possible?
 
-    The total of the counts is taken as given: only how they are spread over places is judged. Small values
-    are believed more beforehand (exponentially); the mean never rests on a bound as a mode would.
+    The total of the counts is taken as given: only how they are spread over places is judged. That there
+    is none at all is believed as much beforehand as that there is some; small values more than large ones.
     """
     # The level is not judged: a year that was worse everywhere would else pass for drift of every place.
     level_means = np.maximum(posterior.mean * (counts.sum() / posterior.mean.sum()), 1e-12)
@@ -288,8 +307,8 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
     bursts, drifts = BURSTS, DRIFTS
     for _ in range(2):  # everywhere first, then where it matters
         log_weights = np.array([[log_likelihood(burst, drift) for drift in drifts] for burst in bursts])
-        log_weights -= bursts[:, None] / BELIEVED_BURST + drifts / BELIEVED_DRIFT
-        log_weights += np.log(np.gradient(bursts))[:, None] + np.log(np.gradient(drifts))
+        log_weights += _log_belief(bursts, BELIEVED_BURST, NO_BURST)[:, None]
+        log_weights += _log_belief(drifts, BELIEVED_DRIFT, NO_DRIFT)
         grid_weights = np.exp(log_weights - log_weights.max())
         grid_weights /= grid_weights.sum()
         (burst, bursts), (drift, drifts) = (
@@ -299,14 +318,19 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
     return Scatter(1.0 + burst, drift)
 
 
+def _log_belief(values: Floats, usual: float, none: float) -> Floats:
+    """How much is each value believed: the first, which is 0, with the chance `none`, others exponentially."""
+    density = np.exp(-values[1:] / usual) / usual
+    return np.log(np.concatenate([[none], (1.0 - none) * density * np.gradient(values[1:])]))
+
+
 def _focus(values: Floats, weights: Floats) -> tuple[float, Floats]:
-    """The mean, and a grid of as far as three deviations (or the next point) around it."""
+    """The mean; and 0 with a grid of as far as three deviations (or the next point) around the mean."""
     weighted_mean = float(weights @ values)
     deviation = float(np.sqrt(weights @ (values - weighted_mean) ** 2))
-    half_width = max(3.0 * deviation, float(np.gradient(values)[np.abs(values - weighted_mean).argmin()]))
-    return weighted_mean, np.linspace(
-        max(weighted_mean - half_width, 0.0), weighted_mean + half_width, len(values)
-    )
+    reach = max(3.0 * deviation, float(np.gradient(values)[np.abs(values - weighted_mean).argmin()]))
+    low = max(weighted_mean - reach, 0.02 * (weighted_mean + reach))
+    return weighted_mean, np.concatenate([[0.0], np.linspace(low, weighted_mean + reach, len(values) - 1)])
 
 
 BLOCK = 512  # events that are worked on at once, so that all of them stay in the nearest cache

@@ -35,7 +35,7 @@ USUAL_DRIFT, DRIFT_SPREAD, FAMILY_SPREAD = (
     1.0,
     0.5,
 )  # prior: its middle; log scale; log scale in a family
-DRIFT_CHANGE: Final = 0.25  # log scale: how far a series may drift otherwise than it did
+DRIFT_CHANGE: Final = 0.15  # log scale: how far a series may drift otherwise than it did
 FAMILY_SIZE: Final = 20  # of many related series no more count as independent
 SHIFT_DEVIATIONS: Final = 5.0
 SHIFT_YEARS: Final = (1 / 12, 1 / 6, 1 / 4, 1 / 2)  # stretches whose means are compared for a shift

@@ -18,6 +18,7 @@ from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods import gamma_poisson
 from becalm.methods.arrays import Floats
+from becalm.methods.calibrated_means import calibrate_means
 from becalm.methods.faded_counts import (
     CountSeries,
     choose_half_life,
@@ -28,6 +29,7 @@ from becalm.methods.faded_counts import (
     memories,
     sum_faded,
 )
+from becalm.methods.place_classes import mix_classes
 from becalm.terms import BlendPart, QuestionError
 
 LEAST_EVEN_SHARE = 1e-3
@@ -221,13 +223,15 @@ def _forecast_origin(
     own_counts = own_counts[known_index]
     own_exposure = float(own_counts.sum()) / expected_total
     doubt = _measure_doubt(known_panel, settings, origin, half_life, part_shares) / (part_shares @ parts) ** 2
-    truncation = None
-    is_selected = np.zeros(0, bool) if known_panel.first_other is None else known_panel.first_other >= origin
-    if len(is_selected) and own_counts[is_selected].sum() > LEAST_SELECTED * own_counts.sum():
-        truncation = gamma_poisson.Truncation(
-            is_selected, float(target_series.totals[:origin].sum()) / expected_total
-        )
+    truncation_exposure = float(target_series.totals[:origin].sum()) / expected_total
+    truncation = _find_truncation(known_panel, origin, own_counts, truncation_exposure)
+    if truncation is None:
+        prior_mean = calibrate_means(prior_mean, own_counts, own_exposure)
     prior = gamma_poisson.fit_prior(prior_mean, own_counts, own_exposure, doubt=doubt, truncation=truncation)
+    posterior = gamma_poisson.update_posterior(prior, prior_mean, own_counts, own_exposure, doubt=doubt)
+    posterior = mix_classes(
+        posterior, prior, prior_mean, own_counts, own_exposure, doubt=doubt, truncation=truncation
+    )
     related_part_names = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
@@ -235,7 +239,7 @@ def _forecast_origin(
         others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
-        posterior=gamma_poisson.update_posterior(prior, prior_mean, own_counts, own_exposure, doubt=doubt),
+        posterior=posterior,
         own_counts=own_counts,
         own_exposure=own_exposure,
         prior_mean=prior_mean,
@@ -245,6 +249,18 @@ def _forecast_origin(
         part_shares=part_shares,
         parts=parts,
     )
+
+
+def _find_truncation(
+    known_panel: PlacePanel, origin: int, own_counts: Floats, exposure: float
+) -> gamma_poisson.Truncation | None:
+    """Which places are on record by their own incidents alone; None where they hold next to nothing."""
+    if known_panel.first_other is None:
+        return None
+    is_selected = known_panel.first_other >= origin
+    if own_counts[is_selected].sum() <= LEAST_SELECTED * own_counts.sum():
+        return None
+    return gamma_poisson.Truncation(is_selected, exposure)
 
 
 def _build_memories(panel: PlacePanel, settings: FindSettings, months: set[int]) -> dict[int, Floats]:

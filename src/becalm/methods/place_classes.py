@@ -1,0 +1,88 @@
+"""Places of several classes: a few far above what was forecast of them, others near it.
+
+One gamma prior says of all places that they differ from their forecast alike. Rates have longer tails than
+that: the few places far above are drawn too near to the rest, and their intervals miss them. Here the prior
+is a mixture of gammas around the one that was fitted; the shares of its classes are found by expectation and
+maximisation (A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the EM
+algorithm", Journal of the Royal Statistical Society B 39 (1977) 1-38). Places without a count that a
+truncation hides are part of the expectation. A belief in the one gamma holds the others back: a thin record
+cannot tell a class of few.
+"""
+
+import numpy as np
+
+from becalm.methods.arrays import Floats
+from becalm.methods.gamma_poisson import (
+    LEAST_WEIGHT,
+    GammaPosterior,
+    GammaPrior,
+    PriorFit,
+    Truncation,
+    average_groups,
+    log_probability,
+    number_groups,
+)
+
+# How many times as sure, and as high, the prior of each class of places is as the one that is fitted to all.
+CLASSES_OF_PLACES = ((1.0, 1.0), (4.0, 0.5), (4.0, 1.0), (2.0, 2.0), (2.0, 4.0), (2.0, 8.0))
+CLASS_BELIEF = np.array([60.0, 0.2, 0.2, 0.2, 0.1, 0.05])  # in places
+ROUNDS = 60
+
+
+def mix_classes(
+    posterior: GammaPosterior,
+    fit: PriorFit,
+    means: Floats,
+    counts: Floats,
+    exposure: float,
+    *,
+    doubt: Floats | float = 0.0,
+    truncation: Truncation | None = None,
+) -> GammaPosterior:
+    """The posterior of each place where it may be of another class than the first, whose posterior is given.
+
+    `means`, `counts`, `exposure`, `doubt` and `truncation` are those that the prior was fitted to. The gamma
+    with the mean and the variance of the mixture; places that are surely of the first class stay as they are.
+    """
+    place_doubt = np.broadcast_to(doubt, means.shape)
+    priors = [fit.best.multiply(strength, scale) for strength, scale in CLASSES_OF_PLACES]
+    group_of_place = number_groups(means, counts, truncation)
+    groups = average_groups(group_of_place, means, counts, place_doubt, truncation)
+    chance_by_class = _fit_class_chances(priors, groups, exposure, truncation)
+    mixed = np.flatnonzero((chance_by_class[0] < 1.0 - LEAST_WEIGHT)[group_of_place])
+    chances = chance_by_class[:, group_of_place[mixed]]
+    shapes, rates = [posterior.shape[mixed]], [posterior.rate[mixed]]
+    for prior in priors[1:]:
+        prior_shape = prior.shape(means[mixed], place_doubt[mixed])
+        shapes.append(prior_shape + counts[mixed])
+        rates.append(prior_shape / (prior.scale * means[mixed]) + exposure)
+    class_means, class_rates = np.array(shapes) / np.array(rates), np.array(rates)
+    mixed_mean = (chances * class_means).sum(axis=0)
+    variance = (chances * (class_means / class_rates + (class_means - mixed_mean) ** 2)).sum(axis=0)
+    mean, shape = posterior.mean.copy(), posterior.shape.copy()
+    mean[mixed], shape[mixed] = mixed_mean, mixed_mean**2 / variance
+    return GammaPosterior.with_mean(mean, shape)
+
+
+def _fit_class_chances(
+    priors: list[GammaPrior], groups: Floats, exposure: float, truncation: Truncation | None
+) -> Floats:
+    """How likely is each group of like places (columns) to be of each class (rows)?"""
+    means, counts, doubt, is_selected, sizes = groups
+    log_densities, empty_chances = np.empty((len(priors), len(means))), np.zeros((len(priors), len(means)))
+    for k, prior in enumerate(priors):
+        shape = prior.shape(means, doubt)
+        log_densities[k] = log_probability(shape, prior.scale * means, counts, exposure)
+        if truncation is not None:
+            empty_chances[k] = (1.0 + truncation.exposure * prior.scale * means / shape) ** -shape
+    densities = np.exp(log_densities - log_densities.max(axis=0))
+    shares = CLASS_BELIEF / CLASS_BELIEF.sum()
+    for _ in range(ROUNDS):
+        chances = shares[:, None] * densities
+        chances /= chances.sum(axis=0)
+        hidden_chances = shares[:, None] * empty_chances
+        hidden_share = np.minimum(hidden_chances.sum(axis=0), 0.999)
+        hidden_sizes = is_selected * sizes / (1.0 - hidden_share)
+        class_sizes = CLASS_BELIEF + chances @ sizes + hidden_chances @ hidden_sizes
+        shares = class_sizes / class_sizes.sum()
+    return np.asarray(shares[:, None] * densities / (shares @ densities))
