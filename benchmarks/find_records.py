@@ -93,7 +93,7 @@ def line(name: str, result: Backtest, seconds: float) -> str:
     return (
         f"| {name} | {len(result.months)} | {blend.pai.value:.2f} "
         f"| {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) "
-        f"| {best} {best_row.pai.value:.2f} | {blend.log_score:.3f} ({'best' if is_best_log else 'not best'}) "
+        f"| {best} {best_row.pai.value:.2f} | {blend.log_score:.3f} {'best' if is_best_log else 'not best'} "
         f"| {blend.calibration:.2f} | {seconds:.1f} |"
     )
 
@@ -104,11 +104,8 @@ def main() -> None:
     if not data.exists():
         print("The public data are absent: nothing to judge.")
         return
-    print(
-        f"| record | months | blend | less `{JUDGED_BY}` | best simple | log score | calibration | processor-s |\n"
-        + "|---" * 8
-        + "|"
-    )
+    heads = f"record | months | blend | less `{JUDGED_BY}` | best simple | log score | calibration"
+    print(f"| {heads} | processor-s |\n{'|---' * 8}|")
     cities = {"chicago": chicago, "toronto": toronto, "london": london}
     for city in sys.argv[1:] or cities:
         for name, counts, targets, origins in cities[city](data):

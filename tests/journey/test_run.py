@@ -161,6 +161,15 @@ def test_records_that_are_gone_or_altered_are_told(workspace: Path) -> None:
     assert some.name in becalm("run", "-w", workspace, "--again", record, code=8).output
 
 
+def test_after_a_purge_again_says_why_it_cannot_repeat(workspace: Path) -> None:
+    record = workspace / "briefing" / "run.json"
+    page = (workspace / "briefing" / "index.html").read_bytes()
+    becalm("ingest", "purge", "--before", "2019-06-01", "--workspace", workspace)
+    said = " ".join(becalm("run", "-w", workspace, "--again", record, code=8).output.split())
+    assert "purged on" in said
+    assert (workspace / "briefing" / "index.html").read_bytes() == page
+
+
 def test_other_boundaries_are_told(workspace: Path) -> None:
     path = workspace / "boundaries.geojson"
     path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")

@@ -319,9 +319,10 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
 
 
 def _log_belief(values: Floats, usual: float, none: float) -> Floats:
-    """How much is each value believed: the first, which is 0, with the chance `none`, others exponentially."""
+    """The log of what each value is believed: the first, 0, with the chance `none`, others exponentially."""
     density = np.exp(-values[1:] / usual) / usual
-    return np.log(np.concatenate([[none], (1.0 - none) * density * np.gradient(values[1:])]))
+    value_chances = np.concatenate([[none], (1.0 - none) * density * np.gradient(values[1:])])
+    return np.asarray(np.log(value_chances))
 
 
 def _focus(values: Floats, weights: Floats) -> tuple[float, Floats]:

@@ -13,8 +13,8 @@ Neumann, Annals of Mathematical Statistics 12 (1941) 367-395). Drift comes from 
 three years apart, as far as noise leaves something to explain; since one history knows little of it, series
 lend it to each other, and all start from a drift of about 8 % a year, hardly held (a factor of e either
 way). Nor need a series drift as it did: what was calm may begin to move. So the drift over a span to come is
-that of the past times a log-normal factor (`DRIFT_CHANGE`). Shifts are found as differences of means before and after that noise and drift would give once in a
-million times.
+that of the past times a log-normal factor (`DRIFT_CHANGE`). Shifts are found as differences of means before
+and after that noise and drift would give once in a million times.
 """
 
 from dataclasses import dataclass
@@ -288,7 +288,7 @@ def _share_drift(likelihood: Floats) -> Floats:
 
 
 def _spread_rates(log_scale: float) -> Floats:
-    """How likely is each of DRIFT_RATES (columns) where another (rows) holds, so far apart on the log scale?"""
+    """How likely is each of DRIFT_RATES (columns) where another one (row) held: normal on the log scale."""
     log_rates = np.log(DRIFT_RATES)
     likeness = np.exp(-0.5 * ((log_rates[:, None] - log_rates) / log_scale) ** 2)
     return np.asarray(likeness / likeness.sum(axis=1, keepdims=True))

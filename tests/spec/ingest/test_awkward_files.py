@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 from extracts import MAPPING, input_file, read_path, rows_of
+from old_workbooks import write_ods, write_xls
 from police_files import station
 from xlsxwriter import Workbook
 
@@ -69,6 +70,17 @@ def book(*heads: list[str], titles: tuple[str, ...] = ()) -> Write:
             for row, cells in enumerate([*([title] for title in titles), *heads, *records]):
                 sheet.write_row(row, 0, cells)
         return path
+
+    return write
+
+
+def old_book(name: str) -> Write:
+    """The records below a title, in a format of spreadsheets that nothing here writes but this suite."""
+
+    def write(folder: Path) -> Path:
+        rows = [["Crime extract"], COLUMNS, *(list(record.values()) for record in RECORDS)]
+        sheets: dict[str, Any] = {"Notes": [["Read me"]], "Data": rows}
+        return (write_ods if name.endswith("ods") else write_xls)(folder / name, sheets)
 
     return write
 
@@ -147,6 +159,18 @@ AWKWARD: dict[str, tuple[Write, str]] = {
     "a workbook with merged heads": (
         book(*MERGED),
         MAPPING.replace('"x"', '"place x"').replace('"y"', '"place y"').replace('"area"', '"place area"'),
+    ),
+    "a workbook of Excel 97": (old_book("crimes.xls"), MAPPING),
+    "a spreadsheet of OpenDocument": (old_book("crimes.ods"), MAPPING),
+    "UTF-16 with tabs": (written("crimes.csv", csv_text("\t").encode("utf-16")), MAPPING),
+    "bars between cells": (written("crimes.txt", csv_text("|")), MAPPING),
+    "cells with line breaks": (
+        written("crimes.csv", PLAIN.replace("Camden", '"Camden\n"')),
+        MAPPING,
+    ),
+    "line ends of Windows and blank lines": (
+        written("crimes.csv", PLAIN.replace("\n", "\r\n\r\n")),
+        MAPPING,
     ),
     "GeoJSON": (geojson, AS_GEOMETRY),
     "GeoPackage": (geopackage, AS_GEOMETRY),
@@ -243,6 +267,15 @@ def test_a_file_that_was_written_twice_counts_once(tmp_path: Path) -> None:
     assert (reading.loaded, reading.rejected) == (24, 24)
     once_more = PLAIN + PLAIN.splitlines()[1] + "\n"
     assert read_path(tmp_path, written("crimes.csv", once_more)(tmp_path), keep).loaded == 25
+
+
+@pytest.mark.parametrize("write_book", [write_xls, write_ods])
+def test_instants_of_old_spreadsheets_are_instants(tmp_path: Path, write_book: Callable[..., Path]) -> None:
+    times = [pd.Timestamp("2020-04-01").to_pydatetime(), pd.Timestamp("2020-04-02 05:17").to_pydatetime()]
+    rows = [["ref", "when"], *([f"A{n}", when] for n, when in enumerate(times))]
+    suffix = "xls" if write_book is write_xls else "ods"
+    read = read_sheet(input_file(write_book(tmp_path / f"times.{suffix}", {"Data": rows}))).data["when"]
+    assert read.to_pylist() == times
 
 
 def test_numbers_with_commas_between_thousands_are_numbers(tmp_path: Path) -> None:

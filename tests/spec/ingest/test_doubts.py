@@ -116,6 +116,45 @@ def test_a_number_of_a_complaint_is_no_count_and_windows_have_two_columns_each(t
     assert found["time"]["recorded_on"] == "RPT_DT"
 
 
+def test_counts_too_small_to_be_told_are_still_counts(tmp_path: Path) -> None:
+    rows = "\n".join(f"Camden,2020-{1 + n % 12:02d},Robbery,{'<5' if n < 6 else n}" for n in range(24))
+    (path := tmp_path / "counts.csv").write_text(f"borough,month,offence,count\n{rows}\n", "utf-8")
+    found = proposal(path)
+    assert entries(found)["table"] == "published_counts"
+    assert doubts(found, "some of 'count' are no numbers (<5)")
+    reading = read_settled(path, found)
+    assert (reading.loaded, reading.rejected) == (18, 6)
+    assert sum(row["count"] for row in rows_of(reading)) == sum(range(6, 24))
+
+
+def test_how_many_victims_a_record_has_is_no_count_of_records(tmp_path: Path) -> None:
+    row = "C{n},2020-04-{d:02d},Robbery,{last}"
+    found = proposal(write(tmp_path, "x.csv", "case_id,date,offence,number_of_victims", row))
+    assert "table" not in entries(found)
+    assert doubts(found, "number_of_victims")
+    month_rows = write(tmp_path, "y.csv", "ward,month,offence,victim_count", "Abbey,2020-0{last},Robbery,{n}")
+    assert entries(proposal(month_rows)).get("table") == "published_counts"
+
+
+@pytest.mark.parametrize(
+    ("heads", "row", "kept"),
+    [
+        ("id,date,offence,suspect_age,victim_age", "{n},2020-04-{d:02d},Robbery,2{last},3{last}", "25-34"),
+        ("id,date,offence,arrestee_age,age", "{n},2020-04-{d:02d},Robbery,2{last},3{last}", "25-34"),
+        ("id,date,offence,accused_injured", "{n},2020-04-{d:02d},Robbery,Y", None),
+        ("id,date,offence,off_weapon", "{n},2020-04-{d:02d},Robbery,knife", None),
+    ],
+)
+def test_what_is_said_of_offenders_is_never_a_victims(
+    tmp_path: Path, heads: str, row: str, kept: str | None
+) -> None:
+    path = write(tmp_path, "x.csv", heads, row)
+    found = proposal(path)
+    assert doubts(found, "of offenders, not of victims")
+    first = rows_of(read_settled(path, found))[0]
+    assert (first["victim_age_band"], first["injury"], first["weapon"]) == (kept, None, "unknown")
+
+
 def test_year_and_month_in_two_columns_and_counts_in_rows(tmp_path: Path) -> None:
     heads = "lsoa_code,lsoa_name,category,year,month,crime_count"
     path = write(tmp_path, "counts.csv", heads, "E0100{n:02d},North {n:03d}A,Robbery,2024,3,{n}")
@@ -149,6 +188,9 @@ def test_every_column_that_is_not_read_is_a_doubt(tmp_path: Path) -> None:
         (("Mar 13, 2020 05:17", "Apr 01, 2020 05:18"), ["%b %d, %Y %H:%M"]),
         (("43891.25", "43900.5"), ["excel serial"]),
         (("1583020800", "1583020900"), ["unix seconds"]),
+        (("1583020800000", "1583020900000"), ["unix milliseconds"]),
+        (("2020-04-01T10:11:00.000Z", "2020-04-13T10:12:00.000Z"), ["%Y-%m-%dT%H:%M:%S.%f%z"]),
+        (("13.04.20", "01.04.20"), ["%d.%m.%y"]),
     ],
 )
 def test_the_ways_of_writing_a_time_are_seen(

@@ -188,7 +188,8 @@ def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     prior_rates = prior.shape(means, forecast.prior_doubt) / (prior.scale * means)
     posterior_rates = prior_rates + forecast.own_exposure
     own_total = float((forecast.own_counts / posterior_rates).sum())
-    prior_weight = prior.scale * prior_rates / posterior_rates * means.sum()
+    prior_weight = prior.scale * prior_rates / posterior_rates * means
+    prior_weight = prior_weight / (forecast.part_shares @ forecast.parts)
     total_count = own_total + float((forecast.part_shares @ forecast.parts * prior_weight).sum())
     own_share, prior_weight = own_total / total_count, prior_weight / total_count
     own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)

@@ -6,19 +6,48 @@ from typing import Final
 import numpy as np
 
 from becalm.formats.cells import dictionary_encode, numbers
-from becalm.ingest.propose.column_profile import COLUMN_NAMES, ColumnProfile, Draft
+from becalm.ingest.propose.column_profile import COLUMN_NAMES, ROWS_PROFILED, ColumnProfile, Draft
 from becalm.ingest.propose.time_and_place import Entries
 from becalm.terms import plain_word
 
 MOST_COUNTED: Final = 100_000  # more is no count of the crimes of a row
 TEXT_SHARE: Final = 0.5
+OF_ONE_RECORD: Final = re.compile(r"victim|person|people|injured|killed|officer|shots|rounds|weapon|vehicle")
+WITHHELD: Final = re.compile(
+    r"[<≤] ?\d+|\d+ ?(or|to|-) ?\w+|[*~xcsz:-]|\.\.?|n/?a|suppressed|withheld", re.IGNORECASE
+)
 AREA_KINDS: Final = ("lsoa", "ward", "borough")  # the finest first
 
 
-def may_be_count(profile: ColumnProfile) -> bool:
-    """May this column say how many records a row stands for?"""
-    is_number = profile.number_share == 1 and not profile.precision
-    return is_number and profile.low >= 0 and 1 < profile.high < MOST_COUNTED
+def may_be_count(draft: Draft, profile: ColumnProfile) -> bool:
+    """May this column say how many records a row stands for?
+
+    Marks of small numbers ("<5", "*") do not make it another column. How many people or things there were in
+    one record is no count of records.
+    """
+    is_in_range = profile.low >= 0 and 1 < profile.high < MOST_COUNTED and not profile.precision
+    if not is_in_range or not re.search(COLUMN_NAMES["count"], profile.plain_name):
+        return False
+    if OF_ONE_RECORD.search(profile.plain_name) and _has_record_number(draft):
+        return False
+    return profile.number_share == 1 or (
+        profile.number_share > TEXT_SHARE and len(_withheld_words(draft, profile.column)) > 0
+    )
+
+
+def _has_record_number(draft: Draft) -> bool:
+    row_count = min(draft.sheet.data.num_rows, ROWS_PROFILED)
+    return any(
+        p.blank_share == 0 and p.distinct_count == row_count and re.search(COLUMN_NAMES["id"], p.plain_name)
+        for p in draft.profiles
+    )
+
+
+def _withheld_words(draft: Draft, column: str) -> tuple[str, ...]:
+    """The marks of counts that were too small to be told; none where other texts stand there too."""
+    words = dictionary_encode(draft.sheet.data[column]).values
+    texts = tuple(word for word in words if not re.fullmatch(r"[\d., ]+", word))
+    return texts if all(WITHHELD.fullmatch(text) for text in texts) else ()
 
 
 def propose_counts(draft: Draft, count_profile: ColumnProfile, time_entries: Entries) -> dict[str, Entries]:
@@ -28,6 +57,11 @@ def propose_counts(draft: Draft, count_profile: ColumnProfile, time_entries: Ent
         f"{count_profile.column!r} counts records: {draft.sheet.data.num_rows:,} rows stand for "
         f"{total_count:,}, taken as published counts by month. If each is one record, leave the column out"
     )
+    if withheld_words := _withheld_words(draft, count_profile.column):
+        draft.doubts.append(
+            f"some of {count_profile.column!r} are no numbers ({', '.join(withheld_words[:3])}): counts too "
+            "small to be told? Their rows are to be rejected, so sums will be too low"
+        )
     if "month" not in time_entries:
         time_entries["month"] = time_entries["occurred_from"]
         for entry_name in set(time_entries) - {"month", "formats"}:

@@ -61,7 +61,7 @@ def propose(
     )
     draft = column_profile.Draft(sheet, column_profiles, tables, locator, name)
     _doubt_header(draft)
-    count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(p)])
+    count_profile = draft.use_column("count", [p for p in column_profiles if may_be_count(draft, p)])
     offence_entries = _propose_offence(draft)
     mapping_parts = {"time": propose_time(draft), "offence": offence_entries}
     head_entries: Entries = {

@@ -120,8 +120,8 @@ def measure_dispersion(
     Months (or, where days are known, stretches of seven days) of the ten years before the latest window,
     without those that touch a window or a month `missing` from the records, are fitted by
     `methods.level_model`: noise from neighbours in the last five years, drift from all, both only within a
-    settled level. The last two months are left out too, as far as two years of history remain: a change that is
-    about to be measured has often begun by then, and its beginning is no noise. 12 months are needed; with
+    settled level. The last two months are left out too, as far as two years of history remain: a change that
+    is about to be measured has often begun by then, and its beginning is no noise. 12 months are needed; with
     fewer there is no model, intervals are Poisson, and the method says so. Up to 24, what is not seen of
     drift is what is usual elsewhere.
 
