@@ -22,6 +22,8 @@ def calibrate_means(means: Floats, counts: Floats, exposure: float) -> Floats:
 
     `counts` over this exposure must not be part of what the forecasts were made from.
     """
+    if not counts.any():
+        return means
     log_means = np.log(means)
     centre = float(means @ log_means / means.sum())
     distance = np.clip(log_means - centre, -WIDEST_LOG, WIDEST_LOG)
@@ -36,9 +38,9 @@ def calibrate_means(means: Floats, counts: Floats, exposure: float) -> Floats:
     middle = weighted[is_used] * exposure / expected
     design = np.column_stack([np.ones(len(middle)), middle, middle**2])
     # Counts of one class scatter more than chance, by what their own squares show.
-    noise = float(squares.sum() / max(observed.sum(), 1e-9))
+    noise = float(squares.sum() / observed.sum())
     penalty = np.diag([0.0, *1.0 / BELIEVED_DEVIATIONS**2])
-    slopes = np.array([np.log(max(observed.sum(), 0.5) / expected.sum()), 0.0, 0.0])
+    slopes = np.array([np.log(observed.sum() / expected.sum()), 0.0, 0.0])
     for _ in range(ROUNDS):
         fitted = expected * np.exp(np.clip(design @ slopes, -5.0, 5.0))
         gradient = design.T @ (observed - fitted) / noise - penalty @ slopes
