@@ -13,7 +13,7 @@ from becalm.terms import plain_word
 MOST_COUNTED: Final = 100_000  # more is no count of the crimes of a row
 TEXT_SHARE: Final = 0.5
 OF_ONE_RECORD: Final = re.compile(r"victim|person|people|injured|killed|officer|shots|rounds|weapon|vehicle")
-WITHHELD: Final = re.compile(
+WITHHELD_TEXT: Final = re.compile(
     r"[<≤] ?\d+|\d+ ?(or|to|-) ?\w+|[*~xcsz:-]|\.\.?|n/?a|suppressed|withheld", re.IGNORECASE
 )
 AREA_KINDS: Final = ("lsoa", "ward", "borough")  # the finest first
@@ -47,7 +47,7 @@ def _withheld_words(draft: Draft, column: str) -> tuple[str, ...]:
     """The marks of counts that were too small to be told; none where other texts stand there too."""
     words = dictionary_encode(draft.sheet.data[column]).values
     texts = tuple(word for word in words if not re.fullmatch(r"[\d., ]+", word))
-    return texts if all(WITHHELD.fullmatch(text) for text in texts) else ()
+    return texts if all(WITHHELD_TEXT.fullmatch(text) for text in texts) else ()
 
 
 def propose_counts(draft: Draft, count_profile: ColumnProfile, time_entries: Entries) -> dict[str, Entries]:
