@@ -129,6 +129,16 @@ def test_a_witness_that_is_gone_costs_its_signature_alone(workspace: Path, witne
     assert "The ledger holds" in call(workspace, "record", "verify")
 
 
+def test_a_witness_that_is_written_wrongly_stops_no_verification(workspace: Path) -> None:
+    config = workspace / "becalm.toml"
+    setting = '[ledger]\nwitnesses = ["overseer"]'
+    config.write_text(config.read_text("utf-8").replace("[ledger]", setting, 1), "utf-8")
+    before = call(workspace, "record", "events")
+    assert "is not written URL KEY" in call(workspace, "record", "checkpoint", code=4)
+    assert call(workspace, "record", "events") == before
+    assert "is not written URL KEY" in call(workspace, "record", "verify")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [

@@ -30,7 +30,7 @@ from becalm.ledger.store.new_entries import CLOCK_TOLERANCE
 from becalm.ledger.verify import LedgerCopy, Verdict, verify_ledger
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
-from becalm.record.desk.witness import ask_witnesses, describe_cosigners
+from becalm.record.desk.witness import ask_witnesses, describe_cosigners, list_witnesses
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
 T = TypeVar("T")
@@ -175,16 +175,16 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
     Witnesses and places are those that becalm.toml names.
 
     Raises LedgerError where the key is missing or open to others, or the ledger cannot be written;
-    TamperError where the key is not the one that the ledger names.
+    TamperError where the key is not the one that the ledger names; InputError where a witness is none.
     """
     ledger = desk.open_ledger()
-    signing_key = _open_key(desk, ledger)
+    witness_places, signing_key = list_witnesses(desk), _open_key(desk, ledger)
     if request.new_key:
         signing_key = _hand_over_key(desk, ledger, signing_key)
     checkpoint = _sign(desk, ledger, signing_key)
     ledger.keep_checkpoint(checkpoint)
     destinations, settings = desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
-    witnessed_head = ask_witnesses(desk, ledger, checkpoint)
+    witnessed_head = ask_witnesses(desk, ledger, checkpoint, witness_places)
     checkpoint = witnessed_head.checkpoint
     deliveries = witnessed_head.deliveries + anchors.send_anchor(
         checkpoint, signing_key.public_key, places=destinations, settings=settings

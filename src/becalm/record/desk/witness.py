@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.formats.durable_files import SHARED_FILE, write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.ledger import Checkpoint, Ledger, parse_anchor, read_key, signed_heads, witness_client
 from becalm.ledger.anchors import AnchorDelivery
 from becalm.ledger.chain import HASH
@@ -19,9 +19,10 @@ from becalm.ledger.merkle import merkle_root
 from becalm.ledger.signed_note import SignedNote, find_signature, parse_head_text, parse_note_key
 from becalm.ledger.signing import draw_key, write_key
 from becalm.ledger.witness import Witness
+from becalm.ledger.witness_client import WitnessPlace
 from becalm.ledger.witness_server import make_server
 from becalm.record.core.request import WitnessRequest
-from becalm.terms import BecalmError, UsageError
+from becalm.terms import BecalmError, InputError, UsageError
 
 KEY_FILE = "witness.key"
 
@@ -45,12 +46,15 @@ class OpenWitness:
     server: ThreadingHTTPServer
 
 
-def ask_witnesses(desk: Desk, ledger: Ledger, checkpoint: Checkpoint) -> WitnessedHead:
-    """Have every witness that becalm.toml names sign this head; what fails is said, and stops nothing.
+def list_witnesses(desk: Desk) -> tuple[WitnessPlace, ...]:
+    """The witnesses that becalm.toml names; raises InputError where one of them is none."""
+    return tuple(map(witness_client.parse_place, desk.workspace.config.ledger.witnesses))
 
-    Raises InputError where becalm.toml names one that is none.
-    """
-    places = [witness_client.parse_place(text) for text in desk.workspace.config.ledger.witnesses]
+
+def ask_witnesses(
+    desk: Desk, ledger: Ledger, checkpoint: Checkpoint, places: Sequence[WitnessPlace]
+) -> WitnessedHead:
+    """Have each of these witnesses sign this head; what fails is said, and stops nothing."""
     if not places:
         return WitnessedHead(checkpoint, (), ())
     leaves, note = read_leaves(ledger, checkpoint.head.size), signed_heads.make_note(checkpoint)
@@ -67,7 +71,7 @@ def ask_witnesses(desk: Desk, ledger: Ledger, checkpoint: Checkpoint) -> Witness
     witnessed_head = replace(checkpoint, cosignatures=signatures)
     if signatures:
         note_text = signed_heads.format_anchor(witnessed_head, checkpoint.public_key)
-        write_durably(_witnessed_path(desk, ledger), note_text, mode=SHARED_FILE)
+        write_durably(_witnessed_path(desk, ledger), note_text)
     contradictions = tuple(
         _keep_contradiction(desk, outcome.place.key.name, outcome.contradiction)
         for outcome in outcomes
@@ -115,7 +119,11 @@ def read_witnessed(desk: Desk, ledger: Ledger) -> Checkpoint | None:
 
 def describe_cosigners(desk: Desk, checkpoints: Iterable[Checkpoint]) -> Iterator[str]:
     """Which of the witnesses that becalm.toml names signed the newest of these heads?"""
-    keys = [witness_client.parse_place(text).key for text in desk.workspace.config.ledger.witnesses]
+    try:
+        keys = [place.key for place in list_witnesses(desk)]
+    except InputError as error:  # that is no reason not to verify
+        yield error.message
+        return
     newest_head = max(checkpoints, key=lambda checkpoint: checkpoint.head.size, default=None)
     if not keys or newest_head is None:
         return
