@@ -49,7 +49,7 @@ def suggest_word(word: str, known_words: Iterable[str], *, otherwise: str = "") 
     if similar := get_close_matches(word.casefold(), word_by_folded, n=1):
         return f"Did you mean {word_by_folded[similar[0]]!r}?"
     shown_words = ", ".join(list(word_by_folded.values())[:12]) + (", …" if len(word_by_folded) > 12 else "")
-    return otherwise or f"Choose among {shown_words}."
+    return otherwise or (f"Choose among {shown_words}." if shown_words else "There is none.")
 
 
 class BecalmError(Exception):

@@ -152,6 +152,21 @@ def test_methods_are_tested_and_near_repeats_counted(incidents: pd.DataFrame) ->
         ({"cout": 3}, "hotspots has no parameter 'cout'. Did you mean 'count'?"),
         ({"when": "Fryday"}, "is not a weekday"),
         ({"time_zone": "London"}, "'London' is not a time zone"),
+        ({"time_zone": None}, "time_zone= cannot be None. Give a text."),
+        ({"date": None}, "date= cannot be None. Give a text."),
+        ({"group": ["group"]}, "group= cannot be ['group']. Give a text."),
+        ({"from_crs": "EPSG:0"}, "'EPSG:0' is not a coordinate system"),
+        ({"from_crs": "EPSG:4326"}, "The coordinates are said to be in degrees (EPSG:4326), but reach to"),
+        ({"crs": object()}, "is not a coordinate system"),
+        ({"count": None}, "count= None is not a number"),
+        ({"count": 2.5}, "count= 2.5 is not a whole number. Give e.g. count=250."),
+        ({"seed": -1}, "seed="),
+        ({"when": ["Fri"]}, "when= cannot be ['Fri']. Give a text."),
+        ({"target": [3], "group": "group"}, "target= cannot be 3. Give a text."),
+        ({"boundary": shapely.LineString([(0, 0), (1, 1)])}, "boundary, row 0  is no area -> give a polygon"),
+        ({"boundary": [None]}, "boundary, row 0  is no area -> give a polygon"),
+        ({"boundary": "Camden"}, "'Camden' is no boundary. Give a GeoDataFrame of areas, or polygons."),
+        ({"boundary": [5]}, "The boundary holds what is no shape."),
     ],
 )
 def test_a_fault_names_its_parameter(incidents: pd.DataFrame, change: dict[str, object], fault: str) -> None:
@@ -185,6 +200,28 @@ def test_rows_that_cannot_be_counted_are_named(incidents: pd.DataFrame) -> None:
         becalm.compare([1, 2])
     with pytest.raises(InputError, match="has no rows"):
         becalm.compare(incidents.head(0))
+
+
+def test_a_call_that_fits_no_question_is_a_fault_too(incidents: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match=r"hotspots: too many positional arguments"):
+        becalm.hotspots(incidents, 3)
+    with pytest.raises(UsageError, match=r"hotspots: missing a required argument: 'points'"):
+        becalm.hotspots()
+    with pytest.raises(UsageError, match=r"A Series is not a data frame"):
+        becalm.compare(incidents["date"])
+    with pytest.raises(UsageError, match=r"workspace= cannot be None"):
+        becalm.open(None)
+    with pytest.raises(InputError, match=r"A date is 9999-12-31: there is no day after it"):
+        becalm.compare(incidents.assign(date="9999-12-31"))
+    with pytest.raises(UsageError, match=r"metres= cannot be \['a'\]"):
+        becalm.near_repeats(incidents, crs=CRS, metres=["a"], days=[7])
+
+
+def test_a_coordinate_system_and_a_count_may_be_values_of_other_libraries(
+    incidents: pd.DataFrame, listed: Any
+) -> None:
+    crs = as_geodataframe(incidents).crs
+    assert becalm.hotspots(incidents, count=np.int64(15), crs=crs, seed=1).hotspots == listed.hotspots
 
 
 def test_texts_are_dates_too(incidents: pd.DataFrame) -> None:

@@ -3,17 +3,21 @@
 import inspect
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import wraps
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from becalm import terms
 from becalm.app.main import open_desk
@@ -34,19 +38,43 @@ LocationQuality = Literal["exact", "block", "snap"]
 
 def check_parameters(function: Callable[P, AnswerT]) -> Callable[P, AnswerT]:
     """Refuse a parameter that the question does not have, and let its faults name parameters."""
-    parameter_names = [name for name in inspect.signature(function).parameters if name != "self"]
+    signature = inspect.signature(function)
+    parameter_names = [name for name in signature.parameters if name != "self"]
 
     @wraps(function)
     def ask(*args: P.args, **options: P.kwargs) -> AnswerT:
         check_names(function.__name__, options, parameter_names)
         try:
-            return function(*args, **options)
+            arguments = signature.bind(*args, **options)
+        except TypeError as error:
+            raise terms.UsageError(f"{function.__name__}: {error}. Give options by their names.") from error
+        try:
+            for name, value in arguments.arguments.items():
+                hint = signature.parameters[name].annotation
+                annotation = hint if isinstance(hint, str) else inspect.formatannotation(hint)
+                arguments.arguments[name] = _check_text(name, value, annotation)
+            return function(*arguments.args, **arguments.kwargs)
         except terms.BecalmError as error:
             raise error.reworded(
                 lambda text: name_options(text, {n: f"{n}=" for n in parameter_names})
             ) from error
 
     return ask
+
+
+def _check_text(name: str, value: object, annotation: str) -> object:
+    """The value of a parameter that takes a text, or a coordinate system; UsageError where it is neither."""
+    if name in ("crs", "from_crs") and value is not None:
+        try:
+            return value if isinstance(value, str) else CRS.from_user_input(value).to_string()
+        except CRSError as error:
+            raise terms.UsageError(f"`{name}` {value!r} is not a coordinate system.") from error
+    may_be_none = annotation == "str | None"
+    if (annotation == "str" or may_be_none) and not (
+        isinstance(value, str) or (may_be_none and value is None)
+    ):
+        raise terms.UsageError(f"`{name}` cannot be {value!r}. Give a text.")
+    return value
 
 
 def check_names(question: str, options: Mapping[str, object], names: Sequence[str]) -> None:
@@ -75,9 +103,18 @@ def _field_value(field: terms.RequestField, value: Any) -> object:
     if isinstance(value, Path):
         value = str(value)
     if field.is_many:
-        return (value,) if isinstance(value, str) else tuple(value or ())
-    if field.kind is str and isinstance(value, list | tuple):
+        words = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+        return () if value is None else tuple(_check_kind(field, word) for word in words)
+    if (
+        field.kind is str
+        and isinstance(value, list | tuple)
+        and all(isinstance(edge, Real) for edge in value)
+    ):
         return ",".join(f"{edge:g}" for edge in value)
+    return value if value is None and field.is_optional else _check_kind(field, value)
+
+
+def _check_kind(field: terms.RequestField, value: Any) -> object:
     if field.kind is date and isinstance(value, str):
         try:
             return date.fromisoformat(value)
@@ -89,15 +126,15 @@ def _field_value(field: terms.RequestField, value: Any) -> object:
         raise terms.UsageError(
             f"`{field.name}` cannot be {value!r}. {terms.suggest_word(str(value), field.choices)}"
         )
-    if (
-        field.kind in (int, float)
-        and value is not None
-        and (isinstance(value, bool) or not isinstance(value, int | float))
-    ):
+    number_type = {int: Integral, float: Real}.get(field.kind)
+    if number_type is not None and (isinstance(value, bool) or not isinstance(value, number_type)):
+        number_word = "whole number" if field.kind is int and isinstance(value, Real) else "number"
         raise terms.UsageError(
-            f"`{field.name}` {value!r} is not a number. Give e.g. {field.name}={field.default}."
+            f"`{field.name}` {value!r} is not a {number_word}. Give e.g. {field.name}={field.default}."
         )
-    return value
+    if field.kind in (str, terms.FileName) and not isinstance(value, str):
+        raise terms.UsageError(f"`{field.name}` cannot be {value!r}. Give a text.")
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def frame_city(crs: str, time_zone: str, holidays: str = "") -> CityEntry:

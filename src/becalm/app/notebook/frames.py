@@ -4,7 +4,7 @@ Frames come in through the Arrow interface that pandas, Polars, PyArrow and Duck
 brings its points and their coordinate system.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
+from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Bools, Floats, Times
 from becalm.methods.projection import WGS84, is_in_metres, project_shapes
@@ -62,7 +63,8 @@ def read_table(frame: Any) -> pa.Table:
             Fault(f"column {name!r}", "is there twice", "rename one of them") for name in twice
         )
         raise InputError("The data frame cannot be read", repeat_faults)
-    if not (hasattr(frame, "__arrow_c_stream__") or isinstance(frame, pa.Table)):
+    is_one_column = getattr(frame, "ndim", 2) == 1
+    if is_one_column or not (hasattr(frame, "__arrow_c_stream__") or isinstance(frame, pa.Table)):
         raise UsageError(f"A {type(frame).__name__} is not a data frame. Give {ACCEPTED}.")
     try:
         return pa.table(frame)
@@ -111,10 +113,17 @@ def _project(x: Floats, y: Floats, *, crs: str | None, from_crs: str | None) -> 
     source_crs, target_crs = from_crs or crs, crs or from_crs
     if source_crs is None or target_crs is None:
         raise UsageError('Name the coordinate system of the points in metres, e.g. crs="EPSG:27700".')
-    if not _is_metric(target_crs):
+    is_beyond_degrees = len(x) > 0 and bool(np.abs(x).max() > LARGEST_DEGREE or np.abs(y).max() > 90.0)
+    if not is_in_metres(_parse_crs(target_crs)):
+        example = "" if is_beyond_degrees else f', e.g. crs="{_utm_zone(x, y, source_crs)}"'
         raise InputError(
             f"{target_crs} is not in metres, and places are measured in metres. Name a coordinate system in "
-            f'metres with crs, e.g. crs="{_utm_zone(x, y, source_crs)}".'
+            f"metres with crs{example}."
+        )
+    if _parse_crs(source_crs).is_geographic and is_beyond_degrees:
+        raise InputError(
+            f"The coordinates are said to be in degrees ({source_crs}), but reach to {np.abs(x).max():g}, "
+            f"{np.abs(y).max():g}. Say which coordinate system they are in."
         )
     if len(x) and source_crs == target_crs and max(np.abs(x).max(), np.abs(y).max()) <= LARGEST_DEGREE:
         raise InputError(
@@ -123,15 +132,19 @@ def _project(x: Floats, y: Floats, *, crs: str | None, from_crs: str | None) -> 
         )
     if source_crs != target_crs:
         x, y = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform(x, y)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        is_outside = ~(np.isfinite(x) & np.isfinite(y))
+        remedy = f"say which system they are in: {source_crs} does not fit, or they lie outside {target_crs}"
+        outside_fault = _rows_fault("coordinates", is_outside, "have no place there", remedy)
+        raise InputError(f"The incidents cannot be brought into {target_crs}", (outside_fault,))
     return np.asarray(x), np.asarray(y), target_crs
 
 
-def _is_metric(crs: str) -> bool:
+def _parse_crs(crs: str) -> CRS:
     try:
-        parsed_crs = CRS.from_user_input(crs)
+        return CRS.from_user_input(crs)
     except CRSError as error:
         raise UsageError(f'{crs!r} is not a coordinate system. Write it as e.g. crs="EPSG:27700".') from error
-    return is_in_metres(parsed_crs)
 
 
 def _utm_zone(x: Floats, y: Floats, crs: str) -> str:
@@ -192,7 +205,10 @@ def read_incidents(
 
 def day_after(local: Times) -> date:
     """The day after the last one: the day as of which the frame is taken to be."""
-    return date.fromisoformat(str(local.max().astype("M8[D]"))) + timedelta(days=1)
+    last_day = date.fromisoformat(str(local.max().astype("M8[D]")))
+    if last_day == date.max:
+        raise InputError(f"A date is {last_day}: there is no day after it. Correct it, or leave it out.")
+    return last_day + timedelta(days=1)
 
 
 def _find_faults(table: pa.Table, columns: FrameColumns) -> Iterator[Fault]:
@@ -300,6 +316,18 @@ def _to_utc(local: Times, time_zone: str) -> Times:
     return np.asarray(zoned_times.tz_convert("UTC").tz_localize(None), dtype="M8[us]")
 
 
+def _list_polygons(boundary: Any) -> list[BaseGeometry | None]:
+    shapes = [boundary] if isinstance(boundary, shapely.Geometry) else boundary
+    if isinstance(shapes, str) or not isinstance(shapes, Iterable):
+        raise UsageError(f"{boundary!r} is no boundary. Give a GeoDataFrame of areas, or polygons.")
+    shape_list = list(shapes)
+    if not all(shape is None or isinstance(shape, shapely.Geometry) for shape in shape_list):
+        raise UsageError("The boundary holds what is no shape. Give a GeoDataFrame of areas, or polygons.")
+    return [
+        part for shape in shape_list for part in (shapely.get_parts(shape) if shape is not None else [None])
+    ]
+
+
 def read_boundary(boundary: Any, crs: str) -> dict[str, Any]:
     """The areas of a boundary by name, in degrees: from a GeoDataFrame, or polygons in metres of `crs`."""
     if hasattr(boundary, "geometry") and hasattr(boundary, "crs"):
@@ -309,13 +337,15 @@ def read_boundary(boundary: Any, crs: str) -> dict[str, Any]:
         area_names = [str(name) for name in boundary[name_column]] if name_column else []
         area_shapes = list(boundary.geometry.to_crs(WGS84))
     else:
-        area_shapes = (
-            list(shapely.get_parts(boundary)) if isinstance(boundary, shapely.Geometry) else list(boundary)
-        )
-        area_shapes, area_names = list(project_shapes(area_shapes, crs, WGS84)), []
+        area_shapes = list(project_shapes(_list_polygons(boundary), crs, WGS84))
+        area_names = []
     shape_faults = [
         Fault(
-            f"boundary, row {i}", shapely.is_valid_reason(shape), "correct it, e.g. with shapely.make_valid"
+            f"boundary, row {i}",
+            "is no area" if shape is None or shape.is_valid else shapely.is_valid_reason(shape),
+            "give a polygon"
+            if shape is None or shape.is_valid
+            else "correct it, e.g. with shapely.make_valid",
         )
         for i, shape in enumerate(area_shapes)
         if shape is None or not shape.is_valid or shape.area <= 0

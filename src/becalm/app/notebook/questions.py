@@ -21,7 +21,7 @@ from becalm.find.core.request import BacktestRequest, HotspotRequest, NearRepeat
 from becalm.find.desk import hotspots as hotspot_desk
 from becalm.measure import desk as measure_desk
 from becalm.measure.core.request import CompareRequest
-from becalm.terms import BecalmError, Request, fields_of
+from becalm.terms import BecalmError, Request, UsageError, fields_of
 
 if TYPE_CHECKING:
     from becalm.app.notebook.certificate import NotebookCertificate
@@ -169,6 +169,8 @@ def backtest(
 @frame_desk.check_parameters
 def open(workspace: str | Path) -> OpenWorkspace:  # noqa: A001 - the question is called so
     """Open a workspace that `becalm init` made, to ask it the same questions."""
+    if not isinstance(workspace, str | Path):
+        raise UsageError(f"`workspace` cannot be {workspace!r}. Name the folder of a workspace.")
     return OpenWorkspace(open_desk(Path(workspace)))
 
 

@@ -126,8 +126,9 @@ def build_panel(
     """
     months = counts.months
     if len(months) < settings.least_months:
+        month_word = "month" if len(months) == 1 else "months"
         raise QuestionError(
-            f"The records hold {len(months)} months ({', '.join(months) or 'none'}), "
+            f"The records hold {len(months)} {month_word} ({', '.join(months) or 'none'}), "
             f"need {settings.least_months}. Ingest earlier months, or ask for a later one."
         )
     competing_places: CellGrid | PlaceSet

@@ -14,7 +14,7 @@ TimeStep = Literal["month", "week", "day"]
 UNITS_FROM_A_FILE: Final = ("own", "segment")
 MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 Count = Annotated[int, Parameter("How many places to list.", unit="places", low=1)]
-Seed = Annotated[int | None, Parameter("The seed of a former run, to repeat it exactly.")]
+Seed = Annotated[int | None, Parameter("The seed of a former run, to repeat it exactly.", low=0)]
 FinderName = Annotated[str, Parameter("What chooses the places: becalm's own or a plug-in.")]
 Orders = Annotated[
     int, Parameter("How many random orders the figures are compared with.", unit="orders", low=19)
