@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import becalm
+
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]*\.(\w+)\.md$")
 
 
@@ -24,7 +26,6 @@ def kinds(settings: dict[str, Any]) -> set[str]:
 
 
 def test_every_note_is_named_for_a_feature_and_a_kind(root: Path, settings: dict[str, Any]) -> None:
-    assert fragments(root)
     odd = [f.name for f in fragments(root) if not (m := NAME.match(f.name)) or m[1] not in kinds(settings)]
     assert odd == []
 
@@ -51,6 +52,18 @@ def test_towncrier_makes_a_changelog_of_them(root: Path, draft: str) -> None:
             fragment.read_text("utf-8").split()[:4]
             == flat[flat.index(" ".join(fragment.read_text("utf-8").split()[:4])) :].split()[:4]
         )
+
+
+def test_what_is_new_is_in_the_changelog_or_waits_for_it(root: Path) -> None:
+    changelog = (root / "CHANGELOG.md").read_text("utf-8")
+    released = re.findall(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d{2}-\d{2})\)$", changelog, re.MULTILINE)
+    assert [day for _, day in released] == sorted((day for _, day in released), reverse=True)
+    assert fragments(root) or released
+    if released and becalm.__version__ == released[0][0]:
+        citation = (root / "CITATION.cff").read_text("utf-8")
+        assert f"date-released: {released[0][1]}" in citation
+    else:  # a version that is not released yet has notes
+        assert fragments(root)
 
 
 def test_the_changelog_has_the_place_where_new_notes_go(root: Path, settings: dict[str, Any]) -> None:
