@@ -10,6 +10,7 @@ import becalm.ledger.events as ledger
 import becalm.measure.core.events as measure
 import becalm.patrol.core.events as patrol
 import becalm.record.core.events as record
+import becalm.staff.core.events as staff
 import becalm.sustain.core.events as sustain
 from becalm.ledger import EventKinds
 
@@ -19,10 +20,11 @@ EVENT_KINDS = EventKinds(
         *record.KINDS,
         *find.KINDS,
         *measure.KINDS,
+        *staff.KINDS,
         *sustain.KINDS,
         *ingest.KINDS,
         *brief.KINDS,
         *ledger.KINDS,
     )
 )
-FOLDS = (*record.FOLDS, *patrol.FOLDS, *ledger.FOLDS)
+FOLDS = (*record.FOLDS, *patrol.FOLDS, *staff.FOLDS, *ledger.FOLDS)

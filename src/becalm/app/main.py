@@ -78,6 +78,7 @@ def _register_commands() -> None:
     from becalm.patrol.cli import commands as patrol
     from becalm.record.cli import commands as record
     from becalm.simulate import cli as simulate
+    from becalm.staff.cli import commands as staff
     from becalm.sustain.cli.commands import app as sustain
 
     init.register(app)
@@ -86,6 +87,7 @@ def _register_commands() -> None:
     app.add_typer(measure.app, name="measure")
     app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
+    app.add_typer(staff.app, name="staff")
     app.add_typer(record.app, name="record")
     app.add_typer(sustain, name="sustain")
     for joint in (run, simulate, schema):

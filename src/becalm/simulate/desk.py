@@ -26,8 +26,17 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
         settings = shrink_to_town(settings, incidents=request.incidents)
     if request.nothing_at_all:
         settings = keep_rates_constant(settings)
-    city_rng, file_rng = seed_generator(request.seed).spawn(2)
+    city_rng, file_rng, staff_rng = seed_generator(request.seed).spawn(
+        3
+    )  # one more changes none of the others
     with progress("simulate", total=2, unit="steps") as report_progress:
         city = simulate_city(settings, city_rng)
         report_progress(1)
-        return write_city(city, Path(request.out), file_rng, seed=request.seed, extract=request.extract)
+        return write_city(
+            city,
+            Path(request.out),
+            file_rng,
+            seed=request.seed,
+            staff_rng=staff_rng,
+            extract=request.extract,
+        )

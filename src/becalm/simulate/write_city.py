@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from becalm.simulate import names
 from becalm.simulate.city import CityPlan, SimulatedCity
+from becalm.simulate.force import draw_staff
 from becalm.simulate.geography import Land
 from becalm.simulate.names import CRS, TIME_ZONE
 from becalm.simulate.places import to_wgs84
@@ -54,6 +55,7 @@ class CitySummary:
     first_month: str
     last_month: str
     effect: str
+    officers: int = 0
 
 
 def write_city(
@@ -62,9 +64,12 @@ def write_city(
     rng: np.random.Generator,
     *,
     seed: int,
+    staff_rng: np.random.Generator | None = None,
     extract: ExtractFormat = "csv",
 ) -> CitySummary:
     """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
+
+    Officers are drawn from `staff_rng`; without it there are none.
 
     Raises InputError where the folder holds something already.
     """
@@ -76,6 +81,8 @@ def write_city(
     staging_folder.mkdir(parents=True)
     try:
         city_summary = _write_all(city, staging_folder, rng, seed, extract)
+        if staff_rng is not None:
+            city_summary = replace(city_summary, officers=_write_staff(city.plan, staging_folder, staff_rng))
         # A file is as old as the city: its day is the day on which its records were known.
         noon_timestamp = datetime.combine(city.as_of, time(12), UTC).timestamp()
         for file_path in staging_folder.rglob("*"):
@@ -124,6 +131,21 @@ def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, f
         last_month=records.months[-1],
         effect=plan.settings.effect.kind,
     )
+
+
+OFFICERS_PER_UNIT: Final = 640 / 12
+
+
+def _write_staff(plan: CityPlan, folder: Path, rng: np.random.Generator) -> int:
+    """The officers of the force, as many for each command unit as 640 are for twelve; how many there are."""
+    unit_names = plan.land.unit_names
+    count = round(OFFICERS_PER_UNIT * len(unit_names))
+    staff = draw_staff(unit_names, rng, count=count, pivot=plan.settings.end)
+    (folder / "staff").mkdir()
+    for name in ("officers", "roster", "availability"):
+        write_csv(getattr(staff, name), folder / "staff" / f"{name}.csv")
+    (folder / "truth" / "staff.json").write_text(json.dumps(staff.truth, indent=2) + "\n", "utf-8")
+    return count
 
 
 def _write_extract(city: SimulatedCity, folder: Path, file_format: ExtractFormat) -> int:

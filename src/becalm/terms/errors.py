@@ -12,6 +12,7 @@ BecalmError
 ├── LedgerError      10  the ledger cannot be read or written, or refuses to be
 ├── TamperError      11  the ledger does not hold: an entry was altered, lost or replaced
 ├── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
+├── RosterError      13  no roster can be made of this, or a roster breaks a rule
 ├── HeadError        15  a signed head that was kept outside contradicts the ledger
 └── AuditError       16  an audit found something that needs explaining
 """
@@ -147,6 +148,12 @@ class PlanError(BecalmError):
     exit_code = 12
 
 
+class RosterError(BecalmError):
+    """No roster can be made of this, or a roster breaks a rule."""
+
+    exit_code = 13
+
+
 class HeadError(BecalmError):
     """A signed head that was kept outside contradicts the ledger, whatever the ledger says of itself."""
 
@@ -171,6 +178,7 @@ ERROR_KINDS: tuple[type[BecalmError], ...] = (
     LedgerError,
     TamperError,
     PlanError,
+    RosterError,
     HeadError,
     AuditError,
 )

@@ -259,6 +259,11 @@ def _read_units(workspace: Workspace, request: InputsRequest) -> tuple[Source, R
     return units_path, roster
 
 
+def read_duty_units(workspace: Workspace, file_name: str | None = None) -> Roster:
+    """The units that are named, else the workspace's own, checked."""
+    return read_units(find_units(workspace, file_name), crs=workspace.city.crs)
+
+
 def find_units(workspace: Workspace, file_name: str | None) -> Source:
     """The units: the file or the shipped example that was named, else the workspace's own."""
     units_path = Path(file_name) if file_name else workspace.path / UNITS_FILE

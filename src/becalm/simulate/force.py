@@ -1,0 +1,186 @@
+"""The officers of the simulated city: who they are, the published roster, and who is away when.
+
+A pattern of ten days (two early, two late, two nights, four of rest) is published for everybody; absences are
+drawn by kind, so that about 22 % of officer-days are lost to the street, as in the first weeks of a pandemic.
+Everything follows from one generator of its own: the city's other files take no draw from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from becalm.methods.arrays import Ints
+
+PATTERN: Final = (1, 1, 2, 2, 3, 3, 0, 0, 0, 0)
+TOURS: Final = ("rest", "early", "late", "night")
+DAYS_BACK, DAYS_AHEAD = 119, 42
+OFFICERS: Final = 640
+SERGEANTS, INSPECTORS, DRIVERS, RECRUITS, TUTORS = 0.14, 0.02, 0.40, 0.12, 0.30
+NOTICE_DAYS: Final = 35  # before the first day on which the roster was published
+
+
+@dataclass(frozen=True, slots=True)
+class AbsenceKind:
+    """One kind of absence: how often it begins, how long it lasts, how long before it is known."""
+
+    state: str
+    begins_per_day: float
+    least_days: int
+    most_days: int
+    days_known: int  # before it begins
+
+
+KINDS: Final = (
+    AbsenceKind("leave", 0.014, 3, 14, 28),
+    AbsenceKind("sick", 0.01, 1, 9, 0),
+    AbsenceKind("self-isolating", 0.004, 7, 14, 0),
+    AbsenceKind("training", 0.0083, 1, 3, 21),
+    AbsenceKind("court", 0.0066, 1, 2, 14),
+    AbsenceKind("abstracted", 0.006, 1, 5, 7),
+    AbsenceKind("restricted", 0.0007, 28, 84, 3),
+)
+"""What takes officers off the street. The rates are ours: they add up to about 22 % of all days."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffTables:
+    """The three files of `staff/`, and what is true of them."""
+
+    officers: pa.Table
+    roster: pa.Table
+    availability: pa.Table
+    truth: dict[str, Any]
+
+
+def draw_staff(
+    unit_names: tuple[str, ...], rng: np.random.Generator, *, count: int, pivot: date
+) -> StaffTables:
+    """Draw the officers of these command units; `pivot` is the first day that is not over."""
+    first_day = pivot - timedelta(days=DAYS_BACK)
+    days = DAYS_BACK + DAYS_AHEAD
+    unit_shares = rng.uniform(0.6, 1.6, len(unit_names))
+    unit_of_officer = np.sort(rng.choice(len(unit_names), count, p=unit_shares / unit_shares.sum()))
+    phase = rng.integers(0, len(PATTERN), count)
+    tours = np.array(PATTERN)[(np.arange(days)[None, :] + phase[:, None]) % len(PATTERN)]
+    staff_numbers = [f"D{1001 + row}" for row in range(count)]
+    spans = list(_draw_spans(count, days, rng))
+    is_away = np.zeros((count, days), np.bool_)
+    for row, begin, end, _ in spans:
+        is_away[row, begin:end] = True
+    return StaffTables(
+        officers=_officers_table(staff_numbers, unit_names, unit_of_officer, rng, pivot=pivot),
+        roster=_roster_table(staff_numbers, tours, first_day),
+        availability=_availability_table(staff_numbers, spans, first_day),
+        truth={
+            "first_day": first_day.isoformat(),
+            "pivot": pivot.isoformat(),
+            "days": days,
+            "officers": count,
+            "away_share": round(float(is_away.mean()), 4),
+            "kinds": {kind.state: kind.begins_per_day for kind in KINDS},
+        },
+    )
+
+
+def _draw_spans(
+    count: int, days: int, rng: np.random.Generator
+) -> Iterator[tuple[int, int, int, AbsenceKind]]:
+    """Absences of each officer one after the other, never two at once: row, first day, day after, kind."""
+    rates = np.array([kind.begins_per_day for kind in KINDS])
+    for row in range(count):
+        day = int(rng.geometric(rates.sum())) - 14  # some are away already when the roster begins
+        while day < days:
+            kind = KINDS[int(rng.choice(len(KINDS), p=rates / rates.sum()))]
+            end = day + int(rng.integers(kind.least_days, kind.most_days + 1))
+            if end > 0:
+                yield row, max(0, day), min(days, end), kind
+            day = end + int(rng.geometric(rates.sum()))
+
+
+def _officers_table(
+    staff_numbers: list[str],
+    unit_names: tuple[str, ...],
+    unit_of_officer: Ints,
+    rng: np.random.Generator,
+    *,
+    pivot: date,
+) -> pa.Table:
+    count = len(staff_numbers)
+    rank_draw = rng.random(count)
+    ranks = np.where(
+        rank_draw < INSPECTORS,
+        "inspector",
+        np.where(rank_draw < INSPECTORS + SERGEANTS, "sergeant", "constable"),
+    )
+    is_constable = ranks == "constable"
+    is_recruit = is_constable & (rng.random(count) < RECRUITS / (1 - SERGEANTS - INSPECTORS))
+    is_tutor = ~is_recruit & (rng.random(count) < TUTORS)
+    is_driver = rng.random(count) < DRIVERS
+    expiry_days = rng.integers(-10, 900, count)
+    weeks_since = rng.integers(2, 24, count)
+    is_part_time = rng.random(count) < 0.06
+    bars_nights = rng.random(count) < 0.03
+    dislikes_early = rng.random(count) < 0.2
+    has_opted_out = rng.random(count) < 0.15
+    return pa.table(
+        {
+            "staff_number": staff_numbers,
+            "rank": ranks.tolist(),
+            "command_unit": [unit_names[unit] for unit in unit_of_officer],
+            "contracted_hours": np.where(is_part_time, 30, 40),
+            "skills": [
+                f"driver:{pivot + timedelta(days=int(days))}" if drives else ""
+                for drives, days in zip(is_driver, expiry_days, strict=True)
+            ],
+            "tutor": np.where(is_tutor, "yes", "no").tolist(),
+            "recruit_since": [
+                str(pivot - timedelta(weeks=int(weeks))) if recruit else ""
+                for recruit, weeks in zip(is_recruit, weeks_since, strict=True)
+            ],
+            "barred_tours": np.where(bars_nights, "night", "").tolist(),
+            "unwelcome_tours": np.where(dislikes_early, "early", "").tolist(),
+            "opted_out": np.where(has_opted_out, "yes", "no").tolist(),
+            "earlier_hours": np.round(rng.normal(530, 30, count)).astype(np.int64),
+        }
+    )
+
+
+def _roster_table(staff_numbers: list[str], tours: Ints, first_day: date) -> pa.Table:
+    count, days = tours.shape
+    day_texts = [str(first_day + timedelta(days=day)) for day in range(days)]
+    published_on = str(first_day - timedelta(days=NOTICE_DAYS))
+    return pa.table(
+        {
+            "staff_number": np.repeat(staff_numbers, days).tolist(),
+            "day": day_texts * count,
+            "tour": np.array(TOURS)[tours.ravel()].tolist(),
+            "published_on": [published_on] * (count * days),
+        }
+    )
+
+
+def _availability_table(
+    staff_numbers: list[str], spans: list[tuple[int, int, int, AbsenceKind]], first_day: date
+) -> pa.Table:
+    starts = [first_day + timedelta(days=begin) for _, begin, _, _ in spans]
+    known_minutes = [
+        datetime.combine(start - timedelta(days=kind.days_known), time(5, 30))
+        for start, (_, _, _, kind) in zip(starts, spans, strict=True)
+    ]
+    return pa.table(
+        {
+            "staff_number": [staff_numbers[row] for row, *_ in spans],
+            "from": [str(start) for start in starts],
+            "until": [str(first_day + timedelta(days=end)) for _, _, end, _ in spans],
+            "state": [kind.state for *_, kind in spans],
+            "recorded_at": [f"{at:%Y-%m-%d %H:%M}" for at in known_minutes],
+            "donor": [""] * len(spans),
+            "recall_on": [""] * len(spans),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Who is available today, and where do they serve?"""

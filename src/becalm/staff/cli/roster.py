@@ -1,0 +1,109 @@
+"""`becalm staff allocate`, `absent` and `check`: rosters made, made again, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from becalm.console.command import Session
+from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest
+
+if TYPE_CHECKING:
+    from becalm.staff.core.judge import Judgement
+    from becalm.staff.files.roster_view import RosterAnswer
+
+MOST_LINES = 12
+
+
+def allocate(session: Session, request: AllocateRequest) -> None:
+    """Say who works when and where, with few changes of the published roster and a proven bound."""
+    from becalm.console.emit import View
+    from becalm.staff.desk.roster import allocate as make_roster
+    from becalm.staff.files.roster_view import move_rows, roster_record
+
+    view = View(roster_record, move_rows, _roster_lines)
+    session.emit(make_roster(session.open_desk(), request), view)
+
+
+def absent(session: Session, request: AbsentRequest) -> None:
+    """Record that officers are away, and say who must be asked instead, in which order."""
+    from becalm.console.emit import View
+    from becalm.staff.desk.roster import absent as make_again
+    from becalm.staff.files.roster_view import move_rows, roster_record
+
+    view = View(roster_record, move_rows, _absent_lines)
+    session.emit(make_again(session.open_desk(), request), view)
+
+
+def _roster_lines(answer: RosterAnswer) -> Iterator[str]:
+    from becalm.staff.files.roster_view import roster_record
+
+    record = roster_record(answer)
+    yield (
+        f"Roster of {record['officers']} officers for {record['days']} days from {record['first_day']}, "
+        f"in {answer.folder}"
+    )
+    yield (
+        f"  tours      {record['filled']:,} of {record['needed']:,} are filled, {record['short']} are short"
+    )
+    yield f"  changes    {record['changes']}, of which {record['rest_days_cancelled']} cancel a rest day"
+    bound = record["bound"]
+    yield (
+        f"  points     {record['cost']:,}; no roster can have fewer than {bound:,}"
+        if bound
+        else (f"  points     {record['cost']:,}; no bound was proven")
+    )
+    for short in answer.document.short_tours[:MOST_LINES]:
+        place = f"{short.day} {short.command_unit} {short.tour}"
+        yield f"  short      {place}: {short.missing} missing; {short.why}"
+    yield from (f"  note       {note}" for note in answer.notes)
+
+
+def _absent_lines(answer: RosterAnswer) -> Iterator[str]:
+    yield from _roster_lines(answer)
+    yield "Ask, in this order:"
+    for number, move in enumerate(answer.document.moves, start=1):
+        yield (
+            f"  {number}. {move.staff_number}: {move.day} {move.old} -> {move.new} "
+            f"({move.notice.notice_class}); {move.why}"
+        )
+    units = sorted({(move.day, move.command_unit) for move in answer.document.moves})
+    for day, unit in units[:MOST_LINES]:
+        units_file = answer.folder / "units.toml"
+        yield f"Then: becalm patrol replan PLAN --area {unit!r} --from-instant {day}T00:00 --units {units_file}"
+
+
+def check(session: Session, request: CheckRequest) -> None:
+    """Judge a roster by every rule, without the engine that made it."""
+    from becalm.console.emit import View
+    from becalm.staff.desk.roster import check as judge
+    from becalm.staff.files.roster_view import judgement_record, violation_rows
+    from becalm.terms import Fault, RosterError
+
+    judgement = judge(session.open_desk(), request)
+    session.emit(judgement, View(judgement_record, violation_rows, _judgement_lines))
+    if judgement.violations:
+        faults = tuple(
+            Fault(
+                f"{v.staff_number} on {v.day}",
+                f"{v.rule}: {v.what}",
+                "change the roster, or record a derogation",
+            )
+            for v in judgement.violations
+        )
+        raise RosterError(f"The roster breaks rules {len(faults)} times", faults)
+
+
+def _judgement_lines(judgement: Judgement) -> Iterable[object]:
+    from becalm.console.screen import string_table
+    from becalm.staff.files.roster_view import judgement_record
+
+    rules = judgement_record(judgement)["rules"]
+    assert isinstance(rules, list)
+    yield string_table(
+        ("rule", "checked", "broken"),
+        [tuple(str(row[key]) for key in ("rule", "checked", "broken")) for row in rules],
+        left=("rule",),
+    )
+    if judgement.unjudged:
+        yield f"Too little history for the average week of {len(judgement.unjudged)} officers."

@@ -1,0 +1,1 @@
+"""Pure: officers, rules and needs in, rosters with their bound out."""

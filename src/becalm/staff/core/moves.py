@@ -1,0 +1,88 @@
+"""What a roster changes against the published one, and which tours nobody can fill, each with its reason."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from becalm.methods.arrays import Ints
+from becalm.staff.core.allocate import Lines
+from becalm.staff.core.notice import Notice, classify_change
+from becalm.staff.core.roster_problem import RosterProblem
+from becalm.staff.core.rule_book import RuleBook
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of one officer's day."""
+
+    staff_number: str
+    day: date
+    old: str
+    new: str
+    command_unit: str  # where the new tour is
+    notice: Notice
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShortTour:
+    """A tour that has fewer officers than it needs."""
+
+    command_unit: str
+    day: date
+    tour: str
+    missing: int
+    why: str
+
+
+def list_moves(
+    problem: RosterProblem, lines: Lines, rules: RuleBook, *, today: date, holidays: Collection[date] = ()
+) -> tuple[Move, ...]:
+    """Every change against the published roster that is not simply an absence."""
+    old_tours, new_tours = problem.remaining_lines, lines.tours
+    homes = problem.people.units[:, 0]
+    is_lent = (new_tours > 0) & (lines.places != homes[:, None])
+    moves = []
+    for row, column in np.argwhere((old_tours != new_tours) | is_lent).tolist():
+        day = problem.first_day + timedelta(days=column)
+        old, new = rules.tour_name(int(old_tours[row, column])), rules.tour_name(int(new_tours[row, column]))
+        place = problem.command_units[int(lines.places[row, column])]
+        notice = classify_change(
+            old, new, informed_on=today, duty_day=day, is_holiday=day in holidays, rules=rules
+        )
+        why = _explain(problem, lines, row, column, place)
+        moves.append(Move(problem.officers[row].staff_number, day, old, new, place, notice, why))
+    return tuple(sorted(moves, key=lambda move: (move.day, move.staff_number)))
+
+
+def _explain(problem: RosterProblem, lines: Lines, row: int, column: int, place: str) -> str:
+    tour = int(lines.tours[row, column])
+    if tour == 0:
+        return "more officers than the tour needs, or rest that follows from another change"
+    need = int(problem.cells.need[int(lines.places[row, column]), column, tour])
+    count = int(lines.counts[int(lines.places[row, column]), column, tour, 0])
+    lent = "" if place == problem.officers[row].command_unit else f", lent to {place}"
+    return f"{place} wants {need} on this tour and has {count}{lent}"
+
+
+def list_short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook) -> tuple[ShortTour, ...]:
+    """The tours that stay short, and how many officers might work them at all."""
+    missing = np.maximum(0, problem.cells.need - lines.counts[..., 0])
+    return tuple(_short_tours(problem, lines, rules, missing))
+
+
+def _short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook, missing: Ints) -> Iterator[ShortTour]:
+    for unit, column, tour in np.argwhere(missing).tolist():
+        serves = (problem.people.units == unit).any(axis=1)
+        is_free = serves & problem.possible[:, column, tour] & (lines.tours[:, column] == 0)
+        why = (
+            f"{int(is_free.sum())} officers rest that day, none can work it within the rules at a lower cost"
+            if is_free.any()
+            else "nobody is available who may work this tour"
+        )
+        day = problem.first_day + timedelta(days=column)
+        yield ShortTour(
+            problem.command_units[unit], day, rules.tour_name(tour), int(missing[unit, column, tour]), why
+        )

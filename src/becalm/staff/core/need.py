@@ -1,0 +1,137 @@
+"""How many officers does each tour of each command unit need, and why?"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import shapely
+
+from becalm.methods.arrays import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class TourNeed:
+    """Officers wanted on one tour, with the reason."""
+
+    command_unit: str
+    day: date
+    tour: str
+    officers: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminNeed:
+    """Hours of administration wanted in a command unit on a day."""
+
+    command_unit: str
+    day: date
+    hours: float
+
+
+def fill_water(weights: Floats, total: int, *, floors: Ints, caps: Ints) -> Ints:
+    """Whole shares of `total` in proportion to `weights`, none below its floor or above its cap.
+
+    The level rises alike for all (water-filling); what is left over by rounding goes to the largest
+    remainders. Where the floors need more than the total, they stand; where the caps allow less, the caps do.
+
+    >>> floors, caps = np.array([1, 3, 0]), np.array([9, 9, 3])
+    >>> fill_water(np.array([1.0, 1.0, 2.0]), 8, floors=floors, caps=caps).tolist()
+    [2, 3, 3]
+    """
+    if total <= floors.sum():
+        return floors.copy()
+    if total >= caps.sum():
+        return caps.copy()
+    level = _find_level(weights, total, floors, caps)
+    shares = np.clip(weights * level, floors, caps)
+    whole = np.floor(shares + 1e-9).astype(np.int64)
+    order = np.argsort(-(shares - whole), kind="stable")
+    for index in np.tile(order, 2):
+        if whole.sum() < total and whole[index] < caps[index]:
+            whole[index] += 1
+    return whole
+
+
+def _find_level(weights: Floats, total: int, floors: Ints, caps: Ints) -> float:
+    """The level of the water, by halving."""
+    low, high = 0.0, 1.0
+    while np.clip(weights * high, floors, caps).sum() < total and high < 1e12:
+        high *= 2
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.clip(weights * middle, floors, caps).sum() < total else (low, middle)
+    return high
+
+
+def work_out_need(
+    harm_of_unit: Mapping[str, float],
+    hour_profile: Floats,
+    *,
+    first_day: date,
+    days: int,
+    tours: Sequence[tuple[str, Sequence[int]]],
+    total: int,
+    floor: int,
+    cap: int,
+) -> tuple[TourNeed, ...]:
+    """Officers for each tour: harm of the command unit times the share of the week's risk in its hours.
+
+    `hour_profile` [168] is the risk by hour of the week from Monday 00:00; each tour names the hours that it
+    covers, counted from the midnight of its day.
+    """
+    units = sorted(harm_of_unit)
+    keys = [
+        (u, first_day + timedelta(days=d), t, hours) for u in units for d in range(days) for t, hours in tours
+    ]
+    week_share = hour_profile / hour_profile.sum()
+    hour_shares = np.array(
+        [sum(week_share[(day.weekday() * 24 + hour) % 168] for hour in hours) for _, day, _, hours in keys]
+    )
+    weights = np.array([harm_of_unit[u] for u, *_ in keys]) * hour_shares
+    shares = fill_water(weights, total, floors=np.full(len(keys), floor), caps=np.full(len(keys), cap))
+    harm_total = sum(harm_of_unit.values())
+    return tuple(
+        TourNeed(
+            unit,
+            day,
+            tour,
+            int(officers),
+            _reason(harm_of_unit[unit] / harm_total, share, int(officers), floor, cap),
+        )
+        for (unit, day, tour, _), share, officers in zip(keys, hour_shares, shares, strict=True)
+    )
+
+
+def _reason(harm_share: float, hour_share: float, officers: int, floor: int, cap: int) -> str:
+    limit = ", held at the least" if officers == floor else ", held at the most" if officers == cap else ""
+    return f"{harm_share:.1%} of the harm, {hour_share:.1%} of the week's risk{limit}"
+
+
+TOUCHING_M = 5.0
+
+
+def name_neighbours(shapes: Sequence[Any], units: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Which command units share a border, given the shape of each borough and its command unit?"""
+    shape_array = np.array(shapes, dtype=object)
+    left, right = shapely.STRtree(shape_array).query(shape_array, predicate="dwithin", distance=TOUCHING_M)
+    pairs = {
+        (units[a], units[b])
+        for a, b in zip(left.tolist(), right.tolist(), strict=True)
+        if units[a] != units[b]
+    }
+    return {unit: tuple(sorted(b for a, b in pairs if a == unit)) for unit in sorted(set(units))}
+
+
+def name_lenders(tours: Iterable[Any], officers: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+    """Into which other command units do officers of each one go in a roster that is in force?"""
+    home_of_officer = {officer.staff_number: officer.command_unit for officer in officers}
+    places = {
+        (home_of_officer.get(tour.staff_number, tour.command_unit), tour.command_unit) for tour in tours
+    }
+    return {
+        unit: tuple(sorted(b for a, b in places if a == unit and b != unit))
+        for unit in {a for a, _ in places}
+    }

@@ -1,0 +1,236 @@
+"""Officers, their roster and absences: taken in, kept in the workspace and the ledger, and read back."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from becalm.desk import Desk, make_event
+from becalm.formats.durable_files import make_private_folder, sha256_of, write_durably
+from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, apply_corrections
+from becalm.staff.core import events
+from becalm.staff.core.force import ADMIN_STATES, Force, Officer, Span, State, mark_spans, select_officers
+from becalm.staff.core.request import AbsentRequest, BackRequest, LoadRequest
+from becalm.staff.core.rule_book import RuleBook
+from becalm.staff.files.read_rules import SHIPPED, read_rules
+from becalm.staff.files.read_staff import StaffBook, parse_half_day, read_officers, read_published, read_staff
+from becalm.staff.files.write_staff import officers_csv, published_csv
+from becalm.terms import QuestionError, UsageError
+from becalm.workspace.recipes import Source
+
+STAFF_FOLDER, RULES_FILE = "staff", "staff_rules.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStaff:
+    """What was taken in."""
+
+    officers: int
+    command_units: int
+    first_day: str
+    last_day: str
+    absences: int
+    new_absences: int  # recorded now; the others were known already
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffInputs:
+    """All that rosters are made of and judged by."""
+
+    force: Force  # those whom the rules roster
+    officers: tuple[Officer, ...]  # everybody
+    spans: tuple[Span, ...]
+    book: StaffBook
+    rules: RuleBook
+    hashes: dict[str, str]
+
+
+def load_staff(desk: Desk, request: LoadRequest) -> LoadedStaff:
+    """Take in a folder: officers and roster into the workspace, each absence that is new into the ledger.
+
+    Raises InputError with every fault of all files; then nothing is written.
+    """
+    rules = read_rules(find_rules(desk, request.rules))
+    units = command_units(desk)
+    zone = desk.workspace.city.time_zone
+    mapping = Path(request.mapping) if request.mapping else None
+    book = read_staff(Path(request.path), rules, command_units=units, zone=zone, mapping=mapping)
+    known_spans = {_key(span) for span in recorded_spans(desk)} if _has_ledger(desk) else set()
+    new_spans = [span for span in book.spans if _key(span) not in known_spans]
+    if new_spans:
+        desk.open_ledger().append([_availability(desk, span, request.purpose) for span in new_spans])
+    folder = desk.workspace.path / STAFF_FOLDER
+    make_private_folder(folder)
+    write_durably(folder / "officers.csv", officers_csv(book.officers))
+    write_durably(folder / "roster.csv", published_csv(book, rules))
+    last_day = book.first_day + timedelta(days=book.published.shape[1] - 1)
+    return LoadedStaff(
+        len(book.officers),
+        len(units),
+        str(book.first_day),
+        str(last_day),
+        len(book.spans),
+        len(new_spans),
+        rules.title,
+    )
+
+
+def command_units(desk: Desk) -> tuple[str, ...]:
+    """The command units of the city.
+
+    Raises QuestionError where becalm.toml names none.
+    """
+    names = {borough.command_unit for borough in desk.workspace.city.boroughs}
+    units = tuple(sorted(name for name in names if name))
+    if not units:
+        raise QuestionError(
+            "becalm.toml names no command units. Give each [[city.boroughs]] its command_unit, and load again."
+        )
+    return units
+
+
+def find_rules(desk: Desk, file_name: str | None) -> Source:
+    """The rule file that was named, else the workspace's own, else the shipped one."""
+    own_file = desk.workspace.path / RULES_FILE
+    return Path(file_name) if file_name else own_file if own_file.is_file() else SHIPPED
+
+
+def read_inputs(desk: Desk, rules_file: str | None, known_at: datetime | None = None) -> StaffInputs:
+    """What was taken in, with absences as they were known at an instant.
+
+    Raises QuestionError where nothing was taken in yet.
+    """
+    folder = desk.workspace.path / STAFF_FOLDER
+    if not (folder / "officers.csv").is_file():
+        raise QuestionError("No staff has been taken in. Run `becalm staff load FOLDER` first.")
+    source = find_rules(desk, rules_file)
+    rules = read_rules(source)
+    officers = read_officers(folder / "officers.csv", rules, command_units(desk))
+    book = read_published(folder / "roster.csv", rules, officers)
+    spans = tuple(span for span in recorded_spans(desk) if known_at is None or span.recorded_at <= known_at)
+    is_away, is_admin = mark_spans(officers, spans, first_day=book.first_day, days=book.published.shape[1])
+    force = select_officers(
+        Force(officers, book.first_day, book.published, is_away, is_admin), rules.rostered_ranks
+    )
+    hashes = {f"staff/{name}": sha256_of(folder / name) for name in ("officers.csv", "roster.csv")}
+    return StaffInputs(force, officers, spans, book, rules, {**hashes, "rules": rules_sha256(source)})
+
+
+def rules_sha256(source: Source) -> str:
+    """The hash of a rule file."""
+    import hashlib
+
+    return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def recorded_spans(desk: Desk) -> tuple[Span, ...]:
+    """Who is recorded as available or not, without a reason: facts hold none."""
+    zone = desk.workspace.city.time_zone
+    entries = desk.open_ledger().verified_entries(kinds=(events.AVAILABILITY, WITHDRAWN))
+    return tuple(
+        _read_span(corrected.latest_entry, zone)
+        for corrected in apply_corrections(entries, kind=events.AVAILABILITY)
+        if not corrected.is_withdrawn
+    )
+
+
+def record_absence(desk: Desk, request: AbsentRequest, officers: Sequence[Officer]) -> tuple[Span, ...]:
+    """Record that officers are away from now on, the reason apart and erasable."""
+    since = _half_day(request.since, "since")
+    until = _half_day(request.until, "until") if request.until else since + timedelta(days=1)
+    _check_officers(request.officer, officers)
+    if until <= since:
+        raise UsageError(f"`until` {request.until} is not after {request.since}. Give the first moment back.")
+    spans = tuple(Span(number, since, until, request.reason, desk.now()) for number in request.officer)
+    desk.open_ledger().append([_availability(desk, span, request.purpose) for span in spans])
+    return spans
+
+
+def record_return(desk: Desk, request: BackRequest, officers: Sequence[Officer]) -> Entry:
+    """Record that an officer is back."""
+    since = _half_day(request.since, "since")
+    until = _half_day(request.until, "until") if request.until else since + timedelta(days=28)
+    _check_officers((request.officer,), officers)
+    span = Span(request.officer, since, until, "available", desk.now())
+    return desk.open_ledger().append([_availability(desk, span, request.purpose)])[0]
+
+
+def read_reasons(desk: Desk, *, purpose: str, between: tuple[datetime, datetime]) -> dict[int, str]:
+    """Why officers are away in this time, by entry. Each reading leaves `record_accessed`."""
+    return dict(_reasons(desk, purpose, between))
+
+
+def _reasons(desk: Desk, purpose: str, between: tuple[datetime, datetime]) -> Iterator[tuple[int, str]]:
+    ledger, zone = desk.open_ledger(), desk.workspace.city.time_zone
+    for entry in ledger.verified_entries(kinds=(events.AVAILABILITY,)):
+        span = _read_span(entry, zone)
+        if span.may_patrol or span.until <= between[0] or span.since >= between[1] or not entry.commitment:
+            continue
+        facts: dict[str, Fact] = {"what": "payload", "entries": (entry.seq,)}
+        access = make_event(
+            desk, "record_accessed", purpose=purpose, facts=facts, subject=entry.event.subject
+        )
+        payload = ledger.payload(entry.seq, access=access)
+        if payload is not None:
+            yield entry.seq, str(json.loads(payload)["state"])
+
+
+def _check_officers(numbers: Sequence[str], officers: Sequence[Officer]) -> None:
+    known_numbers = {officer.staff_number for officer in officers}
+    unknown_numbers = [number for number in numbers if number not in known_numbers]
+    if unknown_numbers:
+        raise UsageError(
+            f"Officer {unknown_numbers[0]} is unknown. Correct the staff number, or load the staff again."
+        )
+
+
+def _half_day(text: str, field_name: str) -> datetime:
+    try:
+        return parse_half_day(text)
+    except ValueError as error:
+        raise UsageError(
+            f"`{field_name}` {text!r} is no half-day. Write 2020-05-04 or 2020-05-04T12:00."
+        ) from error
+
+
+def _has_ledger(desk: Desk) -> bool:
+    return desk.ledger_file is None or desk.ledger_file.exists()
+
+
+def _key(span: Span) -> tuple[object, ...]:
+    return (span.staff_number, span.since, span.until, span.may_patrol, span.recorded_at.astimezone(UTC))
+
+
+def _availability(desk: Desk, span: Span, purpose: str) -> EventToAppend:
+    zone = ZoneInfo(desk.workspace.city.time_zone)
+    since, until = (
+        f"{at.replace(tzinfo=zone).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for at in (span.since, span.until)
+    )
+    details = {
+        "state": span.state,
+        "donor": span.donor,
+        "recall_on": str(span.recall_on or ""),
+        "admin": span.state in ADMIN_STATES,
+    }
+    event = make_event(
+        desk,
+        events.AVAILABILITY,
+        purpose=purpose,
+        facts={"available": span.may_patrol, "from": since, "until": until},
+        occurred_at=span.recorded_at,
+        subject=span.staff_number,
+    )
+    return EventToAppend(event, json.dumps(details, sort_keys=True).encode())
+
+
+def _read_span(entry: Entry, zone: str) -> Span:
+    facts = entry.event.facts
+    since, until = (
+        datetime.fromisoformat(str(facts[name])).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        for name in ("from", "until")
+    )
+    state: State = "available" if facts["available"] else "away"
+    return Span(entry.event.subject, since, until, state, entry.event.occurred_at)

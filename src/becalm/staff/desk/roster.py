@@ -1,0 +1,266 @@
+"""Rosters: made, judged, and made again at short notice."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from becalm import __version__
+from becalm.desk import Desk, make_event
+from becalm.formats.durable_files import sha256_of
+from becalm.formats.json_text import data_digest, read_record
+from becalm.ledger import EventToAppend, Fact
+from becalm.methods.arrays import seed_generator
+from becalm.patrol.desk import inputs as patrol_inputs
+from becalm.render.pages import check_folder_free, write_folder
+from becalm.staff.core import events
+from becalm.staff.core.allocate import Allocation, allocate_again, allocate_roster
+from becalm.staff.core.crews import form_crews, set_aside
+from becalm.staff.core.force import with_roster
+from becalm.staff.core.judge import Evidence, Judgement, judge_roster, list_past_tours
+from becalm.staff.core.moves import list_moves, list_short_tours
+from becalm.staff.core.need import TourNeed, name_lenders, name_neighbours
+from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, PeriodRequest
+from becalm.staff.core.roster_problem import (
+    RosterProblem,
+    RosterQuestion,
+    Wishes,
+    build_problem,
+    check_problem,
+)
+from becalm.staff.desk.people import StaffInputs, command_units, read_inputs, record_absence
+from becalm.staff.files import roster_folder
+from becalm.staff.files.read_need import read_need, read_wishes
+from becalm.staff.files.roster_folder import RosterDocument
+from becalm.staff.files.roster_view import RosterAnswer
+from becalm.tables import list_public_holidays
+from becalm.terms import QuestionError, RunRecord, request_values
+from becalm.workspace.boundaries import load_boundaries
+from becalm.workspace.config import UNITS_FILE
+
+NEED_FILE = "staff/need.csv"
+CHANGE_PRICE = 10.0  # points for any change at short notice: their number counts
+
+
+def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
+    """Make a roster for these days and write its folder.
+
+    Raises InputError, QuestionError or UsageError with everything that is wrong; then nothing is written.
+    """
+    folder = Path(request.out)
+    check_folder_free(folder, ("run.json",), kind=roster_folder.ROSTER_FOLDER)
+    inputs = read_inputs(desk, request.period.rules, request.period.known_instant)
+    needs, need_hashes = load_need(desk, request.period, inputs)
+    question = RosterQuestion(
+        first_day=request.period.first_day,
+        days=request.period.days,
+        today=_today(desk),
+        zone=desk.workspace.city.time_zone,
+        needs=needs,
+        neighbours=_neighbours(desk) if request.lend else {},
+        wishes=_wishes(request.pins, inputs),
+    )
+    problem = build_problem(inputs.force, inputs.rules, question)
+    check_problem(problem)
+    allocation = allocate_roster(
+        problem, seed_generator(request.seed), work=request.work, progress=desk.progress
+    )
+    run = _run(desk, "staff allocate", request.seed, request, {**inputs.hashes, **need_hashes})
+    answer = _answer(desk, question, problem, allocation, inputs, run, folder, visits=request.visits)
+    write_folder(folder, roster_folder.roster_files(answer.document), kind=roster_folder.ROSTER_FOLDER)
+    if request.publish:
+        _publish(desk, answer, inputs, request.seed)
+    return answer
+
+
+def load_need(
+    desk: Desk, period: PeriodRequest, inputs: StaffInputs
+) -> tuple[tuple[TourNeed, ...], dict[str, str]]:
+    """The need from the file that is named, else from the workspace."""
+    path = Path(period.need) if period.need else desk.workspace.path / NEED_FILE
+    if not path.is_file():
+        raise QuestionError(
+            f"There is no need to staff for: {path} does not exist. Name a file with `need`, or run "
+            "`becalm staff need --from DAY --keep`."
+        )
+    return read_need(path, inputs.rules, command_units(desk)), {"need": sha256_of(path)}
+
+
+def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
+    """Record that officers are away, and make the roster that is in force again with the fewest changes."""
+    folder, old_folder = Path(request.out), Path(request.folder)
+    check_folder_free(folder, ("run.json",), kind=roster_folder.ROSTER_FOLDER)
+    old_run = read_record(old_folder / "run.json")
+    before = read_inputs(desk, None)
+    tours, first_day, days = roster_folder.read_roster_folder(
+        old_folder, before.rules, zone=desk.workspace.city.time_zone
+    )
+    needs = read_need(old_folder / "need.csv", before.rules, command_units(desk))
+    record_absence(desk, request, before.officers)
+    inputs = read_inputs(desk, None)
+    force = with_roster(
+        inputs.force,
+        [(t.staff_number, t.day, t.tour) for t in tours],
+        inputs.rules,
+        first_day=first_day,
+        days=days,
+    )
+    question = RosterQuestion(
+        first_day=first_day,
+        days=days,
+        today=_today(desk),
+        zone=desk.workspace.city.time_zone,
+        needs=needs,
+        neighbours=name_lenders(tours, inputs.officers),
+        is_fixed_before=_first_open_day(request.since),
+        change_price=CHANGE_PRICE,
+    )
+    problem = build_problem(force, inputs.rules, question)
+    places = problem.find_places([(t.staff_number, t.day, t.command_unit) for t in tours])
+    allocation = allocate_again(problem, seed_generator(old_run.seed), places=places)
+    run = _run(
+        desk,
+        "staff absent",
+        old_run.seed,
+        request,
+        {**inputs.hashes, "need": sha256_of(old_folder / "need.csv")},
+    )
+    answer = _answer(desk, question, problem, allocation, inputs, run, folder)
+    write_folder(folder, roster_folder.roster_files(answer.document), kind=roster_folder.ROSTER_FOLDER)
+    return answer
+
+
+def _first_open_day(since: str) -> date:
+    return datetime.fromisoformat(since).date()
+
+
+def check(desk: Desk, request: CheckRequest) -> Judgement:
+    """Judge a roster by every rule, from its own files and what was taken in."""
+    inputs = read_inputs(desk, request.rules)
+    zone = desk.workspace.city.time_zone
+    tours, first_day, _ = roster_folder.read_roster_folder(Path(request.folder), inputs.rules, zone=zone)
+    past_tours = list_past_tours(
+        inputs.officers, inputs.book.published.tolist(), inputs.spans, inputs.rules,
+        first_day=inputs.book.first_day, until=first_day, zone=zone,
+    )  # fmt: skip
+    evidence = Evidence(
+        tours, past_tours, inputs.officers, inputs.spans, inputs.rules, first_day, zone, inputs.book.first_day
+    )
+    return judge_roster(evidence)
+
+
+def _answer(
+    desk: Desk,
+    question: RosterQuestion,
+    problem: RosterProblem,
+    allocation: Allocation,
+    inputs: StaffInputs,
+    run: RunRecord,
+    folder: Path,
+    *,
+    visits: int = 0,
+) -> RosterAnswer:
+    lines, rules = allocation.lines, inputs.rules
+    years = range(question.first_day.year, question.first_day.year + 2)
+    holidays = set(list_public_holidays(desk.workspace.city.holidays, years))
+    head, bases = _units(desk)
+    document = RosterDocument(
+        first_day=question.first_day,
+        days=question.days,
+        crews=set_aside(form_crews(problem, lines, rules), visits, rules),
+        resting=problem.list_resting(lines.tours),
+        moves=list_moves(problem, lines, rules, today=question.today, holidays=holidays),
+        short_tours=list_short_tours(problem, lines, rules),
+        needs=tuple(need for need in question.needs if question.covers(need.day)),
+        run=run,
+        bases=bases,
+        units_head=head,
+    )
+    notes = list(_notes(problem, head, allocation))
+    return RosterAnswer(
+        document, allocation, problem, folder, tuple(notes), roster_folder.sha256_of_roster(document)
+    )
+
+
+def _notes(problem: RosterProblem, head: str, allocation: Allocation) -> Sequence[str]:
+    notes = []
+    if problem.unjudged:
+        notes.append(
+            f"The average week of {len(problem.unjudged)} officers was not judged: their records do not go "
+            f"back far enough ({', '.join(problem.unjudged[:5])} …)."
+        )
+    if not head:
+        notes.append(
+            "The workspace has no units.toml, so the tours have no bases: `becalm patrol` cannot read them."
+        )
+    if allocation.is_stopped:
+        notes.append("Stopped by hand: this is the best roster so far.")
+    return notes
+
+
+def _publish(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int) -> None:
+    document = answer.document
+    facts: dict[str, Fact] = {
+        "roster_sha256": answer.roster_sha256,
+        "inputs_sha256": data_digest(document.run.data),
+        "rules_sha256": inputs.hashes["rules"],
+        "first_day": str(document.first_day),
+        "days": document.days,
+        "officers": len(answer.problem.officers),
+        "seed": seed,
+    }
+    roster_event = make_event(desk, events.ROSTER, purpose="duty planning", facts=facts)
+    changes = [
+        make_event(
+            desk,
+            events.CHANGE,
+            purpose="duty planning",
+            facts={
+                "day": str(move.day),
+                "from": move.old,
+                "to": move.new,
+                "notice_class": move.notice.notice_class,
+                "reason_code": "need",
+            },
+            subject=move.staff_number,
+        )
+        for move in document.moves
+        if move.old != move.new
+    ]
+    desk.open_ledger().append([EventToAppend(event) for event in (roster_event, *changes)])
+
+
+def _run(
+    desk: Desk, question: str, seed: int, request: AllocateRequest | AbsentRequest, hashes: dict[str, str]
+) -> RunRecord:
+    parameters = {"request": json.dumps(request_values(request), sort_keys=True)}
+    return RunRecord(question, __version__, seed, desk.now(), None, parameters, hashes)
+
+
+def _today(desk: Desk) -> date:
+    return desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+
+
+def _wishes(file_name: str | None, inputs: StaffInputs) -> Wishes:
+    numbers = [officer.staff_number for officer in inputs.officers]
+    return read_wishes(Path(file_name), inputs.rules, numbers) if file_name else Wishes()
+
+
+def _neighbours(desk: Desk) -> dict[str, tuple[str, ...]]:
+    """Which command units share a border? Raises QuestionError where the workspace has no boundaries."""
+    boundaries = load_boundaries(desk.workspace)
+    if boundaries is None:
+        raise QuestionError(
+            "Without boundaries nobody knows who is a neighbour. Give them to `becalm init`, or do not lend."
+        )
+    unit_of_borough = {borough.name: borough.command_unit or "" for borough in desk.workspace.city.boroughs}
+    return name_neighbours(boundaries.polygons, [unit_of_borough[name] for name in boundaries.names])
+
+
+def _units(desk: Desk) -> tuple[str, dict[str, str]]:
+    """Areas and bases of the workspace's units as TOML, and the base of each area."""
+    if not (desk.workspace.path / UNITS_FILE).is_file():
+        return "", {}
+    units = patrol_inputs.read_duty_units(desk.workspace)
+    return roster_folder.units_head(units.areas, units.bases), {team.area: team.base for team in units.teams}

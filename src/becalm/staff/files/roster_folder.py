@@ -1,0 +1,164 @@
+"""The folder of a roster: who works when, the tours for patrol, the moves, the need, and how it was made."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from becalm.formats.json_text import record_json
+from becalm.render.pages import FolderKind
+from becalm.render.spreadsheet import csv_text
+from becalm.staff.core.crews import BURST_SHARE, Crew
+from becalm.staff.core.judge import WorkedTour
+from becalm.staff.core.moves import Move, ShortTour
+from becalm.staff.core.need import TourNeed
+from becalm.staff.core.rule_book import REST, RuleBook
+from becalm.staff.files.read_staff import Rows, read_rows
+from becalm.terms import InputError, RunRecord
+
+ROSTER_COLUMNS: Final = ("staff_number", "day", "tour", "command_unit", "unit", "use", "start", "hours")
+TOUR_COLUMNS: Final = (
+    *("day", "unit", "area", "base", "mode", "start", "hours", "crew", "burst_share", "pair", "use"),
+)
+MOVE_COLUMNS: Final = ("officer", "day", "from", "to", "notice", "why")
+NEED_COLUMNS: Final = ("command_unit", "day", "tour", "officers", "reason")
+SHORT_COLUMNS: Final = ("command_unit", "day", "tour", "missing", "why")
+ROSTER_FOLDER: Final = FolderKind("an earlier roster", record="run.json", later_names=frozenset({"sheets"}))
+UNPLACED_BASE: Final = "base {area}"
+
+
+@dataclass(frozen=True, slots=True)
+class RosterDocument:
+    """A roster with all that its folder says."""
+
+    first_day: date
+    days: int
+    crews: tuple[Crew, ...]
+    resting: tuple[tuple[str, date, str], ...]  # staff number, day, command unit
+    moves: tuple[Move, ...]
+    short_tours: tuple[ShortTour, ...]
+    needs: tuple[TourNeed, ...]
+    run: RunRecord
+    bases: Mapping[str, str]  # the base of each command unit, where units.toml names one
+    units_head: str  # areas and bases of the workspace's units, as TOML; empty where it has none
+
+
+def roster_csv(document: RosterDocument) -> str:
+    """Every officer on every day, rest days too."""
+    rows: list[tuple[object, ...]] = [
+        (
+            officer.staff_number,
+            crew.day,
+            crew.tour,
+            crew.command_unit,
+            crew.unit,
+            crew.use,
+            f"{crew.start:%H:%M}",
+            f"{crew.hours:g}",
+        )
+        for crew in document.crews
+        for officer in crew.officers
+    ]
+    rows += [(number, day, REST, unit, "", "", "", "") for number, day, unit in document.resting]
+    return csv_text(ROSTER_COLUMNS, sorted(rows, key=lambda row: (str(row[0]), str(row[1]))))
+
+
+def tours_csv(document: RosterDocument) -> str:
+    """The crews for patrol, without a name: day, unit, area, base, mode, start, hours, size, use."""
+    rows = [
+        (
+            crew.day, crew.unit, crew.command_unit,
+            document.bases.get(crew.command_unit, UNPLACED_BASE.format(area=crew.command_unit)),
+            "vehicle" if crew.is_mobile else "foot", f"{crew.start:%H:%M}", f"{crew.hours:g}",
+            len(crew.officers), BURST_SHARE, "", crew.use,
+        )
+        for crew in document.crews
+    ]  # fmt: skip
+    return csv_text(TOUR_COLUMNS, rows)
+
+
+def roster_files(document: RosterDocument) -> dict[str, str | bytes]:
+    """Every file of the folder by name."""
+    texts = {
+        "roster.csv": roster_csv(document),
+        "tours.csv": tours_csv(document),
+        "moves.csv": csv_text(
+            MOVE_COLUMNS,
+            [(m.staff_number, m.day, m.old, m.new, m.notice.notice_class, m.why) for m in document.moves],
+        ),
+        "short.csv": csv_text(
+            SHORT_COLUMNS, [(s.command_unit, s.day, s.tour, s.missing, s.why) for s in document.short_tours]
+        ),
+        "need.csv": csv_text(
+            NEED_COLUMNS, [(n.command_unit, n.day, n.tour, n.officers, n.reason) for n in document.needs]
+        ),
+        "run.json": record_json(document.run),
+    }
+    if document.units_head:
+        texts["units.toml"] = units_toml(document)
+    return dict(texts)
+
+
+def units_toml(document: RosterDocument) -> str:
+    """The units for `becalm patrol`: areas and bases of the workspace, and the dated tours beside them."""
+    opening = f"# Made by `becalm staff allocate` for {document.days} days from {document.first_day}.\n"
+    return f'{opening}tours = "tours.csv"\n{document.units_head}'
+
+
+def units_head(areas: Sequence[Any], bases: Sequence[Any]) -> str:
+    """Areas and bases as TOML."""
+    lines = []
+    for area in areas:
+        lines += ["", "[[areas]]", f"area = {json.dumps(area.area, ensure_ascii=False)}"]
+        lines.append(f"boroughs = {json.dumps(list(area.boroughs), ensure_ascii=False)}")
+    for base in bases:
+        lines += ["", "[[bases]]", f"base = {json.dumps(base.base, ensure_ascii=False)}"]
+        lines += [f"easting_m = {base.easting_m!r}", f"northing_m = {base.northing_m!r}"]
+    return "\n".join(lines) + "\n"
+
+
+def sha256_of_roster(document: RosterDocument) -> str:
+    """The hash of who works when."""
+    return hashlib.sha256(roster_csv(document).encode()).hexdigest()
+
+
+def read_roster_folder(
+    folder: Path, rules: RuleBook, *, zone: str
+) -> tuple[tuple[WorkedTour, ...], date, int]:
+    """The tours of a roster, its first day and how many days it has.
+
+    Raises InputError with every row that cannot be read.
+    """
+    path = folder / "roster.csv"
+    if not path.is_file():
+        raise InputError(f"{folder} holds no roster.csv. Name the folder that `becalm staff allocate` wrote.")
+    rows = read_rows(path, ROSTER_COLUMNS)
+    kind_names = {kind.tour for kind in rules.tours}
+    tours, days = [], []
+    for row in range(len(rows)):
+        day = rows.parse("day", row, date.fromisoformat, "day (YYYY-MM-DD)")
+        if isinstance(day, date):
+            days.append(day)
+            if rows.text("tour", row) != REST:
+                tours += _read_tour(rows, row, day, kind_names, zone)
+    if rows.faults or not days:
+        raise InputError(f"{path} has {len(rows.faults)} faults", tuple(rows.faults))
+    return tuple(tours), min(days), (max(days) - min(days)).days + 1
+
+
+def _read_tour(rows: Rows, row: int, day: date, kind_names: set[str], zone: str) -> Iterator[WorkedTour]:
+    start = rows.parse("start", row, time.fromisoformat, "time (06:00)")
+    hours = rows.parse("hours", row, float, "number of hours")
+    if rows.text("tour", row) not in kind_names:
+        remedy = f"write one of {', '.join(sorted(kind_names))}"
+        rows.refuse(row, f"tour {rows.text('tour', row)!r} is unknown", remedy)
+    elif isinstance(hours, float) and not 0 < hours <= 24:
+        rows.refuse(row, f"a tour of {hours:g} hours", "give more than 0 and at most 24")
+    elif isinstance(start, time) and isinstance(hours, float):
+        moment = datetime.combine(day, start, ZoneInfo(zone))
+        words = (rows.text(name, row) for name in ("tour", "command_unit", "unit", "use"))
+        yield WorkedTour(rows.text("staff_number", row), moment, hours, day, *words)
