@@ -102,14 +102,13 @@ def test_the_house_keeps_every_contract(source: Path, root: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("contract_id", "container"),
-<<<<<<< HEAD
     [
         ("house", "becalm"),
-        *(("roles", f"becalm.{job}") for job in ("find", "patrol", "measure", "record", "sustain")),
+        *(
+            ("roles", f"becalm.{job}")
+            for job in ("find", "patrol", "measure", "record", "staff", "sustain")
+        ),
     ],
-=======
-    [("house", "becalm"), *(("roles", f"becalm.{job}") for job in ("find", "patrol", "measure", "record", "staff"))],
->>>>>>> 70a2c4c9 (staff: load officers, allocate lawful rosters, judge them)
 )
 def test_an_import_upwards_or_sideways_is_caught_for_every_pair(
     contract_id: str, container: str, source: Path, root: Path, settings: dict[str, Any], tmp_path: Path
@@ -160,4 +159,13 @@ def test_every_forbidden_import_of_every_room_is_caught(
 
 
 def test_every_contract_has_a_planted_fault(settings: dict[str, Any]) -> None:
-    assert set(contracts(settings)) == {"house", "roles", "pure", "face", "face_staff", "methods", "terms", "roots"}
+    assert set(contracts(settings)) == {
+        "house",
+        "roles",
+        "pure",
+        "face",
+        "face_staff",
+        "methods",
+        "terms",
+        "roots",
+    }

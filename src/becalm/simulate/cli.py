@@ -40,7 +40,7 @@ def _lines(w: CitySummary) -> Iterable[str]:
         f"{w.stop_rows:,} stops, by month",
         "  streets/                       the street network as GraphML",
         "  units.toml                     the patrol units, for `becalm patrol`",
-        f"  staff/                         {w.officers} officers, roster and absences, for `becalm staff load`",
+        f"  staff/                         {w.officers} officers and absences, for `becalm staff load`",
         "  arrests.csv                    a log of arrests, for `becalm record import`",
         "  truth/                         true rates, planted effects, delays: what no analyst can see",
     ]

@@ -11,9 +11,9 @@ from .errors import HeadError as HeadError
 from .errors import InputError as InputError
 from .errors import LedgerError as LedgerError
 from .errors import PlanError as PlanError
-from .errors import RosterError as RosterError
 from .errors import QuestionError as QuestionError
 from .errors import ReplayError as ReplayError
+from .errors import RosterError as RosterError
 from .errors import TamperError as TamperError
 from .errors import UsageError as UsageError
 from .errors import WorkspaceError as WorkspaceError

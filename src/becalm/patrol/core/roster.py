@@ -47,6 +47,22 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedTour:
+    """One unit on one day, as a roster of `becalm staff` says it."""
+
+    unit: str
+    area: str
+    day: date
+    base: str
+    mode: Mode
+    start: time
+    hours: Annotated[float, Field(gt=0, le=24)]  # by the clock
+    crew: Annotated[int, Field(ge=1, le=30)]
+    burst_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    pair: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Absence:
     """A unit that is not there on these days; `until` is excluded."""
 
@@ -65,6 +81,7 @@ class Roster:
     teams: tuple[Team, ...]
     absences: tuple[Absence, ...] = ()
     source: str = "the units file"
+    tours: tuple[DatedTour, ...] = ()  # on single days, beside the standing teams
 
     @property
     def area_of_borough(self) -> dict[str, str]:
@@ -74,7 +91,8 @@ class Roster:
     @property
     def units(self) -> tuple[str, ...]:
         """The names of all units."""
-        return tuple(team.unit(i) for team in self.teams for i in range(len(team.starts)))
+        team_units = [team.unit(i) for team in self.teams for i in range(len(team.starts))]
+        return tuple(dict.fromkeys([*team_units, *(tour.unit for tour in self.tours)]))
 
 
 def expand_shifts(
@@ -93,6 +111,7 @@ def expand_shifts(
         for team in roster.teams
         for shift in _team_shifts(team, roster, day, zone, meals)
     ]
+    all_shifts += _dated_shifts(roster, first, first + timedelta(days=days), zone, meals)
     # The meal lies in the middle half of the shift, so a shift must be twice as long as its meal.
     meal_faults = [_meal_fault(shift) for shift in all_shifts if shift.hours.minutes < 2 * shift.meal_minutes]
     if not all_shifts:
@@ -133,6 +152,27 @@ def _team_shifts(
                 meal_minutes=meal_minutes(meals, shift_hours.minutes / 60),
                 burst_share=team.burst_share,
                 pair=team.pair,
+            )
+
+
+def _dated_shifts(
+    roster: Roster, first: date, until: date, zone: str, meals: tuple[Meal, ...]
+) -> Iterator[UnitShift]:
+    for tour in roster.tours:
+        is_absent = any(a.unit == tour.unit and a.since <= tour.day < a.until for a in roster.absences)
+        if first <= tour.day < until and not is_absent:
+            shift_hours = tour_span(tour.day, tour.start, tour.hours, zone=zone)
+            yield UnitShift(
+                unit=tour.unit,
+                area=tour.area,
+                day=tour.day,
+                hours=shift_hours,
+                base=tour.base,
+                crew=tour.crew,
+                mode=tour.mode,
+                meal_minutes=meal_minutes(meals, shift_hours.minutes / 60),
+                burst_share=tour.burst_share,
+                pair=tour.pair,
             )
 
 

@@ -177,7 +177,8 @@ def _dose_inputs(
 ) -> _DosedInputs:
     input_files = _read_files(desk, request, arms, load_list)
     book, roster, zone = input_files.book, input_files.roster, desk.workspace.city.time_zone
-    area_by_base = {team.base: team.area for team in roster.teams}
+    area_by_base = {tour.base: tour.area for tour in roster.tours}
+    area_by_base |= {team.base: team.area for team in roster.teams}
     dosage, all_shifts = collect_errors(
         lambda: dose_places(
             select_places(input_files.hotspots.places, roster.area_of_borough, request.borough, request.area),

@@ -1,17 +1,18 @@
 """Units from TOML: areas, bases, teams by weekday with their starts, absences. All faults come together."""
 
 import math
-from collections.abc import Iterator
-from datetime import time
+from collections.abc import Iterator, Sequence
+from datetime import date, time
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pyproj import Transformer
 
-from becalm.formats.csv_rows import check_faultless
+from becalm.formats.csv_rows import check_faultless, read_csv_rows
 from becalm.patrol.core.plan_inputs import Base, Mode
-from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
+from becalm.patrol.core.roster import Absence, DatedTour, PatrolArea, Roster, Team
 from becalm.terms import Fault, InputError
 from becalm.workspace.reviewed_toml import Source, Strict, check_recipe, suggest
 
@@ -66,6 +67,10 @@ class UnitsFile(Strict):
     bases: tuple[BaseEntry, ...] = Field(min_length=1)
     teams: tuple[TeamEntry, ...] = ()
     absences: tuple[Absence, ...] = ()
+    tours: str = ""  # a csv beside the file: tours on single days, as `becalm staff allocate` writes them
+
+
+TOUR_COLUMNS = ("day", "unit", "area", "base", "mode", "start", "hours", "crew", "use")
 
 
 def read_units(source: Source | str, *, crs: str) -> Roster:
@@ -76,8 +81,11 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
     """
     source_file = shipped_units(source) if isinstance(source, str) else source
     entry, faults = check_recipe(source_file, UnitsFile)
+    tours: tuple[DatedTour, ...] = ()
     if entry is not None:
-        faults = tuple(_find_faults(entry, source_file.name))
+        tour_faults: list[Fault] = []
+        tours = tuple(_read_tours(entry, source_file, tour_faults)) if entry.tours else ()
+        faults = (*_find_faults(entry, source_file.name, tours), *tour_faults)
     check_faultless(f"The units file {source_file.name}", faults, most=None)
     assert entry is not None  # a file without faults has an entry
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
@@ -87,6 +95,7 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
         teams=tuple(t.terms() for t in entry.teams),
         absences=entry.absences,
         source=source_file.name,
+        tours=tours,
     )
     unplaced_bases = [b for b in roster.bases if not math.isfinite(b.easting_m + b.northing_m)]
     if unplaced_bases:
@@ -123,7 +132,35 @@ def _build_base(entry: BaseEntry, to_metres: Transformer) -> Base:
     return Base(entry.base, round(float(easting_m), 1), round(float(northing_m), 1))
 
 
-def _find_faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
+def _read_tours(entry: UnitsFile, source: Source, faults: list[Fault]) -> Iterator[DatedTour]:
+    """The patrol tours of the csv that the units file names; every row that cannot be one is a fault."""
+    if not isinstance(source, Path):
+        return
+    teams = [team.terms() for team in entry.teams]
+    team_days = {
+        (team.unit(i), day) for team in teams for i in range(len(team.starts)) for day in team.weekdays
+    }
+    seen_units: set[tuple[str, date]] = set()
+    for where, row in read_csv_rows(source.parent / entry.tours, TOUR_COLUMNS, faults):
+        if row["use"] != "patrol":  # visits and administration are no business of patrol
+            continue
+        try:
+            tour = TypeAdapter(DatedTour).validate_python({name: row[name] for name in row if name != "use"})
+        except ValidationError as error:
+            for problem in error.errors():
+                column = ".".join(map(str, problem["loc"]))
+                what = f"{problem['input']!r:.80}: {problem['msg']}"
+                faults.append(Fault(f"{where}: {column}", what, "correct it"))
+            continue
+        if (tour.unit, tour.day.weekday()) in team_days or (tour.unit, tour.day) in seen_units:
+            faults.append(Fault(where, f"{tour.unit} is on duty twice on {tour.day}", "keep it in one place"))
+        seen_units.add((tour.unit, tour.day))
+        faults += _find_unknown(tour.area, [a.area for a in entry.areas], f"{where}: area", "areas")
+        faults += _find_unknown(tour.base, [b.base for b in entry.bases], f"{where}: base", "bases")
+        yield tour
+
+
+def _find_faults(entry: UnitsFile, file: str, tours: Sequence[DatedTour]) -> Iterator[Fault]:
     area_names, base_names = [a.area for a in entry.areas], [b.base for b in entry.bases]
     yield from _find_repeated("area", area_names, file)
     yield from _find_repeated("base", base_names, file)
@@ -131,6 +168,7 @@ def _find_faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
     checked_teams = [t.terms() for t in entry.teams]
     unit_names = [t.unit(i) for t in checked_teams for i in range(len(t.starts))]
     yield from _find_repeated("unit", unit_names, file)
+    unit_names += [tour.unit for tour in tours]
     if not unit_names:
         yield Fault(f"{file}: teams", "there are no units", "add [[teams]] with area, base, starts and hours")
     for team in checked_teams:

@@ -1,11 +1,13 @@
 """Who works when and where: a lawful roster at once, a proven bound, then the best that the work allows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.staff.core.column_generation import Master, choose_lines, raise_bound
+from becalm.staff.core.column_generation import Master, choose_lines, enrich, raise_bound
 from becalm.staff.core.line_kernels import count_cells, improve_lines, price_cells, price_lines
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.terms import Progress, silent_progress
@@ -13,6 +15,7 @@ from becalm.terms import Progress, silent_progress
 DESCENT_ROUNDS = 3
 NOISE = 6.0  # points, at the first shake; it fades to nothing at the last
 MOST_NODES = 20
+ENRICH_ROUNDS, ENRICH_LINES = 4, 400  # a small command unit gets more rounds: its lines are few
 LEAST_GAIN = 1e-9
 
 
@@ -49,13 +52,19 @@ class Allocation:
 
 
 def allocate_roster(
-    problem: RosterProblem, rng: np.random.Generator, *, work: int, progress: Progress = silent_progress
+    problem: RosterProblem,
+    rng: np.random.Generator,
+    *,
+    work: int,
+    open_engine: Callable[[], Any],
+    progress: Progress = silent_progress,
 ) -> Allocation:
     """The roster of least cost that was found with so much work, and the bound that it was proven against.
 
     `work` 0 gives the lawful roster of the first descent without a bound; from 1 on the bound is proven and
     the lines are chosen together, and each further unit of work is a shake of the whole roster. The same
-    seed and work give the same roster. Interrupted, the best so far is returned.
+    seed and work give the same roster. `open_engine` gives a new HiGHS for each command unit.
+    Interrupted, the best so far is returned.
     """
     start_lines = evaluate(problem, problem.remaining_lines, home_places(problem))
     lines = descend(at_home(problem), start_lines, rng)
@@ -66,7 +75,7 @@ def allocate_roster(
         with progress("allocate", total=unit_count + work, unit="steps") as report_progress:
             if work:
                 for unit in range(unit_count):
-                    bounds[unit], lines = solve_unit(at_home(problem), lines, unit)
+                    bounds[unit], lines = solve_unit(at_home(problem), lines, unit, rng, open_engine())
                     report_progress(1)
             lines = descend(problem, lines, rng)
             for step in range(work):
@@ -158,21 +167,23 @@ def descend(
 
 def shake(problem: RosterProblem, lines: Lines, rng: np.random.Generator, noise: float) -> Lines:
     """A large neighbourhood: some officers get noisy lines, then all descend; kept where it is better."""
-    is_shaken = rng.random(len(lines.tours)) < rng.uniform(0.02, 0.2)
+    is_shaken = rng.random(len(lines.tours)) < max(rng.uniform(0.02, 0.2), rng.uniform(0, 4) / len(lines.tours))
     tried_lines = descend(problem, lines, rng, who=is_shaken, noise=noise)
     tried_lines = descend(problem, tried_lines, rng)
     return tried_lines if tried_lines.cost < lines.cost - LEAST_GAIN else lines
 
 
-def solve_unit(problem: RosterProblem, lines: Lines, unit: int) -> tuple[float, Lines]:
+def solve_unit(problem: RosterProblem, lines: Lines, unit: int, rng: np.random.Generator, engine: Any) -> tuple[float, Lines]:
     """The bound of a command unit by itself, and the whole roster with the best lines found for it.
 
     Lines that are worked elsewhere do not count here: the bound is that of a roster without lending.
     """
     officers = np.flatnonzero(problem.people.units[:, 0] == unit)
-    master = Master(problem, np.array([unit]), officers)
-    master.add_lines((place, lines.tours[row], lines.places[row]) for place, row in enumerate(officers))
+    master = Master(problem, np.array([unit]), officers, engine)
+    for tours in (lines.tours, problem.remaining_lines):
+        master.add_lines((place, tours[row], lines.places[row]) for place, row in enumerate(officers))
     bound = raise_bound(master)
+    enrich(master, rng, rounds=ENRICH_ROUNDS + ENRICH_LINES // len(officers))
     unit_lines = choose_lines(master, most_nodes=MOST_NODES)
     if unit_lines is None:
         return bound, lines

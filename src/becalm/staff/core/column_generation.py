@@ -21,7 +21,7 @@ from becalm.terms import load_extra
 SMOOTHING = 0.3  # how far duals are kept at those of the best bound: fewer rounds than with none
 MOST_ROUNDS = 60
 GAP = 1e-4
-QUIET_OPTIONS = (("output_flag", False), ("log_to_console", False), ("threads", 1), ("random_seed", 0))
+REPEATABLE_OPTIONS = (("threads", 1), ("random_seed", 0))
 INTEGER_OPTIONS = (  # the programme is tight: what HiGHS spends on its root by default gains a percent
     ("mip_rel_gap", 0.002),
     ("mip_heuristic_effort", 0.0),
@@ -42,7 +42,7 @@ class Master:
     problem: RosterProblem
     units: Ints  # rows of the command units
     officers: Ints  # rows of the officers
-    engine: Any = None
+    engine: Any  # HiGHS
     columns: list[tuple[int, Line]] = field(default_factory=list)  # the officer's place in `officers`
     lines_of_officer: list[set[Line]] = field(default_factory=list)
     first_column: int = 0
@@ -50,9 +50,7 @@ class Master:
     best_duals: Floats | None = None  # of the rows, at the best bound
 
     def __post_init__(self) -> None:
-        highspy = load_extra("highspy", "staff", "A proven bound")
-        self.engine = highspy.Highs()
-        for option, value in QUIET_OPTIONS:
+        for option, value in REPEATABLE_OPTIONS:
             self.engine.setOptionValue(option, value)
         self.lines_of_officer = [set() for _ in self.officers]
         self._add_rows()
@@ -189,6 +187,22 @@ def raise_bound(master: Master, *, most_rounds: int = MOST_ROUNDS) -> float:
         if new_count == 0:
             best_duals = None  # the smoothed duals have nothing more to say: ask the exact ones
     return best_bound
+
+
+def enrich(master: Master, rng: np.random.Generator, *, rounds: int) -> None:
+    """Add lines that are best at duals near the best ones: what whole lines need and a mixture does not."""
+    problem, duals = master.problem, master.best_duals
+    if duals is None:
+        return
+    lines = np.zeros((len(master.officers), problem.days), np.int64)
+    places = np.zeros_like(lines)
+    for _ in range(rounds):
+        noisy_duals = duals * rng.uniform(0.5, 1.5, len(duals)) + rng.normal(0.0, 3.0, len(duals))
+        spread = master.spread_duals(noisy_duals)
+        price_columns(
+            master.officers, spread, problem.people, problem.rules, problem.limits, lines, places
+        )
+        master.add_lines((place, lines[place], places[place]) for place in range(len(lines)))
 
 
 def choose_lines(master: Master, *, most_nodes: int) -> list[Line] | None:

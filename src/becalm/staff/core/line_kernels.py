@@ -172,14 +172,14 @@ def _trace_line(
     line: Ints,
 ) -> float:
     """Choose the best end and walk back from it."""
-    price = limits.price[officer]
-    best_value, place = np.inf, (-1, 0, 0, 0)
+    prices = limits.price[officer]
+    best_value, place = float(np.inf), (-1, 0, 0, 0)
     for state, a, b, c in np.ndindex(value.shape):
         end_value = value[state, a, b, c]
         if end_value < np.inf and limits.may_end[officer, state]:
-            end_value += price[0, a] + price[1, b] + price[2, c]
+            end_value += prices[0, a] + prices[1, b] + prices[2, c]
             if end_value < best_value:
-                best_value, place = end_value, (state, a, b, c)
+                best_value, place = float(end_value), (state, a, b, c)
     if place[0] < 0:
         return float(np.inf)
     state, a, b, c = place
@@ -226,7 +226,7 @@ def _is_within(limits: Limits, officer: int, day: int, counts: Ints) -> bool:
         size = limits.sizes[officer, counter]
         if size > 1 and counts[counter] >= size:
             return False
-    return limits.sizes[officer, 2] <= 1 or counts[2] <= limits.most_by_day[officer, day]
+    return bool(limits.sizes[officer, 2] <= 1 or counts[2] <= limits.most_by_day[officer, day])
 
 
 @njit(cache=True, nogil=True)
@@ -239,7 +239,7 @@ def price_cell(count: Ints, need: int, need_skills: Ints, cells: Cells) -> float
     for skill in range(need_skills.shape[0]):
         if need_skills[skill] > count[3 + skill]:
             price += cells.skill_price[skill] * (need_skills[skill] - count[3 + skill])
-    return price
+    return float(price)
 
 
 @njit(cache=True, nogil=True)
@@ -433,7 +433,7 @@ def _worth(duals: Floats, people: People, officer: int, day: int) -> float:
     for skill in range(people.has_skill.shape[2]):
         if people.has_skill[officer, day, skill]:
             worth += duals[2 + skill]
-    return worth
+    return float(worth)
 
 
 @njit(cache=True, nogil=True)

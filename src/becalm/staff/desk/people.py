@@ -18,7 +18,7 @@ from becalm.staff.files.read_rules import SHIPPED, read_rules
 from becalm.staff.files.read_staff import StaffBook, parse_half_day, read_officers, read_published, read_staff
 from becalm.staff.files.write_staff import officers_csv, published_csv
 from becalm.terms import QuestionError, UsageError
-from becalm.workspace.recipes import Source
+from becalm.workspace.reviewed_toml import Source
 
 STAFF_FOLDER, RULES_FILE = "staff", "staff_rules.toml"
 
@@ -87,7 +87,7 @@ def command_units(desk: Desk) -> tuple[str, ...]:
     units = tuple(sorted(name for name in names if name))
     if not units:
         raise QuestionError(
-            "becalm.toml names no command units. Give each [[city.boroughs]] its command_unit, and load again."
+            "becalm.toml names no command units. Give each [[city.boroughs]] its command_unit; load again."
         )
     return units
 

@@ -30,6 +30,7 @@ from becalm.staff.core.roster_problem import (
     check_problem,
 )
 from becalm.staff.desk.people import StaffInputs, command_units, read_inputs, record_absence
+from becalm.staff.desk.solver import open_engine
 from becalm.staff.files import roster_folder
 from becalm.staff.files.read_need import read_need, read_wishes
 from becalm.staff.files.roster_folder import RosterDocument
@@ -64,7 +65,11 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
     problem = build_problem(inputs.force, inputs.rules, question)
     check_problem(problem)
     allocation = allocate_roster(
-        problem, seed_generator(request.seed), work=request.work, progress=desk.progress
+        problem,
+        seed_generator(request.seed),
+        work=request.work,
+        open_engine=open_engine,
+        progress=desk.progress,
     )
     run = _run(desk, "staff allocate", request.seed, request, {**inputs.hashes, **need_hashes})
     answer = _answer(desk, question, problem, allocation, inputs, run, folder, visits=request.visits)

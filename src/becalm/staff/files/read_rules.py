@@ -9,7 +9,7 @@ from pydantic import Field
 
 from becalm.staff.core import rule_book
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import Source, Strict, check_recipe, suggest
+from becalm.workspace.reviewed_toml import Source, Strict, check_recipe, suggest
 
 
 class RuleEntry(Strict):

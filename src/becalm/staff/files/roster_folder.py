@@ -64,7 +64,8 @@ def roster_csv(document: RosterDocument) -> str:
         for officer in crew.officers
     ]
     rows += [(number, day, REST, unit, "", "", "", "") for number, day, unit in document.resting]
-    return csv_text(ROSTER_COLUMNS, sorted(rows, key=lambda row: (str(row[0]), str(row[1]))))
+    rows.sort(key=lambda row: (str(row[0]), str(row[1])))
+    return csv_text(ROSTER_COLUMNS, rows)
 
 
 def tours_csv(document: RosterDocument) -> str:
@@ -138,7 +139,8 @@ def read_roster_folder(
         raise InputError(f"{folder} holds no roster.csv. Name the folder that `becalm staff allocate` wrote.")
     rows = read_rows(path, ROSTER_COLUMNS)
     kind_names = {kind.tour for kind in rules.tours}
-    tours, days = [], []
+    tours: list[WorkedTour] = []
+    days: list[date] = []
     for row in range(len(rows)):
         day = rows.parse("day", row, date.fromisoformat, "day (YYYY-MM-DD)")
         if isinstance(day, date):
