@@ -29,7 +29,7 @@ def test_the_first_pages_are_easy_to_read(root: Path) -> None:
     assert {name: age for name, age in ages.items() if age > READING_AGE} == {}
 
 
-@pytest.mark.parametrize("page", ["find", "measure", "patrol"])
+@pytest.mark.parametrize("page", ["find", "measure", "patrol", "staff"])
 def test_an_explanation_begins_with_one_page_in_plain_words(root: Path, page: str) -> None:
     text = (root / "docs" / "explanation" / f"{page}.md").read_text("utf-8")
     assert text.index(PLAIN_HEADING) == text.index("\n## ") + 1

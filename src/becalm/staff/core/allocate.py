@@ -167,13 +167,17 @@ def descend(
 
 def shake(problem: RosterProblem, lines: Lines, rng: np.random.Generator, noise: float) -> Lines:
     """A large neighbourhood: some officers get noisy lines, then all descend; kept where it is better."""
-    is_shaken = rng.random(len(lines.tours)) < max(rng.uniform(0.02, 0.2), rng.uniform(0, 4) / len(lines.tours))
+    is_shaken = rng.random(len(lines.tours)) < max(
+        rng.uniform(0.02, 0.2), rng.uniform(0, 4) / len(lines.tours)
+    )
     tried_lines = descend(problem, lines, rng, who=is_shaken, noise=noise)
     tried_lines = descend(problem, tried_lines, rng)
     return tried_lines if tried_lines.cost < lines.cost - LEAST_GAIN else lines
 
 
-def solve_unit(problem: RosterProblem, lines: Lines, unit: int, rng: np.random.Generator, engine: Any) -> tuple[float, Lines]:
+def solve_unit(
+    problem: RosterProblem, lines: Lines, unit: int, rng: np.random.Generator, engine: Any
+) -> tuple[float, Lines]:
     """The bound of a command unit by itself, and the whole roster with the best lines found for it.
 
     Lines that are worked elsewhere do not count here: the bound is that of a roster without lending.

@@ -199,9 +199,7 @@ def enrich(master: Master, rng: np.random.Generator, *, rounds: int) -> None:
     for _ in range(rounds):
         noisy_duals = duals * rng.uniform(0.5, 1.5, len(duals)) + rng.normal(0.0, 3.0, len(duals))
         spread = master.spread_duals(noisy_duals)
-        price_columns(
-            master.officers, spread, problem.people, problem.rules, problem.limits, lines, places
-        )
+        price_columns(master.officers, spread, problem.people, problem.rules, problem.limits, lines, places)
         master.add_lines((place, lines[place], places[place]) for place in range(len(lines)))
 
 

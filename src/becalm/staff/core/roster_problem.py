@@ -183,8 +183,11 @@ def _apply_pins(possible: Bools, force: Force, rules: RuleBook, question: Roster
         column = force.day_index(question.first_day)
         published = np.maximum(force.published[:, column : column + question.days], 0)
         fixed_days = max(0, min(question.days, (question.is_fixed_before - question.first_day).days))
-        is_published = np.arange(possible.shape[2])[None, None, :] == published[:, :fixed_days, None]
-        possible[:, :fixed_days] = is_published  # what was worked was worked, whoever was away since
+        fixed = possible[:, :fixed_days]
+        rows, columns = np.indices(fixed.shape[:2])
+        # A tour that somebody can no longer work is rest; nobody else is asked for days that have begun.
+        tours = np.where(fixed[rows, columns, published[:, :fixed_days]], published[:, :fixed_days], 0)
+        possible[:, :fixed_days] = np.arange(possible.shape[2])[None, None, :] == tours[:, :, None]
     return possible
 
 

@@ -1,9 +1,9 @@
 """Officers, their roster and absences: taken in, kept in the workspace and the ledger, and read back."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -158,24 +158,23 @@ def record_return(desk: Desk, request: BackRequest, officers: Sequence[Officer])
     return desk.open_ledger().append([_availability(desk, span, request.purpose)])[0]
 
 
-def read_reasons(desk: Desk, *, purpose: str, between: tuple[datetime, datetime]) -> dict[int, str]:
-    """Why officers are away in this time, by entry. Each reading leaves `record_accessed`."""
-    return dict(_reasons(desk, purpose, between))
+def read_reasons(desk: Desk, *, purpose: str, officer: str, between: tuple[date, date]) -> dict[int, str]:
+    """Why an officer was away in this time, by entry; what was erased is left out.
 
-
-def _reasons(desk: Desk, purpose: str, between: tuple[datetime, datetime]) -> Iterator[tuple[int, str]]:
-    ledger, zone = desk.open_ledger(), desk.workspace.city.time_zone
-    for entry in ledger.verified_entries(kinds=(events.AVAILABILITY,)):
+    Each reading is recorded before it is answered, with its purpose.
+    """
+    ledger, zone, reason_by_entry = desk.open_ledger(), desk.workspace.city.time_zone, dict[int, str]()
+    for entry in ledger.verified_entries(kinds=(events.AVAILABILITY,), subject=officer):
         span = _read_span(entry, zone)
-        if span.may_patrol or span.until <= between[0] or span.since >= between[1] or not entry.commitment:
+        is_within = span.until.date() > between[0] and span.since.date() <= between[1]
+        if span.may_patrol or not is_within or not entry.commitment:
             continue
         facts: dict[str, Fact] = {"what": "payload", "entries": (entry.seq,)}
-        access = make_event(
-            desk, "record_accessed", purpose=purpose, facts=facts, subject=entry.event.subject
-        )
+        access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=officer)
         payload = ledger.payload(entry.seq, access=access)
         if payload is not None:
-            yield entry.seq, str(json.loads(payload)["state"])
+            reason_by_entry[entry.seq] = str(json.loads(payload)["state"])
+    return reason_by_entry
 
 
 def _check_officers(numbers: Sequence[str], officers: Sequence[Officer]) -> None:

@@ -172,6 +172,7 @@ def read_rows(path: Path, needed_columns: Sequence[str], names: Mapping[str, str
         word_of_code = [*words.values, ""]
         columns[our_names.get(name, name)] = [word_of_code[code] for code in words.codes.tolist()]
     rows = Rows(path.name, sheet.lines.tolist(), columns)
+    rows.faults += [Fault(f"{path.name}, row {b.row}", b.reason, b.remedy) for b in sheet.broken_rows]
     missing_columns = [name for name in needed_columns if name not in columns]
     if missing_columns:
         faults = [
