@@ -22,9 +22,9 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 375  # agreed: 340, for the jobs of then; sustain brought 19 and measure its own
+MODULES = 405  # agreed: 340, for the jobs of then; sustain brought 19, staff 27 and measure its own
 LINES = (
-    69_500  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    74_500  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.060
 
