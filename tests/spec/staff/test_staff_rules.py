@@ -39,7 +39,7 @@ def test_neither_the_day_of_telling_nor_the_day_of_duty_counts(old, new, duty_da
 
 def test_the_past_says_how_many_days_and_nights_have_run():
     assert state_after([1, 1, 3, 3], LIMITS, IS_NIGHT) == LineState(tour=3, run=4, nights=2)
-    assert state_after([3, 0], LIMITS, IS_NIGHT) == LineState(tour=3, rest=1)
+    assert state_after([3, 0], LIMITS, IS_NIGHT) == LineState(tour=3, rest_days=1)
     assert state_after([3, 0, 0], LIMITS, IS_NIGHT) == LineState()
 
 

@@ -149,8 +149,8 @@ def _read_tours(entry: UnitsFile, source: Source, faults: list[Fault]) -> Iterat
         except ValidationError as error:
             for problem in error.errors():
                 column = ".".join(map(str, problem["loc"]))
-                what = f"{problem['input']!r:.80}: {problem['msg']}"
-                faults.append(Fault(f"{where}: {column}", what, "correct it"))
+                problem_text = f"{problem['input']!r:.80}: {problem['msg']}"
+                faults.append(Fault(f"{where}: {column}", problem_text, "correct it"))
             continue
         if (tour.unit, tour.day.weekday()) in team_days or (tour.unit, tour.day) in seen_units:
             faults.append(Fault(where, f"{tour.unit} is on duty twice on {tour.day}", "keep it in one place"))

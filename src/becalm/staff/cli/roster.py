@@ -86,7 +86,7 @@ def check(session: Session, request: CheckRequest) -> None:
         faults = tuple(
             Fault(
                 f"{v.staff_number} on {v.day}",
-                f"{v.rule}: {v.what}",
+                f"{v.rule}: {v.problem}",
                 "change the roster, or record a derogation",
             )
             for v in judgement.violations

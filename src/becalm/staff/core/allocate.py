@@ -8,7 +8,7 @@ import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.staff.core.column_generation import Master, choose_lines, enrich, raise_bound
-from becalm.staff.core.line_kernels import count_cells, improve_lines, price_cells, price_lines
+from becalm.staff.core.line_kernels import Roster, count_cells, improve_lines, price_cells, price_lines
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.terms import Progress, silent_progress
 
@@ -144,25 +144,17 @@ def descend(
     noise: float = 0.0,
 ) -> Lines:
     """Give each officer (of `who`) the best line given all others, several times over."""
-    tours, places, counts = lines.tours.copy(), lines.places.copy(), lines.counts.copy()
-    officers = np.flatnonzero(who) if who is not None else np.arange(len(tours))
+    roster = Roster(lines.tours.copy(), lines.places.copy(), lines.counts.copy())
+    officers = np.flatnonzero(who) if who is not None else np.arange(len(lines.tours))
     shape = (len(officers), problem.days, problem.cells.need.shape[2])
     for round_number in range(DESCENT_ROUNDS):
         order = rng.permutation(officers)
         is_noisy = noise > 0 and round_number == 0
         extra_prices = rng.normal(0.0, noise, shape) if is_noisy else np.zeros(shape)
         improve_lines(
-            order,
-            extra_prices,
-            tours,
-            places,
-            counts,
-            problem.people,
-            problem.cells,
-            problem.rules,
-            problem.limits,
+            order, extra_prices, roster, problem.people, problem.cells, problem.rules, problem.limits
         )
-    return evaluate(problem, tours, places)
+    return evaluate(problem, roster.lines, roster.places)
 
 
 def shake(problem: RosterProblem, lines: Lines, rng: np.random.Generator, noise: float) -> Lines:

@@ -127,13 +127,17 @@ class Master:
     def _entries(self, place: int, line: Ints, where: Ints) -> tuple[Ints, Floats]:
         people, officer = self.problem.people, int(self.officers[place])
         _, days, tours, kinds = self._shape
-        worked = np.flatnonzero(line > 0)
-        unit_rows = np.searchsorted(self.units, where[worked])
+        worked_days = np.flatnonzero(line > 0)
+        unit_rows = np.searchsorted(self.units, where[worked_days])
         tutoring = float(people.is_tutor[officer]) - float(people.is_recruit[officer])
         gains = np.column_stack(
-            [np.ones(len(worked)), np.full(len(worked), tutoring), people.has_skill[officer, worked]]
+            [
+                np.ones(len(worked_days)),
+                np.full(len(worked_days), tutoring),
+                people.has_skill[officer, worked_days],
+            ]
         )
-        first_rows = ((unit_rows * days + worked) * tours + line[worked] - 1) * kinds
+        first_rows = ((unit_rows * days + worked_days) * tours + line[worked_days] - 1) * kinds
         rows = (first_rows[:, None] + np.arange(kinds)).ravel()
         is_kept = gains.ravel() != 0
         return (

@@ -90,12 +90,12 @@ def _group(
     pairs = [[tutor, learner] for tutor, learner in zip(tutors, learners, strict=False)]
     paired_names = {o.staff_number for pair in pairs for o in pair}
     unaccompanied = [o for o in learners if o.staff_number not in paired_names]
-    others = [o for o in officers if o.staff_number not in paired_names | recruits]
-    crews = [_fill(pair, others, day, partners, least) for pair in pairs]
-    while len(others) >= least:
-        crews.append(_fill([_next_first(others, day)], others, day, partners, least))
+    free_officers = [o for o in officers if o.staff_number not in paired_names | recruits]
+    crews = [_fill(pair, free_officers, day, partners, least) for pair in pairs]
+    while len(free_officers) >= least:
+        crews.append(_fill([_next_first(free_officers, day)], free_officers, day, partners, least))
     full_crews = [crew for crew in crews if len(crew) >= least]
-    left_over = [o for crew in crews if len(crew) < least for o in crew] + others
+    left_over = [o for crew in crews if len(crew) < least for o in crew] + free_officers
     if full_crews and left_over:
         full_crews[-1] = full_crews[-1] + left_over
         left_over = []
@@ -105,29 +105,33 @@ def _group(
         yield unaccompanied + left_over, "admin"
 
 
-def _next_first(others: list[Officer], day: date) -> Officer:
+def _next_first(free_officers: list[Officer], day: date) -> Officer:
     """Take a driver first, so that each crew has one as long as they last."""
-    first = next((o for o in others if o.has_skill("driver", day)), others[0])
-    others.remove(first)
+    first = next((o for o in free_officers if o.has_skill("driver", day)), free_officers[0])
+    free_officers.remove(first)
     return first
 
 
 def _fill(
-    crew: list[Officer], others: list[Officer], day: date, partners: dict[str, frozenset[str]], least: int
+    crew: list[Officer],
+    free_officers: list[Officer],
+    day: date,
+    partners: dict[str, frozenset[str]],
+    least: int,
 ) -> list[Officer]:
     """Fill a crew up: the driver that it lacks, a partner of yesterday, or whoever leaves a driver free."""
-    while len(crew) < least and others:
+    while len(crew) < least and free_officers:
         usual_partners = partners.get(crew[0].staff_number, frozenset())
         lacks_driver = not any(o.has_skill("driver", day) for o in crew)
         best = min(
-            others,
+            free_officers,
             key=lambda o: (
                 lacks_driver and not o.has_skill("driver", day),
                 o.staff_number not in usual_partners,
                 o.has_skill("driver", day) and not lacks_driver,
             ),
         )
-        others.remove(best)
+        free_officers.remove(best)
         crew.append(best)
     return crew
 

@@ -58,7 +58,7 @@ class Violation:
     rule: str
     staff_number: str
     day: date
-    what: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +105,24 @@ def judge_roster(evidence: Evidence) -> Judgement:
                 Violation("known_officer", number, tours[0].day, "is not in the list of officers")
             )
             continue
-        ordered = sorted(tours, key=lambda tour: tour.start)
+        sorted_tours = sorted(tours, key=lambda tour: tour.start)
         past = sorted(past_by_officer[number], key=lambda tour: tour.start)
-        for rule, check_count, found in (
-            *_check_person(officer, ordered, spans.get(number, ()), evidence.rules),
-            *_check_rest(officer, ordered, past, evidence.rules),
-            *_check_runs(officer, ordered, past, evidence.rules),
-            *_check_hours(officer, ordered, past, evidence),
+        for rule, check_count, rule_violations in (
+            *_check_person(officer, sorted_tours, spans.get(number, ()), evidence.rules),
+            *_check_rest(officer, sorted_tours, past, evidence.rules),
+            *_check_runs(officer, sorted_tours, past, evidence.rules),
+            *_check_hours(officer, sorted_tours, past, evidence),
         ):
             checked_count[rule] += check_count
-            violations += found
+            violations += rule_violations
         if (
             officer.earlier_hours is None
             and _history_days(evidence) < 7 * evidence.rules.value("reference_weeks") - 14
         ):
             unjudged.append(number)
-    for rule, check_count, found in _check_crews(evidence, officer_by_number):
+    for rule, check_count, rule_violations in _check_crews(evidence, officer_by_number):
         checked_count[rule] += check_count
-        violations += found
+        violations += rule_violations
     return Judgement(dict(checked_count), tuple(violations), tuple(unjudged))
 
 
@@ -211,8 +211,8 @@ def _check_rest(
         if _hours_between(earlier, later) >= rules.value("weekly_rest_hours"):
             block_start = later.start
         elif (later.end.timestamp() - block_start.timestamp()) > 7 * 86_400 and later.day >= first_day:
-            what = f"no rest of {rules.value('weekly_rest_hours'):g} hours for 7 days"
-            long_blocks.append(Violation("weekly_rest_hours", officer.staff_number, later.day, what))
+            problem = f"no rest of {rules.value('weekly_rest_hours'):g} hours for 7 days"
+            long_blocks.append(Violation("weekly_rest_hours", officer.staff_number, later.day, problem))
     yield "weekly_rest_hours", len(tours), long_blocks
 
 
@@ -228,14 +228,14 @@ def _check_runs(
     first_day = tours[0].day
     nights = {tour.day for tour in all_tours if tour.tour in night_names}
     for rule, days in (("longest_run_days", {tour.day for tour in all_tours}), ("longest_night_run", nights)):
-        found = []
+        too_long_runs = []
         for day in sorted(day for day in days if day >= first_day):
             length = 1
             while day - timedelta(days=length) in days:
                 length += 1
             if length > rules.value(rule):
-                found.append(Violation(rule, officer.staff_number, day, f"day {length} in a row"))
-        yield rule, len(tours), found
+                too_long_runs.append(Violation(rule, officer.staff_number, day, f"day {length} in a row"))
+        yield rule, len(tours), too_long_runs
 
 
 def _check_hours(
@@ -244,24 +244,24 @@ def _check_hours(
     rules = evidence.rules
     weeks = rules.value("reference_weeks")
     night_names = {kind.tour for kind in rules.tours if kind.is_night}
-    found, found_nights = [], []
+    long_weeks, long_nights = [], []
     for tour in tours:
         window_start = tour.day - timedelta(days=int(7 * weeks) - 1)
         window = [t for t in (*past, *tours) if window_start <= t.day <= tour.day]
         missing_days = max(0, (evidence.past_first_day - window_start).days)
         hours = sum(t.hours for t in window) + (officer.earlier_hours or 0.0) / 112 * missing_days
         if hours > rules.value("weekly_hours") * weeks + 1e-6 and not officer.has_opted_out:
-            found.append(
+            long_weeks.append(
                 Violation("weekly_hours", officer.staff_number, tour.day, f"{hours / weeks:.1f} hours a week")
             )
         night_count = sum(t.tour in night_names for t in window)
         # The average leaves out one day of rest a week: six days carry the hours of seven.
         most_hours = rules.value("night_hours") * 6 * weeks
         if night_count >= weeks and hours > most_hours + 1e-6:
-            what = f"{hours / (6 * weeks):.1f} hours a day as a night worker"
-            found_nights.append(Violation("night_hours", officer.staff_number, tour.day, what))
-    yield "weekly_hours", len(tours), found
-    yield "night_hours", len(tours), found_nights
+            problem = f"{hours / (6 * weeks):.1f} hours a day as a night worker"
+            long_nights.append(Violation("night_hours", officer.staff_number, tour.day, problem))
+    yield "weekly_hours", len(tours), long_weeks
+    yield "night_hours", len(tours), long_nights
 
 
 def _check_crews(evidence: Evidence, officer_by_number: Mapping[str, Officer]) -> Checks:

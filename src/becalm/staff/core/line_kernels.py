@@ -41,6 +41,30 @@ class Limits(NamedTuple):
     price: Floats  # [N, 3, most size]: of the last value
 
 
+class Layers(NamedTuple):
+    """The cheapest price so far of each state and value of the counters, before and after a day."""
+
+    value: Floats  # [S, A, B, C]
+    is_open: Bools  # [S]
+    next_value: Floats
+    is_open_next: Bools
+
+
+class Trail(NamedTuple):
+    """By which state and tour each value was reached [D, S, A, B, C]."""
+
+    state: NDArray[np.int16]
+    option: NDArray[np.int8]
+
+
+class Roster(NamedTuple):
+    """Lines, where they are worked, and who is on each tour then."""
+
+    lines: Ints  # [N, D]
+    places: Ints  # [N, D]
+    counts: Ints  # [U, D, T + 1, 3 + K]
+
+
 class Cells(NamedTuple):
     """What each tour of each command unit needs, and the price of being short: U units, D days, K skills."""
 
@@ -72,52 +96,29 @@ def find_best_line(prices: Floats, rules: LineRules, limits: Limits, officer: in
     days, states = prices.shape[0], rules.next_state.shape[0]
     size_a, size_b, size_c = limits.sizes[officer]
     shape = (states, size_a, size_b, size_c)
-    value, next_value = np.full(shape, np.inf), np.full(shape, np.inf)
-    came_from = np.zeros((days, *shape), np.int16)
-    came_by = np.zeros((days, *shape), np.int8)
-    is_open, is_open_next = np.zeros(states, np.bool_), np.zeros(states, np.bool_)
-    value[limits.first_state[officer], 0, 0, 0] = 0.0
-    is_open[limits.first_state[officer]] = True
+    layers = Layers(
+        np.full(shape, np.inf), np.zeros(states, np.bool_), np.full(shape, np.inf), np.zeros(states, np.bool_)
+    )
+    trail = Trail(np.zeros((days, *shape), np.int16), np.zeros((days, *shape), np.int8))
+    layers.value[limits.first_state[officer], 0, 0, 0] = 0.0
+    layers.is_open[limits.first_state[officer]] = True
     for day in range(days):
-        most = min(size_c - 1, limits.most_by_day[officer, day])
-        _advance_day(
-            day,
-            prices,
-            rules,
-            limits.steps,
-            most,
-            value,
-            is_open,
-            next_value,
-            is_open_next,
-            came_from,
-            came_by,
-        )
-        value, next_value = next_value, value
-        is_open, is_open_next = is_open_next, is_open
-        next_value[:] = np.inf
-        is_open_next[:] = False
-    return _trace_line(value, rules, limits, officer, came_from, came_by, line)
+        _advance_day(day, officer, prices, rules, limits, layers, trail)
+        layers = Layers(layers.next_value, layers.is_open_next, layers.value, layers.is_open)
+        layers.next_value[:] = np.inf
+        layers.is_open_next[:] = False
+    return _trace_line(layers.value, rules, limits, officer, trail, line)
 
 
 @njit(cache=True, nogil=True)
 def _advance_day(
-    day: int,
-    prices: Floats,
-    rules: LineRules,
-    steps: Ints,
-    most: int,
-    value: Floats,
-    is_open: Bools,
-    next_value: Floats,
-    is_open_next: Bools,
-    came_from: NDArray[np.int16],
-    came_by: NDArray[np.int8],
+    day: int, officer: int, prices: Floats, rules: LineRules, limits: Limits, layers: Layers, trail: Trail
 ) -> None:
     """One more day: every open state with every tour that may follow, and what is cheapest of each."""
     next_state, last_tour, rest_kind, may_follow = rules
-    for state in range(is_open.shape[0]):
-        if not is_open[state]:
+    most = min(limits.sizes[officer, 2] - 1, limits.most_by_day[officer, day])
+    for state in range(layers.is_open.shape[0]):
+        if not layers.is_open[state]:
             continue
         kind = rest_kind[state]
         for option in range(prices.shape[1]):
@@ -125,28 +126,18 @@ def _advance_day(
             is_too_soon = option > 0 and kind < 2 and not may_follow[kind, day, last_tour[state], option]
             if new_state < 0 or is_too_soon or prices[day, option] == np.inf:
                 continue
-            is_open_next[new_state] = True
-            _keep_cheaper(
-                value, next_value, came_from, came_by, day, state, new_state, option, prices[day, option],
-                steps[min(kind, 1), day, option], most,
-            )  # fmt: skip
+            layers.is_open_next[new_state] = True
+            step = limits.steps[min(kind, 1), day, option]
+            _keep_cheaper(layers, trail, (day, state, new_state, option), prices[day, option], step, most)
 
 
 @njit(cache=True, nogil=True)
 def _keep_cheaper(
-    value: Floats,
-    next_value: Floats,
-    came_from: NDArray[np.int16],
-    came_by: NDArray[np.int8],
-    day: int,
-    state: int,
-    new_state: int,
-    option: int,
-    price: float,
-    step: Ints,
-    most: int,
+    layers: Layers, trail: Trail, move: tuple[int, int, int, int], price: float, step: Ints, most: int
 ) -> None:
     """The counters move alike for all their values, so the innermost loops only add and compare."""
+    day, state, new_state, option = move
+    value, next_value = layers.value, layers.next_value
     size_a, size_b, size_c = value.shape[1:]
     step_a = step[0] if size_a > 1 else 0
     step_b = step[1] if size_b > 1 else 0
@@ -157,8 +148,8 @@ def _keep_cheaper(
                 new_value = value[state, a, b, c] + price
                 if new_value < next_value[new_state, a + step_a, b + step_b, c + step_c]:
                     next_value[new_state, a + step_a, b + step_b, c + step_c] = new_value
-                    came_from[day, new_state, a + step_a, b + step_b, c + step_c] = state
-                    came_by[day, new_state, a + step_a, b + step_b, c + step_c] = option
+                    trail.state[day, new_state, a + step_a, b + step_b, c + step_c] = state
+                    trail.option[day, new_state, a + step_a, b + step_b, c + step_c] = option
 
 
 @njit(cache=True, nogil=True)
@@ -167,8 +158,7 @@ def _trace_line(
     rules: LineRules,
     limits: Limits,
     officer: int,
-    came_from: NDArray[np.int16],
-    came_by: NDArray[np.int8],
+    trail: Trail,
     line: Ints,
 ) -> float:
     """Choose the best end and walk back from it."""
@@ -184,7 +174,7 @@ def _trace_line(
         return float(np.inf)
     state, a, b, c = place
     for day in range(line.shape[0] - 1, -1, -1):
-        option, earlier_state = came_by[day, state, a, b, c], came_from[day, state, a, b, c]
+        option, earlier_state = trail.option[day, state, a, b, c], trail.state[day, state, a, b, c]
         step = limits.steps[min(rules.rest_kind[earlier_state], 1), day, option]
         a = max(0, a - step[0])  # a counter of one value stands still
         b, c = max(0, b - step[1]), max(0, c - step[2])
@@ -288,20 +278,19 @@ def price_cells(counts: Ints, cells: Cells) -> Floats:
 def improve_lines(
     order: Ints,
     noise: Floats,
-    lines: Ints,
-    places: Ints,
-    counts: Ints,
+    roster: Roster,
     people: People,
     cells: Cells,
     rules: LineRules,
     limits: Limits,
 ) -> None:
-    """Give each officer of `order` the best line given all others. Changes `lines`, `places` and `counts`.
+    """Give each officer of `order` the best line given all others. Changes the roster.
 
     `noise` [officers of the order, D, T + 1] is added to the prices: without it this is a descent, with it a
     shake that leads out of a dead end.
     """
     days, options = noise.shape[1:]
+    lines, places, counts = roster
     prices = np.empty((days, options))
     best_unit = np.empty((days, options), np.int64)
     line = np.empty(days, np.int64)

@@ -28,7 +28,7 @@ class LineState:
     tour: int = 0  # the last tour, 0 where it no longer matters
     run: int = 0  # days worked in a row, 0 while at rest
     nights: int = 0  # of them nights in a row
-    rest: int = 0  # days of rest in a row, counted as far as it matters
+    rest_days: int = 0  # days of rest in a row, counted as far as it matters
     is_run_long_enough: bool = True
 
 
@@ -69,12 +69,12 @@ def _advance(state: LineState, option: int, limits: RunLimits, is_night: Sequenc
     if option == 0:
         if state.run and not state.is_run_long_enough and state.run < limits.least_run:
             return None
-        if not state.run and not state.tour and not state.rest:
+        if not state.run and not state.tour and not state.rest_days:
             return state  # long rest goes on
-        rest = 1 if state.run else state.rest + 1
-        is_over = rest >= max(limits.least_rest, 2)
-        return RESTED if is_over else LineState(state.tour, 0, 0, rest)
-    if not state.run and state.rest and state.rest < limits.least_rest:
+        rest_days = 1 if state.run else state.rest_days + 1
+        is_over = rest_days >= max(limits.least_rest, 2)
+        return RESTED if is_over else LineState(state.tour, 0, 0, rest_days)
+    if not state.run and state.rest_days and state.rest_days < limits.least_rest:
         return None
     nights = state.nights + 1 if is_night[option - 1] else 0
     if state.run + 1 > limits.longest_run or nights > limits.longest_night_run:

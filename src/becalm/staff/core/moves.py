@@ -63,8 +63,8 @@ def _explain(problem: RosterProblem, lines: Lines, row: int, column: int, place:
         return "more officers than the tour needs, or rest that follows from another change"
     need = int(problem.cells.need[int(lines.places[row, column]), column, tour])
     count = int(lines.counts[int(lines.places[row, column]), column, tour, 0])
-    lent = "" if place == problem.officers[row].command_unit else f", lent to {place}"
-    return f"{place} wants {need} on this tour and has {count}{lent}"
+    lending_text = "" if place == problem.officers[row].command_unit else f", lent to {place}"
+    return f"{place} wants {need} on this tour and has {count}{lending_text}"
 
 
 def list_short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook) -> tuple[ShortTour, ...]:

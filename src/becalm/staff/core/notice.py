@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from becalm.staff.core.rule_book import RuleBook
+from becalm.staff.core.rule_book import REST_DAY, RuleBook
 
 NoticeClass = Literal[
     "none",
@@ -42,20 +42,19 @@ def classify_change(
     duty_day: date,
     is_holiday: bool,
     rules: RuleBook,
-    rest: str = "rest",
 ) -> Notice:
     """Of which class is a change from one tour to another, and what does it oblige the force to?"""
     days = notice_days(informed_on, duty_day)
     if old == new:
         return Notice("none", days, "")
-    if is_holiday and new != rest and days < rules.value("holiday_notice_days"):
+    if is_holiday and new != REST_DAY and days < rules.value("holiday_notice_days"):
         return Notice("public holiday, short notice", days, "another day off, treated as a public holiday")
-    if old == rest:
+    if old == REST_DAY:
         if days < rules.value("rest_day_notice_days"):
             return Notice("rest day, short notice", days, "the short-notice terms of the force apply")
         named_days = int(rules.value("lieu_named_days"))
         return Notice("rest day, day in lieu", days, f"another rest day, named within {named_days} days")
-    if new == rest:
+    if new == REST_DAY:
         return Notice("tour dropped", days, "")
     hours = int(rules.value("start_notice_hours"))
     return Notice("start moved", days, f"told at least {hours} hours before the new start")

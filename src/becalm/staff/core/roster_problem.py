@@ -109,11 +109,13 @@ def check_problem(problem: RosterProblem) -> None:
     for unit_number, unit in enumerate(problem.command_units):
         serves = (problem.people.units == unit_number).any(axis=1)
         for column in range(problem.days):
-            wanted = int(problem.cells.need[unit_number, column].sum())
-            if wanted > int(serves.sum()):
+            wanted_count = int(problem.cells.need[unit_number, column].sum())
+            if wanted_count > int(serves.sum()):
                 day = problem.first_day + timedelta(days=column)
-                what = f"{wanted} officers are wanted on {day}, and {unit} has {int(serves.sum())}"
-                faults.append(Fault(unit, what, "ask for fewer, or let neighbours lend"))
+                problem_text = (
+                    f"{wanted_count} officers are wanted on {day}, and {unit} has {int(serves.sum())}"
+                )
+                faults.append(Fault(unit, problem_text, "ask for fewer, or let neighbours lend"))
     if faults:
         raise RosterError("No roster can meet this", tuple(faults))
 
@@ -220,8 +222,10 @@ def _tours_left(force: Force, rules: RuleBook, question: RosterQuestion) -> tupl
     hours_before = np.zeros((len(force.officers), question.days))
     for day in range(question.days):
         kept_days = max(0, reference_days - day - 1)
-        kept = daily_hours[:, max(0, daily_hours.shape[1] - kept_days) :]
-        hours_before[:, day] = kept.sum(axis=1) + earlier_daily * max(0, kept_days - daily_hours.shape[1])
+        kept_hours = daily_hours[:, max(0, daily_hours.shape[1] - kept_days) :]
+        hours_before[:, day] = kept_hours.sum(axis=1) + earlier_daily * max(
+            0, kept_days - daily_hours.shape[1]
+        )
     left = np.floor((most_hours - hours_before) / tour_hours.max() + 1e-9).astype(np.int64)
     # Who opted out of the average week is still held to the average of night workers, if they are one.
     is_night = np.array([False, *(kind.is_night for kind in rules.tours)])

@@ -96,11 +96,11 @@ class RuleBook:
 
     def tour_number(self, tour: str) -> int:
         """1 for the first tour of the file; 0 for rest."""
-        return 0 if tour == REST else [kind.tour for kind in self.tours].index(tour) + 1
+        return 0 if tour == REST_DAY else [kind.tour for kind in self.tours].index(tour) + 1
 
     def tour_name(self, number: int) -> str:
         """The name of a tour, or rest."""
-        return self.tours[number - 1].tour if number else REST
+        return self.tours[number - 1].tour if number else REST_DAY
 
 
-REST = "rest"
+REST_DAY = "rest"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from becalm.staff.core.need import TourNeed
 from becalm.staff.core.roster_problem import Wishes
-from becalm.staff.core.rule_book import REST, RuleBook
+from becalm.staff.core.rule_book import REST_DAY, RuleBook
 from becalm.staff.files.read_staff import Rows, read_rows
 from becalm.terms import InputError, suggest_word
 
@@ -39,7 +39,7 @@ def read_need(path: Path, rules: RuleBook, command_units: Sequence[str]) -> tupl
 def read_wishes(path: Path, rules: RuleBook, staff_numbers: Sequence[str]) -> Wishes:
     """Pinned tours, days that officers ask to have off, and rest days that they offer."""
     rows = read_rows(path, WISH_COLUMNS)
-    tours, known_numbers = [REST, *(kind.tour for kind in rules.tours)], set(staff_numbers)
+    tours, known_numbers = [REST_DAY, *(kind.tour for kind in rules.tours)], set(staff_numbers)
     pins: dict[tuple[str, date], str] = {}
     days_off: set[tuple[str, date]] = set()
     offers: set[tuple[str, date]] = set()

@@ -72,14 +72,14 @@ def _find_faults(entry: RulesFile, file: str) -> Iterator[Fault]:
     yield from _find_misfits("rule", [rule.rule for rule in entry.rules], tuple(rule_book.RULES), file)
     yield from _find_misfits("price", list(entry.prices), tuple(rule_book.PRICES), file)
     for name, count in Counter(kind.tour for kind in entry.tours).items():
-        if count > 1 or name == rule_book.REST:
+        if count > 1 or name == rule_book.REST_DAY:
             yield Fault(
                 f"{file}: tours", f"{name!r} cannot name a tour here", "give each tour a name of its own"
             )
     for kind in entry.tours:
         if not 0 < kind.hours <= 24:
-            what = f"it lasts {kind.hours:g} hours"
-            yield Fault(f"{file}: {kind.tour}", what, "give more than 0 and at most 24")
+            problem = f"it lasts {kind.hours:g} hours"
+            yield Fault(f"{file}: {kind.tour}", problem, "give more than 0 and at most 24")
     if min(entry.stagger_minutes) < 0 or max(entry.stagger_minutes) > 180:
         yield Fault(f"{file}: stagger_minutes", "a start is moved too far", "give 0 to 180 minutes")
     numbers = {f"prices.{name}": price for name, price in entry.prices.items()}

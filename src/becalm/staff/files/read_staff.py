@@ -20,7 +20,7 @@ from becalm.formats.table_reader import read_sheet
 from becalm.ledger.event_kinds import is_pseudonym
 from becalm.methods.arrays import Bools, Ints
 from becalm.staff.core.force import UNPUBLISHED, Officer, Span, State
-from becalm.staff.core.rule_book import REST, RuleBook
+from becalm.staff.core.rule_book import REST_DAY, RuleBook
 from becalm.terms import Fault, InputError, suggest_word
 
 OFFICER_COLUMNS = ("staff_number", "rank", "command_unit")
@@ -57,9 +57,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def refuse(self, row: int, what: str, remedy: str) -> None:
+    def refuse(self, row: int, problem: str, remedy: str) -> None:
         """Note a fault of this row."""
-        self.faults.append(Fault(f"{self.name}, row {self.lines[row]}", what, remedy))
+        self.faults.append(Fault(f"{self.name}, row {self.lines[row]}", problem, remedy))
 
     def text(self, column: str, row: int) -> str:
         """One cell; empty where the file has no such column."""
@@ -121,7 +121,7 @@ def read_published(path: Path, rules: RuleBook, officers: Sequence[Officer]) -> 
         head, *lines = csv.reader(file)
     number_of_name = {
         "": UNPUBLISHED,
-        REST: 0,
+        REST_DAY: 0,
         **{kind.tour: rules.tour_number(kind.tour) for kind in rules.tours},
     }
     unknown_names = {name for line in lines for name in line[1:]} - set(number_of_name)
@@ -263,7 +263,7 @@ def _read_skills(rows: Rows, row: int, known_skills: set[str]) -> Mapping[str, d
 
 def _read_roster(rows: Rows, rules: RuleBook, numbers: Mapping[str, int]) -> tuple[date, NDArray[np.int8]]:
     """The roster as numbers of tours; distinct texts are read once, so that 100,000 rows take a moment."""
-    names = [REST, *(kind.tour for kind in rules.tours)]
+    names = [REST_DAY, *(kind.tour for kind in rules.tours)]
     officer_of_row = _code_texts(
         rows, "staff_number", numbers, "is an officer who is not in the list", "add the officer"
     )
@@ -363,8 +363,8 @@ def _read_spans(rows: Rows, numbers: Mapping[str, int], zone: str) -> tuple[Span
             spans.append(
                 (row, Span(number, since, until, state, aware_at, rows.text("donor", row), recall_on))
             )
-    for row, what in _find_overlaps(spans):
-        rows.refuse(row, what, "correct one of them, or record the later one later")
+    for row, problem in _find_overlaps(spans):
+        rows.refuse(row, problem, "correct one of them, or record the later one later")
     return tuple(span for _, span in spans)
 
 
@@ -378,8 +378,10 @@ def parse_half_day(text: str) -> datetime:
 
 def _find_overlaps(spans: Sequence[tuple[int, Span]]) -> Iterator[tuple[int, str]]:
     """Spans of one officer that overlap and were recorded at the same time: nobody can say which holds."""
-    ordered = sorted(spans, key=lambda entry: (entry[1].staff_number, entry[1].recorded_at, entry[1].since))
-    for (_, earlier), (row, later) in pairwise(ordered):
+    sorted_spans = sorted(
+        spans, key=lambda entry: (entry[1].staff_number, entry[1].recorded_at, entry[1].since)
+    )
+    for (_, earlier), (row, later) in pairwise(sorted_spans):
         is_same = (earlier.staff_number, earlier.recorded_at) == (later.staff_number, later.recorded_at)
         if is_same and later.since < earlier.until:
             yield (

@@ -16,7 +16,7 @@ from becalm.staff.core.crews import BURST_SHARE, Crew
 from becalm.staff.core.judge import WorkedTour
 from becalm.staff.core.moves import Move, ShortTour
 from becalm.staff.core.need import TourNeed
-from becalm.staff.core.rule_book import REST, RuleBook
+from becalm.staff.core.rule_book import REST_DAY, RuleBook
 from becalm.staff.files.read_staff import Rows, read_rows
 from becalm.terms import InputError, RunRecord
 
@@ -63,7 +63,7 @@ def roster_csv(document: RosterDocument) -> str:
         for crew in document.crews
         for officer in crew.officers
     ]
-    rows += [(number, day, REST, unit, "", "", "", "") for number, day, unit in document.resting]
+    rows += [(number, day, REST_DAY, unit, "", "", "", "") for number, day, unit in document.resting]
     rows.sort(key=lambda row: (str(row[0]), str(row[1])))
     return csv_text(ROSTER_COLUMNS, rows)
 
@@ -145,7 +145,7 @@ def read_roster_folder(
         day = rows.parse("day", row, date.fromisoformat, "day (YYYY-MM-DD)")
         if isinstance(day, date):
             days.append(day)
-            if rows.text("tour", row) != REST:
+            if rows.text("tour", row) != REST_DAY:
                 tours += _read_tour(rows, row, day, kind_names, zone)
     if rows.faults or not days:
         raise InputError(f"{path} has {len(rows.faults)} faults", tuple(rows.faults))

@@ -11,7 +11,7 @@ import numpy as np
 from becalm.staff.core.allocate import Allocation
 from becalm.staff.core.judge import Judgement
 from becalm.staff.core.roster_problem import RosterProblem
-from becalm.staff.core.rule_book import REST
+from becalm.staff.core.rule_book import REST_DAY
 from becalm.staff.files.roster_folder import RosterDocument
 
 
@@ -30,7 +30,7 @@ class RosterAnswer:
 def roster_record(answer: RosterAnswer) -> dict[str, Any]:
     """A roster as JSON says it."""
     document, lines, problem = answer.document, answer.allocation.lines, answer.problem
-    needed = int(problem.cells.need[..., 1:].sum())
+    needed_count = int(problem.cells.need[..., 1:].sum())
     short = sum(tour.missing for tour in document.short_tours)
     allocation = answer.allocation
     return {
@@ -38,11 +38,11 @@ def roster_record(answer: RosterAnswer) -> dict[str, Any]:
         "days": document.days,
         "officers": len(problem.officers),
         "available": int(problem.possible[:, :, 1:].any(axis=2).sum()),
-        "needed": needed,
-        "filled": needed - short,
+        "needed": needed_count,
+        "filled": needed_count - short,
         "short": short,
         "changes": len(document.moves),
-        "rest_days_cancelled": sum(move.old == REST != move.new for move in document.moves),
+        "rest_days_cancelled": sum(move.old == REST_DAY != move.new for move in document.moves),
         "cost": round(lines.cost, 2),
         "bound": round(allocation.bound, 2) if allocation.bound else None,
         "gap": round(allocation.gap, 5) if allocation.bound else None,
@@ -115,5 +115,5 @@ def violation_rows(judgement: Judgement) -> Iterator[dict[str, str]]:
             "rule": violation.rule,
             "officer": violation.staff_number,
             "day": str(violation.day),
-            "what": violation.what,
+            "what": violation.problem,
         }
