@@ -158,16 +158,18 @@ def expect_each(
     begins: Bools | None = None,
     covariates: Floats | None = None,
     exposure: ArrayLike = 1.0,
+    is_missing: Bools | None = None,
 ) -> ExpectedCounts:
     """What is each time from `first` on expected to hold, by the times up to `ahead` before it alone?
 
     `counts` are (series, times); the answer (series, times - first). `cycle` is how many times make a year.
     `begins[s, t]` marks where a level of series s is known to begin, `covariates` are (times, any number).
-    `exposure` is one number per time. The excess variance given back is the last one learned.
+    `exposure` is one number per time; times that `is_missing` marks are no zeros: nothing is learned from
+    them. The excess variance given back is the last one learned.
 
     Raises ValueError where less than a year lies before `first`.
     """
-    series = _Series.prepare(counts, first, cycle, covariates, exposure, begins)
+    series = _Series.prepare(counts, first, cycle, covariates, exposure, begins, is_missing)
     start = first - ahead + 1  # how many times may be read for the first one
     noise, state = series.learn_noise(start), series.start_state(start)
     means, deviations = np.empty((2, len(series.counts), series.counts.shape[1] - first))
@@ -191,13 +193,14 @@ def expect_after(
     begins: Bools | None = None,
     covariates: Floats | None = None,
     exposure: ArrayLike = 1.0,
+    is_missing: Bools | None = None,
 ) -> ExpectedCounts:
     """What would the times from `first` on hold, by the times before it alone?
 
     As `expect_each`, but nothing from `first` on is ever read: the level drifts on from there unseen, and the
     doubt grows with it.
     """
-    series = _Series.prepare(counts, first, cycle, covariates, exposure, begins)
+    series = _Series.prepare(counts, first, cycle, covariates, exposure, begins, is_missing)
     noise, state = series.learn_noise(first), series.start_state(first)
     for t in range(first):
         series.update(state, t, noise)
@@ -215,6 +218,7 @@ class _Series:
     design: Floats
     exposure: Floats
     begins: Bools
+    is_missing: Bools
     cycle: float
 
     @classmethod
@@ -226,6 +230,7 @@ class _Series:
         covariates: Floats | None,
         exposure: ArrayLike,
         begins: Bools | None,
+        is_missing: Bools | None,
     ) -> "_Series":
         """All as arrays of one shape; ValueError where there is less than a year before `first`."""
         y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
@@ -241,25 +246,30 @@ class _Series:
             design = np.column_stack([design, covariates])
         known_begins = np.zeros(y.shape, dtype=bool) if begins is None else begins
         exposures = np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape[1])
-        return cls(y, design, exposures, known_begins, cycle)
+        missing_times = np.zeros(y.shape[1], dtype=bool) if is_missing is None else is_missing
+        return cls(y, design, exposures, known_begins, missing_times, cycle)
 
     def learn_noise(self, time_count: int) -> _Noise:
         """Noise and drift by the first so many times."""
-        y, exposure = self.counts[:, :time_count], self.exposure[:time_count]
+        times = np.flatnonzero(~self.is_missing[:time_count])
+        y = self.counts[:, times]
         model = fit_levels(
-            y, np.arange(time_count), exposure=exposure, cycle=self.cycle, begins=self.begins[:, :time_count]
+            y, times, exposure=self.exposure[times], cycle=self.cycle, begins=self.begins[:, times]
         )
         mean_count = np.maximum(y.mean(axis=1), 0.5 / time_count)
         return _Noise((model.phi - 1.0) / mean_count, model.degrees, model.drift**2 / self.cycle)
 
     def start_state(self, time_count: int) -> _State:
         """What is known before the first time: about where the level lies."""
-        event_count = self.counts[:, :time_count].sum(axis=1) + 0.5
-        return _State(np.log(event_count / self.exposure[:time_count].sum()), self.design)
+        times = np.flatnonzero(~self.is_missing[:time_count])
+        event_count = self.counts[:, times].sum(axis=1) + 0.5
+        return _State(np.log(event_count / self.exposure[times].sum()), self.design)
 
     def update(self, state: _State, t: int, noise: _Noise) -> None:
         """Let time t pass, and learn from it."""
         state.drift(noise.drift_variance + self.begins[:, t] * STEP_DEVIATION**2)
+        if self.is_missing[t]:
+            return
         state.update(self.counts[:, t], self.exposure[t], self.design[t], noise.excess_variance)
 
     def predict(self, state: _State, t: int, unseen_variance: Floats) -> tuple[Floats, Floats]:

@@ -1,7 +1,7 @@
 """What was each series expected to hold, had nothing happened but noise and drift?"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from becalm.measure.core.panel import (
     Panel,
     build_panel,
     end_of,
+    find_history,
 )
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.expected_level import ExpectedCounts
@@ -93,6 +94,9 @@ def expect_period(
     Raises QuestionError where the counts do not hold the period, or less than a year before it.
     """
     first, end = _locate(counts, period)
+    start = find_history(counts.counts.sum(axis=0), counts.unit, first)
+    counts, first, end = _crop(counts, start), first - start, end - start
+    _check_history(counts, first, period)
     panel = build_panel(counts, end, context)
     expected = panel.expect_after(first)
     sums, sum_counts = expected.total(), panel.counts[:, first:].sum(axis=1)
@@ -128,7 +132,7 @@ def expect_period(
         adjustment=adjustment,
         series=series,
         steps=tuple(context.steps),
-        warnings=tuple(_warnings(series, level, counts.unit)),
+        warnings=tuple(_warnings(series, level, counts.unit, bool(panel.is_missing[first:].any()))),
     )
 
 
@@ -140,12 +144,19 @@ def _locate(counts: CountTable, period: Period) -> tuple[int, int]:
             f"The period {period} is not covered in whole {counts.unit}s: the records of {counts.source} run "
             f"from {counts.times[0]} to {end_of(counts, -1) - timedelta(days=1)}. Ask within those days."
         )
-    if inside[0] < TIMES_IN_YEAR[counts.unit]:
+    return inside[0], inside[-1] + 1
+
+
+def _crop(counts: CountTable, start: int) -> CountTable:
+    return replace(counts, times=counts.times[start:], counts=counts.counts[:, start:])
+
+
+def _check_history(counts: CountTable, first: int, period: Period) -> None:
+    if first < TIMES_IN_YEAR[counts.unit]:
         raise QuestionError(
-            f"Only {inside[0]} {counts.unit}s of {counts.source} lie before {period.start}, and a year of "
+            f"Only {first} {counts.unit}s of {counts.source} lie before {period.start}, and a year of "
             "them is needed to know the season. Ask for a later period, or ingest earlier records."
         )
-    return inside[0], inside[-1] + 1
 
 
 def _adjust(keys: Sequence[tuple[str, ...]], p_values: Floats) -> tuple[Floats, str]:
@@ -184,6 +195,7 @@ def _judge_placebo(panel: Panel, first: int, level: float) -> tuple[Floats, Ints
         low, high = expected.interval(level)
         counts = panel.counts[:, start:first]
         is_untouched = ~_is_settling(panel.begins[:, :first], SETTLING_TIMES[panel.unit] + ahead)[:, start:]
+        is_untouched &= ~panel.is_missing[start:first]
         held_counts += ((low <= counts) & (counts <= high) & is_untouched).sum(axis=1)
         tested_counts += is_untouched.sum(axis=1)
     return held_counts / np.maximum(tested_counts, 1), tested_counts.astype(np.int64)
@@ -216,7 +228,12 @@ def _ratio(count: int, expected: Estimate) -> Estimate | None:
     )
 
 
-def _warnings(series: Sequence[ExpectedSeries], level: float, unit: TimeUnit) -> Iterator[str]:
+def _warnings(series: Sequence[ExpectedSeries], level: float, unit: TimeUnit, has_gap: bool) -> Iterator[str]:
+    if has_gap:
+        yield (
+            "Coverage: records of the period are missing, cut short or broken in part: what is counted may be "
+            "too low."
+        )
     for one in series:
         if one.placebo_held_share is None:
             yield f"{one.label}: no untouched past {unit}s to try the interval on."

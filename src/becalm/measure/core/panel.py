@@ -11,19 +11,21 @@ from becalm.methods import expected_level
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.expected_level import ExpectedCounts
 from becalm.tables import CountTable, TimeUnit, names_of
-from becalm.terms import OffenceGroup, Period, Step, month_start
+from becalm.terms import Gap, OffenceGroup, Period, Step, month_start
 
 TIMES_IN_YEAR: Final = {"day": 365.25, "week": 365.25 / 7.0, "month": 12.0}
+MOST_YEARS: Final = 10
 AREAS: Final = ("borough", "ward", "command_unit")
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContext:
-    """What is known beside the counts: names, public holidays, declared steps."""
+    """What is known beside the counts: names, public holidays, declared steps, and what records lack."""
 
     groups: Mapping[str, OffenceGroup] = field(default_factory=dict)
     holidays: Mapping[date, str] = field(default_factory=dict)
     steps: Sequence[Step] = ()
+    gaps: Sequence[Gap] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Panel:
     begins: Bools
     covariates: Floats
     exposure: Floats
+    is_missing: Bools
     unit: TimeUnit
 
     @property
@@ -51,6 +54,7 @@ class Panel:
             begins=self.begins,
             covariates=self.covariates,
             exposure=self.exposure,
+            is_missing=self.is_missing,
         )
 
     def expect_each(self, first: int, end: int, ahead: int) -> ExpectedCounts:
@@ -63,6 +67,7 @@ class Panel:
             begins=self.begins[:, :end],
             covariates=self.covariates[:end],
             exposure=self.exposure[:end],
+            is_missing=self.is_missing[:end],
         )
 
 
@@ -88,8 +93,27 @@ def build_panel(counts: CountTable, end: int, context: ExpectedContext) -> Panel
         begins=_mark_begins(keys, names_of(counts.by), spans, context.steps),
         covariates=_calendar_columns(spans, context.holidays),
         exposure=_usual_exposure(all_counts[0], spans),
+        is_missing=_mark_missing(spans, context.gaps),
         unit=counts.unit,
     )
+
+
+def _mark_missing(spans: Sequence[Period], gaps: Sequence[Gap]) -> Bools:
+    """Whether a time lies in a month that is missing, cut short or broken in another way; low may be real."""
+    broken_months = {gap.month for gap in gaps if gap.kind != "low"}
+    return np.array([bool(broken_months.intersection(span.months)) for span in spans])
+
+
+def find_history(total: Ints, unit: TimeUnit, first: int) -> int:
+    """The first time of the history that is used: of the newest ten years, once the records had begun.
+
+    Records of offences long ago are strays: they were found late, and say nothing of how many there were.
+    """
+    year = round(TIMES_IN_YEAR[unit])
+    oldest = max(first - MOST_YEARS * year, 0)
+    usual_count = np.median(total[max(first - 2 * year, 0) : first])
+    is_begun = total[oldest:first] >= usual_count / 10.0
+    return oldest + int(np.argmax(is_begun))
 
 
 def _mark_begins(

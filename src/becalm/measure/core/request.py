@@ -144,11 +144,11 @@ class ExpectedRequest(Request):
     period: Annotated[
         str | None,
         Parameter(
-            'Whole weeks such as "2020-W14..2020-W19" or "last 6 weeks" (months where `unit` is month).',
+            'Whole weeks such as "2020-W14..2020-W19" or "last 6 weeks" (months where `time_unit` is month).',
             default_text="last 8 weeks, or 2 months",
         ),
     ] = None
-    unit: Annotated[
+    time_unit: Annotated[
         Literal["day", "week", "month"] | None,
         Parameter(
             "What is expected one by one.",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from becalm.desk import Desk
+from becalm.desk import Desk, gaps_of
 from becalm.measure.core import expected as core
 from becalm.measure.core.panel import ExpectedContext, end_of
 from becalm.measure.core.request import ExpectedRequest
@@ -30,7 +30,7 @@ def expect(
     or hold less than a year before it.
     """
     records = read_series(desk, request.series, only=only)
-    counts = count_series(desk, records, request.series, unit=request.unit or finest_unit(records))
+    counts = count_series(desk, records, request.series, unit=request.time_unit or finest_unit(records))
     last_day = end_of(counts, -1) - timedelta(days=1)
     report = core.expect_period(
         counts,
@@ -42,6 +42,7 @@ def expect(
                 desk.workspace.city.holidays, range(counts.times[0].year, last_day.year + 1)
             ),
             steps=active_steps(desk, known_at=known_at),
+            gaps=gaps_of(desk, records.source, as_of=request.series.as_of),
         ),
     )
     return withhold_expected(desk, report, counted_unit=request.series.counted) if request.public else report
