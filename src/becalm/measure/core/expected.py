@@ -139,7 +139,7 @@ def expect_period(
 def _locate(counts: CountTable, period: Period) -> tuple[int, int]:
     """The first time of the period, and the one after its last."""
     inside = [t for t, start in enumerate(counts.times) if period.start <= start < period.end]
-    if not inside or counts.times[inside[0]] != period.start or end_of(counts, inside[-1]) < period.end:
+    if not inside or counts.times[inside[0]] != period.start or end_of(counts, inside[-1]) != period.end:
         raise QuestionError(
             f"The period {period} is not covered in whole {counts.unit}s: the records of {counts.source} run "
             f"from {counts.times[0]} to {end_of(counts, -1) - timedelta(days=1)}. Ask within those days."
@@ -231,8 +231,8 @@ def _ratio(count: int, expected: Estimate) -> Estimate | None:
 def _warnings(series: Sequence[ExpectedSeries], level: float, unit: TimeUnit, has_gap: bool) -> Iterator[str]:
     if has_gap:
         yield (
-            "Coverage: records of the period are missing, cut short or broken in part: what is counted may be "
-            "too low."
+            "Coverage: records of the period are missing, cut short or broken in part: what is counted "
+            "may be too low."
         )
     for one in series:
         if one.placebo_held_share is None:
