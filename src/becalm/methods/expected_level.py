@@ -169,7 +169,15 @@ def expect_each(
 
     Raises ValueError where less than a year lies before `first`.
     """
-    series = _Series.prepare(counts, first, cycle, covariates, exposure, begins, is_missing)
+    series = _Series.prepare(
+        counts,
+        first,
+        cycle,
+        covariates=covariates,
+        exposure=exposure,
+        begins=begins,
+        is_missing=is_missing,
+    )
     start = first - ahead + 1  # how many times may be read for the first one
     noise, state = series.learn_noise(start), series.start_state(start)
     means, deviations = np.empty((2, len(series.counts), series.counts.shape[1] - first))
@@ -200,7 +208,15 @@ def expect_after(
     As `expect_each`, but nothing from `first` on is ever read: the level drifts on from there unseen, and the
     doubt grows with it.
     """
-    series = _Series.prepare(counts, first, cycle, covariates, exposure, begins, is_missing)
+    series = _Series.prepare(
+        counts,
+        first,
+        cycle,
+        covariates=covariates,
+        exposure=exposure,
+        begins=begins,
+        is_missing=is_missing,
+    )
     noise, state = series.learn_noise(first), series.start_state(first)
     for t in range(first):
         series.update(state, t, noise)
@@ -227,6 +243,7 @@ class _Series:
         counts: Ints | Floats,
         first: int,
         cycle: float,
+        *,
         covariates: Floats | None,
         exposure: ArrayLike,
         begins: Bools | None,

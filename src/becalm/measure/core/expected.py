@@ -100,19 +100,18 @@ def expect_period(
     panel = build_panel(counts, end, context)
     expected = panel.expect_after(first)
     sums, sum_counts = expected.total(), panel.counts[:, first:].sum(axis=1)
-    upper_tail = sums.tail(sum_counts[:, None])[:, 0]
-    p_values = np.minimum(2.0 * np.minimum(upper_tail, 1.0 - upper_tail), 1.0)
+    p_values = _two_sided(sums.tail(sum_counts[:, None])[:, 0])
     q_values, adjustment = _adjust(panel.keys, p_values)
     held_shares, placebo_counts = _judge_placebo(panel, first, level)
-    every_time, all_together = (_estimates(part, level) for part in (expected, sums))
+    every_time, all_times = (_estimates(part, level) for part in (expected, sums))
     series = tuple(
         ExpectedSeries(
             group=", ".join(key) or TOTAL,
             label=", ".join(group_label(name, context.groups) for name in key) or "Total",
             times=tuple(map(ExpectedTime, counts.times[first:end], panel.counts[s, first:].tolist(), times)),
             count=int(sum_counts[s]),
-            expected=all_together[s][0],
-            ratio=_ratio(int(sum_counts[s]), all_together[s][0]),
+            expected=all_times[s][0],
+            ratio=_ratio(int(sum_counts[s]), all_times[s][0]),
             p_value=float(p_values[s]),
             q_value=float(q_values[s]),
             placebo_held_share=float(held_shares[s]) if placebo_counts[s] else None,
@@ -134,6 +133,10 @@ def expect_period(
         steps=tuple(context.steps),
         warnings=tuple(_warnings(series, level, counts.unit, bool(panel.is_missing[first:].any()))),
     )
+
+
+def _two_sided(upper_tail: Floats) -> Floats:
+    return np.minimum(2.0 * np.minimum(upper_tail, 1.0 - upper_tail), 1.0)
 
 
 def _locate(counts: CountTable, period: Period) -> tuple[int, int]:
