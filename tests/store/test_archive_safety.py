@@ -76,7 +76,7 @@ def test_a_load_killed_at_any_moment_leaves_the_archive_as_before_or_as_after(tm
     assert parquet_files(root) == {f.path for f in ParquetArchive(root, never).versions()}
 
 
-@pytest.mark.parametrize("at", ["sha256_of", "sync_path", "write_manifest"])
+@pytest.mark.parametrize("at", ["sha256_of", "sync_path", "manifest_file.write_manifest"])
 def test_a_load_that_fails_while_it_is_kept_leaves_the_archive_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
