@@ -1,4 +1,4 @@
-"""`becalm sustain`: watch | step add, list, end | review | history."""
+"""`becalm sustain`: watch | backtest | step add, list, end | review | history."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ import typer
 from becalm.console.command import Session, command
 from becalm.console.emit import View
 from becalm.measure.core.request import StepEndRequest, StepRequest
-from becalm.sustain.core.request import HistoryRequest, ReviewRequest, StepListRequest, WatchRequest
+from becalm.sustain.core.request import (
+    BacktestRequest,
+    HistoryRequest,
+    ReviewRequest,
+    StepListRequest,
+    WatchRequest,
+)
 
 if TYPE_CHECKING:
     from becalm.sustain.core.events import DetectorRecord, PastAlarm
     from becalm.sustain.core.watch import WatchedSeries
+    from becalm.sustain.desk.backtest import BacktestAnswer
     from becalm.sustain.desk.watch import WatchAnswer
     from becalm.terms import Step
 
@@ -89,6 +96,31 @@ def _table_row(series: WatchedSeries) -> tuple[str, ...]:
         f"{series.score:.1f} of {series.threshold.value:.1f}",
         f"{weeks_words(series.delay.full)}, {weeks_words(series.delay.half)}",
     )
+
+
+@command(app, "backtest", BacktestRequest)
+def backtest(session: Session, request: BacktestRequest) -> None:
+    """Plant a rebound into the force's own series, and see how soon each alarm finds it."""
+    from becalm.console.emit import View
+    from becalm.sustain.desk.backtest import backtest as ask
+    from becalm.sustain.files.watch import backtest_object, backtest_rows
+
+    view: View[BacktestAnswer] = View(
+        data=lambda answer: backtest_object(answer.backtest, answer.source),
+        rows=lambda answer: backtest_rows(answer.backtest),
+        lines=_backtest_lines,
+    )
+    session.emit(ask(session.open_desk(), request), view)
+
+
+def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
+    from becalm.console.screen import string_table
+    from becalm.sustain.files.sentences import backtest_cells, backtest_sentences
+
+    yield from backtest_sentences(answer.backtest, answer.weeks)
+    yield ""
+    headings, cells = backtest_cells(answer.backtest)
+    yield string_table(headings, cells, left=headings[:1])
 
 
 @command(step_app, "add", StepRequest)

@@ -72,7 +72,7 @@ class BacktestRequest(Request):
     ] = 0.5
     weeks: Annotated[int, Parameter("How many weeks the climb takes.", unit="weeks", low=1, high=26)] = 8
     to: Annotated[
-        float, Parameter("The level after the climb, as a share of the level before.", low=0.1, high=2.0)
+        float, Parameter("The level after the climb, as a share of the level before.", low=0.1, high=1.0)
     ] = 1.0
     runs: Annotated[int, Parameter("How often each series is planted.", low=1, high=1000)] = 4
     offence_group: Annotated[tuple[str, ...], Parameter("Only these offence groups (repeat for more).")] = ()

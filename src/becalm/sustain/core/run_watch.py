@@ -9,9 +9,10 @@ import numpy as np
 from becalm.methods.alarms.watched_counts import LEARNING_TIMES, learn_level
 from becalm.methods.arrays import Floats, seed_generator
 from becalm.sustain.core.alarms import NamedAlarm
+from becalm.sustain.core.baseline import LONGEST_HISTORY, fit_baseline
 from becalm.sustain.core.delays import Placebo, count_placebo, expect_delays
 from becalm.sustain.core.null_worlds import NullWorld, learn_world
-from becalm.sustain.core.series import Key, SeriesSinceStep
+from becalm.sustain.core.series import Key, SeriesSinceStep, WeeklySeries
 from becalm.sustain.core.thresholds import (
     MOST_SERIES,
     Budget,
@@ -76,6 +77,14 @@ class CalibrationInputs:
         areas, offences = (_number(self.part.series.keys, index) for index in (0, 1))
         past = self.prepared.past.counts
         return learn_world(past, self.prepared.baseline, areas, offences, share=self.fallen_share)
+
+
+def history_world(history: WeeklySeries, *, fall: float) -> NullWorld:
+    """The world of these weeks, every series fallen by the same share."""
+    areas, offences = (_number(history.keys, index) for index in (0, 1))
+    share = np.full(len(history.keys), fall)
+    newest = history.counts[:, -LONGEST_HISTORY:]
+    return learn_world(newest, fit_baseline(newest, 1), areas, offences, share=share)
 
 
 def calibrate(inputs: CalibrationInputs, seed: int) -> Calibration:

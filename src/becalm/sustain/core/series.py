@@ -1,7 +1,7 @@
 """The weekly series of a force: what is watched, checked as a whole before anything is computed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -141,6 +141,25 @@ def check_reference(reference: Period, steps: Sequence[Step], mondays: Sequence[
     if faults:
         raise UsageError("The reference period cannot be used", tuple(faults))
     return in_reference
+
+
+def cut_before_steps(series: WeeklySeries, steps: Sequence[Step]) -> WeeklySeries:
+    """The weeks before the first declared step, or all; missing ones filled by the mean of their series."""
+    end = min((first_week(step, series.mondays) for step in steps), default=len(series.mondays))
+    return replace(
+        series,
+        mondays=series.mondays[:end],
+        counts=fill_gaps(series.counts[:, :end]),
+        known_share=series.known_share[:, :end],
+        doubtful=series.doubtful[:, :end],
+    )
+
+
+def fill_gaps(history: Floats) -> Floats:
+    """Missing weeks of the history, filled by the mean of the same series, so that they bend nothing."""
+    known_count = np.maximum((~np.isnan(history)).sum(axis=1), 1)
+    means = np.nansum(history, axis=1) / known_count
+    return np.where(np.isnan(history), means[:, None], history)
 
 
 def week_name(monday: date) -> str:

@@ -14,7 +14,7 @@ from becalm.sustain.core.alarms import DEFAULT_ALARM, GROUP_ALARM, NamedAlarm
 from becalm.sustain.core.baseline import LONGEST_HISTORY, Baseline, fit_baseline
 from becalm.sustain.core.levels import Levels, PastWeeks, measure_levels
 from becalm.sustain.core.null_worlds import WATCHED_WEEKS
-from becalm.sustain.core.series import Key, SeriesSinceStep, week_name
+from becalm.sustain.core.series import Key, SeriesSinceStep, fill_gaps, week_name
 from becalm.sustain.core.thresholds import Budget, Family, Threshold, score_family, sum_members
 from becalm.terms import Estimate, Step
 
@@ -146,13 +146,6 @@ def prepare_part(part: SeriesSinceStep, in_reference: Bools) -> PreparedPart:
     expected = baseline.expected * series.known_share[:, first:]
     past = PastWeeks(history, baseline.fitted_counts, in_reference[start:first])
     return PreparedPart(baseline, WatchedCounts(since, expected, baseline.excess, history), past)
-
-
-def fill_gaps(history: Floats) -> Floats:
-    """Missing weeks of the history, filled by the mean of the same series, so that they bend nothing."""
-    known_count = np.maximum((~np.isnan(history)).sum(axis=1), 1)
-    means = np.nansum(history, axis=1) / known_count
-    return np.where(np.isnan(history), means[:, None], history)
 
 
 def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:

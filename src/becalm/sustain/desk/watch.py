@@ -102,6 +102,11 @@ def past_alarms(desk: Desk, *, known_at: datetime | None = None) -> tuple[PastAl
     return read_alarms(entry for entry in entries if known_at is None or entry.recorded_at <= known_at)
 
 
+def installed_alarms() -> tuple[str, ...]:
+    """The names of all alarms that are installed."""
+    return tuple(sorted(entry.name for entry in entry_points(group=ALARMS)))
+
+
 def load_alarm(name: str) -> NamedAlarm:
     """The alarm of this name, once it has shown that it keeps the rules.
 

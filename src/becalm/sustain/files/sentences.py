@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from becalm.sustain.core.backtest import Backtest, BacktestRow
 from becalm.sustain.core.series import week_name
 from becalm.sustain.core.watch import Watch, WatchedSeries
 from becalm.sustain.files.watch import key_words
@@ -75,3 +76,33 @@ def weeks_words(weeks: float | None) -> str:
     ('7 weeks', 'over a year')
     """
     return "over a year" if weeks is None else f"{weeks:.0f} weeks"
+
+
+def backtest_sentences(backtest: Backtest, weeks: int) -> Iterator[str]:
+    """What was planted, where, and with which budget."""
+    rebound = backtest.rebound
+    yield (
+        f"A fall to {rebound.fall:.0%} of the level and a climb to {rebound.to:.0%} in {rebound.weeks} "
+        f"weeks, planted at {backtest.starts} places of {weeks} weeks in which nothing was declared."
+    )
+    yield (
+        f"Budget: {backtest.budget.single:g} false alarms a year for all series. Each cell: median "
+        "weeks from the onset, share found within 26 weeks, false alarms a year."
+    )
+
+
+def backtest_cells(backtest: Backtest) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A table with a row per method and a column per class of weekly level."""
+    classes = sorted({(row.low, row.high) for row in backtest.rows})
+    headings = (
+        "method",
+        *(f"{low:g} to {high:g} a week" if high < 1e9 else f"{low:g} or more" for low, high in classes),
+    )
+    cell_by_place = {(row.method, row.low): _backtest_cell(row) for row in backtest.rows}
+    methods = list(dict.fromkeys(row.method for row in backtest.rows))
+    return headings, [(method, *(cell_by_place[method, low] for low, _ in classes)) for method in methods]
+
+
+def _backtest_cell(row: BacktestRow) -> str:
+    median = "–" if row.median_weeks is None else f"{row.median_weeks:g}"
+    return f"{median} ({row.found_share:.0%}; {row.false_per_year:.1f})"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from becalm.sustain.core.backtest import Backtest
 from becalm.sustain.core.events import DetectorRecord, PastAlarm
 from becalm.sustain.core.series import Key, week_name
 from becalm.sustain.core.watch import RaisedAlarm, Watch, WatchedSeries
@@ -102,6 +103,37 @@ def past_alarm_row(alarm: PastAlarm) -> Mapping[str, object]:
         "reviewed_on": str(alarm.reviewed_on) if alarm.reviewed_on else None,
         "reviewed_by": alarm.reviewed_by,
     }
+
+
+def backtest_object(backtest: Backtest, source: str) -> dict[str, Any]:
+    """A back-test with what was planted, and its rows."""
+    rebound = backtest.rebound
+    return {
+        "source": source,
+        "fall": rebound.fall,
+        "weeks": rebound.weeks,
+        "to": rebound.to,
+        "starts": backtest.starts,
+        "false_alarms_per_year": backtest.budget.single,
+        "seed": backtest.seed,
+        "rows": backtest_rows(backtest),
+    }
+
+
+def backtest_rows(backtest: Backtest) -> list[dict[str, object]]:
+    """One row per method and class of level."""
+    return [
+        {
+            "method": row.method,
+            "level_from": row.low,
+            "level_below": row.high if row.high < float("inf") else None,
+            "series": row.series,
+            "median_weeks": row.median_weeks,
+            "found_within_26_weeks": round(row.found_share, 4),
+            "false_per_year": round(row.false_per_year, 3),
+        }
+        for row in backtest.rows
+    ]
 
 
 def step_row(step: Step) -> Mapping[str, object]:
