@@ -109,7 +109,7 @@ def test_weeks_that_are_known_in_part_are_no_fall():
     counts, share = drawn.counts.copy(), drawn.known_share.copy()
     share[:, -3:] = (0.95, 0.9, 0.85)
     counts[:, -3:] = rng.binomial(counts[:, -3:].astype(int), share[:, -3:])
-    row = watch(replace(drawn, counts=counts, known_share=share))[0]
+    row = watch(replace(drawn, counts=counts, known_share=share, has_delays=True))[0]
     assert (row.state, row.known_share.value) == ("quiet", pytest.approx(0.85))
     share[:, -1] = 0.4
     assert watch(replace(drawn, counts=counts, known_share=share))[0].state == "incomplete"

@@ -42,7 +42,7 @@ TABLE_HEADINGS = (
 MOST_QUIET_ROWS = 12
 
 
-@command(app, "watch", WatchRequest)
+@command(app, "watch", WatchRequest, endings=(".json", ".csv", ".xlsx", ".svg"))
 def watch(session: Session, request: WatchRequest) -> None:
     """Which series have begun to rise since their step? New alarms are recorded."""
     from becalm.sustain.desk.watch import watch as ask
@@ -52,6 +52,7 @@ def watch(session: Session, request: WatchRequest) -> None:
 
 def watch_view() -> View[WatchAnswer]:
     """How a watch is shown."""
+    from becalm.sustain.files.chart import watch_picture
     from becalm.sustain.files.watch import ROW_COLUMNS, watch_object, watch_rows
 
     return View(
@@ -59,6 +60,7 @@ def watch_view() -> View[WatchAnswer]:
         rows=lambda answer: watch_rows(answer.watch),
         lines=_watch_lines,
         columns=ROW_COLUMNS,
+        files={".svg": lambda answer: watch_picture(answer.watch)},
     )
 
 
@@ -101,7 +103,6 @@ def _table_row(series: WatchedSeries) -> tuple[str, ...]:
 @command(app, "backtest", BacktestRequest)
 def backtest(session: Session, request: BacktestRequest) -> None:
     """Plant a rebound into the force's own series, and see how soon each alarm finds it."""
-    from becalm.console.emit import View
     from becalm.sustain.desk.backtest import backtest as ask
     from becalm.sustain.files.watch import backtest_object, backtest_rows
 

@@ -1,6 +1,6 @@
 """The weekly series of a force: what is watched, checked as a whole before anything is computed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
@@ -26,7 +26,8 @@ class WeeklySeries:
     """Counts of each series (row) in each ISO week (column), which begins on its Monday.
 
     A week that is missing in the records is NaN. `known_share[s, t]` is the share of its records that are
-    known by now. `found_by[s]` says who finds such offences.
+    known by now: 1 everywhere, and `has_delays` False, where nothing says how late records come.
+    `found_by[s]` says who finds such offences.
     """
 
     keys: tuple[Key, ...]
@@ -35,17 +36,18 @@ class WeeklySeries:
     found_by: tuple[str, ...]
     known_share: Floats
     doubtful: Bools  # weeks whose records are known to be cut short or in part
+    has_delays: bool = False
 
     def cut(self, rows: Sequence[int]) -> "WeeklySeries":
         """Only these series."""
         index = list(rows)
-        return WeeklySeries(
-            tuple(self.keys[row] for row in index),
-            self.mondays,
-            self.counts[index],
-            tuple(self.found_by[row] for row in index),
-            self.known_share[index],
-            self.doubtful[index],
+        return replace(
+            self,
+            keys=tuple(self.keys[row] for row in index),
+            counts=self.counts[index],
+            found_by=tuple(self.found_by[row] for row in index),
+            known_share=self.known_share[index],
+            doubtful=self.doubtful[index],
         )
 
 
@@ -198,15 +200,17 @@ def lay_series(
     excluded_groups: Sequence[str],
     gaps: Sequence[Gap],
     last_monday: date,
+    last_day: date,
 ) -> WeeklySeries:
     """The counted weeks as series, with the weeks that the records miss marked.
 
     A week in which the whole source holds nothing, though it usually holds many, is missing. A month that is
     missing, cut short, doubled or loaded in part makes its weeks doubtful; one that is merely low does not.
+    `last_day` is the newest day with a record.
     """
     week_count = counts.times.index(last_monday) + 1
     mondays = counts.times[:week_count]
-    keys = [_key_of(key, by) for key in counts.keys]
+    keys = [key_of(key, by) for key in counts.keys]
     rows = [
         row
         for row, (area, offence) in enumerate(keys)
@@ -215,10 +219,15 @@ def lay_series(
     week_counts = counts.counts[rows, :week_count].astype(np.float64)
     totals = counts.counts[:, :week_count].sum(axis=0)
     week_counts[:, (totals == 0) & (np.median(totals) >= LEAST_USUAL_TOTAL)] = np.nan
+    # The newest month ends where the records do: only weeks beyond their last day are in doubt.
     doubtful_months = {gap.month for gap in gaps if gap.kind in DOUBTFUL_GAPS}
+    doubtful_months -= {
+        gap.month for gap in gaps if gap.kind == "cut_short" and gap.month == f"{last_day:%Y-%m}"
+    }
     is_doubtful = np.array(
         [
-            f"{monday:%Y-%m}" in doubtful_months or f"{monday + 6 * DAY:%Y-%m}" in doubtful_months
+            monday + 6 * DAY > last_day
+            or bool({f"{monday:%Y-%m}", f"{monday + 6 * DAY:%Y-%m}"} & doubtful_months)
             for monday in mondays
         ]
     )
@@ -232,6 +241,16 @@ def lay_series(
     )
 
 
-def _key_of(names: Sequence[str], by: Sequence[str]) -> Key:
+def with_known_shares(series: WeeklySeries, share_by_week: Mapping[tuple[Key, date], float]) -> WeeklySeries:
+    """The series with the share of each week's records that is known by now, where one is given."""
+    known_share = series.known_share.copy()
+    for row, key in enumerate(series.keys):
+        for column, monday in enumerate(series.mondays):
+            known_share[row, column] = share_by_week.get((key, monday), 1.0)
+    return replace(series, known_share=known_share, has_delays=True)
+
+
+def key_of(names: Sequence[str], by: Sequence[str]) -> Key:
+    """The area and the offence of a counted group, "" for what it is not counted by."""
     name_by_grouping = dict(zip(by, names, strict=True))
     return name_by_grouping.get("borough", ""), name_by_grouping.get("offence_group", "")

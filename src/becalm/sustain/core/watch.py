@@ -68,7 +68,7 @@ class WatchedSeries:
     threshold: Threshold
     detector: str
     delay: Delay
-    known_share: Estimate
+    known_share: Estimate | None
     notes: tuple[str, ...]
     counts: Floats
     expected_low: Floats
@@ -278,7 +278,7 @@ class _Rows:
         scores, first = self.scores[row], self._mondays[0]
         if not is_known.any() or levels.weekly_mean is None:
             return "no data", first
-        if not is_known[-LAST_WEEKS:].any() or self._known_share(row).value < LEAST_KNOWN_SHARE:
+        if not is_known[-LAST_WEEKS:].any() or self._share_value(row) < LEAST_KNOWN_SHARE:
             return "incomplete", self._mondays[-1]
         is_up = scores >= threshold.half_way
         if alarms and (alarms[-1].decision is None or (is_up[-1] and alarms[-1].decision == "real")):
@@ -292,11 +292,15 @@ class _Rows:
             return "not monitorable", first
         return "quiet", first
 
-    def _known_share(self, row: int) -> Estimate:
-        """The share of the newest week's records that are known by now."""
+    def _known_share(self, row: int) -> Estimate | None:
+        """The share of the newest week's records that are known by now; None where nothing tells it."""
+        share = self._share_value(row)
+        has_delays = self.inputs.part.series.has_delays
+        return Estimate(share, share, share, 0.95, "reporting delay") if has_delays else None
+
+    def _share_value(self, row: int) -> float:
         expected, unscaled = self.prepared.watched.expected[row, -1], self.prepared.baseline.expected[row, -1]
-        share = float(min(expected / unscaled, 1.0)) if unscaled > 0.0 else 1.0
-        return Estimate(share, share, share, 0.95, "reporting delay")
+        return float(min(expected / unscaled, 1.0)) if unscaled > 0.0 else 1.0
 
     def _notes(self, row: int, delay: Delay, levels: Levels) -> Iterator[str]:
         weeks = self.scores.shape[1]
@@ -311,6 +315,8 @@ class _Rows:
         missing = int(np.isnan(self.prepared.watched.counts[row]).sum())
         if missing:
             yield f"{missing} weeks since the step are missing or cut short: skipped, not counted as zero."
+        if not self.inputs.part.series.has_delays:
+            yield "Completeness unknown: nothing says how late records come."
 
     def _picture(self, row: int) -> tuple[Floats, Floats, Floats]:
         watched, baseline = self.prepared.watched, self.prepared.baseline

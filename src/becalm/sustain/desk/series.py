@@ -8,12 +8,14 @@ from typing import get_args
 from becalm import terms
 from becalm.desk import Desk, gaps_of
 from becalm.measure import outside_total
-from becalm.measure.desk import active_steps
+from becalm.measure.core.request import DelayRequest, SeriesRequest
+from becalm.measure.desk import active_steps, measure_delay
 from becalm.sustain.core.request import BacktestRequest, WatchBy, WatchRequest
-from becalm.sustain.core.series import WeeklySeries, last_week, lay_series
+from becalm.sustain.core.series import WeeklySeries, key_of, last_week, lay_series, with_known_shares
 from becalm.tables import CountTable, Grouping, Source, choose_source, count_incidents
 from becalm.workspace.read_offence_tables import load_offences
 
+DELAY_WEEKS = 26
 GROUPING: Mapping[WatchBy, tuple[Grouping, ...]] = {
     "borough,offence_group": ("borough", "offence_group"),
     "borough": ("borough",),
@@ -60,9 +62,34 @@ def load_series(
         excluded_groups=_excluded_groups(counts, by, group_by_key, request.offence_group),
         gaps=gaps,
         last_monday=_last_monday(request, counts),
+        last_day=records.occurred_on.max().to_pyarrow().as_py(),
     )
+    series = _add_delays(desk, request, by, source, series, counts)
     hashes = {f.path: f.sha256 for f in files if f.table == source.table and f.source == source.key}
     return LoadedSeries(source, series, by, gaps, steps, counts.as_of, hashes)
+
+
+def _add_delays(
+    desk: Desk,
+    request: WatchRequest | BacktestRequest,
+    by: WatchBy,
+    source: Source,
+    series: WeeklySeries,
+    counts: CountTable,
+) -> WeeklySeries:
+    """The series with the share of their newest weeks that is known by now, where the records tell it."""
+    scope = SeriesRequest(by=by, source=source.key, as_of=request.as_of)
+    try:
+        report = measure_delay(desk, DelayRequest(weeks=DELAY_WEEKS, series=scope))
+    except QuestionError:  # the history is shorter than the longest delay
+        return series
+    names_by_group = dict(zip(counts.groups, counts.keys, strict=True))
+    share_by_week = {
+        (key_of(names_by_group[row.group], GROUPING[by]), row.start): row.completeness.value
+        for row in report.rows
+        if row.completeness is not None and row.group in names_by_group
+    }
+    return with_known_shares(series, share_by_week) if share_by_week else series
 
 
 def _usual_by(records: object) -> WatchBy:
