@@ -145,7 +145,7 @@ def end_step(session: Session, request: StepEndRequest) -> None:
 @command(step_app, "list", StepListRequest)
 def list_steps(session: Session, request: StepListRequest) -> None:  # noqa: ARG001 - it asks nothing
     """List the declared steps: from which day, which series, why, and when that was declared."""
-    from becalm.console.emit import View, tabulate
+    from becalm.console.emit import tabulate
     from becalm.measure.desk import active_steps
     from becalm.sustain.files.watch import step_row
 
@@ -172,7 +172,7 @@ def review(session: Session, request: ReviewRequest) -> None:
 @command(app, "history", HistoryRequest)
 def history(session: Session, request: HistoryRequest) -> None:
     """List past alarms with their reviews, and how often each detector was right."""
-    from becalm.console.emit import View, tabulate
+    from becalm.console.emit import tabulate
     from becalm.sustain.desk.review import list_history
     from becalm.sustain.files.watch import history_object, past_alarm_row
 

@@ -81,7 +81,7 @@ def _add_delays(
     scope = SeriesRequest(by=by, source=source.key, as_of=request.as_of)
     try:
         report = measure_delay(desk, DelayRequest(weeks=DELAY_WEEKS, series=scope))
-    except QuestionError:  # the history is shorter than the longest delay
+    except terms.QuestionError:  # the history is shorter than the longest delay
         return series
     names_by_group = dict(zip(counts.groups, counts.keys, strict=True))
     share_by_week = {
