@@ -114,7 +114,7 @@ ONE_MEANING = {
     "--unit": {"patrol", "staff"},  # a patrol unit
     "--by": {"run", "measure", "evaluate", "sustain"},  # what is counted group by group
     "--since": {"record"},  # the first day
-    "--until": {"record", "find override", "sustain"},  # the last day or week, included
+    "--until": {"record", "find override", "sustain", "staff"},  # the last day or week, included
 }
 
 

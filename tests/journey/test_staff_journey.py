@@ -161,6 +161,24 @@ def test_after_a_call_at_half_past_five_the_roster_is_lawful_again(force: Path) 
            "--out", force / "new2", "--workspace", workspace, code=2)  # fmt: skip
 
 
+def test_need_follows_the_hotspots_and_is_kept(force: Path, tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(force / "w", tmp_path / "w"))
+    feature = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [1.5, 53.6]},
+        "properties": {"place_id": "h1", "rank": 1, "harm": 5.0, "borough": "Aldermere"},
+    }
+    hotspots = tmp_path / "hotspots.geojson"
+    hotspots.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), "utf-8")
+    words = ("--from", FIRST_DAY, "--days", 7, "--total", 200, "--keep", "--hotspots", hotspots)
+    record = json.loads(becalm("staff", "need", *words, "--workspace", workspace, "--format", "json").output)
+    officers = {
+        unit: sum(n["officers"] for n in record["needs"] if n["command_unit"] == unit) for unit in UNITS
+    }
+    assert officers["Ash"] == 200 - 2 * 7 * 3 * 2  # the others have the least of two on each tour
+    assert len(rows_of(workspace / "staff" / "need.csv")) == 7 * 3 * 3
+
+
 def test_every_fault_of_the_files_is_named_with_its_row_and_nothing_is_written(
     force: Path, tmp_path: Path
 ) -> None:

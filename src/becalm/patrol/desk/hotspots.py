@@ -15,7 +15,7 @@ from becalm.patrol.core.dose_places import ListedPlace, places_from_list
 from becalm.patrol.core.plan_inputs import Arm
 from becalm.patrol.core.request import InputsRequest
 from becalm.patrol.files.read_hotspots import read_hotspots
-from becalm.terms import PlaceDecision
+from becalm.terms import FileName, PlaceDecision
 
 OVERRIDE_SOURCE = "override, ledger entry "
 
@@ -52,6 +52,12 @@ def load_hotspots(
     if request.hotspots is not None:
         return _from_file(desk, Path(request.hotspots), override_entries)
     return _from_list(desk, list_hotspots(desk, request, seed=seed, overrides=override_entries))
+
+
+def load_listed_places(desk: Desk, *, first_day: date, hotspots: str | None, seed: int) -> PatrolHotspots:
+    """The hotspots of a file, else of a list made now, for whoever staffs the patrols of them."""
+    file_name = FileName(hotspots) if hotspots else None
+    return load_hotspots(desk, InputsRequest(first_day=first_day, hotspots=file_name), seed)
 
 
 def list_hotspots(

@@ -3,12 +3,13 @@
 import typer
 
 from becalm.console.command import command
-from becalm.staff.cli.people import back, load
+from becalm.staff.cli.people import back, load, need
 from becalm.staff.cli.roster import absent, allocate, check
 from becalm.staff.core import request as requests
 
 app = typer.Typer(no_args_is_help=True, help="Make lawful rosters with few changes, and judge them.")
 command(app, "load", requests.LoadRequest)(load)
+command(app, "need", requests.NeedRequest)(need)
 command(app, "allocate", requests.AllocateRequest, has_files=False)(allocate)
 command(app, "check", requests.CheckRequest)(check)
 command(app, "absent", requests.AbsentRequest, has_files=False)(absent)

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from becalm.console.command import Session
-from becalm.staff.core.request import BackRequest, LoadRequest
+from becalm.staff.core.request import BackRequest, LoadRequest, NeedRequest
 
 if TYPE_CHECKING:
+    from becalm.staff.desk.need import NeedAnswer
     from becalm.staff.desk.people import LoadedStaff
 
 
@@ -35,3 +36,29 @@ def back(session: Session, request: BackRequest) -> None:
 
     desk = session.open_desk()
     session.emit(record_return(desk, request, read_inputs(desk, None).officers), RECEIPT)
+
+
+def need(session: Session, request: NeedRequest) -> None:
+    """Say how many officers each tour wants, from the harm of the hotspots and its hours, with the reason."""
+    from becalm.console.emit import View
+    from becalm.staff.desk.need import state_need
+
+    view = View(_need_data, _need_rows, _need_lines)
+    session.emit(state_need(session.open_desk(), request), view)
+
+
+def _need_rows(answer: NeedAnswer) -> list[dict[str, object]]:
+    return [{**asdict(tour), "day": str(tour.day)} for tour in answer.needs]
+
+
+def _need_data(answer: NeedAnswer) -> dict[str, object]:
+    return {"needs": _need_rows(answer), "notes": list(answer.notes)}
+
+
+def _need_lines(answer: NeedAnswer) -> Iterable[object]:
+    from becalm.console.screen import string_table
+
+    columns = ("command_unit", "day", "tour", "officers", "reason")
+    rows = [tuple(str(row[name]) for name in columns) for row in _need_rows(answer)]
+    yield string_table(columns, rows, left=("command_unit", "day", "tour", "reason"))
+    yield from answer.notes

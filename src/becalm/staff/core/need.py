@@ -66,6 +66,39 @@ def _find_level(weights: Floats, total: int, floors: Ints, caps: Ints) -> float:
     return high
 
 
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """The harm of the hotspots by command unit, and its share in each hour of the week."""
+
+    by_unit: Mapping[str, float]
+    hour_profile: Floats  # [168], Monday 00:00 first
+    notes: tuple[str, ...]
+
+
+def sum_harm(places: Iterable[Any], unit_of_borough: Mapping[str, str], units: Sequence[str]) -> Harm:
+    """Add up the harm of places (`harm`, `borough`, `profile`) by command unit and hour of the week."""
+    harm_by_unit = dict.fromkeys(units, 0.0)
+    hour_profile, unplaced_count, flat_count = np.zeros(168), 0, 0
+    for place in places:
+        unit = unit_of_borough.get(place.borough)
+        unplaced_count += unit is None
+        flat_count += place.profile is None
+        if unit is not None:
+            harm_by_unit[unit] += place.harm
+            hour_profile += place.harm * np.array(place.profile or [1 / 168] * 168)
+    notes = []
+    if unplaced_count:
+        notes.append(
+            f"{unplaced_count} hotspots lie in no borough with a command unit and count for nothing."
+        )
+    if flat_count:
+        notes.append(f"{flat_count} hotspots have no hours: their harm is spread evenly over the week.")
+    if hour_profile.sum() == 0:
+        notes.append("No hotspot counts: the tours are shared out evenly.")
+        return Harm(dict.fromkeys(units, 1.0), np.ones(168), tuple(notes))
+    return Harm(harm_by_unit, hour_profile, tuple(notes))
+
+
 def work_out_need(
     harm_of_unit: Mapping[str, float],
     hour_profile: Floats,

@@ -15,6 +15,7 @@ RulesFile = Annotated[
 ]
 KNOWN_AT_HELP = "Absences as they were known at this instant (2020-05-04T05:30Z). Without it: all."
 HALF_DAY_HELP = "A day (2020-05-04), or a day and noon (2020-05-04T12:00)."
+LAST_HALF_DAY_HELP = "With noon (2020-05-04T12:00): the morning of that day is the last half-day."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class PeriodRequest(Request):
         FileName | None,
         Parameter(
             "Officers wanted: a csv with command_unit, day, tour, officers. "
-            "Without it: worked out from the crews of units.toml in the workspace."
+            "Without it: staff/need.csv of the workspace, which `becalm staff need` keeps."
         ),
     ] = None
     known_at: Annotated[str, Parameter(KNOWN_AT_HELP, default_text="now")] = ""
@@ -98,7 +99,7 @@ class AbsentRequest(Request):
     out: Annotated[FileName, Parameter("The folder for the new roster.")]
     since: Annotated[str, Parameter(HALF_DAY_HELP, name="from")]
     until: Annotated[
-        str, Parameter(f"The first moment back. {HALF_DAY_HELP}", default_text="a day later")
+        str, Parameter(f"The last day away, included. {LAST_HALF_DAY_HELP}", default_text="the same day")
     ] = ""
     reason: Annotated[
         Literal["sick", "leave", "court", "training", "self-isolating", "restricted", "abstracted"],
@@ -113,45 +114,10 @@ class BackRequest(Request):
 
     officer: Annotated[str, Parameter("The staff number.", is_argument=True)]
     since: Annotated[str, Parameter(HALF_DAY_HELP, name="from")]
-    until: Annotated[str, Parameter(f"Until when. {HALF_DAY_HELP}", default_text="28 days later")] = ""
+    until: Annotated[
+        str, Parameter(f"The last day, included. {LAST_HALF_DAY_HELP}", default_text="4 weeks")
+    ] = ""
     purpose: Annotated[StaffPurpose, Parameter("What this is recorded for.")] = "duty planning"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhatIfRequest(Request):
-    """What would strength, gaps and bursts be, if?"""
-
-    period: PeriodRequest
-    free: Annotated[
-        tuple[str, ...],
-        Parameter("Officers freed, e.g. airport=20: so many more, spread over all. Can be repeated."),
-    ] = ()
-    isolating: Annotated[
-        tuple[str, ...], Parameter("A share of officers who must stay at home, e.g. 10%. Can be repeated.")
-    ] = ()
-    event: Annotated[
-        tuple[str, ...],
-        Parameter("Officers taken by an event on a day, e.g. 40@2020-05-09. Can be repeated."),
-    ] = ()
-    recruits: Annotated[
-        tuple[str, ...], Parameter("Recruits who join on a day, e.g. 15@2020-05-11. Can be repeated.")
-    ] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastRequest(Request):
-    """How many officers will there be on each tour?"""
-
-    period: PeriodRequest
-    level: Annotated[float, Parameter("The level of the intervals.", low=0.5, high=0.99)] = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportRequest(Request):
-    """How fair and how lawful is the roster?"""
-
-    folder: Annotated[FileName, Parameter("The folder of a roster.", is_argument=True)]
-    rules: RulesFile = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +127,14 @@ class NeedRequest(Request):
     first_day: Annotated[date, Parameter("The first day.", name="from")]
     days: Annotated[int, Parameter("How many days.", unit="days", low=1, high=35)] = 14
     rules: RulesFile = None
-    total: Annotated[int, Parameter("Tours of officers to share out over all days.", low=1)] = 3600
+    total: Annotated[int, Parameter("Tours of officers to share out over all these days.", low=1)]
     floor: Annotated[int, Parameter("The least on each tour.", unit="officers", low=0)] = 2
     cap: Annotated[int, Parameter("The most on each tour.", unit="officers", low=1)] = 40
-    released: Annotated[
+    hotspots: Annotated[
         FileName | None,
-        Parameter("Hours by demand: a csv with demand, baseline_hours, hours, low and high."),
+        Parameter("Hotspots as GeoJSON, as `becalm find hotspots` writes them. Without it: a list made now."),
     ] = None
+    keep: Annotated[bool, Parameter("Keep the answer as staff/need.csv of the workspace.")] = False
 
 
 def read_instant(text: str) -> datetime:

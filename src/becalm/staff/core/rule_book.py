@@ -53,6 +53,12 @@ class TourKind:
     hours: float
     is_night: bool = False
 
+    @property
+    def hours_covered(self) -> tuple[int, ...]:
+        """The clock hours that it touches, counted from the midnight of its day; over 23 is the next day."""
+        end = self.start.hour + self.start.minute / 60 + self.hours
+        return tuple(range(self.start.hour, int(-(-end // 1))))
+
 
 @dataclass(frozen=True, slots=True)
 class SkillNeed:

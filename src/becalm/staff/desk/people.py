@@ -140,10 +140,10 @@ def recorded_spans(desk: Desk) -> tuple[Span, ...]:
 def record_absence(desk: Desk, request: AbsentRequest, officers: Sequence[Officer]) -> tuple[Span, ...]:
     """Record that officers are away from now on, the reason apart and erasable."""
     since = _half_day(request.since, "since")
-    until = _half_day(request.until, "until") if request.until else since + timedelta(days=1)
+    until = _end(request.until) if request.until else since + timedelta(days=1)
     _check_officers(request.officer, officers)
     if until <= since:
-        raise UsageError(f"`until` {request.until} is not after {request.since}. Give the first moment back.")
+        raise UsageError(f"`until` {request.until} is before {request.since}. Give the last day away.")
     spans = tuple(Span(number, since, until, request.reason, desk.now()) for number in request.officer)
     desk.open_ledger().append([_availability(desk, span, request.purpose) for span in spans])
     return spans
@@ -152,7 +152,7 @@ def record_absence(desk: Desk, request: AbsentRequest, officers: Sequence[Office
 def record_return(desk: Desk, request: BackRequest, officers: Sequence[Officer]) -> Entry:
     """Record that an officer is back."""
     since = _half_day(request.since, "since")
-    until = _half_day(request.until, "until") if request.until else since + timedelta(days=28)
+    until = _end(request.until) if request.until else since + timedelta(days=28)
     _check_officers((request.officer,), officers)
     span = Span(request.officer, since, until, "available", desk.now())
     return desk.open_ledger().append([_availability(desk, span, request.purpose)])[0]
@@ -193,6 +193,12 @@ def _half_day(text: str, field_name: str) -> datetime:
         raise UsageError(
             f"`{field_name}` {text!r} is no half-day. Write 2020-05-04 or 2020-05-04T12:00."
         ) from error
+
+
+def _end(text: str) -> datetime:
+    """When the last day is over; the noon that is named, where one is."""
+    moment = _half_day(text, "until")
+    return moment if moment.hour else moment + timedelta(days=1)
 
 
 def _has_ledger(desk: Desk) -> bool:

@@ -87,7 +87,7 @@ def load_need(
     if not path.is_file():
         raise QuestionError(
             f"There is no need to staff for: {path} does not exist. Name a file with `need`, or run "
-            "`becalm staff need --from DAY --keep`."
+            "`becalm staff need --from DAY --total N --keep`."
         )
     return read_need(path, inputs.rules, command_units(desk)), {"need": sha256_of(path)}
 

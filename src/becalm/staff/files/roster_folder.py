@@ -94,14 +94,17 @@ def roster_files(document: RosterDocument) -> dict[str, str | bytes]:
         "short.csv": csv_text(
             SHORT_COLUMNS, [(s.command_unit, s.day, s.tour, s.missing, s.why) for s in document.short_tours]
         ),
-        "need.csv": csv_text(
-            NEED_COLUMNS, [(n.command_unit, n.day, n.tour, n.officers, n.reason) for n in document.needs]
-        ),
+        "need.csv": need_csv(document.needs),
         "run.json": record_json(document.run),
     }
     if document.units_head:
         texts["units.toml"] = units_toml(document)
     return dict(texts)
+
+
+def need_csv(needs: Sequence[TourNeed]) -> str:
+    """The need of each tour, with its reason, as `becalm staff allocate` reads it."""
+    return csv_text(NEED_COLUMNS, [(n.command_unit, n.day, n.tour, n.officers, n.reason) for n in needs])
 
 
 def units_toml(document: RosterDocument) -> str:
