@@ -29,22 +29,22 @@ def calibrate_means(means: Floats, counts: Floats, exposure: float) -> Floats:
     distance = np.clip(log_means - centre, -WIDEST_LOG, WIDEST_LOG)
     class_width = max(float(np.ptp(distance)), 1e-9) / CLASSES
     class_of_place = ((distance - distance.min()) / class_width).astype(np.int64)
-    sizes, observed, expected, squares, weighted = (
+    sizes, observed_counts, expected_counts, count_squares, distance_sums = (
         np.bincount(class_of_place, values)
         for values in (np.ones(len(means)), counts, exposure * means, counts**2, distance * means)
     )
     is_used = sizes > 0
-    observed, expected = observed[is_used], expected[is_used]
-    middle = weighted[is_used] * exposure / expected
-    design = np.column_stack([np.ones(len(middle)), middle, middle**2])
+    observed_counts, expected_counts = observed_counts[is_used], expected_counts[is_used]
+    class_distance = distance_sums[is_used] * exposure / expected_counts
+    design = np.column_stack([np.ones(len(class_distance)), class_distance, class_distance**2])
     # Counts of one class scatter more than chance, by what their own squares show.
-    noise = float(squares.sum() / observed.sum())
+    noise_ratio = float(count_squares.sum() / observed_counts.sum())
     penalty = np.diag([0.0, *1.0 / BELIEVED_DEVIATIONS**2])
-    slopes = np.array([np.log(observed.sum() / expected.sum()), 0.0, 0.0])
+    slopes = np.array([np.log(observed_counts.sum() / expected_counts.sum()), 0.0, 0.0])
     for _ in range(ROUNDS):
-        fitted = expected * np.exp(np.clip(design @ slopes, -5.0, 5.0))
-        gradient = design.T @ (observed - fitted) / noise - penalty @ slopes
-        bend = (design.T * fitted) @ design / noise + penalty + 1e-9 * np.eye(3)
+        fitted_counts = expected_counts * np.exp(np.clip(design @ slopes, -5.0, 5.0))
+        gradient = design.T @ (observed_counts - fitted_counts) / noise_ratio - penalty @ slopes
+        bend = (design.T * fitted_counts) @ design / noise_ratio + penalty + 1e-9 * np.eye(3)
         slopes = slopes + np.clip(np.linalg.solve(bend, gradient), -1.0, 1.0)
-    calibrated = means * np.exp(slopes[1] * distance + slopes[2] * distance**2)
-    return np.asarray(calibrated * (means.sum() / calibrated.sum()))
+    calibrated_means = means * np.exp(slopes[1] * distance + slopes[2] * distance**2)
+    return np.asarray(calibrated_means * (means.sum() / calibrated_means.sum()))

@@ -49,19 +49,19 @@ def mix_classes(
     group_of_place = number_groups(means, counts, truncation)
     groups = average_groups(group_of_place, means, counts, place_doubt, truncation)
     chance_by_class = _fit_class_chances(priors, groups, exposure, truncation)
-    mixed = np.flatnonzero((chance_by_class[0] < 1.0 - LEAST_WEIGHT)[group_of_place])
-    chances = chance_by_class[:, group_of_place[mixed]]
-    shapes, rates = [posterior.shape[mixed]], [posterior.rate[mixed]]
+    mixed_index = np.flatnonzero((chance_by_class[0] < 1.0 - LEAST_WEIGHT)[group_of_place])
+    chances = chance_by_class[:, group_of_place[mixed_index]]
+    shapes, rates = [posterior.shape[mixed_index]], [posterior.rate[mixed_index]]
     for prior in priors[1:]:
-        prior_shape = prior.shape(means[mixed], place_doubt[mixed])
-        shapes.append(prior_shape + counts[mixed])
-        rates.append(prior_shape / (prior.scale * means[mixed]) + exposure)
+        prior_shape = prior.shape(means[mixed_index], place_doubt[mixed_index])
+        shapes.append(prior_shape + counts[mixed_index])
+        rates.append(prior_shape / (prior.scale * means[mixed_index]) + exposure)
     class_means, class_rates = np.array(shapes) / np.array(rates), np.array(rates)
-    mixed_mean = (chances * class_means).sum(axis=0)
-    variance = (chances * (class_means / class_rates + (class_means - mixed_mean) ** 2)).sum(axis=0)
-    mean, shape = posterior.mean.copy(), posterior.shape.copy()
-    mean[mixed], shape[mixed] = mixed_mean, mixed_mean**2 / variance
-    return GammaPosterior.with_mean(mean, shape)
+    mixture_mean = (chances * class_means).sum(axis=0)
+    variance = (chances * (class_means / class_rates + (class_means - mixture_mean) ** 2)).sum(axis=0)
+    place_means, place_shapes = posterior.mean.copy(), posterior.shape.copy()
+    place_means[mixed_index], place_shapes[mixed_index] = mixture_mean, mixture_mean**2 / variance
+    return GammaPosterior.with_mean(place_means, place_shapes)
 
 
 def _fit_class_chances(
