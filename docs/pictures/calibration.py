@@ -1,8 +1,8 @@
 """Draws docs/pictures/calibration.svg: P(top) as stated beside what came true, by class and horizon.
 
 Two panels: real records in rolling windows, and simulated cities, whose true rates are known. The figures are
-those of the exhaustive tests, whose functions are used here. `python docs/pictures/calibration.py` needs the
-public data (BECALM_SHARED_DATA) and some ten minutes. The figures go to calibration.csv beside the picture.
+made as in the exhaustive tests, whose functions are used here, on fewer cities and windows. The public data
+(BECALM_SHARED_DATA) and a minute of a free processor are needed. The figures go to calibration.csv beside it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,27 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from becalm.find.core.fitted_model import fit_model
+from becalm.find.core.place_panel import build_panel
+from becalm.find.core.plugin import cut_past
+from becalm.find.core.settings import FindSettings, Targets
+from becalm.methods.rank_certainty import rank_certainty
 from becalm.render import svg
+from becalm.simulate.city import simulate_city
+from becalm.simulate.settings import Settings
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tests" / folder) for folder in ("oracle", "support")]
 
+import test_find_certainty as certainty  # noqa: E402  # found by the line above
+import test_real_windows as windows  # noqa: E402  # found by the line above
+
+SETTINGS = FindSettings()
+CONTENDERS, ROUNDS = 1500, 60
+
 HORIZONS = {1: "next month", 3: "next quarter", 6: "next half year"}
 MARKS = {1: "●", 3: "▲", 6: "■"}
-CITIES, MOMENTS = range(1, 9), (18, 24, 36, 41)
+CITIES, MOMENTS = range(1, 5), (18, 30, 41)
 CLASS_EDGES = (0.1, 0.3, 0.5, 0.7, 0.9)
 LEAST = 150  # places of a class: fewer say little
 SIDE, GAP, LEFT, TOP = 300.0, 70.0, 60.0, 50.0
@@ -47,40 +60,51 @@ def classes(panel: str, horizon: int, stated: np.ndarray, came_true: np.ndarray)
 
 def simulated_points() -> Iterator[Point]:
     """Simulated cities: is a place truly among the 250 highest rates of the months of the horizon?"""
-    import test_find_certainty as certainty
-
-    from becalm.simulate.city import simulate_city
-    from becalm.simulate.settings import Settings
-
     rows_by_horizon: dict[int, list[np.ndarray]] = {horizon: [] for horizon in HORIZONS}
     for seed in CITIES:
         city = simulate_city(Settings(), np.random.default_rng(seed))
         for months in MOMENTS:
             counts = certainty.counts_of(city, months)
-            for horizon in HORIZONS:
+            panel = build_panel(counts, certainty.TARGETS, settings=SETTINGS)
+            model = fit_model(panel, SETTINGS, None, np.random.default_rng(seed))
+            best = np.argsort(-model.expected_values, kind="stable")[:CONTENDERS]
+            stated = rank_certainty(
+                model.order_posterior, best, top=SETTINGS.count, level=SETTINGS.level
+            ).p_top
+            cells = list(zip(panel.grid.columns[best].tolist(), panel.grid.rows[best].tolist(), strict=True))
+            for horizon, rows in rows_by_horizon.items():
                 truths = [certainty.true_cells(city.plan, months + m) for m in range(horizon)]
-                truth = {cell: sum(t.get(cell, 0.0) for t in truths) for cell in truths[0]}
-                rows_by_horizon[horizon].append(certainty.judge_contenders(counts, truth))
+                rates = {cell: sum(truth.get(cell, 0.0) for truth in truths) for cell in truths[0]}
+                top_cells = set(sorted(rates, key=rates.__getitem__, reverse=True)[: SETTINGS.count])
+                rows.append(np.column_stack([stated, [cell in top_cells for cell in cells]]))
     for horizon, rows in rows_by_horizon.items():
-        stated, is_top, *_ = np.concatenate(rows).T
+        stated, is_top = np.concatenate(rows).T
         yield from classes("simulated cities", horizon, stated, is_top)
 
 
 def real_points(data: Path) -> Iterator[Point]:
     """Real records: is a place among the 250 that were fullest in the months of the horizon?"""
-    import test_real_windows as windows
-
-    from becalm.find.core.settings import Targets
-
-    london = Targets(("robbery",), ("theft_from_the_person",))
-    toronto = Targets(("robbery",), ("assault",))
     records = (
-        (windows.london(data), london, range(15, 23)),
-        (windows.toronto(data), toronto, range(50, 90, 5)),
+        (windows.london(data), Targets(("robbery",), ("theft_from_the_person",)), range(16, 23, 2)),
+        (windows.toronto(data), Targets(("robbery",), ("assault",)), range(50, 90, 10)),
     )
-    for horizon in HORIZONS:
-        rows = np.concatenate([windows.judge(*record, horizon) for record in records])
-        yield from classes("London and Toronto", horizon, rows[:, 0], rows[:, 1])
+    rows_by_horizon: dict[int, list[np.ndarray]] = {horizon: [] for horizon in HORIZONS}
+    rng = np.random.default_rng(1)
+    for counts, targets, origins in records:
+        panel = build_panel(counts, targets, settings=SETTINGS)
+        for origin in origins:
+            known, known_index = panel.known_before(origin)
+            model = fit_model(cut_past(known, origin).panel, SETTINGS, None, rng)
+            posterior, burst = model.order_posterior, max(model.scatter.burst, 1.001)
+            best = np.argsort(-posterior.mean)[:CONTENDERS]
+            for horizon, rows in rows_by_horizon.items():
+                rates = rng.standard_gamma(posterior.shape, (ROUNDS, known.size)) / posterior.rate * horizon
+                drawn = rng.poisson(rng.gamma(rates / (burst - 1.0) + 1e-12) * (burst - 1.0))
+                real = np.repeat(panel.target.window(origin, origin + horizon)[known_index][None], 20, axis=0)
+                said, came = (windows.among_fullest(v, rng).mean(axis=0) for v in (drawn, real))
+                rows.append(np.column_stack([said[best], came[best]]))
+    for horizon, rows in rows_by_horizon.items():
+        yield from classes("London and Toronto", horizon, *np.concatenate(rows).T)
 
 
 def draw(points: list[Point]) -> Markup:
@@ -123,7 +147,9 @@ def draw_panel(number: int, panel: str, points: list[Point]) -> Iterator[Markup]
 def main() -> None:
     """Measure, draw, and write the figures beside the picture."""
     data = Path(os.environ.get("BECALM_SHARED_DATA", "../shared/data"))
-    points = [*simulated_points(), *(real_points(data) if data.exists() else ())]
+    points = list(simulated_points())
+    sys.stdout.write(f"{points}\n")
+    points += real_points(data) if data.exists() else ()
     (HERE / "calibration.svg").write_text(str(draw(points)) + "\n", "utf-8")
     with (HERE / "calibration.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
