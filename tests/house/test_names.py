@@ -39,6 +39,7 @@ ALLOWED: dict[str, str] = {
     "becalm/methods/neighbourhood.py::others": "the neighbours beside `starts`, as the docstring says",
     "becalm/methods/scan_statistic.py::other": "one cylinder and the other",
     "becalm/methods/scan_statistic.py::others": "the neighbours beside `starts`",
+    "becalm/evaluate/core/finding.py::what": "a key of the JSON: what, why and instead of a refusal",
     "becalm/patrol/core/area_arrays.py::closed": "the same mask, where it is made",
     "becalm/patrol/core/judge_plan.py::what": "what a rule's breach was: the field of Violation",
     "becalm/patrol/core/dose_places.py::listed": "listed places, the argument of a question",

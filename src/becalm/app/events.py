@@ -4,6 +4,7 @@ Each job declares its own; here they become one list, which is handed to the led
 """
 
 import becalm.brief.events as brief
+import becalm.evaluate.core.events as evaluate
 import becalm.find.core.events as find
 import becalm.ingest.events as ingest
 import becalm.ledger.events as ledger
@@ -16,6 +17,7 @@ from becalm.ledger import EventKinds
 
 EVENT_KINDS = EventKinds(
     (
+        *evaluate.KINDS,
         *patrol.KINDS,
         *record.KINDS,
         *find.KINDS,

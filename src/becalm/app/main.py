@@ -44,7 +44,7 @@ app = typer.Typer(
     name="becalm",
     cls=Root,
     help="Run a city-wide violence-reduction programme: measure change, find hotspots, plan patrols, "
-    "keep a ledger, and write the weekly briefing.",
+    "evaluate what was done, keep a ledger, and write the weekly briefing.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -72,6 +72,7 @@ def _register_commands() -> None:
     """Hang every command on the app. Modules named here import nothing heavy until a command runs."""
     from becalm.app import init, schema, status
     from becalm.brief import cli as run
+    from becalm.evaluate import cli as evaluate
     from becalm.find.cli import app as find
     from becalm.ingest import cli as ingest
     from becalm.measure import cli as measure
@@ -88,6 +89,7 @@ def _register_commands() -> None:
     app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
     app.add_typer(staff.app, name="staff")
+    app.add_typer(evaluate.app, name="evaluate")
     app.add_typer(record.app, name="record")
     app.add_typer(sustain, name="sustain")
     for joint in (run, simulate, schema):

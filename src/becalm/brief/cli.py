@@ -65,7 +65,7 @@ def _file_rows(briefing: BriefingAnswer) -> Iterator[dict[str, object]]:
 
 
 def _file_hashes(briefing: BriefingAnswer) -> Iterator[tuple[str, str]]:
-    from becalm.patrol.files.plan_files import sha256_of_text
+    from becalm.formats.durable_files import sha256_of_text
 
     return ((file_name, sha256_of_text(file_text)) for file_name, file_text in briefing.texts.items())
 

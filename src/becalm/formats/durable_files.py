@@ -59,3 +59,8 @@ def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes]
             sha256_digest.update(chunk)
             watch(chunk)
     return sha256_digest.hexdigest()
+
+
+def sha256_of_text(content: str | bytes) -> str:
+    """The SHA-256 of a text (in UTF-8) or of bytes."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import pinned_entries
+from becalm.formats.durable_files import sha256_of_text
 from becalm.patrol.core.request import InputsRequest, PlanRequest
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.open_seed import redraw_sealed
 from becalm.patrol.desk.plan import plan_patrol
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
-from becalm.patrol.files.plan_files import sha256_of_text
 from becalm.patrol.files.plan_view import PatrolSection
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.write_plan import PlanDocument, visits_csv

@@ -83,7 +83,7 @@ def _commitment_lines(commitment: SeedCommitment) -> Iterator[str]:
 
 
 def _plan_data(answer: WrittenPlan) -> dict[str, object]:
-    from becalm.patrol.files.plan_files import sha256_of_text
+    from becalm.formats.durable_files import sha256_of_text
     from becalm.patrol.files.plan_view import PlanPage
 
     plan, forecast = answer.plan, PlanPage(answer.plan).forecast
@@ -114,7 +114,7 @@ def _plan_data(answer: WrittenPlan) -> dict[str, object]:
 
 
 def _file_rows(answer: WrittenPlan) -> Iterator[Mapping[str, object]]:
-    from becalm.patrol.files.plan_files import sha256_of_text
+    from becalm.formats.durable_files import sha256_of_text
 
     for name, content in answer.files.items():
         yield {"file": str(answer.folder / name), "sha256": sha256_of_text(content)}

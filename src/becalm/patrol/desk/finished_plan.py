@@ -8,13 +8,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, record_event
+from becalm.formats.durable_files import sha256_of_text
 from becalm.ledger import Fact
 from becalm.patrol.core.judge_plan import PlanVerdict, judge_plan
 from becalm.patrol.core.plan import Price, build_price_list
 from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.request import INSTANT_HELP, NextRequest, PriceRequest, SheetRequest
 from becalm.patrol.desk.seed import PURPOSE
-from becalm.patrol.files.plan_files import SHEETS_FOLDER, sha256_of_text, unit_files
+from becalm.patrol.files.plan_files import SHEETS_FOLDER, unit_files
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.unit_sheets import Stop, Tour, local_time_text, stops_of, tours_of

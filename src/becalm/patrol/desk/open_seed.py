@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from becalm.desk import Desk, record_event
+from becalm.formats.durable_files import sha256_of_text
 from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution
 from becalm.patrol.core.plan_result import check_same_distribution
@@ -16,7 +17,7 @@ from becalm.patrol.core.seal import compute_commitment, derive_sampling_key
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.replan import redraw_plan
-from becalm.patrol.files.plan_files import plan_files, sha256_of_text
+from becalm.patrol.files.plan_files import plan_files
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.write_plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.terms import PlanError, ReplayError, UsageError

@@ -9,6 +9,7 @@ from typing import Any, Final
 from becalm.desk import Desk, record_event
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import active_entries
+from becalm.formats.durable_files import sha256_of_text
 from becalm.formats.json_text import json_text
 from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
@@ -18,7 +19,7 @@ from becalm.patrol.core.seed_history import Ground, SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.inputs import PatrolInputs, PinnedChoices, load_inputs
-from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
+from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files
 from becalm.patrol.files.sealed_box import INPUTS
 from becalm.patrol.files.write_plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.render.pages import check_folder_free, write_folder

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from becalm.desk import Desk, record_event
+from becalm.formats.durable_files import sha256_of_text
 from becalm.ledger import Fact
 from becalm.patrol.core import replan as replan_core
 from becalm.patrol.core.plan import plan_bursts
@@ -17,7 +18,7 @@ from becalm.patrol.core.seed_audit import count_replans
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.finished_plan import read_instant
-from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files, sha256_of_text
+from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
 from becalm.patrol.files.unit_sheets import local_time_text

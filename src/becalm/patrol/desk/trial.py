@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from becalm.desk import Desk, record_event, recorded_action
-from becalm.formats.durable_files import make_private_folder, sha256_of, write_durably
+from becalm.formats.durable_files import make_private_folder, sha256_of, sha256_of_text, write_durably
 from becalm.ledger import Entry, Fact
 from becalm.patrol.core import trial as trial_core
 from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
@@ -18,7 +18,6 @@ from becalm.patrol.core.seed_history import Ground
 from becalm.patrol.desk.hotspots import list_hotspots
 from becalm.patrol.desk.inputs import load_inputs
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol
-from becalm.patrol.files.plan_files import sha256_of_text
 from becalm.patrol.files.trial_arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
 from becalm.terms import PlanError, UsageError
 

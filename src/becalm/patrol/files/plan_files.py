@@ -1,6 +1,5 @@
 """All files of a plan: for the planner, the commander, the units and the auditor."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -9,7 +8,7 @@ from typing import Any, Final
 
 from pyproj import Transformer
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import sha256_of_text, write_durably
 from becalm.patrol.core.plan_result import forecast_dosage
 from becalm.patrol.files import unit_sheets
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
@@ -22,11 +21,6 @@ CHECKSUMS = "sha256.txt"
 def checksum_lines(files: Mapping[str, str | bytes]) -> str:
     """The SHA-256 of every file, as `sha256sum -c` reads it."""
     return "".join(f"{sha256_of_text(content)}  {name}\n" for name, content in sorted(files.items()))
-
-
-def sha256_of_text(content: str | bytes) -> str:
-    """The SHA-256 of a text (in UTF-8) or of bytes."""
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def update_checksums(folder: Path, names: Iterable[str]) -> None:

@@ -1,0 +1,1 @@
+"""Evaluate: did it work, did it only move, would it have fallen anyway?"""

@@ -1,0 +1,1 @@
+"""Pure: a protocol and counts in, a frozen finding or a refusal out."""

@@ -1,0 +1,1 @@
+"""Reads, asks the core, records; all that other jobs may call."""

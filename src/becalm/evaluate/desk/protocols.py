@@ -1,0 +1,118 @@
+"""Drafting, registering and amending protocols, and which there are."""
+
+from datetime import date
+from pathlib import Path
+
+from becalm.desk import Desk, record_event
+from becalm.evaluate.core import events
+from becalm.evaluate.core.events import RegisteredProtocol
+from becalm.evaluate.core.protocol import Protocol, find_faults
+from becalm.evaluate.core.request import AmendRequest, DraftRequest, RegisterRequest
+from becalm.evaluate.files.places import read_places
+from becalm.evaluate.files.protocol_file import draft_text, protocol_sha256, read_protocol
+from becalm.formats.durable_files import write_durably
+from becalm.formats.json_text import data_digest
+from becalm.ledger import Fact
+from becalm.terms import InputError, QuestionError, UsageError
+from becalm.workspace.read_offence_tables import load_offences
+
+
+def draft_protocol(request: DraftRequest) -> Path:
+    """Write a protocol to fill in. Raises UsageError where the file exists."""
+    path = Path(request.out)
+    if path.exists():
+        raise UsageError(f"{path} exists already. Give another name with `out`.")
+    write_durably(path, draft_text(request.design))
+    return path
+
+
+def load_protocol(desk: Desk, path: Path) -> tuple[Protocol, str]:
+    """The protocol in this file and its hash, once everything about it that can be checked holds.
+
+    Raises InputError with every fault of the protocol, or of its list of places.
+    """
+    protocol = read_protocol(path)
+    places_path = path.parent / protocol.places.file
+    read_places(places_path, covariates=protocol.places.covariates)
+    first_month = min((file.month for file in desk.archive.files("incidents") if file.month), default="")
+    if not first_month:
+        raise QuestionError("The archive holds no incidents. Load some with `becalm ingest PATH`.")
+    tables = load_offences(desk.workspace.offences_path).values()
+    police_groups = frozenset(g.key for table in tables for g in table.groups if g.found_by == "police")
+    faults = find_faults(
+        protocol, first_day=date.fromisoformat(f"{first_month}-01"), found_by_police=police_groups
+    )
+    if faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{path.name} cannot be a protocol: {len(faults)} {noun}", faults)
+    return protocol, protocol_sha256(path, places_path)
+
+
+def list_protocols(desk: Desk) -> tuple[RegisteredProtocol, ...]:
+    """Which protocols are registered, oldest first?"""
+    if desk.ledger_file is not None and not desk.ledger_file.exists():
+        return ()
+    return events.read_protocols(desk.open_ledger().entries(kinds=events.READ_KINDS))
+
+
+def register_protocol(desk: Desk, request: RegisterRequest) -> RegisteredProtocol:
+    """Seal the protocol and the archive's files of this moment in the ledger.
+
+    Raises UsageError where this very protocol is registered already.
+    """
+    protocol, sha256 = load_protocol(desk, Path(request.protocol))
+    earlier = events.find_protocol(list_protocols(desk), sha256)
+    if earlier is not None:
+        raise UsageError(
+            f"This protocol is registered already (entry {earlier.entry}, {earlier.registered_at:%Y-%m-%d})."
+        )
+    return _register(desk, protocol, sha256)
+
+
+def amend_protocol(desk: Desk, request: AmendRequest) -> RegisteredProtocol:
+    """Register a changed protocol in the place of another one, with the reason. Both stay on record.
+
+    Raises UsageError where no registered protocol, or more than one, has such a hash, or no reason is given.
+    """
+    if len(request.reason.split()) < 2:
+        raise UsageError("An amendment needs a reason. Say with `reason` why the protocol is changed.")
+    protocols = list_protocols(desk)
+    replaced_protocols = [
+        p for p in protocols if request.replaces and p.protocol_sha256.startswith(request.replaces)
+    ]
+    if len(replaced_protocols) != 1:
+        raise UsageError(
+            f"{len(replaced_protocols)} registered protocols begin with "
+            f"{request.replaces!r}. Give the hash of one, as `becalm evaluate protocols` lists it."
+        )
+    protocol, sha256 = load_protocol(desk, Path(request.protocol))
+    if events.find_protocol(protocols, sha256) is not None:
+        raise UsageError("This protocol is registered already: nothing in it was changed.")
+    facts: dict[str, Fact] = {
+        "protocol_sha256": sha256,
+        "replaces": replaced_protocols[0].protocol_sha256,
+        "reason": request.reason.strip(),
+    }
+    record_event(desk, events.PROTOCOL_AMENDED, purpose=events.PURPOSE, facts=facts)
+    return _register(desk, protocol, sha256)
+
+
+def _register(desk: Desk, protocol: Protocol, sha256: str) -> RegisteredProtocol:
+    files = desk.archive.files("incidents")
+    outcome = protocol.windows.after
+    # Records that reach into the outcome's first month may have shown it.
+    data_seen = any(file.month >= f"{outcome.start:%Y-%m}" for file in files if file.month)
+    facts: dict[str, Fact] = {
+        "protocol_sha256": sha256,
+        "first_day": str(outcome.start),
+        "last_day": str(outcome.last_day),
+        "files_sha256": data_digest({file.path: file.sha256 for file in files}),
+        "data_seen": data_seen,
+    }
+    record_event(desk, events.PROTOCOL_REGISTERED, purpose=events.PURPOSE, facts=facts)
+    registration = events.find_protocol(list_protocols(desk), sha256)
+    if registration is None:
+        raise QuestionError(
+            "The protocol was recorded and cannot be read back. Check it with `becalm record verify`."
+        )
+    return registration

@@ -1,0 +1,154 @@
+"""Did treated places part from the untreated ones when treatment began? Difference in differences for counts.
+
+With one effect for each place and one for each time on the log scale, the Poisson likelihood of a whole panel
+with one start has its maximum where the effect is the log ratio of totals,
+
+    log(T_after / T_before) - log(C_after / C_before) ,
+
+so that no fit is needed, and neither dispersion nor skewed places bias it. The variance is that of whole
+places (or clusters of them), by the jackknife. Degrees of freedom are Welch's, since each arm has its
+own variance, from an effective number of clusters, 1 / sum of squared shares: a few hold most of the counts.
+
+Starts at several times are taken cohort by cohort against the places that are never treated, not by one
+regression on two sets of effects, which weighs some of the effects below zero.
+
+Sources: Wooldridge, Econometrics Journal 26 (2023) C31-C66, on Poisson difference in differences; Goodman-
+Bacon, Journal of Econometrics 225 (2021) 254-277, and Callaway and Sant'Anna, 225 (2021) 200-230, on cohorts;
+Efron and Stein, Annals of Statistics 9 (1981) 586-596, on the jackknife; Welch, Biometrika 34 (1947) 28-35;
+Carter, Schnepel and Steigerwald, Review of Economics and Statistics 99 (2017) 698-709, on effective clusters.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from becalm.methods.arrays import Bools, Floats, Ints
+
+NEVER: Final = int(np.iinfo(np.int64).max)  # the start of a place that is never treated
+
+
+@dataclass(frozen=True, slots=True)
+class LogEffect:
+    """An effect on the log scale, its interval and p-value by Student's t with `degrees` of freedom."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    p_value: float
+    degrees: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventStudy:
+    """Log ratios of treated to control against the reference step, one for each step since the start.
+
+    `steps` are times since the start, below 0 before it; `covariance` is that of `values`.
+    """
+
+    steps: Ints
+    values: Floats
+    covariance: Floats
+    degrees: float
+
+    def effect_after(self, level: float = 0.95) -> LogEffect:
+        """The mean of the steps from the start on."""
+        is_after = (self.steps >= 0) / (self.steps >= 0).sum()
+        variance = float(is_after @ self.covariance @ is_after)
+        return log_effect(float(is_after @ self.values), variance**0.5, self.degrees, level)
+
+
+def log_effect(value: float, standard_error: float, degrees: float, level: float) -> LogEffect:
+    """An estimate with its interval and two-sided p-value by Student's t."""
+    half_width = float(stats.t.ppf(0.5 + level / 2.0, degrees)) * standard_error
+    p_value = (
+        float(2.0 * stats.t.sf(abs(value) / standard_error, degrees)) if standard_error else float("nan")
+    )
+    return LogEffect(value, standard_error, value - half_width, value + half_width, p_value, degrees)
+
+
+def difference_in_differences(
+    before: Floats,
+    after: Floats,
+    is_treated: Bools,
+    *,
+    clusters: Ints | None = None,
+    level: float = 0.95,
+) -> LogEffect:
+    """How did the treated places' count change relative to the others', as a log ratio?
+
+    `before` and `after` are each place's counts. Places of one cluster (its number) vary together.
+    Raises ValueError where an arm has fewer than two clusters, or all its events lie in one.
+    """
+    starts = np.where(is_treated, 1, NEVER)
+    return event_study(np.column_stack([before, after]), starts, clusters=clusters).effect_after(level)
+
+
+def event_study(
+    counts: Floats, starts: Ints, *, clusters: Ints | None = None, reference: int = -1
+) -> EventStudy:
+    """How far apart are treated and control at each step before and after the start, against `reference`?
+
+    `counts` (places x times); `starts` is the time at which each place's treatment begins, or NEVER. Each
+    cohort is set beside the places that are never treated; cohorts are joined in proportion to their counts
+    at the reference step, over the steps that all of them have.
+
+    Raises ValueError where there is no cohort, no place that is never treated, no time before the first
+    start, or an arm with all its events in one cluster.
+    """
+    cohort_starts = [start for start in np.unique(starts).tolist() if start != NEVER]
+    is_never = starts == NEVER
+    if not cohort_starts or not is_never.any() or cohort_starts[0] + reference < 0:
+        raise ValueError(
+            "An event study needs places treated from a time on, others never, and times before."
+        )
+    steps = np.arange(-cohort_starts[0], counts.shape[1] - cohort_starts[-1])
+    reference_column = int(np.flatnonzero(steps == reference)[0])
+    cluster_of_place = (
+        np.arange(len(counts)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    )
+    cluster_count = int(cluster_of_place.max()) + 1
+    shares = np.array(
+        [counts[starts == start, start + reference].sum() for start in cohort_starts], dtype=float
+    )
+    values, treated_pull, control_pull = np.zeros(len(steps)), *np.zeros((2, cluster_count, len(steps)))
+    for start, share in zip(cohort_starts, shares / shares.sum(), strict=True):
+        of_steps = counts[:, start + steps[0] : start + steps[-1] + 1]
+        for is_in_arm, sign, pull in ((starts == start, 1.0, treated_pull), (is_never, -1.0, control_pull)):
+            by_cluster = np.zeros((cluster_count, len(steps)))
+            np.add.at(by_cluster, cluster_of_place[is_in_arm], of_steps[is_in_arm])
+            log_changes, of_clusters = _jackknife(by_cluster, reference_column)
+            values += sign * share * log_changes
+            pull += sign * share * of_clusters
+    degrees = _welch_degrees(treated_pull, control_pull, counts, starts, cluster_of_place)
+    both = treated_pull + control_pull
+    return EventStudy(steps, values, both.T @ both, degrees)
+
+
+def _jackknife(by_cluster: Floats, reference: int) -> tuple[Floats, Floats]:
+    """The log totals against the reference, and each cluster's pull on them (its square: its variance)."""
+    has_events = by_cluster.any(axis=1)
+    cluster_count = int(has_events.sum())
+    remaining_totals = by_cluster.sum(axis=0) - by_cluster[has_events]
+    if cluster_count < 2 or (remaining_totals <= 0).any():
+        raise ValueError(
+            "An arm has all its events of some time in one cluster, so nothing says how they vary."
+        )
+    log_total, log_rest = np.log(by_cluster.sum(axis=0)), np.log(remaining_totals)
+    without = log_rest - log_rest[:, reference, None]
+    pulls = np.zeros_like(by_cluster)
+    pulls[has_events] = -np.sqrt((cluster_count - 1) / cluster_count) * (without - without.mean(axis=0))
+    return log_total - log_total[reference], pulls
+
+
+def _welch_degrees(
+    treated_pull: Floats, control_pull: Floats, counts: Floats, starts: Ints, cluster_of_place: Ints
+) -> float:
+    variances, degrees = [], []
+    for pull, is_in_arm in ((treated_pull, starts != NEVER), (control_pull, starts == NEVER)):
+        size = np.bincount(cluster_of_place[is_in_arm], counts[is_in_arm].sum(axis=1))
+        variances.append(float((pull.mean(axis=1) ** 2).sum()))
+        degrees.append(max(float(size.sum() ** 2 / (size**2).sum()) - 1.0, 1.0))
+    return float(sum(variances) ** 2 / sum(v**2 / d for v, d in zip(variances, degrees, strict=True)))
