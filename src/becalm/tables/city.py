@@ -1,14 +1,17 @@
 """What all rooms may know of the city: its boroughs and streets, in metres, and its public holidays."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-
-import shapely
-from shapely.geometry.base import BaseGeometry
+from typing import TYPE_CHECKING
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.terms import WorkspaceError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Boundaries:
     @property
     def outline(self) -> BaseGeometry:
         """The whole city as one shape."""
+        import shapely  # not where the holidays alone are asked for
+
         return shapely.union_all(list(self.polygons))
 
 
