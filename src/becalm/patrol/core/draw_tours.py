@@ -144,13 +144,12 @@ def build_lattice(
     length_weight, fitting_weight, length_shares = _weigh_lengths(area, length_weights)
     length_entropy = -(length_shares * np.log(np.where(length_shares > 0, length_shares, 1.0))).sum(axis=2)
     has_pairs, has_gaps = bool(area.walkers.pair.any()), bool(soft_gaps.any())
+    slots_on_grid = np.minimum(np.arange(slot_count), grid.count - 1)
     route_lattice = RouteLattice(
         # One layout always: the kernel would be compiled anew for each.
         weight=np.ascontiguousarray(weight_rows),
         row=row_of_slot,
-        hour=grid.hour_of_cell[
-            np.minimum(np.arange(slot_count), grid.count - 1) * grid.slot_minutes // CELL_MINUTES
-        ],
+        hour=grid.hour_of_cell[slots_on_grid * grid.slot_minutes // CELL_MINUTES],
         bins=HOURS_OF_WEEK,
         lengths=lengths,
         length_minutes=np.array(area.policy.burst_minutes, dtype=np.int64),
