@@ -55,7 +55,7 @@ def test_what_is_left_out_is_said_and_the_rest_is_as_it_was() -> None:
     assert kept.easting_m.tolist() == easting_m[:800].tolist()
     assert len(kept.month_index) == len(kept.group_index) == len(kept.counts) == 800
     assert warnings == (
-        "Left out of the ground as stray: 2 records that lie more than 10 km from all others. "
+        "Left out as stray: 2 records more than 10 km from all others. "
         "Correct their coordinates, or give the city's boundaries.",
     )
     assert drop_strays(kept) == (kept, ())

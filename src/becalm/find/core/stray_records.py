@@ -43,8 +43,9 @@ def drop_strays(counts: Counts) -> tuple[Counts, tuple[str, ...]]:
         for name in (f.name for f in fields(counts))
         if isinstance(values := getattr(counts, name), np.ndarray)
     }
+    stray_count = int(counts.counts[is_stray].sum())
     warning = (
-        f"Left out of the ground as stray: {counts.counts[is_stray].sum():,} records that lie more than "
+        f"Left out as stray: {stray_count:,} {'record' if stray_count == 1 else 'records'} more than "
         f"{LEAST_GAP_KM} km from all others. Correct their coordinates, or give the city's boundaries."
     )
     return replace(counts, **entry_arrays), (warning,)
