@@ -68,6 +68,7 @@ def test_everything_that_is_promised_is_written(town: Path) -> None:
         "extract",
         "lsoas.geojson",
         "police_uk",
+        "staff",
         "streets",
         "truth",
         "units.toml",
