@@ -69,8 +69,7 @@ def _absent_lines(answer: RosterAnswer) -> Iterator[str]:
         )
     units = sorted({(move.day, move.command_unit) for move in answer.document.moves})
     for day, unit in units[:MOST_LINES]:
-        units_file = answer.folder / "units.toml"
-        yield f"Then: becalm patrol replan PLAN --area {unit!r} --from {day}T00:00 --units {units_file}"
+        yield f"Then: becalm patrol replan PLAN --area {unit!r} --from {day}T00:00 --reason 'officers absent'"
 
 
 def check(session: Session, request: CheckRequest) -> None:
