@@ -116,7 +116,7 @@ def audit_integrity(connection: Connection) -> Iterator[Finding]:
     ).one()
     if (first_seq, last_seq) != (1, entry_count):
         description = f"{entry_count} rows stand under the numbers {first_seq} to {last_seq}."
-        yield Finding("inserted", None, description)
+        yield Finding("schema", None, description)
     if connection.dialect.name == "sqlite":
         for (message,) in connection.exec_driver_sql("PRAGMA integrity_check(20)"):
             if message != "ok":
