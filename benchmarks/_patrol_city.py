@@ -14,7 +14,7 @@ SPEED_KMH: dict[plan_inputs.Mode, float] = {"vehicle": 22.0, "foot": 4.8}
 SETTING_OFF_MINUTES: dict[plan_inputs.Mode, float] = {"vehicle": 2.0, "foot": 0.0}
 STAGGER_MINUTES = (0, 40, 20, 60)
 BURSTS_A_SHIFT = 8.5
-POLICY = plan_inputs.PatrolPolicy(travel_weight=0.05, far_minutes=25, feedback=0.035)  # as shipped
+POLICY = plan_inputs.PatrolPolicy(travel_weight=0.04, far_minutes=25, feedback=0.035)  # as shipped
 
 
 def city(

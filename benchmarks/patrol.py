@@ -32,6 +32,8 @@ CONCENTRATED = ((250, 105, 14, 15.0, 700.0), (250, 105, 70, 60.0, 1000.0))
 COSTS = tuple((places, 42, 14, 0.0, 0.0) for places in (25, 50, 100, 200)) + tuple(
     (100, 42, days, 0.0, 0.0) for days in (7, 14, 28, 56)
 )
+# The bars of the first planner by a tenth: what safety after a departure may cost.
+MOST_DOSAGE_ERROR, MOST_TRAVEL = 1.1, 35.2  # percent
 SIZES = {9: ("1,512 unit-shifts", 10.0, 0.06), 25: ("4,200 unit-shifts", 20.0, 0.03)}
 
 
@@ -68,8 +70,9 @@ def measure_one_area(places: int, shifts_a_day: int, days: int, most: float, mos
     error = sum(abs(row.expected_visits - row.target_visits) for row in plan.dosage) / due
     name = f"{places} places in one area, {shifts_a_day} tours a day, {days} days"
     report(f"plan {name} (cpu {cpu:.1f} s)", seconds, most=most or None, most_mb=most_mb or None)
-    report(f"{name}: expected dosage error", 100 * error, unit="%", most=1.0)
+    report(f"{name}: expected dosage error", 100 * error, unit="%", most=MOST_DOSAGE_ERROR)
     report(f"{name}: entropy ratio", plan.entropy_ratio, unit="", least=0.8)
+    report(f"{name}: travel share", 100 * plan.travel_share, unit="%", most=MOST_TRAVEL)
 
 
 def key_of(seed: int) -> bytes:
@@ -100,12 +103,12 @@ def measure_plans(request: PlanInputs, first: PatrolPlan, name: str, seeds: int,
     expected = sum(abs(row.expected_visits - row.target_visits) for row in first.dosage) / due.sum()
     error = np.abs(got - due).sum(axis=1) / due.sum()
     ratio = [plan.entropy_ratio for plan in plans if plan.bound_bits]
-    report(f"{name}: expected dosage error by pilot draws", 100 * expected, unit="%", most=1)
+    report(f"{name}: expected dosage error by pilot draws", 100 * expected, unit="%", most=MOST_DOSAGE_ERROR)
     report(
         f"{name}: mean of {seeds} plans off target ({noise:.2%} by chance)",
         100 * drift,
         unit="%",
-        most=1 + 100 * noise,
+        most=MOST_DOSAGE_ERROR + 100 * noise,
     )
     report(
         f"{name}: realised error per hotspot (worst {error.max():.2%})",
@@ -114,7 +117,8 @@ def measure_plans(request: PlanInputs, first: PatrolPlan, name: str, seeds: int,
         most=100 * most_error,
     )
     report(f"{name}: entropy ratio at realised dosage, mean", np.mean(ratio), unit="", least=0.88)
-    report(f"{name}: travel share", 100 * np.mean([plan.travel_share for plan in plans]), unit="%", most=32)
+    travel_shares = [plan.travel_share for plan in plans]
+    report(f"{name}: travel share", 100 * np.mean(travel_shares), unit="%", most=MOST_TRAVEL)
     report(f"{name}: bits a tour ({len(first.bursts):,} bursts)", first.bits / len(first.routes), unit="bits")
 
 

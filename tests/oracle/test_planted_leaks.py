@@ -34,6 +34,12 @@ def test_the_place_with_a_period_is_named() -> None:
     assert [leak.where for leak in leaks] == ["h005"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_alternate_days_show_at_a_place_that_is_hardly_ever_visited(seed: int) -> None:
+    leaks = scan(planted_leaks.rarely_visited_on_alternate_days(seed)).leaks
+    assert [(leak.cause, leak.where) for leak in leaks] == [("alternate days", "h004")]
+
+
 def test_independent_visits_return_at_their_usual_rate_and_are_not_flagged() -> None:
     plants = (planted_leaks.by_chance, planted_leaks.steep_by_chance)
     scans = [scan(plants[seed % 2](seed)) for seed in range(4)]

@@ -98,6 +98,19 @@ def alternate_days(seed: int) -> VisitLog:
     return build(log.hotspot[kept], log.start_s[kept], log.end_s[kept])
 
 
+def rarely_visited_on_alternate_days(seed: int) -> VisitLog:
+    """One place of them all is visited some twenty times in ten weeks, and never on an odd day."""
+    log, rng = by_chance(seed), np.random.default_rng(seed)
+    midnights = midnights_s(FIRST, DAYS, ZONE)
+    starts_s = midnights[rng.choice(np.arange(0, DAYS, 2), 20, replace=False)] + rng.integers(0, 86_000, 20)
+    stays = log.hotspot != 4
+    return build(
+        np.append(log.hotspot[stays], np.full(20, 4)),
+        np.append(log.start_s[stays], starts_s),
+        np.append(log.end_s[stays], starts_s + rng.choice(LENGTHS_S, 20)),
+    )
+
+
 def length_tells_the_next(seed: int) -> VisitLog:
     """After most visits of twenty minutes another one comes to the same place 40 to 55 minutes later."""
     log, rng = by_chance(seed), np.random.default_rng(seed)

@@ -22,6 +22,7 @@ from becalm.patrol.core.attack_moments import (
 from becalm.patrol.core.plan_inputs import freest_inputs
 from becalm.patrol.core.predictability import find_longest_dead_zone
 from becalm.patrol.core.request import VisitColumns
+from becalm.patrol.core.return_bound import bound_returns
 from becalm.patrol.core.visit_log import VisitLog, log_of_bursts, midnights_s
 from becalm.patrol.core.visit_rates import draw_independent_visits
 from becalm.patrol.files.visit_log import read_visit_log
@@ -177,3 +178,9 @@ def test_bursts_are_a_log_with_their_units_and_areas() -> None:
     log = log_of_bursts(patrol_plans.BURSTS, patrol_plans.request().places, time_zone="Europe/London")
     assert (log.size, log.units, log.areas) == (4, ("Team 1", "Team 2"), ("Old Town", "Old Town"))
     assert (log.end_s - log.start_s).tolist() == [900, 600, 1200, 900]
+
+
+def test_two_units_can_be_back_at_once_but_for_the_minutes_in_which_the_one_that_left_settles() -> None:
+    shares = bound_returns(patrol_plans.request(), patrol_plans.BURSTS[:1])
+    assert shares[0] == pytest.approx(1 - 2 / 15 / 2)  # two minutes to settle, one unit of two
+    assert shares[1:] == (1.0,) * 7

@@ -287,7 +287,11 @@ def test_the_price_list_shows_what_a_hard_gap_and_dear_travel_cost() -> None:
     assert prices["a hard gap of 45 minutes"].entropy_ratio < policy_price.entropy_ratio
     assert prices["one burst length"].bits_per_tour < policy_price.bits_per_tour
     assert prices["travel at 0.12 nats a minute"].travel_share < policy_price.travel_share
-    assert prices["almost a quota: catch-up of visits owed at 0.5"].dosage_error < policy_price.dosage_error
+    quota, no_catch_up = (
+        prices[f"{rule} of visits owed{end}"]
+        for rule, end in (("almost a quota: catch-up", " at 0.5"), ("no catch-up", ""))
+    )
+    assert quota.dosage_error < no_catch_up.dosage_error
     assert policy_price.gain == 0.0
 
 

@@ -98,6 +98,7 @@ def certificate_object(certificate: Certificate) -> dict[str, object]:
             for decile in (attack.calibration if attack else ())
         ],
         **_scan_object(scan),
+        "units_allow": [_round(share) for share in certificate.units_allow] or None,
         "verdict": list(describe_certificate(certificate)),
         "train_days": settings.train_days,
         "test_days": settings.test_days,
@@ -208,11 +209,17 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     )
     if certificate.attack:
         yield from _attack_lines(certificate, certificate.attack)
+    bound_texts = [f"{share:.2f}" for share in certificate.units_allow]
+    bound_headings = ("units allow",) if bound_texts else ()
     return_rows = [
-        (f"{rate.from_minute} to {rate.from_minute + 15}", _estimate_text(rate.ratio))
-        for rate in certificate.scan.returns
+        (
+            f"{rate.from_minute} to {rate.from_minute + 15}",
+            _estimate_text(rate.ratio),
+            *bound_texts[i : i + 1],
+        )
+        for i, rate in enumerate(certificate.scan.returns)
     ]
-    yield string_table(("minutes after a unit leaves", "visits / usual at that place and hour"), return_rows)
+    yield string_table(("minutes after a unit leaves", "visits / usual there", *bound_headings), return_rows)
     yield from describe_certificate(certificate)
     yield from (f"warning: {note}" for note in certificate.notes)
     method_text = f" ({certificate.attack.gain.method})" if certificate.attack else ""

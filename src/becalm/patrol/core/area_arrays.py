@@ -23,8 +23,8 @@ from becalm.patrol.core.plan_inputs import (
 from becalm.patrol.core.plan_result import CELL_MINUTES
 
 NO_WAY_SLOTS = 1_000_000  # of a way that does not exist: longer than any plan
-RETURN_MINUTES = 5  # from the end of a burst to the next one of the same unit at the same place, at least
-RETURN_WEIGHT = 0.5  # of coming back, against going to another place halfway down the list of ways
+RETURN_MINUTES = 10  # from the end of a burst to the next one of the same unit at the same place, at least
+RETURN_WEIGHT = 0.7  # of coming back, against going to another place halfway down the list of ways
 FLOOR_SHARE = 0.1  # of the mean hour: no hour is without any chance of a visit
 BLOCK_MINUTES = 30  # the part of a shift that is not open to bursts is taken in blocks of at least this
 

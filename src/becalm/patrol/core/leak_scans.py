@@ -7,7 +7,6 @@ whatever rates, are hardly ever flagged.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,11 +14,11 @@ from scipy import stats
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.patrol.core.attack_moments import STEP_S, MomentGrid
+from becalm.patrol.core.day_rhythms import DayRhythm, find_day_rhythms
+from becalm.patrol.core.scanned_visits import DAY, MINUTE, ScannedVisits
 from becalm.patrol.core.visit_log import VisitLog
-from becalm.patrol.core.visit_rates import expected_on_other_days
 from becalm.terms import Estimate
 
-MINUTE, DAY = 60, 86_400
 QUARTERS: Final = 8  # quarter-hours after a departure that are looked at
 MOST_DAYS: Final = 28  # the longest period
 ALARM: Final = 0.001  # chance of a false alarm of each test on independent visits
@@ -76,76 +75,9 @@ class LeakScan:
     leaks: tuple[Leak, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Visits:
-    """The visits within the grid, by place and start, with the timetable's expectation [P, T]."""
-
-    log: VisitLog
-    moments: MomentGrid
-
-    @cached_property
-    def order(self) -> Ints:
-        """Rows of the log within the grid, by place and then by start."""
-        covered_rows = np.flatnonzero(self.moments.covers(self.log))
-        return covered_rows[np.lexsort((self.log.start_s[covered_rows], self.log.hotspot[covered_rows]))]
-
-    @cached_property
-    def place(self) -> Ints:
-        return self.log.hotspot[self.order]
-
-    @cached_property
-    def start_s(self) -> Ints:
-        return self.log.start_s[self.order]
-
-    @cached_property
-    def length_s(self) -> Ints:
-        return self.log.end_s[self.order] - self.start_s
-
-    @cached_property
-    def clock_s(self) -> Ints:
-        """Civil days since the first one, in seconds by the clock."""
-        moment_of_visit = self.moments.moment_at(self.start_s)
-        clock_of_visit_s = (
-            self.moments.minute[moment_of_visit] * MINUTE + self.start_s - self.moments.at_s[moment_of_visit]
-        )
-        return np.asarray(self.moments.day[moment_of_visit] * DAY + clock_of_visit_s)
-
-    @cached_property
-    def expected(self) -> Floats:
-        return expected_on_other_days(self.log, self.moments)
-
-    @cached_property
-    def counts(self) -> Floats:
-        """Starts of each place in each quarter-hour: [P, T]."""
-        count_shape = self.expected.shape
-        visit_cells = self.place * count_shape[1] + self.moments.moment_at(self.start_s)
-        return (
-            np.bincount(visit_cells, minlength=count_shape[0] * count_shape[1])
-            .reshape(count_shape)
-            .astype(np.float64)
-        )
-
-    @cached_property
-    def _running(self) -> Floats:
-        return np.pad(np.cumsum(self.expected, axis=1), ((0, 0), (1, 0)))
-
-    def expect(self, place: Ints, begin_s: Ints, end_s: Ints) -> Floats:
-        """Expected starts at each place from `begin_s` to `end_s`; none beyond the grid."""
-
-        def until(instant_s: Ints) -> Floats:
-            exact_positions = np.clip((instant_s - self.moments.at_s[0]) / STEP_S, 0, self.expected.shape[1])
-            step_indices = np.minimum(exact_positions.astype(np.int64), self.expected.shape[1] - 1)
-            return np.asarray(
-                self._running[place, step_indices]
-                + (exact_positions - step_indices) * self.expected[place, step_indices]
-            )
-
-        return np.asarray(until(np.maximum(end_s, begin_s)) - until(begin_s))
-
-
 def scan_log(log: VisitLog, moments: MomentGrid) -> LeakScan:
     """Which causes make this log's visits predictable, and how strongly?"""
-    scanned_visits = _Visits(log, moments)
+    scanned_visits = ScannedVisits(log, moments)
     came, expected = _count_returns(scanned_visits)
     spectrum = _compute_spectrum(scanned_visits)
     periodic_places = _find_periodic_places(spectrum)
@@ -157,6 +89,7 @@ def scan_log(log: VisitLog, moments: MomentGrid) -> LeakScan:
             *_name_lulls(came.sum(axis=0), expected.sum(axis=0)),
             *leaks,
             *_name_periods(scanned_visits, spectrum, periodic_places),
+            *_name_day_rhythms(scanned_visits, periodic_places),
             *_scan_minutes(scanned_visits, periodic_places),
             *_scan_pairs(scanned_visits),
             *_scan_lengths(came, expected),
@@ -181,7 +114,7 @@ def _estimate_ratio(came: float, expected: float, level: float = 0.95) -> Estima
     )
 
 
-def _count_returns(visits: _Visits) -> tuple[Floats, Floats]:
+def _count_returns(visits: ScannedVisits) -> tuple[Floats, Floats]:
     """Next starts at the same place in each quarter-hour after a departure, and expected ones: [C, Q] twice.
 
     By the length of the visit that ended, in at most three classes.
@@ -228,7 +161,7 @@ def _name_lulls(came: Floats, expected: Floats) -> Iterator[Leak]:
             yield Leak(cause, "all places", rate_ratio, sentence)
 
 
-def _scan_days(visits: _Visits, periodic_places: Ints) -> Iterator[PeriodStrength]:
+def _scan_days(visits: ScannedVisits, periodic_places: Ints) -> Iterator[PeriodStrength]:
     """For each number of days: visits at the clock time of an earlier one, over those some hours off it."""
     block_s = (MOST_DAYS + int(visits.moments.day[-1]) + 2) * DAY
     is_asked = ~np.isin(visits.place, periodic_places)
@@ -290,7 +223,7 @@ class _Spectrum:
         return float(1.2 * np.log(max(self.power.size, 1) / ALARM))
 
 
-def _compute_spectrum(visits: _Visits) -> _Spectrum:
+def _compute_spectrum(visits: ScannedVisits) -> _Spectrum:
     place_count, moment_count = visits.expected.shape
     visit_counts = np.bincount(visits.place, minlength=place_count)
     busy_places = np.flatnonzero(visit_counts >= LEAST_VISITS)
@@ -330,7 +263,7 @@ def _find_periodic_places(spectrum: _Spectrum) -> Ints:
     return flagged_places if len(flagged_places) <= max(3, len(spectrum.places) // 4) else flagged_places[:0]
 
 
-def _name_periods(visits: _Visits, spectrum: _Spectrum, periodic_places: Ints) -> Iterator[Leak]:
+def _name_periods(visits: ScannedVisits, spectrum: _Spectrum, periodic_places: Ints) -> Iterator[Leak]:
     """Places, or all of them together, that are visited at a fixed period."""
     for place in periodic_places:
         place_power = spectrum.power[np.searchsorted(spectrum.places, place)]
@@ -342,6 +275,26 @@ def _name_periods(visits: _Visits, spectrum: _Spectrum, periodic_places: Ints) -
         if pooled_power.max() > chance_limit:
             frequency = float(spectrum.cycles_per_day[pooled_power.argmax()])
             yield _period_leak(frequency, "all places", float(pooled_power.max() / len(spectrum.places)))
+
+
+def _name_day_rhythms(visits: ScannedVisits, periodic_places: Ints) -> Iterator[Leak]:
+    """Places with a rhythm of whole days that are visited too rarely to show one by the hour."""
+    moments, place_count = visits.moments, len(visits.expected)
+    day_count = int(moments.day[-1]) + 1
+    cells = visits.place * day_count + visits.clock_s // DAY
+    counts = np.bincount(cells, minlength=place_count * day_count).reshape(place_count, -1)
+    first_moments = np.searchsorted(moments.day, np.arange(day_count))
+    expected = np.add.reduceat(visits.expected, first_moments, axis=1)
+    rhythms = find_day_rhythms(counts.astype(np.float64), expected, most_days=MOST_DAYS)
+    new_rhythms = [rhythm for rhythm in rhythms if rhythm.place not in periodic_places]
+    if len(new_rhythms) > max(3, place_count // 4):
+        yield _day_rhythm_leak(max(new_rhythms, key=lambda rhythm: rhythm.strength), "all places")
+        return
+    yield from (_day_rhythm_leak(rhythm, visits.log.hotspots[rhythm.place]) for rhythm in new_rhythms)
+
+
+def _day_rhythm_leak(rhythm: DayRhythm, where: str) -> Leak:
+    return _period_leak(1.0 / rhythm.days, where, rhythm.strength)
 
 
 def _fundamental(frequencies: Floats, power: Floats, limit: float) -> float:
@@ -366,7 +319,7 @@ def _period_leak(frequency: float, where: str, strength: float) -> Leak:
     return Leak(cause_text, where, float(strength), sentence)
 
 
-def _scan_minutes(visits: _Visits, periodic_places: Ints) -> Iterator[Leak]:
+def _scan_minutes(visits: ScannedVisits, periodic_places: Ints) -> Iterator[Leak]:
     """Does every n-th visit to a place start at the same minute of the hour?"""
     is_asked = ~np.isin(visits.place, periodic_places)
     place, minute = visits.place[is_asked], visits.clock_s[is_asked] // MINUTE % 60
@@ -396,7 +349,7 @@ def _ordinal(rank: int) -> str:
     return {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}[rank]
 
 
-def _scan_pairs(visits: _Visits) -> Iterator[Leak]:
+def _scan_pairs(visits: ScannedVisits) -> Iterator[Leak]:
     """Does a visit at one place tell one at another, some quarter-hours later? The strongest pair."""
     counts, expected = visits.counts, visits.expected
     place_count = len(counts)
@@ -455,7 +408,7 @@ def _scan_lengths(came: Floats, expected: Floats) -> Iterator[Leak]:
         yield Leak("length tells the next", "all places", float(count_ratios[strongest_cell]), sentence)
 
 
-def _scan_next_places(visits: _Visits) -> Iterator[Leak]:
+def _scan_next_places(visits: ScannedVisits) -> Iterator[Leak]:
     """Does the length of a visit tell which place is visited next? By one unit, or in one area."""
     log, rows = visits.log, np.flatnonzero(visits.moments.covers(visits.log))
     area_of_place = np.unique(np.array(log.areas), return_inverse=True)[1]

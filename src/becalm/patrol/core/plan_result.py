@@ -16,6 +16,7 @@ GRID = 1024  # a whole number k of a distribution means k/1024 nat
 FIT_STEPS = 4  # of 1/1024 nat, by which a distribution fitted on another machine may differ
 LEVEL: Final = 0.95
 Z: Final = 1.959964  # of a normal at that level
+LAW: Final = 3  # of the way tours are drawn: another one draws other tours from the same seed and inputs
 METHOD: Final = "normal about the expected number, with the plan's own spread"
 
 

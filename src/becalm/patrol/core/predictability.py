@@ -103,7 +103,8 @@ class Certificate:
     """How predictable a log is, beside the same attack on independent visits at the same rates (`floor`).
 
     `freest` is the attack on the freest lawful plan of the same units, where one was given: what no planner
-    can go below. `attack` and `floor` are None where the log holds too few visits for an attack.
+    can go below; `units_allow` is the most visits after a departure, by quarters of an hour, that the number
+    of its units allows. `attack` and `floor` are None where the log holds too few visits for an attack.
     """
 
     attack: Attack | None
@@ -119,6 +120,7 @@ class Certificate:
     moments: int = 0  # that were predicted
     trained: int = 0  # moments learned from, for each seed
     freest: Attack | None = None
+    units_allow: tuple[float, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 

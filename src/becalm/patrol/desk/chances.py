@@ -33,6 +33,7 @@ def write_chances(desk: Desk, request: ChancesRequest) -> WrittenChances:
     """
     path = Path(request.plan)
     plan, folder = read_plan(path), path if path.is_dir() else path.parent
+    seed.check_planner(plan.version)
     history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
     key = seed.open_sealed(desk, history).key
     redrawn_plan, steps = redraw_plan(plan, key)

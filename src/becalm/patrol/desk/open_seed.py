@@ -108,11 +108,8 @@ def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
             f"The seed {history.commitment[:12]} is still sealed; a plan can be drawn again only when "
             f"it is open.{wait_text} Open it with `becalm patrol reveal`."
         )
-    if plan.version != seed.PROGRAM:
-        raise ReplayError(
-            f"The plan was drawn by {plan.version}, and this is {seed.PROGRAM}: it may draw in another way. "
-            f"Install {plan.version} to draw it again."
-        )
+    if refusal := seed.explain_planner(plan.version):
+        raise ReplayError(refusal)
     inputs_sha256 = sha256_of_inputs(inputs_object(plan.inputs, plan.distribution, crs=plan.crs))
     commitment = compute_commitment(history.secret, inputs_sha256=inputs_sha256, version=plan.version)
     if commitment != history.commitment:

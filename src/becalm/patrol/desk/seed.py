@@ -12,6 +12,7 @@ from becalm import __version__
 from becalm.desk import Desk, note_configuration, record_event
 from becalm.ledger import Entry, Fact
 from becalm.patrol.core import seal
+from becalm.patrol.core.plan_result import LAW
 from becalm.patrol.core.policy import SealRule
 from becalm.patrol.core.request import SealRequest, ShareRequest
 from becalm.patrol.core.seed_audit import SeedAudit, audit_seeds, explain_share
@@ -22,6 +23,7 @@ from becalm.terms import PlanError, UsageError
 from becalm.workspace.config import POLICY_FILE
 
 PROGRAM: Final = f"becalm {__version__}"
+PLANNER: Final = f"{PROGRAM}, law {LAW}"
 PURPOSE: Final = "patrol"
 LONGEST_NAME: Final = 256  # a longer text names no file
 
@@ -88,6 +90,24 @@ def find_active_seed(desk: Desk, period: SeedPeriod) -> SeedHistory | None:
         if SeedPeriod(history.first_day, history.days, history.area) == period
     )
     return max(histories, key=lambda history: history.seq, default=None)
+
+
+def explain_planner(version: str) -> str:
+    """Why can this becalm not draw a plan of that version again? "" where it can."""
+    if version == PLANNER:
+        return ""
+    planner = version if ", law " in version else f"{version}, from before laws had numbers (law 1 or 2)"
+    return (
+        f"The plan was drawn by {planner}. This is {PLANNER}: from the same seed it draws other tours. "
+        "Use the version that drew it."
+    )
+
+
+def check_planner(version: str) -> None:
+    """Refuse to go on with a plan that another law gave: its weights mean something else here."""
+    refusal = explain_planner(version)
+    if refusal:
+        raise PlanError(refusal)
 
 
 def read_share(text: str | None) -> bytes:
@@ -176,13 +196,13 @@ def seal_seed(
         raise PlanError(_reroll_refusal(period, earlier_seeds[-1]))
     secret = seal.Secret(desk.draw_key(), desk.draw_key())
     _check_new(secret, histories)
-    commitment = seal.compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
+    commitment = seal.compute_commitment(secret, inputs_sha256=inputs_sha256, version=PLANNER)
     sealed_box(desk).keep_key(commitment, SealedKey(secret.seed, secret.nonce, share))
     reveal_day = period.first_day + timedelta(days=period.days + request.reveal_days)
     event_facts: dict[str, Fact] = {
         "commitment": commitment,
         "inputs_sha256": inputs_sha256,
-        "program": PROGRAM,
+        "program": PLANNER,
         "first_day": period.first_day.isoformat(),
         "days": period.days,
         "seed_mark": seal.hash_seed(secret.seed),
