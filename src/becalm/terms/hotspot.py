@@ -104,6 +104,7 @@ class Hotspot:
     shape: PlaceShape | None = None
     harm: PlaceHarm | None = None
     peak: PeakHours | None = None
+    name: str = ""  # by which people know it; its code where it has none
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p_top <= 1.0:
@@ -117,6 +118,11 @@ class Hotspot:
     def kind(self) -> PlaceKind:
         """What kind of place it is."""
         return self.shape.kind if self.shape else "cell"
+
+    @property
+    def title(self) -> str:
+        """Its name, or its code where it has none."""
+        return self.name or self.place_id
 
     @property
     def centre_m(self) -> tuple[float, float]:

@@ -32,7 +32,8 @@ class RawStreets:
     """A street file as it stands: places in `crs`, streets from `start` to `end`.
 
     `length_m` is not a number, and `speed` empty, where the file says nothing; streets that are `oneway` lead
-    from start to end only. `shapes` are the courses as well-known text, empty where a street is straight.
+    from start to end only. `shapes` are the courses as well-known text, empty where a street is straight, and
+    `street_names` what each street is called, empty where the file does not say.
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,7 @@ class RawStreets:
     oneway: Bools
     crs: str
     shapes: tuple[str, ...] = ()
+    street_names: tuple[str, ...] = ()
 
 
 def read_streets(path: Path, *, crs: str) -> StreetNetwork:
@@ -149,7 +151,7 @@ class _StreetCollector:
 
     node_index: dict[str, int] = field(default_factory=dict)
     xy: list[tuple[float, float]] = field(default_factory=list)
-    streets: list[tuple[str, str, float, str, bool, str]] = field(default_factory=list)
+    streets: list[tuple[str, str, float, str, bool, str, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def add_node(self, name: str, x: float, y: float) -> None:
@@ -165,9 +167,8 @@ class _StreetCollector:
             start, end = end, start
         speed_text = facts.get("maxspeed") or facts.get("speed_kph") or ""
         length_m = _number(facts.get("length_m") or facts.get("length") or "")
-        self.streets.append(
-            (start, end, length_m, speed_text, oneway_text in ONE_WAY_WORDS, facts.get("geometry", ""))
-        )
+        texts = (facts.get("geometry", ""), facts.get("name", ""))
+        self.streets.append((start, end, length_m, speed_text, oneway_text in ONE_WAY_WORDS, *texts))
 
     def build(self, crs: str, file: str) -> RawStreets:
         """All streets as arrays; raises InputError with every fault."""
@@ -179,8 +180,8 @@ class _StreetCollector:
                     Fault(f"{file}: edge {number}", problem_text, "add the node or drop the edge")
                 )
         check_faults(file, self.faults)
-        start_nodes, end_nodes, lengths_m, speed_texts, oneway_texts, shapes = (
-            zip(*self.streets, strict=True) if self.streets else ((),) * 6
+        start_nodes, end_nodes, lengths_m, speed_texts, oneway_texts, shapes, street_names = (
+            zip(*self.streets, strict=True) if self.streets else ((),) * 7
         )
         return RawStreets(
             names=tuple(self.node_index),
@@ -192,6 +193,7 @@ class _StreetCollector:
             oneway=np.array(oneway_texts, dtype=bool),
             crs=crs,
             shapes=tuple(shapes),
+            street_names=tuple(street_names),
         )
 
 

@@ -26,6 +26,7 @@ WEEK_HEADINGS = ("busiest hours", "of the week", "sure")
 LIST_HEADINGS = (
     "rank",
     "place",
+    "name",
     "borough",
     "expected in 30 days",
     *HARM_HEADINGS,
@@ -91,7 +92,7 @@ def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[o
         hotspot_list, narrow=is_narrow(screen_console), crowded=screen_console.width < HARM_NEEDS
     )
     hotspot_rows = [_cells(h) for h in hotspot_list.hotspots[:ROWS_SHOWN]]
-    yield figure_table(LIST_HEADINGS, hotspot_rows, hidden=hidden_columns, folded=("borough",))
+    yield figure_table(LIST_HEADINGS, hotspot_rows, hidden=hidden_columns, folded=("name", "borough"))
     yield from _summary(hotspot_list)
     yield from _harm_lines(hotspot_list)
     yield from _rule_lines(hotspot_list)
@@ -105,7 +106,12 @@ def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[o
 def _hidden_columns(hotspots: terms.HotspotList, *, narrow: bool, crowded: bool) -> tuple[str, ...]:
     """The columns that this list has nothing for, or this screen no room."""
     has_peak_hours = any(h.peak for h in hotspots.hotspots)
-    hidden_headings = (*(() if has_peak_hours else WEEK_HEADINGS), *(WIDE_ONLY if narrow else ()))
+    has_names = any(h.name for h in hotspots.hotspots)
+    hidden_headings = (
+        *(() if has_peak_hours else WEEK_HEADINGS),
+        *(WIDE_ONLY if narrow else ()),
+        *(("borough",) if narrow and has_names else () if has_names else ("name",)),
+    )
     if not hotspots.harm:
         return (*HARM_HEADINGS, *hidden_headings)
     if crowded:
@@ -120,6 +126,7 @@ def _cells(h: terms.Hotspot) -> tuple[str, ...]:
     return (
         str(h.rank),
         h.place_id,
+        escape(h.name or "-"),
         escape(h.borough or "-"),
         f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})",
         *_harm_cells(h),

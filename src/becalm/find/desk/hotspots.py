@@ -1,5 +1,6 @@
 """Finding hotspots, and testing how well they would have been found."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -25,6 +26,7 @@ from becalm.methods.arrays import seed_generator
 from becalm.tables import HourPolicy
 from becalm.terms import Backtest, DependencyError, HotspotList, RunRecord, UsageError, suggest_word
 from becalm.terms.request import request_values
+from becalm.workspace.place_names import UnnamedPlace, load_place_names
 
 __all__ = [
     "BacktestAnswer",
@@ -105,6 +107,7 @@ def find_hotspots(
         )
         report_progress(1)
         hotspots = describe_hotspots(hotspots, inputs.incidents, region.places, hour_policy)
+        hotspots = _name_hotspots(desk, hotspots)
     all_warnings = (*challenger_notes, *inputs.warnings, *region.warnings, *hotspots.warnings)
     run_parameters = {
         **rule_parameters(request.rules, list_rules),
@@ -115,6 +118,19 @@ def find_hotspots(
         desk, request, inputs, settings, {**run_parameters, **harm_parameters(list_rules.harm)}
     )
     return HotspotAnswer(replace(hotspots, warnings=all_warnings), run_record, inputs.boundary)
+
+
+def _name_hotspots(desk: Desk, hotspots: HotspotList) -> HotspotList:
+    """The list with the names of its places; the user's own areas have names already."""
+    if hotspots.kind == "own":
+        return hotspots
+    places = [
+        UnnamedPlace(h.place_id, *h.centre_m, math.sqrt(h.area_m2 if not h.shape else h.cell_m**2) / 2)
+        for h in hotspots.hotspots
+    ]
+    names = load_place_names(desk.workspace, places)
+    named_places = tuple(replace(h, name=names.name_of_place.get(h.place_id, "")) for h in hotspots.hotspots)
+    return replace(hotspots, hotspots=named_places, warnings=(*hotspots.warnings, *names.notes))
 
 
 def _choose_finder(

@@ -92,7 +92,12 @@ def hotspots_csv(hotspots: HotspotList) -> str:
 def hotspot_columns(hotspots: HotspotList) -> tuple[str, ...]:
     """The columns of the list as a table."""
     shape_columns = () if hotspots.kind == "cell" else SHAPE_COLUMNS
-    return (*CSV_COLUMNS, *shape_columns, *(HARM_COLUMNS if hotspots.harm else ()))
+    return (
+        *CSV_COLUMNS,
+        *shape_columns,
+        *(HARM_COLUMNS if hotspots.harm else ()),
+        *(("name",) if any(h.name for h in hotspots.hotspots) else ()),
+    )
 
 
 def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
@@ -108,6 +113,7 @@ def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
             *(f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group, h.borough or ""),
             *((h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()),
             *_harm_cells(h),
+            *((h.name,) if column_names[-1] == "name" else ()),
         )
         yield dict(zip(column_names, row_cells, strict=True))
 
@@ -199,6 +205,7 @@ def _properties(h: Hotspot) -> dict[str, Any]:
     return {
         "rank": h.rank,
         "place_id": h.place_id,
+        **({"name": h.name} if h.name else {}),
         **({"kind": h.kind} if h.shape else {}),
         **({"length_m": length_m} if length_m else {}),
         "area_m2": round(h.area_m2, 1),

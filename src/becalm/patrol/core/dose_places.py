@@ -35,9 +35,7 @@ class DosagePlan:
     notes: tuple[str, ...]
 
 
-def places_from_list(
-    hotspots: HotspotList, *, names: Mapping[str, str] | None = None
-) -> tuple[ListedPlace, ...]:
+def places_from_list(hotspots: HotspotList) -> tuple[ListedPlace, ...]:
     """The list as places: the middle of each, and the circle of its size (of a street: its nominal width)."""
     return tuple(
         ListedPlace(
@@ -50,7 +48,7 @@ def places_from_list(
             p_top=h.p_top,
             borough=h.borough or "",
             profile=h.profile,
-            name=(names or {}).get(h.place_id, ""),
+            name=h.name,
         )
         for h in hotspots.hotspots
     )

@@ -1,7 +1,7 @@
 """The hotspots that a plan is made for: a list made now, one made already, or a file; overrides kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -16,6 +16,7 @@ from becalm.patrol.core.plan_inputs import Arm
 from becalm.patrol.core.request import InputsRequest
 from becalm.patrol.files.read_hotspots import read_hotspots
 from becalm.terms import FileName, PlaceDecision
+from becalm.workspace.place_names import PlaceNames, UnnamedPlace, load_place_names
 
 OVERRIDE_SOURCE = "override, ledger entry "
 
@@ -47,11 +48,26 @@ def load_hotspots(
     `overrides` names the entries of the ledger whose decisions hold; without it, those that hold now.
     """
     if hotspot_list is not None:
-        return _from_list(desk, hotspot_list)
+        return _name_hotspots(desk, request, _from_list(desk, hotspot_list))
     override_entries = override.active_entries(desk) if overrides is None else overrides
-    if request.hotspots is not None:
-        return _from_file(desk, Path(request.hotspots), override_entries)
-    return _from_list(desk, list_hotspots(desk, request, seed=seed, overrides=override_entries))
+    hotspots = (
+        _from_file(desk, Path(request.hotspots), override_entries)
+        if request.hotspots is not None
+        else _from_list(desk, list_hotspots(desk, request, seed=seed, overrides=override_entries))
+    )
+    return _name_hotspots(desk, request, hotspots)
+
+
+def _name_hotspots(desk: Desk, request: InputsRequest, hotspots: PatrolHotspots) -> PatrolHotspots:
+    """Give a name to each place that the list gave none: by the streets of the plan, and the gazetteer."""
+    unnamed = [p for p in hotspots.places if not p.name]
+    places = [UnnamedPlace(p.hotspot, p.easting_m, p.northing_m, p.radius_m) for p in unnamed]
+    street_file = Path(request.ways.streets) if request.ways.streets else None
+    names = load_place_names(desk.workspace, places, street_file=street_file) if places else PlaceNames({})
+    named_places = tuple(
+        replace(p, name=p.name or names.name_of_place.get(p.hotspot, "")) for p in hotspots.places
+    )
+    return replace(hotspots, places=named_places, notes=(*hotspots.notes, *names.notes))
 
 
 def load_listed_places(desk: Desk, *, first_day: date, hotspots: str | None, seed: int) -> PatrolHotspots:

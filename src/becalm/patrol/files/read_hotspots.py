@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.formats.csv_rows import check_faultless
 from becalm.patrol.core.dose_places import ListedPlace, cell_radius_m
 from becalm.terms import HOURS_OF_WEEK, Fault, InputError
+from becalm.workspace.place_names import clean_name
 
 
 def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
@@ -143,5 +144,5 @@ def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transfor
         p_top=float(facts.get("p_top", 1.0)),
         borough=str(facts.get("borough") or ""),
         profile=tuple(p / sum(week_profile) for p in week_profile) if week_profile else None,
-        name=str(facts.get("name") or ""),
+        name=clean_name(str(facts.get("name") or "")),
     )
