@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 import shutil
 import stat
 from datetime import UTC, datetime, timedelta
@@ -81,7 +82,7 @@ def test_a_plan_is_written_with_the_hash_of_every_file(planned: Path) -> None:
     folder = planned / "plan"
     assert {p.name for p in folder.iterdir()} == {
         *("plan.json", "visits.csv", "index.html", "forecast.csv", "hotspots.geojson", "units", "auditor"),
-        "sha256.txt",
+        *("places.json", "tours", "sha256.txt"),
     }
     for line in (folder / "sha256.txt").read_text("utf-8").splitlines():
         sha256, name = line.split("  ")
@@ -131,7 +132,7 @@ def test_a_unit_is_told_two_bursts_and_no_more(planned: Path) -> None:
     assert "Next: " in words
     assert own[1]["hotspot"] in words
     assert own[2]["hotspot"] in words
-    assert "Be visible" in words
+    assert "Be seen on foot" in " ".join(words.split())
     becalm(*asked, "--ahead", 3, code=2)
     assert "no tour after" in becalm(*asked, "--at", "2021-01-01T00:00", code=12).output
     assert (
@@ -517,3 +518,99 @@ def test_the_judge_finds_nothing_to_say_of_a_plan_nor_of_a_re_plan(workspace: Pa
         *("--reason", "an arrest"),
     )
     assert json.loads(becalm(*asked).stdout)["violations"] == []
+
+
+def test_a_plan_of_an_earlier_law_is_neither_drawn_again_nor_replanned_and_its_version_is_named(
+    workspace: Path,
+) -> None:
+    path = workspace / "plan" / "plan.json"
+    path.write_text(re.sub(r'"version": "[^"]*"', '"version": "becalm 0.1.0"', path.read_text("utf-8")))
+    reason = ("--unit", "Ash late 1", "--from", f"{FROM}T17:00", "--reason", "an arrest")
+    for command in (("chances", workspace / "plan"), ("replan", workspace / "plan", *reason)):
+        refusal = becalm("patrol", *command, "-w", workspace, code=12).output
+        assert "drawn by becalm 0.1.0, from before laws had numbers" in " ".join(refusal.split())
+
+
+def first_late_tour(folder: Path) -> dict[str, str]:
+    """The first late tour of the plan's first day."""
+    shifts = [shift for shift in held(folder)["shifts"] if shift["day"] == FROM]  # type: ignore[attr-defined]  # JSON
+    return min(shifts, key=lambda shift: (shift["start"], shift["unit"]))
+
+
+def test_a_unit_that_is_sick_before_its_tour_begins_stays_off_duty_whatever_is_drawn_later(
+    workspace: Path,
+) -> None:
+    plan, tour = workspace / "plan", first_late_tour(workspace / "plan")
+    early = (datetime.fromisoformat(tour["start"]) - timedelta(minutes=20)).isoformat()
+    sick = ("--unit", tour["unit"], "--off-duty", "--from", early, "--reason", "sick")
+    answer = becalm("patrol", "replan", plan, *sick, "-w", workspace).output
+    assert f"Re-plan 1 of {tour['unit']}" in answer
+    becalm(
+        "patrol",
+        "replan",
+        plan,
+        "--area",
+        tour["area"],
+        "--from",
+        tour["end"][:11] + "17:00Z",
+        "--reason",
+        "an emergency",
+        "-w",
+        workspace,
+    )
+    assert not [row for row in visits(plan) if row["unit"] == tour["unit"] and row["day"] == FROM]
+    assert "0 violations" in becalm("patrol", "check", plan, "-w", workspace).output
+
+
+def test_an_urgent_place_is_visited_more_tonight_from_the_same_seed_and_the_audit_names_it(
+    workspace: Path,
+) -> None:
+    plan, tour = workspace / "plan", first_late_tour(workspace / "plan")
+    places = [p["hotspot"] for p in held(plan)["places"] if p["area"] == tour["area"]]  # type: ignore[attr-defined]  # JSON
+    before = sum(row["hotspot"] == places[0] and row["day"] == FROM for row in visits(plan))
+    urgent = ("--urgent", places[0], "--from", tour["start"], "--reason", "a stabbing")
+    becalm("patrol", "replan", plan, *urgent, "-w", workspace)
+    assert sum(row["hotspot"] == places[0] and row["day"] == FROM for row in visits(plan)) > before
+    assert f"urgent place {places[0]}: a stabbing" in becalm("patrol", "audit", "-w", workspace).output
+    becalm(
+        "patrol", "chances", plan, "--draws", "2", "-w", workspace
+    )  # refused, were it not drawn again alike
+    assert "0 violations" in becalm("patrol", "check", plan, "-w", workspace).output
+    refusal = becalm(
+        "patrol", "replan", plan, "--urgent", "nowhere", "--reason", "x", "-w", workspace, code=2
+    )
+    assert "is no hotspot of this plan" in refusal.output
+
+
+def test_a_board_tells_the_next_hour_of_one_area_and_nothing_of_the_rest(workspace: Path) -> None:
+    plan, tour = workspace / "plan", first_late_tour(workspace / "plan")
+    start = datetime.fromisoformat(tour["start"]) + timedelta(hours=2)
+    board = json.loads(
+        becalm("patrol", "board", plan, "--area", tour["area"], "--at", start.isoformat(),
+               "-w", workspace, "--format", "json").output
+    )  # fmt: skip
+    shown = {(row["unit"], row["hotspot"]) for row in board["bursts"]}
+    within = {
+        (row["unit"], row["hotspot"])
+        for row in visits(plan)
+        if row["area"] == tour["area"]
+        and datetime.fromisoformat(row["end"]) > start
+        and datetime.fromisoformat(row["start"]) < start + timedelta(hours=1)
+    }
+    assert shown == within
+
+
+def test_a_plan_that_was_replanned_since_is_refused_for_sheets_and_next(
+    workspace: Path, tmp_path: Path
+) -> None:
+    old, tour = tmp_path / "old", first_late_tour(workspace / "plan")
+    shutil.copytree(workspace / "plan", old)
+    again = ("--unit", tour["unit"], "--from", tour["start"], "--reason", "an arrest")
+    becalm("patrol", "replan", workspace / "plan", *again, "-w", workspace)
+    for command in (
+        ("sheet", old, "--on", FROM),
+        ("next", old, "--unit", tour["unit"], "--at", tour["start"]),
+    ):
+        assert "newer one stands" in " ".join(
+            becalm("patrol", *command, "-w", workspace, code=12).output.split()
+        )

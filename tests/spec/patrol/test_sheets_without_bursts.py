@@ -7,7 +7,7 @@ from dataclasses import replace
 from becalm.patrol.files.unit_sheets import Sheet, Stop
 from becalm.render.pages import self_contained
 
-STOP = Stop("15:11", "15:31", "High Street", "p1", "53.62978, 1.16957", "85")
+STOP = Stop("15:11", "15:31", "High Street", "p1", "53.62978, 1.16957", "85", task="Be seen, on foot.")
 SHEET = Sheet(
     unit="Ash late 1",
     day_in_words="Monday 4 May 2020",

@@ -10,6 +10,7 @@ import patrol_plans
 import pytest
 
 from becalm.patrol.core.plan_result import forecast_dosage
+from becalm.patrol.files.calendars import unit_calendar
 from becalm.patrol.files.plan_files import (
     checksum_lines,
     dosage_geojson,
@@ -18,7 +19,7 @@ from becalm.patrol.files.plan_files import (
     update_checksums,
 )
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
-from becalm.patrol.files.unit_sheets import sheet_file_names, tours_of, unit_calendar
+from becalm.patrol.files.unit_sheets import sheet_file_names, tours_of
 from becalm.terms import PlanError
 
 PLAN = patrol_plans.document()
@@ -36,10 +37,10 @@ def test_a_calendar_escapes_and_folds_what_the_standard_says() -> None:
     assert "GEO:51.503991;-0.128354" in unfolded
 
 
-def test_a_calendar_of_a_unit_tells_two_bursts_and_no_meal() -> None:
+def test_a_calendar_of_a_unit_tells_its_first_bursts_and_its_meal() -> None:
     text = unit_calendar(PLAN, tours_of(PLAN)["Team 1"], burst_limit=1)
     assert text.count("SUMMARY:Patrol") == 1
-    assert "Meal" not in text
+    assert text.count("SUMMARY:Meal") == 1
 
 
 def test_nobody_is_on_duty_on_another_day() -> None:
@@ -55,7 +56,7 @@ def test_a_sheet_tells_the_time_of_the_city_and_the_name_of_the_place() -> None:
     text = unit_files(PLAN, patrol_plans.DAY)["team-1.html"]
     assert "18:10" in text  # 17:10 UTC in summer
     assert "Market Square" in text
-    assert "18:40" not in text  # the meal
+    assert "19:40 to 20:10" in text  # the meal
 
 
 def test_places_are_forecast_worst_served_first_and_areas_add_up() -> None:

@@ -6,7 +6,7 @@ from becalm.console.command import command
 from becalm.patrol.cli.capacity import capacity
 from becalm.patrol.cli.certificate import certificate
 from becalm.patrol.cli.chances import chances
-from becalm.patrol.cli.finished_plan import check, forecast, next_, price, sheet
+from becalm.patrol.cli.finished_plan import board, check, forecast, next_, price, sheet
 from becalm.patrol.cli.plan import commit, plan
 from becalm.patrol.cli.replan_and_reveal import audit, replan, replay, reveal, share
 from becalm.patrol.cli.trial import override, trial
@@ -23,6 +23,7 @@ command(app, "commit", requests.CommitRequest)(commit)
 command(app, "share", requests.ShareRequest)(share)
 command(app, "plan", requests.PlanRequest, has_files=False)(plan)
 command(app, "next", requests.NextRequest)(next_)
+command(app, "board", requests.BoardRequest, endings=(".html", ".json", ".csv", ".xlsx"))(board)
 command(app, "sheet", requests.SheetRequest, has_files=False)(sheet)
 command(app, "forecast", requests.ForecastRequest)(forecast)
 command(app, "price", requests.PriceRequest)(price)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,10 +19,13 @@ from becalm.terms import PlanError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from becalm.patrol.core.duty_shares import AreaDuty
     from becalm.patrol.core.judge_plan import PlanVerdict
     from becalm.patrol.core.plan import Price
     from becalm.patrol.core.plan_result import AreaForecast
-    from becalm.patrol.desk.finished_plan import NextBursts, PriceList, SheetFolder
+    from becalm.patrol.desk.finished_plan import SheetFolder
+    from becalm.patrol.desk.next_bursts import NextBursts
+    from becalm.patrol.desk.price import PriceList
     from becalm.patrol.files.plan_view import PlanPage
 
 VIOLATION_COLUMNS = ("kind", "unit", "hotspot", "at", "what")
@@ -68,7 +72,8 @@ def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
 
 def next_(session: Session, request: requests.NextRequest) -> None:
     """Show a unit its next one or two bursts, and nothing further ahead."""
-    from becalm.patrol.desk.finished_plan import next_bursts
+    from becalm.console.emit import View
+    from becalm.patrol.desk.next_bursts import next_bursts
 
     view: View[NextBursts] = View(
         _burst_rows, _burst_rows, _next_lines, columns=("unit", "hotspot", "name", "start", "end")
@@ -80,31 +85,50 @@ def _burst_rows(answer: NextBursts) -> list[Mapping[str, object]]:
     return [
         {
             "unit": answer.unit,
-            "hotspot": stop.hotspot,
-            "name": stop.name,
-            "start": f"{burst.span.start:%Y-%m-%dT%H:%M:%SZ}",
-            "end": f"{burst.span.end:%Y-%m-%dT%H:%M:%SZ}",
-            "local_start": stop.start,
-            "local_end": stop.end,
-            "position": stop.position,
+            "hotspot": burst.stop.hotspot,
+            "name": burst.stop.name,
+            "start": f"{burst.starts_at:%Y-%m-%dT%H:%M:%SZ}",
+            "end": f"{burst.ends_at:%Y-%m-%dT%H:%M:%SZ}",
+            "local_start": burst.stop.start,
+            "local_end": burst.stop.end,
+            "position": burst.stop.position,
+            "why": burst.stop.why,
+            "task": burst.stop.task,
         }
-        for burst, stop in zip(answer.bursts, answer.stops, strict=True)
+        for burst in answer.bursts
     ]
 
 
 def _next_lines(answer: NextBursts) -> Iterator[str]:
-    shift = answer.tour.shift
+    tour, stops = answer.tour, [burst.stop for burst in answer.bursts]
     if not answer.is_on_tour:
-        yield f"{answer.unit}: your tour begins on {shift.day:%A} {shift.day}, from {shift.base}."
-    if not answer.stops:
-        yield f"{answer.unit}: no more bursts on this tour. Return to {shift.base} in good time."
+        yield f"{answer.unit}: your tour begins on {tour.day:%A} {tour.day}, from {tour.base}."
+    if not stops:
+        yield f"{answer.unit}: no more bursts on this tour. Return to {tour.base} in good time."
         return
-    for when, stop in zip(("Next", "Then"), answer.stops, strict=False):
+    for when, stop in zip(("Next", "Then"), stops, strict=False):
         place_text = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
         yield (
             f"{when}: {place_text}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
         )
-    yield "Be visible, on foot, the whole time. Later bursts stay sealed; ask again after these."
+        yield from (f"  {text}" for text in (stop.why, stop.task) if text)
+    yield "Later bursts stay sealed; ask again after these."
+
+
+def board(session: Session, request: requests.BoardRequest) -> None:
+    """Show a sergeant the next hour of an area, and nothing further ahead. --out BOARD.html is a page."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.board import show_board
+    from becalm.patrol.files import board_page
+
+    view: View[board_page.Board] = View(
+        board_page.board_object,
+        board_page.board_rows,
+        board_page.board_lines,
+        columns=board_page.BOARD_COLUMNS,
+        files={".html": board_page.board_page},
+    )
+    session.emit(show_board(session.open_desk(), request), view)
 
 
 def sheet(session: Session, request: requests.SheetRequest) -> None:
@@ -136,6 +160,22 @@ def forecast(session: Session, request: requests.ForecastRequest) -> None:
     session.emit(forecast_plan(request.plan), view)
 
 
+def _duty_object(duty: AreaDuty) -> dict[str, object]:
+    shares = {
+        f"{part}_share": round(duty.share(getattr(duty, f"{part}_minutes")), 4)
+        for part in ("burst", "travel", "meal", "rest")
+    }
+    hours = (duty.hours_between_visits, duty.most_hours_between_visits)
+    between, most = (round(value, 2) if isfinite(value) else None for value in hours)
+    return {
+        "area": duty.area,
+        "duty_hours": round(duty.duty_minutes / 60, 1),
+        **shares,
+        "hours_between_visits": between,
+        "most_hours_between_visits": most,
+    }
+
+
 def _forecast_data(page: PlanPage) -> dict[str, object]:
     forecast, plan = page.forecast, page.plan
     return {
@@ -145,6 +185,7 @@ def _forecast_data(page: PlanPage) -> dict[str, object]:
         "expected_error": round(forecast.expected_error, 4),
         "drawn_error": round(forecast.drawn_error, 4),
         "outside_band": len(forecast.outside),
+        "duty": [_duty_object(area) for area in page.duty],
         "bits": round(plan.bits, 2),
         "bound_bits": round(plan.bound_bits, 2),
         "entropy_ratio": plan.entropy_ratio and round(plan.entropy_ratio, 4),
@@ -168,8 +209,8 @@ def _place_lines(page: PlanPage) -> Iterator[str]:
     plan = page.plan
     for short in plan.shortfalls:
         yield (
-            f"{short.hotspot} gets {short.expected_visits:.1f} of {short.target_visits:.1f} visits: "
-            f"{short.reason}. What would help: {short.remedy}."
+            f"{page.name_of(short.hotspot)} gets {short.expected_visits:.1f} of {short.target_visits:.1f} "
+            f"visits: {short.reason}. What would help: {short.remedy}."
         )
     yield "Places furthest below target, visits over the whole plan:"
     for place in page.worst[:MOST_WORST]:
@@ -202,7 +243,8 @@ def _area_table(areas: tuple[AreaForecast, ...]) -> Table:
 
 def price(session: Session, request: requests.PriceRequest) -> None:
     """Show how a plan of one area would change under other rules: a hard gap, quotas, costlier travel."""
-    from becalm.patrol.desk.finished_plan import price_rules
+    from becalm.console.emit import View
+    from becalm.patrol.desk.price import price_rules
 
     say_first_use()
     view: View[PriceList] = View(_price_data, _price_rows, _price_lines, columns=PRICE_COLUMNS)

@@ -35,6 +35,7 @@ def _replan_data(replan: Replan) -> dict[str, object]:
         "units": list(replan.units),
         "dropped": replan.dropped_count,
         "drawn": len(replan.new_bursts),
+        "lost": dict(replan.lost_by_place),
         "commitment": replan.plan.commitment["commitment"],
     }
 
@@ -42,6 +43,11 @@ def _replan_data(replan: Replan) -> dict[str, object]:
 def _replan_lines(replan: Replan) -> Iterator[str]:
     change_text = describe_change(replan.dropped_count, len(replan.new_bursts))
     yield f"Re-plan {replan.index} of {', '.join(replan.units)}: {change_text}."
+    if replan.lost_by_place:
+        lost_text = ", ".join(
+            f"{burst_count} at {name}" for name, burst_count in replan.lost_by_place.items()
+        )
+        yield f"Lost, and owed in the next plan: {lost_text}."
     yield f"The plan in {replan.folder} is the new one; its number and reason are in the ledger."
 
 

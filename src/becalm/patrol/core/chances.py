@@ -186,7 +186,8 @@ def _draw_replans(
         replan_moment = replace(step.moment, routes=tuple(routes.values()), key=key)
         unit_states = tuple(s for s in step.states if replan.find_route(inputs, step.moment, s).area == area)
         for redraw_area, bursts in replan.build_replan_areas(inputs, replan_moment, unit_states):
-            rest_draw = prepare_redraw(distribution, redraw_area, bursts, key, replan_moment.replan)
+            law = replan.weigh_urgent(distribution, replan_moment.urgent)
+            rest_draw = prepare_redraw(law, redraw_area, bursts, key, replan_moment.replan)
             tours_redrawn = [(s.unit, s.hours.start) for s in redraw_area.shifts]
             law_by_tour.update(tours_redrawn)
             # Past the last re-plan of a tour its law holds to the end.
@@ -247,7 +248,11 @@ def list_unit_chances(
                 if redraw_area.area == name:
                     replan_moment = step.moment
                     rest_draw = prepare_redraw(
-                        distribution, redraw_area, bursts, replan_moment.key, replan_moment.replan
+                        replan.weigh_urgent(distribution, replan_moment.urgent),
+                        redraw_area,
+                        bursts,
+                        replan_moment.key,
+                        replan_moment.replan,
                     )
                     chances_of_draws.append(list_tour_chances(rest_draw))
         area_routes = [route for route in routes if route.area == name]

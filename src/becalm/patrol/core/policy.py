@@ -4,12 +4,13 @@ The bounds of its entries are checked where they come in: by `files/read_policy.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from becalm.patrol.core.place_cards import PlaceTask
 from becalm.patrol.core.plan_inputs import Mode, PatrolPolicy
 
 DoseBy = Literal["rank", "certainty", "harm"]
@@ -128,6 +129,7 @@ class PolicyBook:
     arms: ArmRule
     evidence: tuple[Evidence, ...]
     seals: SealRule = SealRule()
+    task: PlaceTask = field(default_factory=PlaceTask)
 
 
 def meal_minutes(meals: tuple[Meal, ...], hours: float) -> int:

@@ -9,9 +9,12 @@ import numpy as np
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, select_shifts
 from becalm.patrol.core.draw_tours import prepare_redraw
 from becalm.patrol.core.plan import build_routes
-from becalm.patrol.core.plan_inputs import Burst, PlanInputs, UnitShift
-from becalm.patrol.core.plan_result import RouteDistribution, UnitRoute
+from becalm.patrol.core.plan_inputs import Burst, PlanInputs, Span, UnitShift
+from becalm.patrol.core.plan_result import GRID, RouteDistribution, UnitRoute
 from becalm.terms import PlanError
+
+LOOK_AHEAD = timedelta(hours=14)
+URGENT_FACTOR = 10.0  # by which an urgent place weighs more than it would
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class ReplanMoment:
     at: datetime
     replan: int  # 1 for the first replan of a plan, then 2 …; part of every sub-key
     key: bytes
+    urgent: str = ""  # a hotspot that is to be visited more than usual from now on
 
 
 def find_unit_state(inputs: PlanInputs, route: UnitRoute, at: datetime) -> UnitState:
@@ -85,7 +89,11 @@ def replan_bursts(
     for area, other_bursts in build_replan_areas(inputs, moment, states):
         if area.shifts:
             redrawn_tours = prepare_redraw(
-                moment.distribution, area, other_bursts, moment.key, moment.replan
+                weigh_urgent(moment.distribution, moment.urgent),
+                area,
+                other_bursts,
+                moment.key,
+                moment.replan,
             ).draw()
             new_route_by_unit |= {
                 route.unit: route for route in build_routes(area, redrawn_tours, moment.replan)
@@ -93,6 +101,36 @@ def replan_bursts(
     return tuple(
         _join_route(inputs, moment, state, new_route_by_unit.get(state.unit))
         for state in sorted(states, key=lambda state: state.unit)
+    )
+
+
+def weigh_urgent(distribution: RouteDistribution, urgent: str) -> RouteDistribution:
+    """The distribution of a re-plan: that of the plan, with an urgent place weighing more at all hours."""
+    if not urgent:
+        return distribution
+    extra = round(np.log(URGENT_FACTOR) * GRID)
+    hour_weights = tuple(
+        tuple(weight + extra for weight in row) if hotspot == urgent else row
+        for hotspot, row in zip(distribution.hotspots, distribution.hour_weights, strict=True)
+    )
+    return replace(distribution, hour_weights=hour_weights)
+
+
+def check_urgent(inputs: PlanInputs, urgent: str, states: tuple[UnitState, ...], at: datetime) -> None:
+    """Refuse an urgent place that no unit can visit and be home from before its tour ends."""
+    shortest_minutes = min(inputs.policy.burst_minutes) + inputs.policy.settle_minutes
+    for shift in inputs.shifts:
+        state = next((state for state in states if state.unit == shift.unit), None)
+        if state is None or not shift.hours.end > at or not shift.hours.start <= state.free_from:
+            continue
+        table = inputs.travel[shift.mode]
+        begin, place, home = (table.stops.index(stop) for stop in (state.stop, urgent, shift.base))
+        needed_minutes = float(table.minutes[begin, place] + table.minutes[place, home]) + shortest_minutes
+        if (shift.hours.end - state.free_from).total_seconds() / 60 >= needed_minutes:
+            return
+    raise PlanError(
+        f"No unit on duty can be at {urgent} and home again before its tour ends. Name a unit of another "
+        "area, or plan it for the next days."
     )
 
 
@@ -123,15 +161,18 @@ def build_replan_areas(
 
 def find_route(inputs: PlanInputs, moment: ReplanMoment, state: UnitState) -> UnitRoute:
     """The tour that a unit is on at the moment."""
-    for route in moment.routes:
-        if route.unit == state.unit:
-            shift_hours = find_shift(inputs, route).hours
-            if shift_hours.start - timedelta(hours=1) <= moment.at < shift_hours.end:
-                return route
+    for route in sorted(moment.routes, key=lambda route: route.day):
+        if route.unit == state.unit and is_ahead(find_shift(inputs, route).hours, moment.at):
+            return route
     raise PlanError(
         f"Unit {state.unit} is not on tour at {moment.at:%Y-%m-%d %H:%M} UTC. "
         "Name a unit that is on duty then."
     )
+
+
+def is_ahead(hours: Span, at: datetime) -> bool:
+    """Is a tour under way, or does it begin within some hours? Somebody may be sick before it begins."""
+    return hours.start - LOOK_AHEAD <= at < hours.end
 
 
 def _bursts_that_stay(inputs: PlanInputs, moment: ReplanMoment, state: UnitState) -> tuple[Burst, ...]:

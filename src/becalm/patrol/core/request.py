@@ -155,6 +155,18 @@ class NextRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRequest(Request):
+    """What do the units of an area do within the next hour?"""
+
+    plan: PlanFolder
+    area: Annotated[str, Parameter("The area.")]
+    at: Annotated[str | None, Parameter(INSTANT_HELP)] = None
+    minutes: Annotated[
+        int, Parameter("How far ahead: an hour and a half at most.", unit="minutes", low=15, high=90)
+    ] = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SheetRequest(Request):
     """Which briefing sheets do the units of a day carry?"""
 
@@ -196,6 +208,14 @@ class ReplanRequest(Request):
     stop: Annotated[
         str,
         Parameter("The hotspot or base that it continues from.", default_text="where its tour ends up"),
+    ] = ""
+    cover: Annotated[
+        str,
+        Parameter("Another unit of the area, whose tour is drawn again as well so that it can take over."),
+    ] = ""
+    urgent: Annotated[
+        str,
+        Parameter("A hotspot of this plan to be visited far more than usual from now on, in its area."),
     ] = ""
     second: Annotated[
         str,

@@ -1,45 +1,24 @@
 """Questions to a plan that was written: does it keep the rules, what is a unit told, what may be expected?"""
 
 import json
-from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, record_event
 from becalm.formats.durable_files import sha256_of_text
 from becalm.ledger import Fact
 from becalm.patrol.core.judge_plan import PlanVerdict, judge_plan
-from becalm.patrol.core.plan import Price, build_price_list
-from becalm.patrol.core.plan_inputs import Burst
-from becalm.patrol.core.request import INSTANT_HELP, NextRequest, PriceRequest, SheetRequest
+from becalm.patrol.core.request import SheetRequest
+from becalm.patrol.desk.next_bursts import check_newest
+from becalm.patrol.desk.place_cards import load_notes
 from becalm.patrol.desk.seed import PURPOSE
 from becalm.patrol.files.plan_files import SHEETS_FOLDER, unit_files
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
-from becalm.patrol.files.unit_sheets import Stop, Tour, local_time_text, stops_of, tours_of
+from becalm.patrol.files.unit_sheets import Tour, tours_of
 from becalm.patrol.files.write_plan import PlanDocument
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import Fault, InputError, PlanError, UsageError, suggest_word
-
-PUBLIC_KEY = b"becalm price list: public, never used for a plan"
-
-
-@dataclass(frozen=True, slots=True)
-class NextBursts:
-    """What a unit does next: at most two bursts of the tour that it is on, or is to begin next."""
-
-    unit: str
-    tour: Tour
-    bursts: tuple[Burst, ...]
-    stops: tuple[Stop, ...]
-    at: datetime
-
-    @property
-    def is_on_tour(self) -> bool:
-        """Is the unit on this tour already?"""
-        return self.tour.shift.hours.start <= self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,43 +31,6 @@ class SheetFolder:
     is_sealed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PriceList:
-    """What each rule costs in one area."""
-
-    area: str
-    prices: tuple[Price, ...]
-
-
-def next_bursts(desk: Desk, request: NextRequest) -> NextBursts:
-    """Where does this unit go next? Never more than two bursts ahead.
-
-    Raises PlanError where the unit has no tour at this time or later in the plan.
-    """
-    at = desk.now() if request.at is None else read_instant(request.at, desk.workspace.city.time_zone)
-    plan = read_plan(Path(request.plan))
-    tours = _tours_of_unit(plan, request.unit)
-    tour = next((tour for tour in tours if tour.shift.hours.end > at), None)
-    if tour is None:
-        last_end = tours[-1].shift.hours.end
-        raise PlanError(
-            f"{request.unit} has no tour after {local_time_text(at, plan)} in this plan; its last one ends "
-            f"at {local_time_text(last_end, plan)} ({plan.inputs.zone}). Use the plan of the next days."
-        )
-    shown_bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[: request.ahead]
-    return NextBursts(request.unit, tour, shown_bursts, stops_of(plan, shown_bursts), at)
-
-
-def read_instant(text: str, zone: str) -> datetime:
-    """An instant as somebody writes it: in the city's time unless it names a zone."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a time. Write it as {INSTANT_HELP}") from error
-    local_instant = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
-    return local_instant.astimezone(UTC)
-
-
 def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     """Write the sheets and calendars of a day: two bursts a unit, or the whole routes where `is_sealed`.
 
@@ -98,10 +40,12 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     plan = read_plan(path)
     if request.unit:
         _tours_of_unit(plan, request.unit)
-    sheet_files = unit_files(plan, day, is_sealed=request.is_sealed, unit=request.unit)
+    check_newest(desk, str(plan.commitment.get("commitment") or ""), len(plan.commitment["replans"]))
+    plan_folder = path if path.is_dir() else path.parent
+    notes = load_notes(desk, plan_folder)
+    sheet_files = unit_files(plan, day, is_sealed=request.is_sealed, unit=request.unit, notes=notes)
     if len(sheet_files) == 1:
         raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
-    plan_folder = path if path.is_dir() else path.parent
     folder_name = f"{plan_folder.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
     folder = Path(request.out) if request.out else plan_folder.parent / folder_name
     check_folder_free(folder, sheet_files, kind=SHEETS_FOLDER)
@@ -118,22 +62,6 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
 def forecast_plan(plan: str) -> PlanPage:
     """What will each place and area get, and what cannot be met?"""
     return PlanPage(read_plan(Path(plan)))
-
-
-def price_rules(request: PriceRequest) -> PriceList:
-    """What does each rule cost in bits in one area (the one with most tours, if none is named)?
-
-    Plans are drawn with a public key, so that the list tells nothing of the plan itself.
-    """
-    inputs = read_plan(Path(request.plan)).inputs
-    tour_counts = Counter(shift.area for shift in inputs.shifts)
-    if request.area and request.area not in tour_counts:
-        raise UsageError(
-            f"There is no area {request.area!r} in this plan. "
-            f"{suggest_word(request.area, sorted(tour_counts))}"
-        )
-    priced_area = request.area or max(sorted(tour_counts), key=lambda name: tour_counts[name])
-    return PriceList(priced_area, build_price_list(inputs, key=PUBLIC_KEY, area=priced_area))
 
 
 def check_plan(plan: str) -> PlanVerdict:

@@ -14,6 +14,7 @@ from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.formats.durable_files import sha256_of
 from becalm.patrol.core import travel as travel_core
+from becalm.patrol.core.blackouts import Blackout, apply_blackouts
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dose_places import dose_places, select_places
 from becalm.patrol.core.plan_inputs import (
@@ -29,11 +30,18 @@ from becalm.patrol.core.plan_inputs import (
 from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import InputsRequest, TravelRequest
-from becalm.patrol.core.roster import Roster, expand_shifts, find_changed_nights, select_working_shifts
+from becalm.patrol.core.roster import (
+    Roster,
+    expand_shifts,
+    find_changed_nights,
+    read_instant,
+    select_working_shifts,
+)
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.core.trial import select_arms
 from becalm.patrol.desk.hotspots import PatrolHotspots, describe_arm_conflicts, load_hotspots
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
+from becalm.patrol.files.read_blackouts import BLACKOUTS_FILE, read_blackouts
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.patrol.files.read_travel import read_travel
@@ -41,7 +49,8 @@ from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_
 from becalm.patrol.files.trial_arms import read_arms
 from becalm.patrol.files.write_plan import PlanDocument
 from becalm.terms import Fault, PlanError, UsageError, suggest_word
-from becalm.workspace.config import POLICY_FILE, STREET_FILES, UNITS_FILE, Workspace
+from becalm.workspace.config import POLICY_FILE, UNITS_FILE, Workspace
+from becalm.workspace.place_names import find_street_file
 from becalm.workspace.reviewed_toml import Source
 from becalm.workspace.streets import read_streets
 
@@ -79,6 +88,7 @@ class InputFiles:
     hotspots: PatrolHotspots
     arms: Mapping[tuple[str, date], Arm]
     sources: Mapping[str, str]
+    blackouts: tuple[Blackout, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +202,15 @@ def _dose_inputs(
             roster, first=request.first_day, days=request.days, zone=zone, meals=book.meals
         ),
     )
-    places = tuple(place for place in dosage.places if request.area in ("", place.area))
     shifts = tuple(shift for shift in all_shifts if request.area in ("", shift.area))
+    places, blackout_notes = apply_blackouts(
+        [place for place in dosage.places if request.area in ("", place.area)], shifts, input_files.blackouts
+    )
     used_bases = {shift.base for shift in shifts}
     used_base_list = tuple(base for base in roster.bases if base.base in used_bases)
     loaded_travel = load_travel(desk.workspace, request.ways, places, used_base_list, shifts, book)
     arms_of_days, arm_notes = _arms_of_days(input_files, places, request)
-    dosage_notes = (*input_files.hotspots.notes, *dosage.notes)
+    dosage_notes = (*input_files.hotspots.notes, *dosage.notes, *blackout_notes)
     return _DosedInputs(
         input_files, places, shifts, used_base_list, loaded_travel, arms_of_days, dosage_notes, arm_notes
     )
@@ -238,7 +250,12 @@ def _read_files(
         lambda: read_arms(Path(arms)) if arms else {},
     )
     hash_by_source = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
-    return InputFiles(book, roster, hotspots, arms_of_days, hash_by_source)
+    blackouts_path, zone = desk.workspace.path / BLACKOUTS_FILE, desk.workspace.city.time_zone
+    areas = frozenset(area.area for area in roster.areas)
+    blackouts = read_blackouts(blackouts_path, areas, lambda text: read_instant(text, zone))
+    if blackouts:
+        hash_by_source[BLACKOUTS_FILE] = hash_file(blackouts_path)
+    return InputFiles(book, roster, hotspots, arms_of_days, hash_by_source, blackouts)
 
 
 def _read_policy(workspace: Workspace, file_name: str | None) -> tuple[PolicyBook, dict[str, str]]:
@@ -347,8 +364,7 @@ def load_travel(
 
 def find_streets(workspace: Workspace, file_name: str | None) -> Path | None:
     """The streets: the file that was named, else the workspace's own, if there is one."""
-    own_paths = (workspace.path / name for name in STREET_FILES)
-    return Path(file_name) if file_name else next((path for path in own_paths if path.is_file()), None)
+    return Path(file_name) if file_name else find_street_file(workspace)
 
 
 def _travel_by_straight_lines(

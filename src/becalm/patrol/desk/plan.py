@@ -19,6 +19,7 @@ from becalm.patrol.core.seed_history import Ground, SeedHistory
 from becalm.patrol.desk import seed
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.inputs import PatrolInputs, PinnedChoices, load_inputs
+from becalm.patrol.desk.place_cards import load_plan_notes
 from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files
 from becalm.patrol.files.sealed_box import INPUTS
 from becalm.patrol.files.write_plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
@@ -85,19 +86,22 @@ def plan_patrol(
     check_folder_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)
     share, period = seed.read_share(request.overseer_share), _seed_period(request.inputs)
     active_seed = None if request.seal.again.strip() else seed.find_active_seed(desk, period)
+    if active_seed:
+        seed.check_planner(active_seed.version)
     seed.check_share_counts(desk, share, active_seed)
     pinned_choices = _pinned_choices(desk, active_seed)
     inputs = load_inputs(
         desk, request.inputs, arms=request.arms, hotspot_list=hotspot_list, pins=pinned_choices
     )
     on_capacity(inputs)
+    notes = load_plan_notes(desk, request.inputs, inputs.plan_inputs)
     with desk.progress("plan", total=3 * _area_count(inputs), unit="areas") as advance:
         # Fitted before a seed is sealed: whatever forbids a plan is found here, and leaves no seed behind.
         distribution = fit_distribution(inputs.plan_inputs, advance=advance)
         history = _commit(desk, request, inputs, distribution, active_seed, share)
         sealed_seed = seed.open_sealed(desk, history, share=share)
         plan = _draw_plan(inputs, distribution, sealed_seed, advance)
-    plan_texts = plan_files(plan)
+    plan_texts = plan_files(plan, notes)
     is_reissue = _record_plan(desk, sealed_seed, plan, plan_texts)
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
     override_differences = describe_override_differences(inputs.sources, active_entries(desk))
@@ -173,7 +177,7 @@ def _draw_plan(
     return PlanDocument.of(
         plan,
         inputs.plan_inputs,
-        version=seed.PROGRAM,
+        version=seed.PLANNER,
         crs=inputs.crs,
         commitment={
             "commitment": history.commitment,

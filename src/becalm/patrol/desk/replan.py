@@ -1,8 +1,9 @@
 """Drawing the rest of a tour again, under a number that stands in the ledger, so that none is lost."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.plan_result import UnitRoute, tally_bursts
 from becalm.patrol.core.request import ReplanRequest
+from becalm.patrol.core.roster import read_instant
 from becalm.patrol.core.seed_audit import count_replans
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
-from becalm.patrol.desk.finished_plan import read_instant
+from becalm.patrol.desk.place_cards import load_notes
 from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
@@ -25,6 +27,8 @@ from becalm.patrol.files.unit_sheets import local_time_text
 from becalm.patrol.files.write_plan import PlanDocument, instant
 from becalm.render.pages import write_folder
 from becalm.terms import PlanError, UsageError, suggest_word
+
+URGENT_AHEAD = timedelta(hours=6)  # tours that begin within so long are drawn again for an urgent place
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Replan:
     units: tuple[str, ...]
     dropped_count: int  # bursts that were planned and no longer are
     new_bursts: tuple[Burst, ...]
+    lost_by_place: Mapping[str, int]  # bursts that were planned there, less those drawn anew
 
 
 def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
@@ -45,10 +50,11 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     Raises PlanError where no unit is on tour then, the seed lies open, or a newer plan stands than the one
     named.
     """
-    path, reason, zone = Path(request.plan), _check_reason(request.reason), desk.workspace.city.time_zone
+    path, reason, zone = Path(request.plan), _check_reason(request), desk.workspace.city.time_zone
     at = desk.now() if request.at is None else read_instant(request.at, zone)
     free_from = read_instant(request.busy_until, zone) if request.busy_until else None
     plan = read_plan(path)
+    seed.check_planner(plan.version)
     history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
     replan_number = len(plan.commitment["replans"]) + 1
     _check_newest(replan_number, history)
@@ -61,6 +67,7 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
         "at": instant(at),
         "reason": reason,
         "states": [_state_object(s) for s in unit_states],
+        **({"urgent": request.urgent} if request.urgent else {}),
     }
     event_facts: dict[str, Fact] = {
         "commitment": history.commitment,
@@ -74,13 +81,22 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
     record_event(desk, "patrol_replan_begun", purpose=seed.PURPOSE, facts=event_facts)
     new_plan = apply_replan(plan, replan_note, sealed_seed.key)
-    plan_texts = plan_files(new_plan)
+    folder = path if path.is_dir() else path.parent
+    plan_texts = plan_files(new_plan, load_notes(desk, folder))
     old, new = set(plan.bursts), set(new_plan.bursts)
     _record_replan(desk, sealed_seed, new_plan, plan_texts, request, dropped_count=len(old - new))
-    folder = path if path.is_dir() else path.parent
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
     new_bursts = tuple(sorted(new - old, key=lambda burst: (burst.span.start, burst.unit)))
-    return Replan(folder, new_plan, replan_number, unit_names, len(old - new), new_bursts)
+    lost_by_place = tally_lost(plan, new_plan)
+    return Replan(folder, new_plan, replan_number, unit_names, len(old - new), new_bursts, lost_by_place)
+
+
+def tally_lost(old_plan: PlanDocument, new_plan: PlanDocument) -> dict[str, int]:
+    """How many bursts fewer does each place get than before? By name, the most first; no times."""
+    names = {place.hotspot: place.name or place.hotspot for place in new_plan.inputs.places}
+    counts = Counter(names[burst.hotspot] for burst in old_plan.bursts)
+    counts.subtract(names[burst.hotspot] for burst in new_plan.bursts)
+    return {name: count for name, count in counts.most_common() if count > 0}
 
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
@@ -125,25 +141,31 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[rep
 
 def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> replan_core.ReplanStep:
     at = datetime.fromisoformat(note["at"])
-    replan_moment = replan_core.ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
+    replan_moment = replan_core.ReplanMoment(
+        plan.distribution, plan.routes, at, int(note["index"]), key, str(note.get("urgent") or "")
+    )
     return replan_core.ReplanStep(replan_moment, tuple(_read_state(state) for state in note["states"]))
 
 
 def _unit_states(
     plan: PlanDocument, request: ReplanRequest, at: datetime, free_from: datetime | None
 ) -> tuple[replan_core.UnitState, ...]:
-    if bool(request.unit) == bool(request.area):
-        raise UsageError("Name the unit to re-plan with `unit`, or a whole area with `area`.")
-    routes_on_tour = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
+    if sum(map(bool, (request.unit, request.area, request.urgent))) != 1:
+        raise UsageError(
+            "Name the unit to re-plan with `unit`, a whole area with `area`, or a hotspot with `urgent`."
+        )
+    routes_on_tour = _select_routes(plan, request, at)
     if not routes_on_tour:
-        unit_text = request.unit or f"of {request.area}"
+        unit_text = request.unit or f"of {request.area or request.urgent}"
         raise PlanError(
             f"No unit {unit_text} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in "
             "this plan. "
             "Name a unit and a time (`at`) within one of its tours."
         )
     states = tuple(replan_core.find_unit_state(plan.inputs, route, at) for route in routes_on_tour)
-    if request.area:
+    if not request.unit:
+        if request.urgent:
+            replan_core.check_urgent(plan.inputs, request.urgent, states, at)
         return states
     stop_names = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
     if request.stop and request.stop not in stop_names:
@@ -151,8 +173,15 @@ def _unit_states(
         raise UsageError(
             f"There is no hotspot and no base {request.stop!r} in this plan (`stop`). {hint_text}"
         )
-    first_state = states[0]
+    own_states = [state for state in states if state.unit == request.unit]
+    if request.cover and len(own_states) == len(states):
+        raise PlanError(
+            f"{request.cover} is not on tour in the area of {request.unit} then, so it cannot take over. "
+            "Name a unit of that area (`cover`)."
+        )
+    first_state = own_states[0]
     return (
+        *(state for state in states if state.unit != request.unit),
         replace(
             first_state,
             on_duty=not request.off_duty,
@@ -162,8 +191,54 @@ def _unit_states(
     )
 
 
+def _select_routes(plan: PlanDocument, request: ReplanRequest, at: datetime) -> list[UnitRoute]:
+    """The tours that are drawn again: of a unit and its cover also before they begin, one for each unit."""
+    sick_units = _units_off_duty(plan, at)
+    if request.area:
+        routes_on_tour = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
+        return [route for route in routes_on_tour if route.unit not in sick_units]
+    area_of_place = {place.hotspot: place.area for place in plan.inputs.places}
+    if request.urgent and request.urgent not in area_of_place:
+        hint_text = suggest_word(request.urgent, sorted(area_of_place))
+        raise UsageError(
+            f"{request.urgent!r} is no hotspot of this plan (`urgent`): it has no journeys and no weight. "
+            f"{hint_text}"
+        )
+    routes_by_unit: dict[str, UnitRoute] = {}
+    for route in sorted(plan.routes, key=lambda route: route.day):
+        hours = replan_core.find_shift(plan.inputs, route).hours
+        is_near = route.area == area_of_place.get(request.urgent, "") and route.unit not in sick_units
+        is_named = route.unit in (request.unit, request.cover)
+        if (is_named or (is_near and hours.start <= at + URGENT_AHEAD)) and replan_core.is_ahead(hours, at):
+            routes_by_unit.setdefault(route.unit, route)
+    own_area = routes_by_unit[request.unit].area if request.unit in routes_by_unit else ""
+    is_own_missing = bool(request.unit) and not own_area
+    return (
+        []
+        if is_own_missing
+        else [route for route in routes_by_unit.values() if not own_area or route.area == own_area]
+    )
+
+
+def _units_off_duty(plan: PlanDocument, at: datetime) -> frozenset[str]:
+    """The units that an earlier re-plan took off duty for the tour that they would be on now, or next."""
+    hours_of_unit = {
+        route.unit: hours
+        for route in reversed(plan.routes)
+        if replan_core.is_ahead(hours := replan_core.find_shift(plan.inputs, route).hours, at)
+    }
+    return frozenset(
+        state["unit"]
+        for note in plan.commitment["replans"]
+        for state in note["states"]
+        if state["unit"] in hours_of_unit
+        and not state["on_duty"]
+        and replan_core.is_ahead(hours_of_unit[state["unit"]], datetime.fromisoformat(note["at"]))
+    )
+
+
 def _is_on_tour(plan: PlanDocument, route: UnitRoute, request: ReplanRequest, at: datetime) -> bool:
-    is_named = route.unit == request.unit if request.unit else route.area == request.area
+    is_named = route.area == request.area
     shift_hours = replan_core.find_shift(plan.inputs, route).hours if is_named else None
     return shift_hours is not None and shift_hours.start <= at < shift_hours.end
 
@@ -203,7 +278,7 @@ def _record_replan(
         "bursts": len(plan.bursts),
         "dropped": dropped_count,
         "replan": replan_index,
-        "reason": _check_reason(request.reason),
+        "reason": _check_reason(request),
     }
     optional_facts = {"unit": request.unit, "area": request.area}
     event_facts |= {name: value for name, value in optional_facts.items() if value}
@@ -231,10 +306,12 @@ def _check_second(
     return second
 
 
-def _check_reason(reason: str) -> str:
-    if not reason.strip():
+def _check_reason(request: ReplanRequest) -> str:
+    """The reason as the ledger keeps it; that of an urgent place names the place."""
+    if not request.reason.strip():
         raise UsageError("A re-plan needs a reason. Give it with `reason`; it stays in the ledger.")
-    return reason.strip()
+    reason = request.reason.strip()
+    return f"urgent place {request.urgent}: {reason}" if request.urgent else reason
 
 
 def _state_object(state: replan_core.UnitState) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from becalm.patrol.core.plan_inputs import Span, freest_inputs
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.predictability import Certificate
 from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
+from becalm.patrol.core.return_bound import bound_returns
 from becalm.patrol.core.roster import day_span
 from becalm.patrol.core.visit_log import VisitLog, log_of_bursts
-from becalm.patrol.desk.finished_plan import PUBLIC_KEY
 from becalm.patrol.desk.inputs import find_policy
+from becalm.patrol.desk.price import PUBLIC_KEY
 from becalm.patrol.files.read_delivery import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.read_hotspots import read_outlines
 from becalm.patrol.files.read_plan import read_plan
@@ -130,7 +131,8 @@ def certify_visits(
         train_days=request.train_days, test_days=request.test_days, seeds=request.seeds
     )
     visit_file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
-    freest_log = draw_freest_log(read_plan(Path(request.plan))) if request.plan else None
+    plan = read_plan(Path(request.plan)) if request.plan else None
+    freest_log = draw_freest_log(plan) if plan else None
     attack_count = 2 * attack_settings.seeds + (freest_log is not None)
     with progress("certificate", total=attack_count, unit="attacks") as advance:
         rngs = [seed_generator(request.seed, seed_index) for seed_index in range(attack_settings.seeds)]
@@ -142,7 +144,8 @@ def certify_visits(
             freest_log=freest_log,
             advance=advance,
         )
-    return replace(certificate, notes=(*visit_file.notes, *certificate.notes))
+    units_allow = bound_returns(plan.inputs, plan.bursts) if plan else ()
+    return replace(certificate, units_allow=units_allow, notes=(*visit_file.notes, *certificate.notes))
 
 
 def draw_freest_log(plan: PlanDocument) -> VisitLog:

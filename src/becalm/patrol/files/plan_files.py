@@ -11,7 +11,11 @@ from pyproj import Transformer
 from becalm.formats.durable_files import sha256_of_text, write_durably
 from becalm.patrol.core.plan_result import forecast_dosage
 from becalm.patrol.files import unit_sheets
+from becalm.patrol.files.calendars import cancelled_calendar, unit_calendar
+from becalm.patrol.files.place_cards import CARDS_FILE, cards_json
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
+from becalm.patrol.files.unit_sheets import SheetNotes
+from becalm.patrol.files.unit_tours import TOURS_FOLDER, tour_files
 from becalm.patrol.files.write_plan import PlanDocument, plan_json, visits_csv
 from becalm.render.pages import FolderKind
 
@@ -41,12 +45,12 @@ PUBLISHING_WARNING: Final = (
 )
 PLAN_NAMES: Final = (
     *("plan.json", "visits.csv", "index.html", "forecast.csv", "hotspots.geojson", "units", "auditor"),
-    CHECKSUMS,
+    *(CARDS_FILE, TOURS_FOLDER, CHECKSUMS),
 )
 
 
-def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
-    """Every file of a plan's folder by name; the same bytes for the same plan."""
+def plan_files(plan: PlanDocument, notes: SheetNotes | None = None) -> dict[str, str | bytes]:
+    """Every file of a plan's folder by name; the same bytes for the same plan and notes."""
     visits_text = visits_csv(plan.inputs, plan.bursts)
     content_by_file: dict[str, str | bytes] = {
         "plan.json": plan_json(plan, visits=visits_text),
@@ -54,15 +58,28 @@ def plan_files(plan: PlanDocument) -> dict[str, str | bytes]:
         "index.html": plan_page(plan),
         "forecast.csv": forecast_csv(plan),
         "hotspots.geojson": dosage_geojson(plan),
-        **{f"units/{name}": text for name, text in unit_files(plan, plan.inputs.first_day).items()},
+        **tour_files(plan, notes),
+        CARDS_FILE: cards_json((notes or SheetNotes()).cards.values()),
+        **{
+            f"units/{name}": text
+            for name, text in unit_files(plan, plan.inputs.first_day, notes=notes).items()
+        },
     }
     return {**content_by_file, CHECKSUMS: checksum_lines(content_by_file)}
 
 
-def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: str = "") -> dict[str, str]:
+def unit_files(
+    plan: PlanDocument,
+    day: date,
+    *,
+    is_sealed: bool = False,
+    unit: str = "",
+    notes: SheetNotes | None = None,
+) -> dict[str, str]:
     """For each unit on duty on this day (or one): its sheet and its calendar, and all sheets as one page.
 
-    Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
+    Sheets and calendars tell the first two bursts of the day's tour; where `is_sealed`, every burst. Bursts
+    that a re-plan took away are cancelled in a calendar of their own.
     """
     tours_by_unit = {
         name: unit_tours for name, unit_tours in unit_sheets.tours_of(plan).items() if unit in ("", name)
@@ -79,16 +96,16 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
             tours_of_day += todays_tours
             burst_limit = None if is_sealed else unit_sheets.NEXT
             content_by_file[f"{file_stem_of_unit[name]}.html"] = unit_sheets.unit_sheets(
-                plan, todays_tours, is_sealed=is_sealed
+                plan, todays_tours, is_sealed=is_sealed, notes=notes
             )
-            content_by_file[f"{file_stem_of_unit[name]}.ics"] = unit_sheets.unit_calendar(
-                plan, later_tours, burst_limit=burst_limit
+            content_by_file[f"{file_stem_of_unit[name]}.ics"] = unit_calendar(
+                plan, later_tours, burst_limit=burst_limit, notes=notes
             )
+            if cancelled_text := cancelled_calendar(plan, todays_tours):
+                content_by_file[f"{file_stem_of_unit[name]}.cancelled.ics"] = cancelled_text
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {
-        "sheets.html": unit_sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed),
-        **content_by_file,
-    }
+    all_sheets = unit_sheets.unit_sheets(plan, tours_of_day, is_sealed=is_sealed, notes=notes)
+    return {"sheets.html": all_sheets, **content_by_file}
 
 
 def dosage_geojson(plan: PlanDocument) -> str:

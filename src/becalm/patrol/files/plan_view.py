@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from becalm.patrol.core.duty_shares import KOPER_HOURS, AreaDuty, tally_duty
 from becalm.patrol.core.plan_result import DosageForecast, PlaceForecast, forecast_dosage
 from becalm.patrol.files.unit_sheets import Stop, stops_of, tours_of
 from becalm.patrol.files.write_plan import PlanDocument, inputs_object, sha256_of_inputs
@@ -85,6 +86,33 @@ class PlanPage:
         return (
             f"About {words.decimal(possible, 0)} bursts a day are possible, and the policy wants "
             f"{words.decimal(wanted_per_day, 0)}. {verdict_text}"
+        )
+
+    def name_of(self, hotspot: str) -> str:
+        """By which people know a place."""
+        names = {place.hotspot: place.name for place in self.plan.inputs.places}
+        return names.get(hotspot) or hotspot
+
+    @cached_property
+    def duty(self) -> tuple[AreaDuty, ...]:
+        """Where the duty of each area goes."""
+        return tally_duty(self.plan.inputs, self.plan.routes)
+
+    @property
+    def duty_sentence(self) -> str:
+        """Where the duty of all areas goes, and what the guidance asks beside it."""
+        duty_minutes = sum(area.duty_minutes for area in self.duty) or 1.0
+        shares = (
+            sum(getattr(area, f"{part}_minutes") for area in self.duty) / duty_minutes
+            for part in ("burst", "travel", "meal", "rest")
+        )
+        burst, travel, meal, remainder = (words.share(share, 0) for share in shares)
+        between = sorted(area.hours_between_visits for area in self.duty)[len(self.duty) // 2]
+        return (
+            f"Of all duty, {burst} is at the places, {travel} on the way, {meal} meals, and {remainder} "
+            "the rest: waiting for a time that was drawn, calls, other work. Guidance after Koper asks for "
+            f"10 to 16 minutes about every {words.decimal(KOPER_HOURS, 0)} hours; here the middle place of "
+            f"the middle area is visited about every {words.decimal(between, 1)} hours with a unit on duty."
         )
 
     @property

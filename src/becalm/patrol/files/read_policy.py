@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from becalm.formats.csv_rows import check_faultless
 from becalm.patrol.core import policy
+from becalm.patrol.core.place_cards import PlaceTask
 from becalm.patrol.core.plan_inputs import PatrolPolicy
 from becalm.workspace.reviewed_toml import Source, Strict, check_recipe
 
@@ -103,6 +104,7 @@ class PolicyFile(Strict):
     profile: ProfileEntry = ProfileEntry()
     delivered: policy.DeliveryRule = policy.DeliveryRule()
     seals: policy.SealRule = policy.SealRule()
+    task: PlaceTask = Field(default_factory=PlaceTask)
     arms: ArmsEntry = ArmsEntry()
     evidence: tuple[policy.Evidence, ...] = Field(min_length=1)
 
@@ -125,6 +127,7 @@ class PolicyFile(Strict):
             arms=policy.ArmRule(**self.arms.model_dump(exclude=FACTORS)),
             evidence=self.evidence,
             seals=self.seals,
+            task=self.task,
         )
 
 

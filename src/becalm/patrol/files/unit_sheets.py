@@ -1,23 +1,23 @@
-"""What a unit takes along: sheets of its next bursts, and a calendar for its phone."""
+"""What a unit takes along: a sheet of its next bursts, each with its place, why it matters, what to do."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
 from pyproj import Transformer
 
-from becalm.patrol.core.plan_inputs import Burst, Span, UnitShift
+from becalm.patrol.core.place_cards import PlaceCard, PlaceTask, find_task
+from becalm.patrol.core.plan_inputs import Burst, PatrolPlace, Span, UnitShift
+from becalm.patrol.files.place_map import draw_place_map
 from becalm.patrol.files.write_plan import PlanDocument
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained
 
-PRODUCT: Final = "-//becalm//patrol//EN"
 NEXT: Final = 2  # bursts that a unit is told at a time
 
 
@@ -28,6 +28,7 @@ class Tour:
     shift: UnitShift
     bursts: tuple[Burst, ...]
     meal: Span | None
+    replan: int = 0  # the last re-plan that drew it; 0 for the first draw
 
 
 def tours_of(plan: PlanDocument) -> dict[str, tuple[Tour, ...]]:
@@ -38,7 +39,7 @@ def tours_of(plan: PlanDocument) -> dict[str, tuple[Tour, ...]]:
         route = route_by_tour.get((shift.unit, shift.day))
         tour_bursts = tuple(sorted(route.bursts, key=lambda b: b.span.start)) if route else ()
         tours_by_unit.setdefault(shift.unit, []).append(
-            Tour(shift, tour_bursts, route.meal if route else None)
+            Tour(shift, tour_bursts, route.meal if route else None, route.replan if route else 0)
         )
     return {unit: tuple(unit_tours) for unit, unit_tours in tours_by_unit.items()}
 
@@ -66,6 +67,19 @@ def sheet_file_names(units: tuple[str, ...]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class SheetNotes:
+    """What sheets say beside the plan: cards and tasks by place, and the task of all others."""
+
+    cards: Mapping[str, PlaceCard] = field(default_factory=dict)
+    tasks: Mapping[str, PlaceTask] = field(default_factory=dict)
+    usual_task: PlaceTask = field(default_factory=PlaceTask)
+
+    def task_at(self, hotspot: str) -> PlaceTask:
+        """What to do at this place, and whom to call."""
+        return find_task(self.tasks, hotspot, self.usual_task)
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """One burst as the sheet shows it; times are the city's."""
 
@@ -75,16 +89,31 @@ class Stop:
     hotspot: str
     position: str
     radius_m: str
+    why: str = ""
+    task: str = ""
+    call: str = ""
+    map: str = ""
 
 
-def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
-    """These bursts with the names and positions that people need."""
+def stops_of(
+    plan: PlanDocument,
+    bursts: Iterable[Burst],
+    notes: SheetNotes | None = None,
+    *,
+    origin_of_burst: Mapping[Burst, tuple[float, float]] | None = None,
+) -> tuple[Stop, ...]:
+    """These bursts with the names and positions that people need, and what the notes say of their places.
+
+    `origin_of_burst` is where the unit comes from, in metres; where it is given, maps are drawn.
+    """
+    notes = notes or SheetNotes()
     place_by_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
-    to_wgs84 = _to_wgs84(plan.crs)
+    to_wgs84 = to_wgs84_of(plan.crs)
     stops = []
     for burst in bursts:
         visited_place = place_by_hotspot[burst.hotspot]
         longitude, latitude = to_wgs84.transform(visited_place.easting_m, visited_place.northing_m)
+        task, card = notes.task_at(burst.hotspot), notes.cards.get(burst.hotspot)
         stops.append(
             Stop(
                 start=local_clock(burst.span.start, plan),
@@ -93,20 +122,43 @@ def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
                 hotspot=visited_place.hotspot,
                 position=f"{latitude:.5f}, {longitude:.5f}",
                 radius_m=f"{visited_place.radius_m:.0f}",
+                why=card.why if card else "",
+                task=task.text,
+                call=task.call,
+                map=_map_of(burst, visited_place, card, (origin_of_burst or {}).get(burst)),
             )
         )
     return tuple(stops)
 
 
+def _map_of(
+    burst: Burst, place: PatrolPlace, card: PlaceCard | None, origin_m: tuple[float, float] | None
+) -> str:
+    """A map of the place with the way that the unit comes; none where no streets are known."""
+    if not card or not card.streets or origin_m is None:
+        return ""
+    map_key = hashlib.sha256(f"{burst.unit} {burst.hotspot} {burst.span.start}".encode()).hexdigest()
+    return draw_place_map(
+        card.streets,
+        key=f"map-{map_key[:12]}",
+        name=place.name or place.hotspot,
+        radius_m=place.radius_m,
+        approach_m=(origin_m[0] - place.easting_m, origin_m[1] - place.northing_m),
+    )
+
+
 @cache
-def _to_wgs84(crs: str) -> Transformer:
+def to_wgs84_of(crs: str) -> Transformer:
     """Making one takes far longer than using it."""
     return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
 def local_clock(at: datetime, plan: PlanDocument) -> str:
-    """The city's time of day."""
-    return f"{at.astimezone(ZoneInfo(plan.inputs.zone)):%H:%M}"
+    """The city's time of day, with the name of its offset within half a day of a change of clocks."""
+    zone = ZoneInfo(plan.inputs.zone)
+    before, after = ((at + timedelta(hours=hours)).astimezone(zone).utcoffset() for hours in (-12, 12))
+    # In the night of 25 hours, 01:55 to 01:10 is no misprint: 01:55 BST to 01:10 GMT.
+    return f"{at.astimezone(zone):{'%H:%M' if before == after else '%H:%M %Z'}}"
 
 
 def local_time_text(at: datetime, plan: PlanDocument) -> str:
@@ -127,11 +179,15 @@ class Sheet:
     meal: str
     stops: tuple[Stop, ...]
     is_sealed: bool
+    other_units: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
 
 
-def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = False) -> str:
+def unit_sheets(
+    plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = False, notes: SheetNotes | None = None
+) -> str:
     """The sheets of these tours as one page: the first two bursts of each, or all where `sealed`."""
-    built_sheets = [build_sheet(plan, tour, is_sealed=is_sealed) for tour in tours]
+    built_sheets = [build_sheet(plan, tour, is_sealed=is_sealed, notes=notes) for tour in tours]
     unit_names = sorted({sheet.unit for sheet in built_sheets})
     plan_mark = str(plan.commitment.get("commitment"))[:12]
     return self_contained(
@@ -144,10 +200,13 @@ def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = 
     )
 
 
-def build_sheet(plan: PlanDocument, tour: Tour, *, is_sealed: bool = False) -> Sheet:
-    """One tour as the sheet shows it."""
+def build_sheet(
+    plan: PlanDocument, tour: Tour, *, is_sealed: bool = False, notes: SheetNotes | None = None
+) -> Sheet:
+    """One tour as the sheet shows it: of two bursts with maps, of all of them in one line each."""
     tour_shift = tour.shift
     shown_bursts = tour.bursts if is_sealed else tour.bursts[:NEXT]
+    stops = stops_of(plan, shown_bursts, notes, origin_of_burst={} if is_sealed else origins_of(plan, tour))
     clock_texts = (local_clock(at, plan) for at in (tour_shift.hours.start, tour_shift.hours.end))
     return Sheet(
         unit=tour_shift.unit,
@@ -157,65 +216,29 @@ def build_sheet(plan: PlanDocument, tour: Tour, *, is_sealed: bool = False) -> S
         mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[tour_shift.mode],
         crew=tour_shift.crew,
         meal=" to ".join(local_clock(at, plan) for at in (tour.meal.start, tour.meal.end))
-        if tour.meal and is_sealed
+        if tour.meal
         else "",
-        stops=stops_of(plan, shown_bursts),
+        stops=stops,
         is_sealed=is_sealed,
+        other_units=find_other_units(plan, tour_shift),
+        calls=tuple(dict.fromkeys(stop.call for stop in stops if stop.call)),
     )
 
 
-def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int | None) -> str:
-    """The calendar of one unit: its tours, and the first `shown` bursts of the first one (all where None)."""
-    first_day = plan.inputs.first_day
-    # Stamped with the first day of the plan, not with a clock: the same plan gives the same bytes.
-    made_at = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
-    calendar = Calendar()
-    calendar.add("VERSION", "2.0")
-    calendar.add("PRODID", PRODUCT)
-    calendar.add("CALSCALE", "GREGORIAN")
-    for number, tour in enumerate(tours):
-        tour_shift = tour.shift
-        calendar.add_component(
-            _event(
-                f"tour {tour_shift.unit}",
-                tour_shift.hours,
-                made_at,
-                {"SUMMARY": f"{tour_shift.unit}: tour", "LOCATION": tour_shift.base, "TRANSP": "TRANSPARENT"},
-            )
-        )
-        shown_bursts = (
-            tour.bursts if burst_limit is None else tour.bursts[:burst_limit] if number == 0 else ()
-        )
-        for event in _burst_events(plan, shown_bursts, made_at):
-            calendar.add_component(event)
-        if burst_limit is None and tour.meal:
-            calendar.add_component(_event(f"meal {tour_shift.unit}", tour.meal, made_at, {"SUMMARY": "Meal"}))
-    return str(calendar.to_ical(), "utf-8")
+def origins_of(plan: PlanDocument, tour: Tour) -> dict[Burst, tuple[float, float]]:
+    """Where the unit is before each burst of its tour: at the last place, at first at its base."""
+    position_m = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places}
+    position_m |= {base.base: (base.easting_m, base.northing_m) for base in plan.inputs.bases}
+    stop_names = (tour.shift.base, *(burst.hotspot for burst in tour.bursts[:-1]))
+    return {burst: position_m[stop] for burst, stop in zip(tour.bursts, stop_names, strict=False)}
 
 
-def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) -> Iterator[Event]:
-    place_by_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
-    for burst in bursts:
-        visited_place = place_by_hotspot[burst.hotspot]
-        longitude, latitude = _to_wgs84(plan.crs).transform(visited_place.easting_m, visited_place.northing_m)
-        place_name = visited_place.name or visited_place.hotspot
-        event_properties = {
-            "SUMMARY": f"Patrol {place_name}, {burst.span.minutes:.0f} min",
-            "LOCATION": f"{place_name} ({visited_place.hotspot})" if visited_place.name else place_name,
-            "GEO": (round(latitude, 6), round(longitude, 6)),
-        }
-        yield _event(f"burst {burst.unit} {burst.hotspot}", burst.span, stamp, event_properties)
-
-
-def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, object]) -> Event:
-    calendar_event = Event()
-    event_id = hashlib.sha256(f"{name} {span.start:%Y%m%dT%H%M%SZ}".encode()).hexdigest()[:32]
-    time_properties = {
-        "UID": f"{event_id}@becalm",
-        "DTSTAMP": stamp,
-        "DTSTART": span.start,
-        "DTEND": span.end,
-    }
-    for property_name, value in {**time_properties, **properties}.items():
-        calendar_event.add(property_name, value)
-    return calendar_event
+def find_other_units(plan: PlanDocument, shift: UnitShift) -> tuple[str, ...]:
+    """The other units of the area that are on duty during this tour. Never where they are."""
+    area_shifts = (area_shift for area_shift in plan.inputs.shifts if area_shift.area == shift.area)
+    overlapping = (
+        area_shift.unit
+        for area_shift in area_shifts
+        if area_shift.hours.start < shift.hours.end and shift.hours.start < area_shift.hours.end
+    )
+    return tuple(sorted(set(overlapping) - {shift.unit}))
