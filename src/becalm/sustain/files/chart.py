@@ -24,7 +24,10 @@ TITLE_ROOM, AXIS_ROOM = 34.0, 26.0
 
 def watch_picture(watch: Watch) -> str:
     """The picture of a watch as a file that stands on its own."""
-    return str(watch_chart(watch, key="watch", style=picture_style()))
+    chart = str(watch_chart(watch, key="watch", style=picture_style()))
+    return chart.replace(
+        "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1
+    )  # inside a page it is implied
 
 
 def watch_chart(watch: Watch, *, key: str, style: str = "") -> Markup:
