@@ -11,17 +11,8 @@ cannot tell a class of few.
 
 import numpy as np
 
+from becalm.methods import gamma_poisson
 from becalm.methods.arrays import Floats
-from becalm.methods.gamma_poisson import (
-    LEAST_WEIGHT,
-    GammaPosterior,
-    GammaPrior,
-    PriorFit,
-    Truncation,
-    average_groups,
-    log_probability,
-    number_groups,
-)
 
 # How many times as sure, and as high, the prior of each class of places is as the one that is fitted to all.
 CLASSES_OF_PLACES = ((1.0, 1.0), (4.0, 0.5), (4.0, 1.0), (2.0, 2.0), (2.0, 4.0), (2.0, 8.0))
@@ -30,15 +21,15 @@ ROUNDS = 60
 
 
 def mix_classes(
-    posterior: GammaPosterior,
-    fit: PriorFit,
+    posterior: gamma_poisson.GammaPosterior,
+    fit: gamma_poisson.PriorFit,
     means: Floats,
     counts: Floats,
     exposure: float,
     *,
     doubt: Floats | float = 0.0,
-    truncation: Truncation | None = None,
-) -> GammaPosterior:
+    truncation: gamma_poisson.Truncation | None = None,
+) -> gamma_poisson.GammaPosterior:
     """The posterior of each place where it may be of another class than the first, whose posterior is given.
 
     `means`, `counts`, `exposure`, `doubt` and `truncation` are those that the prior was fitted to. The gamma
@@ -46,10 +37,10 @@ def mix_classes(
     """
     place_doubt = np.broadcast_to(doubt, means.shape)
     priors = [fit.best.multiply(strength, scale) for strength, scale in CLASSES_OF_PLACES]
-    group_of_place = number_groups(means, counts, truncation)
-    groups = average_groups(group_of_place, means, counts, place_doubt, truncation)
+    group_of_place = gamma_poisson.number_groups(means, counts, truncation)
+    groups = gamma_poisson.average_groups(group_of_place, means, counts, place_doubt, truncation)
     chance_by_class = _fit_class_chances(priors, groups, exposure, truncation)
-    mixed_index = np.flatnonzero((chance_by_class[0] < 1.0 - LEAST_WEIGHT)[group_of_place])
+    mixed_index = np.flatnonzero((chance_by_class[0] < 1.0 - gamma_poisson.LEAST_WEIGHT)[group_of_place])
     chances = chance_by_class[:, group_of_place[mixed_index]]
     shapes, rates = [posterior.shape[mixed_index]], [posterior.rate[mixed_index]]
     for prior in priors[1:]:
@@ -61,18 +52,21 @@ def mix_classes(
     variance = (chances * (class_means / class_rates + (class_means - mixture_mean) ** 2)).sum(axis=0)
     place_means, place_shapes = posterior.mean.copy(), posterior.shape.copy()
     place_means[mixed_index], place_shapes[mixed_index] = mixture_mean, mixture_mean**2 / variance
-    return GammaPosterior.with_mean(place_means, place_shapes)
+    return gamma_poisson.GammaPosterior.with_mean(place_means, place_shapes)
 
 
 def _fit_class_chances(
-    priors: list[GammaPrior], groups: Floats, exposure: float, truncation: Truncation | None
+    priors: list[gamma_poisson.GammaPrior],
+    groups: Floats,
+    exposure: float,
+    truncation: gamma_poisson.Truncation | None,
 ) -> Floats:
     """How likely is each group of like places (columns) to be of each class (rows)?"""
     means, counts, doubt, is_selected, sizes = groups
     log_densities, empty_chances = np.empty((len(priors), len(means))), np.zeros((len(priors), len(means)))
     for k, prior in enumerate(priors):
         shape = prior.shape(means, doubt)
-        log_densities[k] = log_probability(shape, prior.scale * means, counts, exposure)
+        log_densities[k] = gamma_poisson.log_probability(shape, prior.scale * means, counts, exposure)
         if truncation is not None:
             empty_chances[k] = (1.0 + truncation.exposure * prior.scale * means / shape) ** -shape
     densities = np.exp(log_densities - log_densities.max(axis=0))

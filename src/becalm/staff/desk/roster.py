@@ -14,7 +14,7 @@ from becalm.ledger import EventToAppend, Fact
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.desk import inputs as patrol_inputs
 from becalm.render.pages import check_folder_free, write_folder
-from becalm.staff.core import events
+from becalm.staff.core import events, roster_problem
 from becalm.staff.core.allocate import Allocation, allocate_again, allocate_roster
 from becalm.staff.core.crews import form_crews, set_aside
 from becalm.staff.core.force import with_roster
@@ -22,13 +22,6 @@ from becalm.staff.core.judge import Evidence, Judgement, judge_roster, list_past
 from becalm.staff.core.moves import list_moves, list_short_tours
 from becalm.staff.core.need import TourNeed, name_lenders, name_neighbours
 from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, PeriodRequest
-from becalm.staff.core.roster_problem import (
-    RosterProblem,
-    RosterQuestion,
-    Wishes,
-    build_problem,
-    check_problem,
-)
 from becalm.staff.desk.people import StaffInputs, command_units, read_inputs, record_absence
 from becalm.staff.desk.solver import open_engine
 from becalm.staff.files import roster_folder
@@ -53,7 +46,7 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
     check_folder_free(folder, ("run.json",), kind=roster_folder.ROSTER_FOLDER)
     inputs = read_inputs(desk, request.period.rules, request.period.known_instant)
     needs, need_hashes = load_need(desk, request.period, inputs)
-    question = RosterQuestion(
+    question = roster_problem.RosterQuestion(
         first_day=request.period.first_day,
         days=request.period.days,
         today=_today(desk),
@@ -62,8 +55,8 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
         neighbours=_neighbours(desk) if request.lend else {},
         wishes=_wishes(request.pins, inputs),
     )
-    problem = build_problem(inputs.force, inputs.rules, question)
-    check_problem(problem)
+    problem = roster_problem.build_problem(inputs.force, inputs.rules, question)
+    roster_problem.check_problem(problem)
     allocation = allocate_roster(
         problem,
         seed_generator(request.seed),
@@ -111,7 +104,7 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
         first_day=first_day,
         days=days,
     )
-    question = RosterQuestion(
+    question = roster_problem.RosterQuestion(
         first_day=first_day,
         days=days,
         today=_today(desk),
@@ -121,7 +114,7 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
         is_fixed_before=_first_open_day(request.since),
         change_price=CHANGE_PRICE,
     )
-    problem = build_problem(force, inputs.rules, question)
+    problem = roster_problem.build_problem(force, inputs.rules, question)
     places = problem.find_places([(t.staff_number, t.day, t.command_unit) for t in tours])
     allocation = allocate_again(problem, seed_generator(old_run.seed), places=places)
     run = _run(
@@ -157,8 +150,8 @@ def check(desk: Desk, request: CheckRequest) -> Judgement:
 
 def _answer(
     desk: Desk,
-    question: RosterQuestion,
-    problem: RosterProblem,
+    question: roster_problem.RosterQuestion,
+    problem: roster_problem.RosterProblem,
     allocation: Allocation,
     inputs: StaffInputs,
     run: RunRecord,
@@ -188,7 +181,7 @@ def _answer(
     )
 
 
-def _notes(problem: RosterProblem, head: str, allocation: Allocation) -> Sequence[str]:
+def _notes(problem: roster_problem.RosterProblem, head: str, allocation: Allocation) -> Sequence[str]:
     notes = []
     if problem.unjudged:
         notes.append(
@@ -247,9 +240,9 @@ def _today(desk: Desk) -> date:
     return desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
 
 
-def _wishes(file_name: str | None, inputs: StaffInputs) -> Wishes:
+def _wishes(file_name: str | None, inputs: StaffInputs) -> roster_problem.Wishes:
     numbers = [officer.staff_number for officer in inputs.officers]
-    return read_wishes(Path(file_name), inputs.rules, numbers) if file_name else Wishes()
+    return read_wishes(Path(file_name), inputs.rules, numbers) if file_name else roster_problem.Wishes()
 
 
 def _neighbours(desk: Desk) -> dict[str, tuple[str, ...]]:
