@@ -56,7 +56,7 @@ def xmr(watched: WatchedCounts) -> Floats:
 
 
 def clairvoyant(watched: WatchedCounts, mean: Floats) -> Floats:
-    """The ramp of one who knows the mean of each series at each time but for the climb that is sought."""
+    """The ramp of one who knows the mean of each series at each time but for the climb that is looked for."""
     counts = watched.filled_counts
     true_mean = np.where(watched.filled_expected > 0.0, mean, 0.0)
     log_rises, rises = climb_shapes()
