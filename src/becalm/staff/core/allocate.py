@@ -84,6 +84,8 @@ def allocate_roster(
                 report_progress(1)
     except KeyboardInterrupt:
         return Allocation(lines, 0.0, bounds, steps_taken, is_stopped=True)
+    if problem.people.units.shape[1] > 1:  # lending may cost less than what was proven without it
+        bounds = np.zeros(unit_count)
     return Allocation(lines, float(bounds.sum()), bounds, steps_taken, is_stopped=False)
 
 
