@@ -49,9 +49,8 @@ def adjust_in_two_stages(
     families, so that the false discovery rate, averaged over the selected families, is held at `rate`. A
     member of another family has q = 1.
 
-    >>> q_of_family, q_of_member = adjust_in_two_stages(
-    ...     [0.001, 0.6], [0.001, 0.5, 0.001], [0, 0, 1], rate=0.05
-    ... )
+    >>> p_values = ([0.001, 0.6], [0.001, 0.5, 0.001])
+    >>> q_of_family, q_of_member = adjust_in_two_stages(*p_values, [0, 0, 1], rate=0.05)
     >>> q_of_family.tolist(), q_of_member.tolist()
     ([0.002, 0.6], [0.004, 1.0, 1.0])
 
