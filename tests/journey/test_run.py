@@ -170,6 +170,12 @@ def test_after_a_purge_again_says_why_it_cannot_repeat(workspace: Path) -> None:
     assert (workspace / "briefing" / "index.html").read_bytes() == page
 
 
+def test_names_of_places_that_came_later_are_told(workspace: Path) -> None:
+    (workspace / "gazetteer.csv").write_text("name,place_id\nMarket Cross,150m_1_1\n", encoding="utf-8")
+    said = becalm("run", "-w", workspace, "--again", workspace / "briefing" / "run.json", code=8).output
+    assert "gazetteer.csv" in said
+
+
 def test_other_boundaries_are_told(workspace: Path) -> None:
     path = workspace / "boundaries.geojson"
     path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")

@@ -20,7 +20,8 @@ from becalm.measure.core.request import By
 from becalm.record.desk import describe_late_head
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
 from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError, request_values
-from becalm.workspace.config import CONFIG, Workspace
+from becalm.workspace.config import CONFIG, GAZETTEER_FILE, Workspace
+from becalm.workspace.place_names import find_street_file
 
 NO_SOURCE = "none"
 ARCHIVE_PIN = "archive/"
@@ -129,12 +130,12 @@ def archive_pins(data: Mapping[str, str]) -> dict[str, str]:
 
 
 def workspace_pins(workspace: Workspace) -> dict[str, str]:
-    """What beside the archive changes an answer: the city, its boundaries, splits by hand, offence tables."""
+    """What beside the archive changes an answer: the city, boundaries, splits, names, offence tables."""
     city_json = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
     table_paths = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
-    pinned_paths = [
-        p for p in (workspace.boundaries_path, splits_path(workspace), *table_paths) if p.is_file()
-    ]
+    name_paths = (path for path in (find_street_file(workspace), workspace.path / GAZETTEER_FILE) if path)
+    kept_paths = (workspace.boundaries_path, splits_path(workspace), *name_paths, *table_paths)
+    pinned_paths = [path for path in kept_paths if path.is_file()]
     sha256_by_path = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in pinned_paths}
     return {CITY_PIN: hashlib.sha256(city_json.encode()).hexdigest(), **sha256_by_path}
 
