@@ -256,7 +256,11 @@ def test_a_witness_that_is_late_or_gone_is_named(monkeypatch: pytest.MonkeyPatch
     assert "refused" in ask(url, WITNESS_KEY, 9).failure
 
 
-@pytest.mark.parametrize("text", ["", "overseer", "ftp://a x", "http://a", f"http://a {key_of(LOG).text}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "overseer", "ftp://a x", "http://a", f"http://a {key_of(LOG).text}"],
+    ids=["nothing", "a word", "ftp", "no key", "the key of a log"],  # a key is drawn anew in each process
+)
 def test_a_place_that_is_no_witness_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         witness_client.parse_place(text)
