@@ -25,7 +25,11 @@ HEAVY = {
     "pyproj",
     "jinja2",
 }
-WITHOUT_A_WORKSPACE = {"becalm schema", "becalm simulate"}
+WITHOUT_A_WORKSPACE = {
+    "becalm schema",
+    "becalm simulate",
+    "becalm record witness",  # it runs on an overseer's machine, where no workspace is
+}
 COMMANDS = every_command()
 
 

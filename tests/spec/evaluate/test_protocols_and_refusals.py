@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from becalm.evaluate.core.estimate_effect import evaluate
 from becalm.evaluate.core.finding import Check, Finding, NamedEstimate
 from becalm.evaluate.core.protocol import (
     Analysis,
@@ -18,7 +19,6 @@ from becalm.evaluate.core.protocol import (
     Windows,
     find_faults,
 )
-from becalm.evaluate.core.recipes import evaluate
 from becalm.evaluate.core.study import StudyCounts, StudyPlaces
 from becalm.evaluate.core.words import describe_finding
 from becalm.evaluate.files.protocol_file import draft_text, read_protocol

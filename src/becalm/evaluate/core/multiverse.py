@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from becalm.evaluate.core.counting import DatedPoints, build_study
+from becalm.evaluate.core.count_study import DatedPoints, build_study
+from becalm.evaluate.core.estimate_effect import evaluate
 from becalm.evaluate.core.finding import ChoiceRow, Finding
 from becalm.evaluate.core.protocol import Protocol
-from becalm.evaluate.core.recipes import evaluate
 from becalm.evaluate.core.study import StudyPlaces
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from becalm import __version__
 from becalm.desk import Desk, gaps_of, record_event
 from becalm.evaluate.core import events
-from becalm.evaluate.core.counting import all_windows, build_study, read_points
+from becalm.evaluate.core.count_study import all_windows, build_study, read_points
+from becalm.evaluate.core.estimate_effect import evaluate
 from becalm.evaluate.core.evaluation import Evaluation
 from becalm.evaluate.core.finding import Finding, Refusal
 from becalm.evaluate.core.multiverse import run_choices
 from becalm.evaluate.core.protocol import Protocol
-from becalm.evaluate.core.recipes import evaluate
 from becalm.evaluate.core.request import StudyRequest
 from becalm.evaluate.desk.protocols import list_protocols, load_protocol
 from becalm.evaluate.files.finding_page import finding_page

@@ -312,10 +312,10 @@ def _refuse_placebos(count: int, failure_count: int, level: float) -> Refusal:
 
 def _check_placebos(scores: Floats, failure_count: int) -> Check:
     middle = float(np.median(scores))
-    allowed = 3.0 * float(scores.std()) / len(scores) ** 0.5 * 1.2533
+    middle_limit = 3.0 * float(scores.std()) / len(scores) ** 0.5 * 1.2533
     return Check(
         "placebo sets centre on no effect",
-        abs(middle) <= allowed,
-        f"their middle is {middle:+.2f} standard units (within {allowed:.2f} by chance); "
+        abs(middle) <= middle_limit,
+        f"their middle is {middle:+.2f} standard units (within {middle_limit:.2f} by chance); "
         f"{failure_count} sets could not be balanced",
     )
