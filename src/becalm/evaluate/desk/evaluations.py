@@ -38,13 +38,13 @@ def run_protocol(desk: Desk, request: StudyRequest) -> Evaluation:
     source = choose_source(desk.archive.files(as_of=request.as_of), request.source)
     incidents = desk.archive.table("incidents", as_of=request.as_of, source=source.key)
     places = read_places(path.parent / protocol.places.file, covariates=protocol.places.covariates)
-    points = read_points(incidents, protocol)
+    dated_points = read_points(incidents, protocol)
     missing = _refuse_gaps(desk, protocol, source, request)
     if missing:
         finding = Finding(refusals=missing)
     else:
-        finding = evaluate(protocol, build_study(protocol, places, points), progress=desk.progress)
-        finding = replace(finding, choices=run_choices(protocol, places, points, finding))
+        finding = evaluate(protocol, build_study(protocol, places, dated_points), progress=desk.progress)
+        finding = replace(finding, choices=run_choices(protocol, places, dated_points, finding))
     protocols = list_protocols(desk)
     registration = events.find_protocol(protocols, sha256)
     evaluation = Evaluation(

@@ -141,20 +141,20 @@ def _narrowest_m(part: BaseGeometry) -> float:
 
 def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
     part_names, part_shapes = zip(*cut_place(places, split), strict=True)
-    place_number = _find_number(places, split.place_id)
+    split_index = _find_number(places, split.place_id)
     part_ids = [f"{split.place_id}{PART_MARK}{part_name}" for part_name in part_names]
 
     def insert(values: AnyArray, part_values: ArrayLike) -> AnyArray:
         """The values with those of the parts in the place of the whole one's."""
-        return np.insert(np.delete(values, place_number), [place_number] * len(part_names), part_values)
+        return np.insert(np.delete(values, split_index), [split_index] * len(part_names), part_values)
 
     return replace(
         places,
-        ids=(*places.ids[:place_number], *part_ids, *places.ids[place_number + 1 :]),
+        ids=(*places.ids[:split_index], *part_ids, *places.ids[split_index + 1 :]),
         outlines=insert(places.outlines, np.array(part_shapes, dtype=object)),
         amounts=insert(places.amounts, [_measure_amount(shape, places) for shape in part_shapes]),
         snap_m=places.snap_m if places.by_length else max(places.snap_m, GAP_M),
-        listable=None if places.listable is None else insert(places.listable, places.listable[place_number]),
+        listable=None if places.listable is None else insert(places.listable, places.listable[split_index]),
     )
 
 

@@ -75,12 +75,12 @@ def build_tables(
     known_figures = [figure for figure in former_figures if figure.count is not None]
     equal_sums = list(parts.equal_sums())
     equations = np.array([*map(parts.row_of, known_figures), *equal_sums]).reshape(-1, parts.part_count)
-    sides = np.array([*(float(f.count or 0) for f in known_figures), *(0.0 for _ in equal_sums)])
+    right_hand_sides = np.array([*(float(f.count or 0) for f in known_figures), *(0.0 for _ in equal_sums)])
     return Tables(
         cells=csr_array(np.array([parts.row_of(figure) for figure in figures])),
         values=np.array([figure.count or 0 for figure in figures]),
         equations=csr_array(equations),
-        sides=sides,
+        sides=right_hand_sides,
         blocks=np.arange(len(figures)) if blocks is None else np.asarray(blocks),
     )
 
@@ -95,9 +95,9 @@ class _Parts:
     @classmethod
     def of(cls, figures: Sequence[PublicFigure]) -> "_Parts":
         """The parts of these figures: stretches run from edge to edge of their windows."""
-        edges = sorted({day for f in figures for w in f.windows for day in (w.start, w.end)})
+        window_edges = sorted({day for f in figures for w in f.windows for day in (w.start, w.end)})
         finest_keys = dict.fromkeys((f.by, f.key) for f in figures if len(f.key) == len(f.by))
-        return cls(tuple(finest_keys), tuple(edges[:-1]))
+        return cls(tuple(finest_keys), tuple(window_edges[:-1]))
 
     @property
     def part_count(self) -> int:

@@ -166,10 +166,10 @@ def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid)
         pair_count = float(had_start[:, is_asked].sum())
         hit_count = float((had_start & next_starts)[:, is_asked].sum())
         # Shrunk towards no effect: the weight of a number of days that was seldom tried is near nought.
-        log_lift_of_lag = np.log(
+        log_lift = np.log(
             (hit_count + SHRINKAGE * base_share) / (base_share * (pair_count + SHRINKAGE) + 1e-12) + 1e-12
         )
-        weighed_starts += np.float32(log_lift_of_lag) * had_start
+        weighed_starts += np.float32(log_lift) * had_start
     return weighed_starts
 
 
@@ -250,8 +250,8 @@ def _following_excess(log: VisitLog, until_s: int) -> Floats:
     start_totals = np.bincount(hotspot_index, minlength=n).astype(np.float64)
     follow_counts = np.zeros((n, n))
     for h in range(n):
-        own_s = start_s[hotspot_index == h]
-        last, first = (np.searchsorted(own_s, at_s, "right") for at_s in (start_s + HOUR, start_s))
+        own_starts_s = start_s[hotspot_index == h]
+        last, first = (np.searchsorted(own_starts_s, at_s, "right") for at_s in (start_s + HOUR, start_s))
         follow_counts[:, h] = np.bincount(hotspot_index, last - first, n)
     chance_counts = (
         np.outer(start_totals, start_totals) * follow_counts.sum() / max(start_totals.sum() ** 2, 1.0)

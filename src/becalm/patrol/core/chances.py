@@ -111,7 +111,7 @@ def _estimate_area(
     advance: Advance,
 ) -> tuple[Floats, Floats, Floats, Floats, Ints]:
     """Means and standard errors of starts and of presence by place and cell, and the draws behind them."""
-    first_draw = prepare_draw(inputs, distribution, area, _public_key(0))
+    prepared_draw = prepare_draw(inputs, distribution, area, _public_key(0))
     area_steps = [step for step in steps if area.area in _areas_of(inputs, step)]
     cell_count, end_cells = int(area.grid.cell[-1]) + 1, find_end_cells(inputs, area_steps, area.grid)
     has_blocks = any(shift.burst_share < 1.0 for shift in area.shifts)
@@ -121,7 +121,9 @@ def _estimate_area(
         for number in range(worker + 1, draws + 1, WORKERS):
             key = _public_key(number)
             drawn_area = build_area(inputs, area.area, area.grid, key) if has_blocks else area
-            tour_draw = replace(first_draw, area=drawn_area, numbers=draw_tours.draw_tour_numbers(area, key))
+            tour_draw = replace(
+                prepared_draw, area=drawn_area, numbers=draw_tours.draw_tour_numbers(area, key)
+            )
             cells = no_cells(area, cell_count)
             cells.end_cell[:] = [end_cells.get((s.unit, s.hours.start), [cell_count])[0] for s in area.shifts]
             tours = tour_draw.draw(cells, with_entropy=False)
@@ -142,7 +144,7 @@ def _estimate_area(
     )
     draw_counts = np.full(start.shape, draws, dtype=np.int64)
     if not area_steps:
-        for cells, is_exact in _exact_cells(first_draw, cell_count):
+        for cells, is_exact in _exact_cells(prepared_draw, cell_count):
             start[:, is_exact], presence[:, is_exact] = cells.start[:, is_exact], cells.presence[:, is_exact]
             start_se[:, is_exact] = presence_se[:, is_exact] = 0.0
             draw_counts[:, is_exact] = 0

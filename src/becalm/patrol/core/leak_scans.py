@@ -164,8 +164,8 @@ def _name_lulls(came: Floats, expected: Floats) -> Iterator[Leak]:
 def _scan_days(visits: ScannedVisits, periodic_places: Ints) -> Iterator[PeriodStrength]:
     """For each number of days: visits at the clock time of an earlier one, over those some hours off it."""
     block_s = (MOST_DAYS + int(visits.moments.day[-1]) + 2) * DAY
-    is_asked = ~np.isin(visits.place, periodic_places)
-    visit_keys = visits.place[is_asked] * block_s + visits.clock_s[is_asked]
+    is_aperiodic_visit = ~np.isin(visits.place, periodic_places)
+    visit_keys = visits.place[is_aperiodic_visit] * block_s + visits.clock_s[is_aperiodic_visit]
     expected_starts = np.delete(visits.expected, periodic_places, axis=0)
 
     def count_pairs(shift_s: int) -> tuple[int, float]:
@@ -236,10 +236,12 @@ def _compute_spectrum(visits: ScannedVisits) -> _Spectrum:
     )
     power = np.abs(np.fft.rfft(unexpected, axis=1)) ** 2 / np.maximum(visit_counts[busy_places], 1)[:, None]
     cycles_per_day = np.arange(power.shape[1]) / (moment_count * STEP_S / DAY)
-    is_asked = (cycles_per_day >= 1 / MOST_DAYS) & (cycles_per_day <= 36)
+    is_scanned_frequency = (cycles_per_day >= 1 / MOST_DAYS) & (cycles_per_day <= 36)
     # Lines of a week are the timetable's own.
-    is_asked &= np.abs(cycles_per_day * 7 - np.round(cycles_per_day * 7)) > 10.5 * cycles_per_day[1]
-    power = power[:, is_asked]
+    is_scanned_frequency &= (
+        np.abs(cycles_per_day * 7 - np.round(cycles_per_day * 7)) > 10.5 * cycles_per_day[1]
+    )
+    power = power[:, is_scanned_frequency]
     if power.size:
         # Visits that cluster or avoid each other raise or lower whole bands: a period stands out of its band.
         band_columns = np.array_split(np.arange(power.shape[1]), max(power.shape[1] // BAND, 1))
@@ -247,7 +249,7 @@ def _compute_spectrum(visits: ScannedVisits) -> _Spectrum:
             2.0
         )
         power = power / np.maximum(np.repeat(band_powers, [len(band) for band in band_columns], axis=1), 1.0)
-    return _Spectrum(cycles_per_day[is_asked], power, busy_places)
+    return _Spectrum(cycles_per_day[is_scanned_frequency], power, busy_places)
 
 
 def _find_periodic_places(spectrum: _Spectrum) -> Ints:
@@ -321,8 +323,8 @@ def _period_leak(frequency: float, where: str, strength: float) -> Leak:
 
 def _scan_minutes(visits: ScannedVisits, periodic_places: Ints) -> Iterator[Leak]:
     """Does every n-th visit to a place start at the same minute of the hour?"""
-    is_asked = ~np.isin(visits.place, periodic_places)
-    place, minute = visits.place[is_asked], visits.clock_s[is_asked] // MINUTE % 60
+    is_aperiodic_visit = ~np.isin(visits.place, periodic_places)
+    place, minute = visits.place[is_aperiodic_visit], visits.clock_s[is_aperiodic_visit] // MINUTE % 60
     minute_shares = np.bincount(minute, minlength=60) / max(len(minute), 1)
     near_share = float(
         minute_shares @ (minute_shares + np.roll(minute_shares, 1) + np.roll(minute_shares, -1))

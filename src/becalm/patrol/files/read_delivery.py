@@ -94,8 +94,10 @@ def _build_traces(table: pa.Table, crs: str) -> Traces:
     if "easting_m" in column_names:
         x, y = _float_column(table, "easting_m"), _float_column(table, "northing_m")
     else:
-        to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-        x, y = to_metres.transform(_float_column(table, "longitude"), _float_column(table, "latitude"))
+        metre_transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        x, y = metre_transformer.transform(
+            _float_column(table, "longitude"), _float_column(table, "latitude")
+        )
     at_s = pc.cast(table["at"], pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1000.0
     officer, _ = _number_names(table, "officer")
     unit_index, unit_names = (

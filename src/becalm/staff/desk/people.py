@@ -56,8 +56,8 @@ def load_staff(desk: Desk, request: LoadRequest) -> LoadedStaff:
     rules = read_rules(find_rules(desk, request.rules))
     units = command_units(desk)
     zone = desk.workspace.city.time_zone
-    mapping = Path(request.mapping) if request.mapping else None
-    book = read_staff(Path(request.path), rules, command_units=units, zone=zone, mapping=mapping)
+    mapping_path = Path(request.mapping) if request.mapping else None
+    book = read_staff(Path(request.path), rules, command_units=units, zone=zone, mapping=mapping_path)
     known_spans = {_key(span) for span in recorded_spans(desk)} if _has_ledger(desk) else set()
     new_spans = [span for span in book.spans if _key(span) not in known_spans]
     if new_spans:

@@ -82,9 +82,9 @@ def _find_faults(entry: RulesFile, file: str) -> Iterator[Fault]:
             yield Fault(f"{file}: {kind.tour}", problem, "give more than 0 and at most 24")
     if min(entry.stagger_minutes) < 0 or max(entry.stagger_minutes) > 180:
         yield Fault(f"{file}: stagger_minutes", "a start is moved too far", "give 0 to 180 minutes")
-    numbers = {f"prices.{name}": price for name, price in entry.prices.items()}
-    numbers |= {f"skills.{skill.skill}": min(skill.least, skill.price) for skill in entry.skills}
-    for name, number in numbers.items():
+    number_by_key = {f"prices.{name}": price for name, price in entry.prices.items()}
+    number_by_key |= {f"skills.{skill.skill}": min(skill.least, skill.price) for skill in entry.skills}
+    for name, number in number_by_key.items():
         if number < 0:
             yield Fault(f"{file}: {name}", f"is {number:g}", "give 0 or more")
 

@@ -13,8 +13,8 @@ SHOWN_FIRST = ("alarm", "above reference", "rising", "incomplete", "no data", "q
 
 def opening_sentences(watch: Watch) -> Iterator[str]:
     """What the watch says before its table."""
-    by_state = {state: [s for s in watch.series if s.state == state] for state in SHOWN_FIRST}
-    alarms, rising = by_state["alarm"], by_state["rising"]
+    series_by_state = {state: [s for s in watch.series if s.state == state] for state in SHOWN_FIRST}
+    alarms, rising = series_by_state["alarm"], series_by_state["rising"]
     if alarms:
         names = "; ".join(f"{key_words(s.key)} (since {week_name(s.since)})" for s in alarms[:6])
         more_text = f"; and {len(alarms) - 6} more" if len(alarms) > 6 else ""
@@ -23,7 +23,7 @@ def opening_sentences(watch: Watch) -> Iterator[str]:
         yield f"None of {len(watch.series)} series raised an alarm by {week_name(watch.until)}."
     if rising:
         yield f"{len(rising)} more are half-way to one: {'; '.join(key_words(s.key) for s in rising[:6])}."
-    unwatched = by_state["not monitorable"]
+    unwatched = series_by_state["not monitorable"]
     if unwatched:
         yield f"{len(unwatched)} cannot be watched alone: even a full rebound would go unseen for 26 weeks."
     yield budget_sentence(watch)
