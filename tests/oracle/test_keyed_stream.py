@@ -16,7 +16,7 @@ from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import RouteDistribution
 
-GOLDEN = "9dac88ec966f3242608fe9db4f0c7aff43a0ef434d94643dbc2824d4a93634de"
+GOLDEN = "1101af9aa2e009d733b440f181acabe453db8b5f38d6edbdbdbfaddb540af1f4"
 
 
 def test_a_stream_is_hmac_sha256_of_a_counter() -> None:

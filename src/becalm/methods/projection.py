@@ -23,8 +23,8 @@ def project_shapes(
 
     A coordinate that has no place there becomes infinite. Raises CRSError where a system is not known.
 
-    >>> project_shapes([shapely.Point(530_000, 180_000)], "EPSG:27700", WGS84)[0].x.round(4)
-    np.float64(-0.1285)
+    >>> round(float(project_shapes([shapely.Point(530_000, 180_000)], "EPSG:27700", WGS84)[0].x), 3)
+    -0.128
     """
     flat_shapes = np.asarray(shapely.force_2d(np.asarray(shapes, dtype=object)), dtype=object)
     source_crs, target_crs = CRS.from_user_input(from_crs), CRS.from_user_input(to_crs)

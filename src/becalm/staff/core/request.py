@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from becalm.terms import FileName, Parameter, Request, UsageError
 
-StaffPurpose = Literal["duty planning", "welfare", "audit"]
 RulesFile = Annotated[
     FileName | None,
     Parameter(
@@ -30,7 +29,7 @@ class LoadRequest(Request):
         None
     )
     rules: RulesFile = None
-    purpose: Annotated[StaffPurpose, Parameter("What the records are kept for.")] = "duty planning"
+    purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +104,7 @@ class AbsentRequest(Request):
         Literal["sick", "leave", "court", "training", "self-isolating", "restricted", "abstracted"],
         Parameter("Why. It is kept apart from the record, and can be erased."),
     ] = "sick"
-    purpose: Annotated[StaffPurpose, Parameter("What this is recorded for.")] = "duty planning"
+    purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +116,7 @@ class BackRequest(Request):
     until: Annotated[
         str, Parameter(f"The last day, included. {LAST_HALF_DAY_HELP}", default_text="4 weeks")
     ] = ""
-    purpose: Annotated[StaffPurpose, Parameter("What this is recorded for.")] = "duty planning"
+    purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
