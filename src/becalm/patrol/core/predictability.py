@@ -249,21 +249,7 @@ def _safest_decile_ratio(
 ) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
     safe_masks = [decile == 0 for decile in deciles_of_seed]
-    masked_predictions = list(zip(predictions, safe_masks, strict=True))
-    expected_by_day = _sum_by_day(
-        [p.chances[STATIC] * is_safe for p, is_safe in masked_predictions], predictions, settings
-    )
-    observed_by_day = _sum_by_day(
-        [(p.has_start & is_safe).astype(np.float64) for p, is_safe in masked_predictions],
-        predictions,
-        settings,
-    )
-    # A ratio of few starts says nothing: with one or two expected, chance alone makes it 0 or 2.
-    return (
-        bootstrap.ratio(observed_by_day, expected_by_day)
-        if expected_by_day.sum(axis=1).mean() >= LEAST_EXPECTED
-        else None
-    )
+    return _relative_starts(predictions, safe_masks, settings, bootstrap)
 
 
 def _safest_tenth_relative(
@@ -278,6 +264,16 @@ def _safest_tenth_relative(
         stake_sums = np.cumsum(p.chances[STATIC][lift_order])
         safe_masks.append(np.zeros(len(relative_chance), dtype=np.bool_))
         safe_masks[-1][lift_order[stake_sums <= stake_sums[-1] / DECILES]] = True
+    return _relative_starts(predictions, safe_masks, settings, bootstrap)
+
+
+def _relative_starts(
+    predictions: Sequence[AttackPredictions],
+    safe_masks: Sequence[Bools],
+    settings: AttackSettings,
+    bootstrap: BootstrapWeights,
+) -> Estimate | None:
+    """Starts over what the timetable expects, in these moments of each seed; None where that is little."""
     masked_predictions = list(zip(predictions, safe_masks, strict=True))
     expected_by_day = _sum_by_day(
         [p.chances[STATIC] * is_safe for p, is_safe in masked_predictions], predictions, settings
@@ -287,6 +283,7 @@ def _safest_tenth_relative(
         predictions,
         settings,
     )
+    # A ratio of few starts says nothing: with one or two expected, chance alone makes it 0 or 2.
     return (
         bootstrap.ratio(observed_by_day, expected_by_day)
         if expected_by_day.sum(axis=1).mean() >= LEAST_EXPECTED
