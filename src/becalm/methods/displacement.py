@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from becalm.methods.arrays import Floats
+from becalm.methods.panel_effects import LogEffect
 
 _SIGNS = np.array([1.0, -1.0, 1.0, -1.0])  # treated, control, ring of treated, ring of control
 
@@ -121,6 +122,6 @@ def normal_difference(value: float, standard_error: float, level: float) -> Diff
     return Difference(value, standard_error, value - half_width, value + half_width, z, p_value)
 
 
-def effect_bounds(difference: Difference) -> Floats:
+def effect_bounds(effect: Difference | LogEffect) -> Floats:
     """Value, low and high of a log ratio as ratios."""
-    return np.asarray(np.exp([difference.value, difference.low, difference.high]))
+    return np.asarray(np.exp([effect.value, effect.low, effect.high]))

@@ -66,7 +66,7 @@ def _fit_gamma(y: Floats) -> tuple[float, float]:
     """Shape and rate of the places' rates by maximum likelihood: counts are negative binomial."""
     values, place_counts = np.unique(y, return_counts=True)
     mean, variance = float(y.mean()), float(y.var())
-    begin = np.log(max(mean**2 / max(variance - mean, 1e-3 * mean), 1e-3))
+    start_log_shape = np.log(max(mean**2 / max(variance - mean, 1e-3 * mean), 1e-3))
 
     def negative_log_likelihood(parameters: Floats) -> float:
         shape = float(np.exp(np.clip(parameters[0], -12.0, 12.0)))
@@ -74,6 +74,8 @@ def _fit_gamma(y: Floats) -> tuple[float, float]:
         terms = gammaln(shape + values) - gammaln(shape) + shape * np.log(rate / (1.0 + rate))
         return -float(place_counts @ (terms - values * np.log1p(rate)))
 
-    solution = minimize(negative_log_likelihood, np.array([begin, np.log(mean)]), method="Nelder-Mead")
+    solution = minimize(
+        negative_log_likelihood, np.array([start_log_shape, np.log(mean)]), method="Nelder-Mead"
+    )
     shape = float(np.exp(np.clip(solution.x[0], -12.0, 12.0)))
     return shape, shape / float(np.exp(solution.x[1]))

@@ -191,10 +191,10 @@ def _least_variance(
         ]
     )
     bounds = LinearConstraint(rows, lb=np.concatenate([fixed_bias, -fixed_bias, [-budget]]))
-    begin = np.concatenate([np.zeros(count), np.abs(fixed_bias)])
+    start_weights = np.concatenate([np.zeros(count), np.abs(fixed_bias)])
     solution = minimize(
         variance,
-        begin,
+        start_weights,
         jac=True,
         constraints=bounds,
         method="SLSQP",

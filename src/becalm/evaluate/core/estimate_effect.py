@@ -134,7 +134,7 @@ def _sum_arms(before: Floats, after: Floats, is_treated: Bools) -> Floats:
 def _name_ratio(
     name: str, log_ratio: displacement.Difference | LogEffect, level: float, method: str
 ) -> NamedEstimate:
-    value, low, high = np.exp([log_ratio.value, log_ratio.low, log_ratio.high]).tolist()
+    value, low, high = displacement.effect_bounds(log_ratio).tolist()
     return NamedEstimate(name, "ratio", Estimate(value, low, high, level, method), log_ratio.p_value)
 
 
@@ -269,13 +269,11 @@ def _score_placebos(
     """How far off the recipe is, in units of Poisson chance, on sets of places where nothing was done."""
     rng = seed_generator(protocol.analysis.seed)
     set_count = protocol.analysis.placebo_sets
-    scores, failure_count, multipliers = [], 0, None
+    scores, failure_count = [], 0
     with progress("Placebo sets", total=set_count, unit="sets") as advance:
         for _ in range(set_count):
             placebo_set = rng.choice(len(outcome), size=set_size, replace=False)[None]
-            contrast = calibrated_control.placebo_contrasts(
-                traits, outcome, placebo_set, multipliers=multipliers
-            )
+            contrast = calibrated_control.placebo_contrasts(traits, outcome, placebo_set)
             failure_count += contrast.failures
             scores += ((contrast.observed - contrast.expected) / np.sqrt(contrast.variance)).tolist()
             advance(1)

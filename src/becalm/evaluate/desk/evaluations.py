@@ -16,7 +16,6 @@ from becalm.evaluate.core.request import StudyRequest
 from becalm.evaluate.desk.protocols import list_protocols, load_protocol
 from becalm.evaluate.files.finding_page import finding_page
 from becalm.evaluate.files.finding_text import finding_object
-from becalm.evaluate.files.places import read_places
 from becalm.formats.durable_files import sha256_of_text
 from becalm.formats.json_text import json_text, record_json
 from becalm.ledger import Fact
@@ -33,11 +32,9 @@ def run_protocol(desk: Desk, request: StudyRequest) -> Evaluation:
 
     Raises InputError with every fault of the protocol and its places.
     """
-    path = Path(request.protocol)
-    protocol, sha256 = load_protocol(desk, path)
+    protocol, places, sha256 = load_protocol(desk, Path(request.protocol))
     source = choose_source(desk.archive.files(as_of=request.as_of), request.source)
     incidents = desk.archive.table("incidents", as_of=request.as_of, source=source.key)
-    places = read_places(path.parent / protocol.places.file, covariates=protocol.places.covariates)
     dated_points = read_points(incidents, protocol)
     missing = _refuse_gaps(desk, protocol, source, request)
     if missing:

@@ -8,6 +8,7 @@ from becalm.evaluate.core import events
 from becalm.evaluate.core.events import RegisteredProtocol
 from becalm.evaluate.core.protocol import Protocol, find_faults
 from becalm.evaluate.core.request import AmendRequest, DraftRequest, RegisterRequest
+from becalm.evaluate.core.study import StudyPlaces
 from becalm.evaluate.files.places import read_places
 from becalm.evaluate.files.protocol_file import draft_text, protocol_sha256, read_protocol
 from becalm.formats.durable_files import write_durably
@@ -26,14 +27,14 @@ def draft_protocol(request: DraftRequest) -> Path:
     return path
 
 
-def load_protocol(desk: Desk, path: Path) -> tuple[Protocol, str]:
-    """The protocol in this file and its hash, once everything about it that can be checked holds.
+def load_protocol(desk: Desk, path: Path) -> tuple[Protocol, StudyPlaces, str]:
+    """The protocol in this file, its places and their hash, once all that can be checked holds.
 
     Raises InputError with every fault of the protocol, or of its list of places.
     """
     protocol = read_protocol(path)
     places_path = path.parent / protocol.places.file
-    read_places(places_path, covariates=protocol.places.covariates)
+    places = read_places(places_path, covariates=protocol.places.covariates)
     first_month = min((file.month for file in desk.archive.files("incidents") if file.month), default="")
     if not first_month:
         raise QuestionError("The archive holds no incidents. Load some with `becalm ingest PATH`.")
@@ -45,7 +46,7 @@ def load_protocol(desk: Desk, path: Path) -> tuple[Protocol, str]:
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
         raise InputError(f"{path.name} cannot be a protocol: {len(faults)} {noun}", faults)
-    return protocol, protocol_sha256(path, places_path)
+    return protocol, places, protocol_sha256(path, places_path)
 
 
 def list_protocols(desk: Desk) -> tuple[RegisteredProtocol, ...]:
@@ -60,7 +61,7 @@ def register_protocol(desk: Desk, request: RegisterRequest) -> RegisteredProtoco
 
     Raises UsageError where this very protocol is registered already.
     """
-    protocol, sha256 = load_protocol(desk, Path(request.protocol))
+    protocol, _, sha256 = load_protocol(desk, Path(request.protocol))
     earlier = events.find_protocol(list_protocols(desk), sha256)
     if earlier is not None:
         raise UsageError(
@@ -85,7 +86,7 @@ def amend_protocol(desk: Desk, request: AmendRequest) -> RegisteredProtocol:
             f"{len(replaced_protocols)} registered protocols begin with "
             f"{request.replaces!r}. Give the hash of one, as `becalm evaluate protocols` lists it."
         )
-    protocol, sha256 = load_protocol(desk, Path(request.protocol))
+    protocol, _, sha256 = load_protocol(desk, Path(request.protocol))
     if events.find_protocol(protocols, sha256) is not None:
         raise UsageError("This protocol is registered already: nothing in it was changed.")
     facts: dict[str, Fact] = {

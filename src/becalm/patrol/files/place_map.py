@@ -60,9 +60,10 @@ def _arrow(approach_m: tuple[float, float] | None, radius: float) -> Iterator[Ma
     east, north = approach_m
     away = math.hypot(east, north)
     direction = (east / away, -north / away)
-    begin = min(away * SIDE / (2 * MAP_REACH_M), SIDE / 2 - 4)
+    arrow_start = min(away * SIDE / (2 * MAP_REACH_M), SIDE / 2 - 4)
     tail, tip = (
-        (SIDE / 2 + direction[0] * length, SIDE / 2 + direction[1] * length) for length in (begin, radius + 4)
+        (SIDE / 2 + direction[0] * length, SIDE / 2 + direction[1] * length)
+        for length in (arrow_start, radius + 4)
     )
     left, right = (
         (tip[0] + 9 * math.cos(angle), tip[1] + 9 * math.sin(angle))

@@ -129,10 +129,10 @@ def mark_spans(
         row = row_of_officer.get(span.staff_number)
         if row is None:
             continue
-        begin = max(0, (span.since - start) // HALF_DAY)
+        first_half_day = max(0, (span.since - start) // HALF_DAY)
         end = max(0, (span.until - start) // HALF_DAY)
-        is_away[row, begin:end] = not span.may_patrol
-        is_admin[row, begin:end] = span.state in ADMIN_STATES
+        is_away[row, first_half_day:end] = not span.may_patrol
+        is_admin[row, first_half_day:end] = span.state in ADMIN_STATES
     return is_away, is_admin
 
 

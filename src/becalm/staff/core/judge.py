@@ -338,9 +338,9 @@ def list_past_tours(
 
 def _is_away(spans: Sequence[Span], day: date, kind: TourKind) -> bool:
     """Whether the officer is away in any half-day that a tour of this kind touches."""
-    begin = datetime.combine(day, kind.start)
-    half_day = begin.replace(hour=begin.hour // 12 * 12, minute=0)
-    while half_day < begin + timedelta(hours=kind.hours):
+    starts_at = datetime.combine(day, kind.start)
+    half_day = starts_at.replace(hour=starts_at.hour // 12 * 12, minute=0)
+    while half_day < starts_at + timedelta(hours=kind.hours):
         span = _state_at(spans, half_day)
         if span is not None and not span.may_patrol:
             return True

@@ -114,9 +114,9 @@ def rest_hours_matrix(
             for earlier, (start, hours) in enumerate(tours, start=1):
                 end = datetime.combine(earlier_day, start) + timedelta(hours=hours) + late
                 for later, (next_start, _) in enumerate(tours, start=1):
-                    begin = datetime.combine(later_day, next_start)
+                    next_starts_at = datetime.combine(later_day, next_start)
                     gap = (
-                        begin.replace(tzinfo=zone_info).timestamp()
+                        next_starts_at.replace(tzinfo=zone_info).timestamp()
                         - end.replace(tzinfo=zone_info).timestamp()
                     )
                     yield kind, day, earlier, later, gap / 3600

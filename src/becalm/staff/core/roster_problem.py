@@ -196,10 +196,10 @@ def _apply_pins(possible: Bools, force: Force, rules: RuleBook, question: Roster
 def _worked_options(force: Force, rules: RuleBook, *, first_day: date, days: int) -> Ints:
     """The tours of the days before, as far as they are known; who was away did not work [N, days]."""
     column = force.day_index(first_day)
-    begin = max(0, column - days)
-    options = np.maximum(force.published[:, begin:column], 0).astype(np.int64)
-    begin_day = force.first_day + timedelta(days=begin)
-    possible = may_work(force, rules, first_day=begin_day, days=column - begin, with_bars=False)
+    first_column = max(0, column - days)
+    options = np.maximum(force.published[:, first_column:column], 0).astype(np.int64)
+    begin_day = force.first_day + timedelta(days=first_column)
+    possible = may_work(force, rules, first_day=begin_day, days=column - first_column, with_bars=False)
     rows, columns = np.indices(options.shape)
     return np.where(possible[rows, columns, options], options, 0)
 

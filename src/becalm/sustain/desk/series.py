@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import get_args
 
+from ibis import Table
+
 from becalm import terms
 from becalm.desk import Desk, gaps_of
 from becalm.measure import outside_total
@@ -12,7 +14,7 @@ from becalm.measure.core.request import DelayRequest, SeriesRequest
 from becalm.measure.desk import active_steps, measure_delay
 from becalm.sustain.core.request import BacktestRequest, WatchBy, WatchRequest
 from becalm.sustain.core.series import WeeklySeries, key_of, last_week, lay_series, with_known_shares
-from becalm.tables import CountTable, Grouping, Source, choose_source, count_incidents
+from becalm.tables import ArchiveFile, CountTable, Grouping, Source, choose_source, count_incidents
 from becalm.workspace.read_offence_tables import load_offences
 
 DELAY_WEEKS = 26
@@ -92,8 +94,8 @@ def _add_delays(
     return with_known_shares(series, share_by_week) if share_by_week else series
 
 
-def _usual_by(records: object) -> WatchBy:
-    has_boroughs = bool(records.borough.notnull().any().to_pyarrow().as_py())  # type: ignore[attr-defined]
+def _usual_by(records: Table) -> WatchBy:
+    has_boroughs = bool(records.borough.notnull().any().to_pyarrow().as_py())
     return get_args(WatchBy)[0] if has_boroughs else "offence_group"
 
 
@@ -128,10 +130,10 @@ def _last_monday(request: WatchRequest | BacktestRequest, counts: CountTable) ->
     return last_week(terms.parse_period(until, last_day=counts.as_of).period, counts.times)
 
 
-def _too_coarse(source: Source, steps: Sequence[terms.Step], files: Sequence[object]) -> str:
+def _too_coarse(source: Source, steps: Sequence[terms.Step], files: Sequence[ArchiveFile]) -> str:
     """Why counts of months cannot be watched, and how far they are from it."""
     message = f"{source.key} publishes months, and a watch needs weeks."
-    months = sorted({f.month for f in files if f.source == source.key and f.month})  # type: ignore[attr-defined]
+    months = sorted({f.month for f in files if f.source == source.key and f.month})
     if steps and months:
         since = [month for month in months if month > f"{steps[-1].start:%Y-%m}"]
         message += (
