@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.place_panel import PlacePanel
+from becalm.find.core.place_panel import PlacePanel, share_evenly
 from becalm.find.core.settings import FindSettings
 from becalm.methods import gamma_poisson
 from becalm.methods.arrays import Floats
@@ -131,7 +131,7 @@ def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Fore
         return forecast_counts(panel, settings, [next_month])[0], None
     earlier_forecast, forecast = forecast_counts(panel, settings, [next_month - 1, next_month])
     earlier_counts = np.zeros(panel.size)
-    earlier_counts[panel.known_before(next_month - 1)[1]] = earlier_forecast.expected_counts
+    earlier_counts[panel.places_known_before(next_month - 1)[1]] = earlier_forecast.expected_counts
     return forecast, earlier_counts
 
 
@@ -155,14 +155,14 @@ def _build_parts(
     A place that was not known before the month has no chance in any of them.
     """
     near_m, around_m = settings.near_m, settings.around_m
-    known_places_by_month = {month: panel.known_before(month) for month in months}
+    known_places_by_month = {month: panel.places_known_before(month) for month in months}
 
     def density(month: int, memory: Floats, sigma_m: float = 0.0, *, without_own: bool = True) -> Floats:
-        (known_panel, known_index), chances = known_places_by_month[month], np.zeros(panel.size)
+        (known_places, known_index), chances = known_places_by_month[month], np.zeros(panel.size)
         smoothed_memory = memory[known_index]
         if sigma_m > 0:
-            smoothed_memory = known_panel.places.smooth(smoothed_memory, sigma_m, without_own=without_own)
-        chances[known_index] = _normalise(smoothed_memory, known_panel.even)
+            smoothed_memory = known_places.smooth(smoothed_memory, sigma_m, without_own=without_own)
+        chances[known_index] = _normalise(smoothed_memory, share_evenly(known_places))
         return chances
 
     # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.

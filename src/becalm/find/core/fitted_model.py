@@ -100,7 +100,7 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     ):
         return None
     (forecast,) = expected_counts.forecast_counts(panel, settings, [cut_month])
-    held_out_counts = held_out_counts[panel.known_before(cut_month)[1]]
+    held_out_counts = held_out_counts[panel.places_known_before(cut_month)[1]]
     # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
     best_index = np.argsort(-forecast.expected_counts, kind="stable")
     expected_shares = np.cumsum(forecast.expected_counts[best_index]) / forecast.expected_counts.sum()

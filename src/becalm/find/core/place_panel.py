@@ -19,6 +19,7 @@ from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import EXPECTED_DAYS, Concentration, InputError, PlaceKind, QuestionError
 
 Counts = PlaceCounts | PointCounts
+Places = CellGrid | PlaceSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class PlacePanel:
     and `first_other` that of the first that is not of the target.
     """
 
-    places: CellGrid | PlaceSet
+    places: Places
     months: tuple[str, ...]
     target: CountSeries
     related: CountSeries | None
@@ -62,8 +63,7 @@ class PlacePanel:
     @property
     def even(self) -> Floats:
         """Each place's share of the area (or of the street): where incidents would fall by chance alone."""
-        place_amounts = self.places.amounts
-        return np.asarray(place_amounts / place_amounts.sum())
+        return share_evenly(self.places)
 
     @property
     def places_per_m2(self) -> float:
@@ -82,22 +82,30 @@ class PlacePanel:
         is_known = self.first_seen[places] < month
         return places[is_known], counts[is_known]
 
+    def places_known_before(self, month: int) -> tuple[Places, Ints]:
+        """The places that were known before this month, and their numbers in this panel."""
+        if self.first_seen is None:
+            return self.places, np.arange(self.size)
+        is_known = self.first_seen < month
+        return self.places.select(is_known), np.flatnonzero(is_known)
+
     def known_before(self, month: int) -> tuple["PlacePanel", Ints]:
         """The panel of the places that were known before this month, and their numbers in this one.
 
-        What fell elsewhere in later months is in no place of it.
+        What fell elsewhere in later months is in no place of it. It holds a copy of all events: where the
+        places alone are wanted, ask `places_known_before`.
         """
         if self.first_seen is None or self.first_other is None:
             return self, np.arange(self.size)
         is_known = self.first_seen < month
-        known_index = np.flatnonzero(is_known)
+        known_places, known_index = self.places_known_before(month)
 
         def cut(series: CountSeries | None) -> CountSeries | None:
             return series and series.select(is_known)
 
         known_panel = replace(
             self,
-            places=self.places.select(is_known),
+            places=known_places,
             target=self.target.select(is_known),
             related=cut(self.related),
             fresh=cut(self.fresh),
@@ -105,6 +113,12 @@ class PlacePanel:
             first_other=self.first_other[is_known],
         )
         return known_panel, known_index
+
+
+def share_evenly(places: Places) -> Floats:
+    """Each place's share of the area (or of the street) of these places."""
+    place_amounts = places.amounts
+    return np.asarray(place_amounts / place_amounts.sum())
 
 
 def build_panel(
