@@ -83,8 +83,46 @@ def test_status_warns_of_wider_rights_and_says_what_to_type(workspace: Path) -> 
 def test_status_says_which_records_there_are(workspace: Path) -> None:
     drawn = next(source for source in status(workspace)["sources"] if source["source"] == "drawn")
     assert drawn["table"] == "incidents"
-    assert (drawn["first_month"], drawn["last_month"], drawn["loads"]) == ("2018-01", "2019-08", 1)
+    assert (drawn["first"], drawn["last"], drawn["loads"]) == ("2018-01", "2019-08", 1)
     assert drawn["rows"] > 0
+
+
+def test_status_says_what_is_due_and_what_to_type(workspace: Path) -> None:
+    step = ("sustain", "step", "add", "--from", "2018-06-01", "--kind", "other", "--reason", "a new form")
+    call(*step, "--workspace", workspace)
+    said = status(workspace)
+    (shown_step,) = said["steps"]
+    assert (shown_step["start"], shown_step["kind"], shown_step["reason"]) == (
+        "2018-06-01",
+        "other",
+        "a new form",
+    )
+    (load_task,) = [task for task in said["due"] if "the records of drawn end in 2019-08" in task["why"]]
+    assert load_task["task"] == "load newer records"
+    assert load_task["due_on"] == "2019-10-30"  # 60 days after the last covered day
+    assert said["next"][0] == "becalm ingest PATH"
+    assert said["next"][-1] == "becalm run"
+    assert (said["plan"], said["roster"]) == (None, None)
+    text = call("status", "--workspace", workspace)
+    assert "Due (2019-10-30): load newer records" in text
+    assert "Step from 2018-06-01 (other): a new form" in text
+
+
+def test_an_empty_workspace_says_where_to_begin(tmp_path: Path) -> None:
+    call("init", tmp_path / "city", "--city", "london")
+    said = status(tmp_path / "city")
+    assert (said["sources"], said["due"], said["next"]) == ([], [], ["becalm ingest PATH"])
+
+
+def test_months_that_are_missing_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    call("init", folder, "--city", "london")
+    inbox = tmp_path / "inbox"
+    for month in ("2019-01", "2019-02", "2019-04"):
+        rows = [street_row(f"{month}-{n}", month=month) for n in range(20)]
+        call("ingest", "--workspace", folder, write_street(inbox, rows, month=month))
+    (source,) = status(folder)["sources"]
+    assert (source["first"], source["last"], source["missing"]) == ("2019-01", "2019-04", ["2019-03"])
 
 
 def test_status_says_how_far_heads_outside_reach_and_what_is_missing(workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a workspace holds, and what needs to be looked after: records, ledger, and who may read them."""
+"""What a workspace holds, and what needs to be looked after: programme, ledger, and who may read them."""
 
 import os
 import stat
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from becalm.app.due_tasks import ProgrammeState, describe_programme
 from becalm.desk import Desk
-from becalm.ingest.past_loads import SourceStatus, list_sources
 from becalm.ledger import Head
 from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newest_anchors
 from becalm.ledger.known_head import read_known_log
@@ -36,7 +36,7 @@ class WorkspaceStatus:
 
     path: Path
     city: City
-    sources: tuple[SourceStatus, ...]
+    programme: ProgrammeState
     ledger: LedgerStatus | None
     warnings: tuple[str, ...]
 
@@ -49,8 +49,10 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
         if ledger_status is not None:
             warnings += _warn_of_losses(desk)
             warnings += filter(None, [describe_late_head(desk)])
+        programme = describe_programme(desk, is_ledger_read=ledger_status is not None)
     except BecalmError as error:
         warnings.append(str(error))
+        programme = describe_programme(desk, is_ledger_read=False)
     if ledger_status is not None and not ledger_status.has_key:
         warnings.append(
             f"There is no signing key in {ledger_status.key}: no head of the ledger is signed. "
@@ -62,8 +64,7 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
             "it unseen. Name a place elsewhere under [ledger] anchors, and run `becalm record checkpoint`."
         )
     warnings += _warn_of_wide_rights(desk)
-    source_statuses = list_sources(desk)
-    return WorkspaceStatus(workspace.path, workspace.city, source_statuses, ledger_status, tuple(warnings))
+    return WorkspaceStatus(workspace.path, workspace.city, programme, ledger_status, tuple(warnings))
 
 
 def _warn_of_losses(desk: Desk) -> Iterator[str]:

@@ -1,0 +1,205 @@
+"""Where the programme stands today: the plan and roster in force, what is due, and what to do next."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from becalm.desk import Desk, gaps_of
+from becalm.evaluate.core.events import EVALUATION_RUN
+from becalm.evaluate.desk.protocols import list_protocols
+from becalm.ingest.past_loads import SourceStatus, list_sources
+from becalm.measure.desk.steps import active_steps
+from becalm.patrol.desk.seed import audit_patrol
+from becalm.record.desk import describe_late_head
+from becalm.staff.core.events import ROSTER
+from becalm.sustain.desk.watch import past_alarms
+from becalm.tables import Source
+from becalm.terms import Step
+from becalm.workspace.config import UNITS_FILE
+
+LOW_GAPS = ("low", "cut_short", "partial_load")
+NOTICE_DAYS = 3  # a plan or a roster that ends within so many days is due to be made anew
+OLD_RECORDS_DAYS = 60  # after the last covered day
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What the archive holds of one source; `missing` and `low` name months (YYYY-MM)."""
+
+    source: str
+    table: str
+    first: str
+    last: str
+    rows: int
+    as_of: date
+    loads: int
+    missing: tuple[str, ...]
+    low: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatedDocument:
+    """A plan or a roster that the ledger knows, by its hash, and the days that it is for."""
+
+    sha256: str
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class DueTask:
+    """Something that waits for a person: what, why, since or until when, and the command that does it."""
+
+    task: str
+    why: str
+    due_on: date
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeState:
+    """The records, the steps, the plan and the roster in force, what is due and what to do next."""
+
+    sources: tuple[SourceState, ...]
+    steps: tuple[Step, ...]
+    plan: DatedDocument | None
+    roster: DatedDocument | None
+    due: tuple[DueTask, ...]
+    next_commands: tuple[str, ...]
+
+
+def describe_programme(desk: Desk, *, is_ledger_read: bool) -> ProgrammeState:
+    """Where does the programme stand today? Nothing is written.
+
+    Where the ledger is not read, since there is none or it cannot be trusted, the records alone are described.
+    """
+    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    sources = tuple(_describe_source(desk, source) for source in list_sources(desk))
+    if not is_ledger_read:
+        return ProgrammeState(sources, (), None, None, (), _list_commands(sources, ()))
+    plan, roster = _find_plan(desk, today), _find_roster(desk, today)
+    due_tasks = sorted(
+        (
+            *_records_due(sources, today),
+            *_plans_due(desk, plan, roster, today),
+            *_reviews_due(desk),
+            *_evaluations_due(desk, sources),
+            *_heads_due(desk, today),
+        ),
+        key=lambda task: task.due_on,
+    )
+    return ProgrammeState(
+        sources, active_steps(desk), plan, roster, tuple(due_tasks), _list_commands(sources, due_tasks)
+    )
+
+
+def _describe_source(desk: Desk, source: SourceStatus) -> SourceState:
+    gaps = gaps_of(desk, Source(source.table, source.source))
+    return SourceState(
+        source.source,
+        source.table,
+        source.first_month,
+        source.last_month,
+        source.rows,
+        source.as_of,
+        source.loads,
+        missing=tuple(sorted({gap.month for gap in gaps if gap.kind == "missing"})),
+        low=tuple(sorted({gap.month for gap in gaps if gap.kind in LOW_GAPS})),
+    )
+
+
+def _find_plan(desk: Desk, today: date) -> DatedDocument | None:
+    """The newest plan for all areas that has not ended."""
+    for history in sorted(audit_patrol(desk).histories, key=lambda history: -history.seq):
+        if history.plans and not history.area and history.last_day >= today:
+            return DatedDocument(history.commitment, history.first_day, history.last_day)
+    return None
+
+
+def _find_roster(desk: Desk, today: date) -> DatedDocument | None:
+    """The newest published roster that has not ended."""
+    roster_entries = desk.open_ledger().entries(kinds=(ROSTER,))
+    for entry in sorted(roster_entries, key=lambda entry: -entry.seq):
+        facts = entry.event.facts
+        first_day = date.fromisoformat(str(facts["first_day"]))
+        last_day = first_day + timedelta(days=int(str(facts["days"])) - 1)
+        if last_day >= today:
+            return DatedDocument(str(facts["roster_sha256"]), first_day, last_day)
+    return None
+
+
+def _records_due(sources: Sequence[SourceState], today: date) -> Iterator[DueTask]:
+    for source in sources:
+        last_day = _last_day(source.last)
+        if source.table == "incidents" and today > last_day + timedelta(days=OLD_RECORDS_DAYS):
+            why = f"the records of {source.source} end in {source.last}"
+            yield DueTask(
+                "load newer records", why, last_day + timedelta(days=OLD_RECORDS_DAYS), "becalm ingest PATH"
+            )
+
+
+def _plans_due(
+    desk: Desk, plan: DatedDocument | None, roster: DatedDocument | None, today: date
+) -> Iterator[DueTask]:
+    if (desk.workspace.path / UNITS_FILE).is_file():
+        last_day = plan.last_day if plan else today
+        if last_day < today + timedelta(days=NOTICE_DAYS):
+            why = f"the plan ends on {last_day}" if plan else "no plan covers tomorrow"
+            yield DueTask(
+                "make a patrol plan",
+                why,
+                last_day,
+                f"becalm patrol plan --from {last_day + timedelta(days=1)}",
+            )
+    if roster and roster.last_day < today + timedelta(days=NOTICE_DAYS):
+        next_day = roster.last_day + timedelta(days=1)
+        yield DueTask(
+            "make a roster",
+            f"the roster ends on {roster.last_day}",
+            roster.last_day,
+            f"becalm staff allocate --from {next_day} --out roster-{next_day} --publish",
+        )
+
+
+def _reviews_due(desk: Desk) -> Iterator[DueTask]:
+    for alarm in past_alarms(desk):
+        if alarm.decision is None:
+            why = f"{alarm.series} rose in {alarm.week}, and nobody has said what it was"
+            yield DueTask("review an alarm", why, alarm.raised_on, f"becalm sustain review {alarm.alarm}")
+
+
+def _evaluations_due(desk: Desk, sources: Sequence[SourceState]) -> Iterator[DueTask]:
+    """Registered protocols whose days the records cover by now, and that were not run."""
+    last_days = [_last_day(source.last) for source in sources if source.table == "incidents"]
+    run_sha256s = {
+        str(entry.event.facts["protocol_sha256"]) for entry in desk.open_ledger().entries(kinds=(EVALUATION_RUN,))
+    }
+    protocols = list_protocols(desk)
+    replaced_sha256s = {protocol.replaces for protocol in protocols}
+    for protocol in protocols:
+        last_day = date.fromisoformat(protocol.last_day)
+        is_open = protocol.protocol_sha256 not in run_sha256s | replaced_sha256s
+        if is_open and last_days and last_day <= max(last_days):
+            why = f"the records cover its days, which end on {protocol.last_day}"
+            name = protocol.protocol_sha256[:12]
+            yield DueTask(f"run the evaluation {name}", why, last_day, "becalm evaluate run PROTOCOL")
+
+
+def _heads_due(desk: Desk, today: date) -> Iterator[DueTask]:
+    if late_head := describe_late_head(desk):
+        yield DueTask(
+            "sign the head of the ledger", late_head.rstrip("."), today, "becalm record checkpoint"
+        )
+
+
+def _last_day(month: str) -> date:
+    """The last day of this month (YYYY-MM)."""
+    return (date.fromisoformat(f"{month}-01") + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def _list_commands(sources: Sequence[SourceState], due_tasks: Sequence[DueTask]) -> tuple[str, ...]:
+    """What to type, in this order; the briefing comes when there are records."""
+    if not sources:
+        return ("becalm ingest PATH",)
+    return tuple(dict.fromkeys([*(task.command for task in due_tasks), "becalm run"]))
