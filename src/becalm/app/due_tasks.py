@@ -72,7 +72,7 @@ class ProgrammeState:
 def describe_programme(desk: Desk, *, is_ledger_read: bool) -> ProgrammeState:
     """Where does the programme stand today? Nothing is written.
 
-    Where the ledger is not read, since there is none or it cannot be trusted, the records alone are described.
+    Where the ledger is not read, as there is none or it cannot be trusted, records alone are described.
     """
     today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
     sources = tuple(_describe_source(desk, source) for source in list_sources(desk))
@@ -173,7 +173,8 @@ def _evaluations_due(desk: Desk, sources: Sequence[SourceState]) -> Iterator[Due
     """Registered protocols whose days the records cover by now, and that were not run."""
     last_days = [_last_day(source.last) for source in sources if source.table == "incidents"]
     run_sha256s = {
-        str(entry.event.facts["protocol_sha256"]) for entry in desk.open_ledger().entries(kinds=(EVALUATION_RUN,))
+        str(entry.event.facts["protocol_sha256"])
+        for entry in desk.open_ledger().entries(kinds=(EVALUATION_RUN,))
     }
     protocols = list_protocols(desk)
     replaced_sha256s = {protocol.replaces for protocol in protocols}
@@ -188,9 +189,7 @@ def _evaluations_due(desk: Desk, sources: Sequence[SourceState]) -> Iterator[Due
 
 def _heads_due(desk: Desk, today: date) -> Iterator[DueTask]:
     if late_head := describe_late_head(desk):
-        yield DueTask(
-            "sign the head of the ledger", late_head.rstrip("."), today, "becalm record checkpoint"
-        )
+        yield DueTask("sign the head of the ledger", late_head.rstrip("."), today, "becalm record checkpoint")
 
 
 def _last_day(month: str) -> date:
