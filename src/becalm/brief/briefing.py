@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from becalm.brief.part import BriefingPart
 from becalm.find.files.map import Area
 from becalm.find.files.rules_file import unmatched_lines
 from becalm.measure.core.comparison import Comparison
@@ -41,6 +42,7 @@ class Briefing:
     gaps: tuple[Gap, ...] = ()
     choices: tuple[str, ...] = ()
     patrol: PatrolSection = NO_PATROL
+    parts: tuple[BriefingPart, ...] = ()
 
     def label(self, group: str) -> str:
         """The name of an offence group as people write it."""
@@ -59,6 +61,7 @@ class Briefing:
         warnings += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
         warnings += unmatched_lines(self.hotspots.selection) if self.hotspots else []
         warnings += [EVERY_PLACE] if self.lists_every_place else []
+        warnings += [warning for part in self.parts for warning in part.warnings]
         return tuple(dict.fromkeys(warnings))
 
     @property

@@ -1,6 +1,5 @@
 """The briefing as one self-contained page: no request, no script, one style sheet named by its hash."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -97,20 +96,14 @@ def draw_figures(briefing: Briefing) -> Figures:
     week_figure = None
     if briefing.week is not None:
         week_title = "The hotspots hour by hour through the week"
-        week_figure = _draw_twice(partial(week_chart, briefing.week, title=week_title), "week")
+        week_figure = svg.draw_twice(partial(week_chart, briefing.week, title=week_title), "week")
     return Figures(_draw_changes(briefing), _draw_run_up(briefing), full_map, inset_map, week_figure)
-
-
-def _draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
-    """The wide and the narrow drawing; the style sheet shows one and hides the other."""
-    pair_markup = Markup('<div class="wide">{}</div>\n<div class="narrow">{}</div>')
-    return pair_markup.format(chart(key=f"{key}-wide", narrow=False), chart(key=f"{key}-narrow", narrow=True))
 
 
 def _draw_changes(briefing: Briefing) -> Markup:
     comparison = briefing.comparison
     chart_title = f"Change by {comparison.by.replace('_', ' ')}, {number_format.period(comparison.period)}"
-    return _draw_twice(partial(change_chart, change_rows(comparison), title=chart_title), "change")
+    return svg.draw_twice(partial(change_chart, change_rows(comparison), title=chart_title), "change")
 
 
 def _draw_run_up(briefing: Briefing) -> Markup | None:
@@ -129,7 +122,7 @@ def _draw_run_up(briefing: Briefing) -> Markup | None:
         old_name=f"to {last_month.old_start:%b %Y}",
         title="Recorded offences in each month, beside the baseline year",
     )
-    return _draw_twice(draw_chart, "run-up")
+    return svg.draw_twice(draw_chart, "run-up")
 
 
 def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
@@ -139,7 +132,7 @@ def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
         return None, None
     enlarged_view = busiest_view(hotspots, whole_view(hotspots, briefing.areas, width=720))
     map_title = f"Hotspots {briefing.place_phrase}"
-    whole_map = _draw_twice(
+    whole_map = svg.draw_twice(
         partial(hotspot_map, hotspots, briefing.areas, title=map_title, frame=enlarged_view), "map"
     )
     if enlarged_view is None:
@@ -154,4 +147,4 @@ def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
         map_title = "The part with most hotspots, enlarged"
         return hotspot_map(hotspots, briefing.areas, key=key, title=map_title, view=inset_view, narrow=narrow)
 
-    return whole_map, _draw_twice(draw_inset, "inset")
+    return whole_map, svg.draw_twice(draw_inset, "inset")

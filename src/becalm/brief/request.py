@@ -102,3 +102,6 @@ class BriefingPlan(Request):
     patrol: Annotated[str, Parameter("The commitment of the patrol plan; empty where there is none.")] = ""
     patrol_day: Annotated[str, Parameter("The first day of the patrol plan.")] = ""
     patrol_note: Annotated[str, Parameter("Why there is no patrol plan.")] = ""
+    parts: Annotated[
+        tuple[str, ...], Parameter("What each further part of the briefing was made of, as JSON.")
+    ] = ()

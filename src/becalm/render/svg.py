@@ -67,6 +67,12 @@ def picture(
     )
 
 
+def draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
+    """The wide and the narrow drawing; the style sheet shows one and hides the other."""
+    pair_markup = Markup('<div class="wide">{}</div>\n<div class="narrow">{}</div>')
+    return pair_markup.format(chart(key=f"{key}-wide", narrow=False), chart(key=f"{key}-narrow", narrow=True))
+
+
 def number(value: float) -> str:
     """A coordinate with at most two decimals, and never a negative zero.
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from becalm import __version__, tables
 from becalm.brief.briefing import Briefing
 from becalm.brief.desk import plan as plans
+from becalm.brief.desk.parts import add_parts, repeat_parts
 from becalm.brief.desk.patrol import add_patrol, patrol_part
 from becalm.brief.page import briefing_page
+from becalm.brief.part import BriefingPart
 from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk, PinnedArchive, gaps_of, recorded_action
 from becalm.find.core.place_facts import compute_list_week
@@ -64,6 +66,7 @@ class _JobAnswers:
     comparison: Comparison
     hotspots: HotspotAnswer | None
     no_hotspots_note: str
+    parts: tuple[BriefingPart, ...] = ()
 
 
 def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
@@ -78,12 +81,14 @@ def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
         parameters=plans.plan_parameters(briefing_plan),
         data=plans.plan_pins(desk, briefing_plan, as_of=request.as_of),
     )
-    with desk.progress("briefing", total=3, unit="parts") as advance:
+    with desk.progress("briefing", total=4, unit="parts") as advance:
         job_answers = _ask_jobs(desk, run_record)
         advance(1)
         run_record = add_patrol(desk, run_record, job_answers.hotspots, day=request.patrol_from)
         advance(1)
-        briefing = build_briefing(desk, request, run_record, job_answers)
+        run_record, parts = add_parts(job_answers.pinned_desk, run_record)
+        advance(1)
+        briefing = build_briefing(desk, request, run_record, replace(job_answers, parts=parts))
         advance(1)
     publish_briefing(desk, briefing)
     return briefing
@@ -127,7 +132,9 @@ def build_briefing(
     desk: Desk, request: RunRequest, run: RunRecord, answers: _JobAnswers | None = None
 ) -> BriefingAnswer:
     """What does the briefing of this run hold? Nothing but the run record and the records it pins is read."""
-    answers = answers or _ask_jobs(desk, run)
+    if answers is None:
+        answers = _ask_jobs(desk, run)
+        answers = replace(answers, parts=repeat_parts(answers.pinned_desk, run))
     briefing = _gather(desk, run, answers)
     hotspot_answer = answers.hotspots
     text_by_file = {
@@ -138,6 +145,8 @@ def build_briefing(
         text_by_file["hotspots.geojson"] = hotspots_geojson(
             hotspot_answer.hotspots, run=run, boundary=hotspot_answer.boundary
         )
+    for part in answers.parts:
+        text_by_file.update(part.files)
     text_by_file["run.json"] = record_json(run)
     return BriefingAnswer(
         folder=Path(request.out) if request.out else desk.workspace.path / "briefing",
@@ -176,6 +185,7 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
         gaps=tables.select_gaps(gaps_of(pinned_desk, answers.source), compared_months, (answers.source.key,)),
         choices=describe_choices(briefing_plan.chosen, comparison, hotspot_list),
         patrol=patrol_part(desk, run),
+        parts=answers.parts,
     )
 
 

@@ -41,9 +41,9 @@ class WatchAnswer:
     new_alarms: tuple[RaisedAlarm, ...]
 
 
-def watch(desk: Desk, request: WatchRequest) -> WatchAnswer:
+def watch(desk: Desk, request: WatchRequest, *, known_at: datetime | None = None) -> WatchAnswer:
     """Which series have begun to rise since their step? New alarms are recorded, and sent where word goes."""
-    answer = ask_watch(desk, request)
+    answer = ask_watch(desk, request, known_at=known_at)
     known_names = {alarm.alarm for alarm in past_alarms(desk)}
     new_alarms = tuple(alarm for alarm in answer.watch.alarms if alarm.name not in known_names)
     if new_alarms:

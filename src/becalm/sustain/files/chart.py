@@ -1,6 +1,7 @@
 """A watch as a picture: weeks of each series, the band to be expected, the reference, the step, alarms."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -16,10 +17,27 @@ from becalm.sustain.core.watch import Watch, WatchedSeries
 from becalm.sustain.files.sentences import SHOWN_FIRST
 from becalm.sustain.files.watch import key_words
 
-WIDTH, PANEL, LEFT_X, RIGHT_X = 720.0, 170.0, 58.0, 700.0
+WIDTH, NARROW_WIDTH, PANEL, LEFT_X, RIGHT_ROOM = 720.0, 340.0, 170.0, 58.0, 20.0
 MOST_PANELS: Final = 8
 WEEKS_BEFORE: Final = 52
 TITLE_ROOM, AXIS_ROOM = 34.0, 26.0
+WIDE_LABEL_MONTHS, NARROW_LABEL_MONTHS = (1, 7), (1,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Where one series is drawn: its weeks from left to right, its counts upwards."""
+
+    top: float
+    width: float
+    mondays: tuple[date, ...]
+    across: Scale
+    up: Scale
+
+    @property
+    def right_x(self) -> float:
+        """The right end of the weeks."""
+        return self.width - RIGHT_ROOM
 
 
 def watch_picture(watch: Watch) -> str:
@@ -30,17 +48,18 @@ def watch_picture(watch: Watch) -> str:
     )  # inside a page it is implied
 
 
-def watch_chart(watch: Watch, *, key: str, style: str = "") -> Markup:
+def watch_chart(watch: Watch, *, key: str, narrow: bool = False, style: str = "") -> Markup:
     """One panel for each series, the most pressing first; a year before the step and all weeks since."""
     shown_series = choose_panels(watch.series)
-    panels = [_panel(series, watch, number * PANEL) for number, series in enumerate(shown_series)]
+    width = NARROW_WIDTH if narrow else WIDTH
+    panels = [_draw_panel(series, watch, number * PANEL, width) for number, series in enumerate(shown_series)]
     return svg.picture(
         svg.element("style", Markup(style)) if style else None,  # our own sheet, no text of a record
         *panels,
         key=key,
         title=f"Weekly counts up to {week_name(watch.until)}",
         description=" ".join(map(_describe, shown_series)),
-        width=WIDTH,
+        width=width,
         height=PANEL * max(len(shown_series), 1),
         class_="chart",
     )
@@ -54,15 +73,20 @@ def choose_panels(series: Sequence[WatchedSeries]) -> tuple[WatchedSeries, ...]:
     return tuple(ordered_series[:MOST_PANELS])
 
 
-def _panel(series: WatchedSeries, watch: Watch, top: float) -> Markup:
+def _draw_panel(series: WatchedSeries, watch: Watch, top: float, width: float) -> Markup:
     counts, low, high = (
         _newest(values, watch) for values in (series.counts, series.expected_low, series.expected_high)
     )
     largest = float(np.nanmax(np.concatenate([counts, high]))) if len(counts) else 1.0
     ticks = round_ticks(0, largest, about=3)
-    up = Scale(0, ticks[-1], top + PANEL - AXIS_ROOM, top + TITLE_ROOM)
-    across = Scale(0, max(len(counts) - 1, 1), LEFT_X, RIGHT_X)
-    mondays = watch.mondays[-len(counts) :]
+    panel = _Panel(
+        top,
+        width,
+        watch.mondays[-len(counts) :],
+        Scale(0, max(len(counts) - 1, 1), LEFT_X, width - RIGHT_ROOM),
+        Scale(0, ticks[-1], top + PANEL - AXIS_ROOM, top + TITLE_ROOM),
+    )
+    across, up = panel.across, panel.up
     band = [(across(i), up(v)) for i, v in enumerate(high)] + [
         (across(i), up(v)) for i, v in reversed(list(enumerate(low)))
     ]
@@ -70,19 +94,24 @@ def _panel(series: WatchedSeries, watch: Watch, top: float) -> Markup:
     return svg.group(
         [
             svg.text(8, top + 18, words, class_="label strong"),
-            *(_tick(tick, up) for tick in ticks),
+            *(_tick(tick, panel) for tick in ticks),
             svg.element("path", d=svg.path(band, close=True), class_="compared"),
-            _reference(series, up),
-            *_steps(watch, mondays, across, up),
-            *_runs(counts, across, up),
-            *_alarms(series, mondays, across, up, counts),
-            *(
-                svg.text(across(i), top + PANEL - 8, f"{day:%b %Y}", class_="tick", text_anchor="middle")
-                for i, day in enumerate(mondays)
-                if day.day <= 7 and day.month in (1, 7)
-            ),
+            _reference(series, panel),
+            *_steps(watch, panel),
+            *_runs(counts, panel),
+            *_alarms(series, panel, counts),
+            *_dates(panel),
         ]
     )
+
+
+def _dates(panel: _Panel) -> list[Markup]:
+    months = NARROW_LABEL_MONTHS if panel.width < WIDTH else WIDE_LABEL_MONTHS
+    return [
+        svg.text(panel.across(i), panel.top + PANEL - 8, f"{day:%b %Y}", class_="tick", text_anchor="middle")
+        for i, day in enumerate(panel.mondays)
+        if day.day <= 7 and day.month in months
+    ]
 
 
 def _newest(values: Floats, watch: Watch) -> Floats:
@@ -92,44 +121,41 @@ def _newest(values: Floats, watch: Watch) -> Floats:
     return values[-(weeks_since + WEEKS_BEFORE) :]
 
 
-def _tick(tick: float, up: Scale) -> Markup:
-    y = up(tick)
-    grid_line = svg.line(LEFT_X, y, RIGHT_X, y, class_="zero" if tick == 0 else "grid")
+def _tick(tick: float, panel: _Panel) -> Markup:
+    y = panel.up(tick)
+    grid_line = svg.line(LEFT_X, y, panel.right_x, y, class_="zero" if tick == 0 else "grid")
     label = svg.text(LEFT_X - 8, y + 4, number_format.whole(tick), class_="tick", text_anchor="end")
     return svg.group([grid_line, label])
 
 
-def _reference(series: WatchedSeries, up: Scale) -> Markup | None:
+def _reference(series: WatchedSeries, panel: _Panel) -> Markup | None:
     if series.levels.reference is None:
         return None
-    y = up(series.levels.reference.value)
-    return svg.line(LEFT_X, y, RIGHT_X, y, class_="line old")
+    y = panel.up(series.levels.reference.value)
+    return svg.line(LEFT_X, y, panel.right_x, y, class_="line old")
 
 
-def _steps(watch: Watch, mondays: Sequence[date], across: Scale, up: Scale) -> list[Markup]:
+def _steps(watch: Watch, panel: _Panel) -> list[Markup]:
     marks = []
     for step in watch.steps:
-        column = sum(monday < step.start for monday in mondays)
-        marks.append(svg.line(across(column), up(up.low), across(column), up(up.high), class_="bar"))
+        x = panel.across(sum(monday < step.start for monday in panel.mondays))
+        marks.append(svg.line(x, panel.up(panel.up.low), x, panel.up(panel.up.high), class_="bar"))
     return marks
 
 
-def _runs(counts: Floats, across: Scale, up: Scale) -> list[Markup]:
+def _runs(counts: Floats, panel: _Panel) -> list[Markup]:
     """The counts as lines, broken where a week is missing."""
     is_known = ~np.isnan(counts)
     breaks = np.flatnonzero(np.diff(is_known.astype(int))) + 1
     runs = [run for run in np.split(np.arange(len(counts)), breaks) if len(run) > 1 and is_known[run[0]]]
-    return [
-        svg.element("path", d=svg.path((across(i), up(float(counts[i]))) for i in run), class_="line new")
-        for run in runs
-    ]
+    lines = ([(panel.across(i), panel.up(float(counts[i]))) for i in run] for run in runs)
+    return [svg.element("path", d=svg.path(line), class_="line new") for line in lines]
 
 
-def _alarms(
-    series: WatchedSeries, mondays: Sequence[date], across: Scale, up: Scale, counts: Floats
-) -> list[Markup]:
-    columns = [list(mondays).index(alarm.monday) for alarm in series.alarms if alarm.monday in mondays]
-    return [svg.rise_mark(across(column), up(float(np.nan_to_num(counts[column])))) for column in columns]
+def _alarms(series: WatchedSeries, panel: _Panel, counts: Floats) -> list[Markup]:
+    columns = [panel.mondays.index(alarm.monday) for alarm in series.alarms if alarm.monday in panel.mondays]
+    heights = np.nan_to_num(counts)
+    return [svg.rise_mark(panel.across(column), panel.up(float(heights[column]))) for column in columns]
 
 
 def _describe(series: WatchedSeries) -> str:

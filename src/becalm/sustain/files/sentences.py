@@ -1,6 +1,6 @@
 """A watch in sentences: what it says first, and which rows are worth a look."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from becalm.sustain.core.backtest import Backtest, BacktestRow
 from becalm.sustain.core.series import week_name
@@ -8,6 +8,16 @@ from becalm.sustain.core.watch import Watch, WatchedSeries
 from becalm.sustain.files.watch import key_words
 from becalm.terms import Estimate
 
+BRIEFING_HEADINGS = (
+    "Series",
+    "State",
+    "Since",
+    "A week",
+    "Expected without the step",
+    "Reference",
+    "Lost share of the fall",
+    "Alarms",
+)
 SHOWN_FIRST = ("alarm", "above reference", "rising", "incomplete", "no data", "quiet", "not monitorable")
 
 
@@ -53,6 +63,24 @@ def shown_series(watch: Watch, most_quiet: int) -> tuple[tuple[WatchedSeries, ..
     pressing = [s for s in ordered_rows if SHOWN_FIRST.index(s.state) < SHOWN_FIRST.index("quiet")]
     calm = ordered_rows[len(pressing) :]
     return (*pressing, *calm[:most_quiet]), max(len(calm) - most_quiet, 0)
+
+
+def briefing_rows(rows: Sequence[WatchedSeries]) -> tuple[tuple[str, ...], ...]:
+    """A row of the briefing's table for each series, under BRIEFING_HEADINGS."""
+    return tuple(
+        (
+            key_words(series.key),
+            series.state,
+            week_name(series.since),
+            *(
+                estimate_words(level)
+                for level in (series.levels.weekly_mean, series.levels.expected, series.levels.reference)
+            ),
+            estimate_words(series.levels.lost_share, percent=True),
+            ", ".join(week_name(alarm.monday) for alarm in series.alarms) or "–",
+        )
+        for series in rows
+    )
 
 
 def estimate_words(estimate: Estimate | None, *, percent: bool = False) -> str:

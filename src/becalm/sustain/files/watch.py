@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from becalm.render.spreadsheet import csv_text
 from becalm.sustain.core.backtest import Backtest
 from becalm.sustain.core.events import DetectorRecord, PastAlarm
 from becalm.sustain.core.series import Key, week_name
@@ -71,6 +72,11 @@ def watch_rows(watch: Watch) -> list[dict[str, object]]:
         }
         for series in watch.series
     ]
+
+
+def watch_csv(watch: Watch) -> str:
+    """The rows as a csv file."""
+    return csv_text(ROW_COLUMNS, ([row[name] for name in ROW_COLUMNS] for row in watch_rows(watch)))
 
 
 def history_object(alarms: Sequence[PastAlarm], detectors: Sequence[DetectorRecord]) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""The parts that jobs add to the briefing: made once and pinned in the run, or made again from its pins."""
+
+import json
+from dataclasses import replace
+from typing import Final
+
+from becalm.brief.desk.watch import make_watch_part
+from becalm.brief.part import BriefingPart, PartMaker
+from becalm.desk import Desk
+from becalm.terms import QuestionError, ReplayError, RunRecord, UsageError
+
+MAKERS: Final = (PartMaker("sustain", "Watch: is it rising again?", make_watch_part),)
+
+
+def add_parts(desk: Desk, run: RunRecord) -> tuple[RunRecord, tuple[BriefingPart, ...]]:
+    """The run with the pins of every part, and the parts; one that cannot be made says what it needs."""
+    parts, pin_texts = [], []
+    for maker in MAKERS:
+        try:
+            part, pins = maker.make(desk, run, None)
+        except (QuestionError, UsageError) as error:
+            pins = {"needs": " ".join(str(error).split())}
+            part = BriefingPart(maker.job, maker.heading, needs=pins["needs"])
+        parts.append(part)
+        pin_texts.append(json.dumps({"job": maker.job, **pins}, sort_keys=True, separators=(",", ":")))
+    return replace(run, parameters={**run.parameters, "parts": pin_texts}), tuple(parts)
+
+
+def repeat_parts(desk: Desk, run: RunRecord) -> tuple[BriefingPart, ...]:
+    """The parts of this run again, from their pins alone."""
+    pin_texts = run.parameters.get("parts") or []
+    if not isinstance(pin_texts, list):
+        raise ReplayError("The parts of this run cannot be read. Restore its run.json.")
+    return tuple(_repeat_part(desk, run, str(text)) for text in pin_texts)
+
+
+def _repeat_part(desk: Desk, run: RunRecord, text: str) -> BriefingPart:
+    pins = json.loads(text)
+    maker = next((maker for maker in MAKERS if maker.job == pins.get("job")), None)
+    if maker is None:
+        raise ReplayError(f"This becalm has no part {pins.get('job')!r} of a briefing.")
+    if "needs" in pins:
+        return BriefingPart(maker.job, maker.heading, needs=str(pins["needs"]))
+    return maker.make(desk, run, pins)[0]
