@@ -104,7 +104,10 @@ def test_the_house_keeps_every_contract(source: Path, root: Path, tmp_path: Path
     ("contract_id", "container"),
     [
         ("house", "becalm"),
-        *(("roles", f"becalm.{job}") for job in ("find", "patrol", "measure", "record", "staff", "sustain")),
+        *(
+            ("roles", f"becalm.{job}")
+            for job in ("divert", "find", "patrol", "measure", "record", "staff", "sustain")
+        ),
     ],
 )
 def test_an_import_upwards_or_sideways_is_caught_for_every_pair(

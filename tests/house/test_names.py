@@ -31,6 +31,7 @@ VAGUE = frozenset(f"{PARTICIPLES} {LOOSE_WORDS}".split())
 ALLOWED: dict[str, str] = {
     "becalm/brief/request.py::chosen": "a key of run.json",
     "becalm/console/screen.py::folded": "headings whose cells may be folded",
+    "becalm/divert/files/read_rule.py::named": "an entry of the rule: the status of a suspect",
     "becalm/ingest/desk.py::skipped": "a key of the JSON",
     "becalm/ingest/reader.py::loaded": "a key of the JSON, as in FileIntake",
     "becalm/ingest/reader.py::rejected": "a key of the JSON, as in FileIntake",

@@ -4,6 +4,7 @@ Each job declares its own; here they become one list, which is handed to the led
 """
 
 import becalm.brief.events as brief
+import becalm.divert.core.events as divert
 import becalm.evaluate.core.events as evaluate
 import becalm.find.core.events as find
 import becalm.ingest.events as ingest
@@ -18,6 +19,7 @@ from becalm.ledger import EventKinds
 EVENT_KINDS = EventKinds(
     (
         *evaluate.KINDS,
+        *divert.KINDS,
         *patrol.KINDS,
         *record.KINDS,
         *find.KINDS,
@@ -29,4 +31,4 @@ EVENT_KINDS = EventKinds(
         *ledger.KINDS,
     )
 )
-FOLDS = (*record.FOLDS, *patrol.FOLDS, *staff.FOLDS, *ledger.FOLDS)
+FOLDS = (*record.FOLDS, *patrol.FOLDS, *staff.FOLDS, *divert.FOLDS, *ledger.FOLDS)

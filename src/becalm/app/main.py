@@ -72,6 +72,7 @@ def _register_commands() -> None:
     """Hang every command on the app. Modules named here import nothing heavy until a command runs."""
     from becalm.app import init, schema, status
     from becalm.brief import cli as run
+    from becalm.divert.cli import commands as divert
     from becalm.evaluate import cli as evaluate
     from becalm.find.cli import app as find
     from becalm.ingest import cli as ingest
@@ -88,6 +89,7 @@ def _register_commands() -> None:
     app.add_typer(measure.app, name="measure")
     app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
+    app.add_typer(divert.app, name="divert")
     app.add_typer(staff.app, name="staff")
     app.add_typer(evaluate.app, name="evaluate")
     app.add_typer(record.app, name="record")

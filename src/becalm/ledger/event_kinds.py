@@ -86,8 +86,9 @@ class EventKinds:
 
     @property
     def names_by_hand(self) -> tuple[str, ...]:
-        """The kinds that a person may record; the others are written by the program that does them."""
-        return tuple(kind.name for kind in self.kinds if kind.by_hand)
+        """The kinds whose newest version a person may record; the program writes the others."""
+        newest_by_name = {kind.name: self.versions(kind.name)[-1] for kind in self.kinds}
+        return tuple(name for name, kind in newest_by_name.items() if kind.by_hand)
 
 
 def required_fact(name: str, type: FactType, meaning: str) -> FactField:

@@ -41,6 +41,7 @@ def _lines(w: CitySummary) -> Iterable[str]:
         "  streets/                       the street network as GraphML",
         "  units.toml                     the patrol units, for `becalm patrol`",
         f"  staff/                         {w.officers} officers and absences, for `becalm staff load`",
+        f"  divert/                        {w.people:,} people and their events, for `becalm divert load`",
         "  arrests.csv                    a log of arrests, for `becalm record import`",
         "  truth/                         true rates, planted effects, delays: what no analyst can see",
     ]

@@ -26,9 +26,8 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
         settings = shrink_to_town(settings, incidents=request.incidents)
     if request.nothing_at_all:
         settings = keep_rates_constant(settings)
-    city_rng, file_rng, staff_rng = seed_generator(request.seed).spawn(
-        3
-    )  # one more changes none of the others
+    # One more generator changes none of the others.
+    city_rng, file_rng, staff_rng, people_rng = seed_generator(request.seed).spawn(4)
     with progress("simulate", total=2, unit="steps") as report_progress:
         city = simulate_city(settings, city_rng)
         report_progress(1)
@@ -38,5 +37,6 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
             file_rng,
             seed=request.seed,
             staff_rng=staff_rng,
+            people_rng=people_rng,
             extract=request.extract,
         )

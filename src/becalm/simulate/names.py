@@ -40,6 +40,17 @@ STREETS: Final = _words(
     "Sorrel Sparrow Spindle Tern Thistle Tide Topaz Velvet Willow Wren Yarrow"
 )
 
+FIRST_NAMES: Final = _words(
+    "Ada Bram Cleo Dara Edda Finn Gita Hale Ines Joss Kaya Lior Mina Noor Orla Pim Quin Rafi Sana Tove Una "
+    "Vito Wren Xeno Yara Zeki Anouk Bodhi Ciara Dov Elif Fenna Goran Hana Ivo Juno Kofi Leda Milo Nadia"
+)
+
+FAMILY_NAMES: Final = _words(
+    "Ashgrove Barrowmere Corsley Dunwater Eastholm Farrowby Gullwick Harpenmoor Ingstrand Jessop Kelmarsh "
+    "Lowdale Marlquay Northbeck Ovenstone Pellwyn Quayle Rushmere Saltby Tarnhill Underwick Venning Wexcombe "
+    "Yarmeadow Zennor Aldquist Brackley Cresswold Dovemoor Elmstrand Fairhaven Grebeck Holmsea Ironby"
+)
+
 STREET_KINDS: Final = ("Road", "Street", "Lane", "Avenue", "Close", "Way", "Row", "Place", "Rise", "Walk")
 
 

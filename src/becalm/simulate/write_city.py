@@ -26,6 +26,7 @@ from becalm.simulate.city import CityPlan, SimulatedCity
 from becalm.simulate.force import draw_staff
 from becalm.simulate.geography import Land
 from becalm.simulate.names import CRS, TIME_ZONE
+from becalm.simulate.people import draw_people
 from becalm.simulate.places import to_wgs84
 from becalm.simulate.records import PublicRecords, arrests_table, extract_table, publish_records
 from becalm.simulate.streets import Streets
@@ -56,6 +57,7 @@ class CitySummary:
     last_month: str
     effect: str
     officers: int = 0
+    people: int = 0
 
 
 def write_city(
@@ -65,11 +67,12 @@ def write_city(
     *,
     seed: int,
     staff_rng: np.random.Generator | None = None,
+    people_rng: np.random.Generator | None = None,
     extract: ExtractFormat = "csv",
 ) -> CitySummary:
     """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
 
-    Officers are drawn from `staff_rng`; without it there are none.
+    Officers are drawn from `staff_rng`, suspects and victims from `people_rng`; without it there are none.
 
     Raises InputError where the folder holds something already.
     """
@@ -83,6 +86,8 @@ def write_city(
         city_summary = _write_all(city, staging_folder, rng, seed, extract)
         if staff_rng is not None:
             city_summary = replace(city_summary, officers=_write_staff(city.plan, staging_folder, staff_rng))
+        if people_rng is not None:
+            city_summary = replace(city_summary, people=_write_people(city, staging_folder, people_rng))
         # A file is as old as the city: its day is the day on which its records were known.
         noon_timestamp = datetime.combine(city.as_of, time(12), UTC).timestamp()
         for file_path in staging_folder.rglob("*"):
@@ -146,6 +151,16 @@ def _write_staff(plan: CityPlan, folder: Path, rng: np.random.Generator) -> int:
         write_csv(getattr(staff, name), folder / "staff" / f"{name}.csv")
     (folder / "truth" / "staff.json").write_text(json.dumps(staff.truth, indent=2) + "\n", "utf-8")
     return count
+
+
+def _write_people(city: SimulatedCity, folder: Path, rng: np.random.Generator) -> int:
+    """Suspects and victims with their events, and their characteristics apart; how many records."""
+    (folder / "divert").mkdir()
+    people = draw_people(city, rng)
+    for name in ("persons", "events", "characteristics", "residents"):
+        write_csv(getattr(people, name), folder / "divert" / f"{name}.csv")
+    (folder / "truth" / "people.json").write_text(json.dumps(people.truth, indent=2) + "\n", "utf-8")
+    return int(people.persons.num_rows)
 
 
 def _write_extract(city: SimulatedCity, folder: Path, file_format: ExtractFormat) -> int:

@@ -1,9 +1,12 @@
+from .actors import are_two_people as are_two_people
+from .actors import name_skeleton as name_skeleton
 from .city import Borough as Borough
 from .city import City as City
 from .errors import ERROR_KINDS as ERROR_KINDS
 from .errors import ArchiveError as ArchiveError
 from .errors import AuditError as AuditError
 from .errors import BecalmError as BecalmError
+from .errors import CaseError as CaseError
 from .errors import DependencyError as DependencyError
 from .errors import EventError as EventError
 from .errors import Fault as Fault

@@ -13,6 +13,7 @@ BecalmError
 ├── TamperError      11  the ledger does not hold: an entry was altered, lost or replaced
 ├── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
 ├── RosterError      13  no roster can be made of this, or a roster breaks a rule
+├── CaseError        14  a step about a person is not allowed; nothing was recorded
 ├── HeadError        15  a signed head that was kept outside contradicts the ledger
 └── AuditError       16  an audit found something that needs explaining
 """
@@ -154,6 +155,12 @@ class RosterError(BecalmError):
     exit_code = 13
 
 
+class CaseError(BecalmError):
+    """A step about a person is not allowed; nothing was recorded."""
+
+    exit_code = 14
+
+
 class HeadError(BecalmError):
     """A signed head that was kept outside contradicts the ledger, whatever the ledger says of itself."""
 
@@ -179,6 +186,7 @@ ERROR_KINDS: tuple[type[BecalmError], ...] = (
     TamperError,
     PlanError,
     RosterError,
+    CaseError,
     HeadError,
     AuditError,
 )

@@ -6,7 +6,6 @@ until a new log begins on it and a signed statement beside the old head ends the
 """
 
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,12 @@ from becalm.ledger.chain import COLUMNS, read_entry
 from becalm.ledger.log_ending import ENDING_SUFFIX, LOG_BEGUN, ending_name, format_ending, parse_ending
 from becalm.ledger.store.new_entries import Tail
 from becalm.ledger.store.tables import event_table
-from becalm.terms import LedgerError, TamperError
+from becalm.terms import LedgerError, TamperError, are_two_people
 
 UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone
 SQLITE_MAGIC = b"SQLite format 3\0"
 MEMO_LENGTH = 120  # always: it is written over in one piece
 OWNER_ONLY = 0o600
-LATIN_LOOKALIKES = str.maketrans("авеіјкмнорԛѕстухүԝαβεικνορτυχ", "abeijkmhopqsctyxywabeiknoptyx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +239,3 @@ def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], unended_log: Entry
             "ended there. Bring the statement that is kept beside the old head, or finish "
             "`becalm record restore`; nothing was written."
         )
-
-
-def are_two_people(first_name: str, second_name: str) -> bool:
-    """Can these two names not be taken for one another, or for nobody?
-
-    Case, accents, signs and letters of other alphabets that look like Latin ones make no second person.
-
-    >>> are_two_people("ann.", "\u0410nn"), are_two_people("ann", "bob")
-    (False, True)
-    """
-    name_skeletons = {_name_skeleton(first_name), _name_skeleton(second_name)}
-    return len(name_skeletons - {""}) == 2
-
-
-def _name_skeleton(name: str) -> str:
-    folded_name = unicodedata.normalize("NFKD", name).casefold().translate(LATIN_LOOKALIKES)
-    return "".join(filter(str.isalnum, folded_name))

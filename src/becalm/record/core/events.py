@@ -98,6 +98,33 @@ HELP = (
         by_hand=True,
     ),
     EventKind(
+        "decision_made",
+        "A human decided about a person, with codes; the sentence is in the details, which can be erased.",
+        (
+            required_fact("decision", "text", "approved, declined or deferred"),
+            required_fact("stage", "text", "at which step, e.g. nomination, renewal"),
+            required_fact("rule_sha256", "hash", "the published rule"),
+            required_fact("codes", "texts", "reason codes of the rule"),
+        ),
+        version=2,
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+    ),
+    EventKind(
+        "referral_rejected",
+        "The organisation did not take the referral on; its words are in the details.",
+        (
+            required_fact("referral", "text", "its number"),
+            required_fact("provider", "text", "the organisation"),
+            required_fact("code", "text", "why, as a code"),
+        ),
+        version=2,
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+        corrects="may",
+        by_hand=True,
+    ),
+    EventKind(
         "allocation_made",
         "A person or place was allocated to an arm or an order by chance.",
         (

@@ -13,12 +13,11 @@ from becalm.ledger.anchors import AnchorSettings, send_ending
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.signing import clock_facts, read_key, read_or_draw_keys
 from becalm.ledger.store.backup import back_up, read_backup, restore
-from becalm.ledger.store.copy_guard import are_two_people
 from becalm.ledger.store.new_entries import CLOCK_CORRECTED, LONGEST_SILENCE
 from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.core import request as ask
 from becalm.record.desk.read import LedgerSource, describe_source, read_entry
-from becalm.terms import LedgerError, UsageError
+from becalm.terms import LedgerError, UsageError, are_two_people
 
 PROPOSAL_FILE = "restore-request.json"
 Facts = Mapping[str, ledgers.Fact]

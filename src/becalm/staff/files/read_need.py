@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from becalm.formats.mapped_rows import Rows, read_rows
 from becalm.staff.core.need import TourNeed
 from becalm.staff.core.roster_problem import Wishes
 from becalm.staff.core.rule_book import REST_DAY, RuleBook
-from becalm.staff.files.read_staff import Rows, read_rows
 from becalm.terms import InputError, suggest_word
 
 NEED_COLUMNS = ("command_unit", "day", "tour", "officers")

@@ -1,9 +1,8 @@
 """Officers, the published roster and absences from csv or xlsx, by a mapping. All faults come together."""
 
 import csv
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.formats.cells import dictionary_encode
 from becalm.formats.durable_files import sha256_of
-from becalm.formats.sheet import InputFile
-from becalm.formats.table_reader import read_sheet
+from becalm.formats.mapped_rows import Rows, read_mapping, read_rows
 from becalm.ledger.event_kinds import is_pseudonym
 from becalm.methods.arrays import Bools, Ints
 from becalm.staff.core.force import UNPUBLISHED, Officer, Span, State
@@ -45,35 +42,6 @@ class StaffBook:
     sha256_of_file: Mapping[str, str]
 
 
-@dataclass
-class Rows:
-    """The rows of one file as texts by column, with where each stands."""
-
-    name: str
-    lines: Sequence[int]
-    columns: Mapping[str, Sequence[str]]
-    faults: list[Fault] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def refuse(self, row: int, problem: str, remedy: str) -> None:
-        """Note a fault of this row."""
-        self.faults.append(Fault(f"{self.name}, row {self.lines[row]}", problem, remedy))
-
-    def text(self, column: str, row: int) -> str:
-        """One cell; empty where the file has no such column."""
-        return self.columns[column][row] if column in self.columns else ""
-
-    def parse(self, column: str, row: int, parse: Callable[[str], object], kind: str) -> object | None:
-        """One cell as a value; a fault and None where it is none."""
-        try:
-            return parse(self.text(column, row))
-        except ValueError:
-            self.refuse(row, f"{column} {self.text(column, row)!r} is no {kind}", f"write a {kind}")
-            return None
-
-
 def read_staff(
     folder: Path, rules: RuleBook, *, command_units: Sequence[str], zone: str, mapping: Path | None = None
 ) -> StaffBook:
@@ -84,7 +52,7 @@ def read_staff(
 
     Raises InputError with every fault of all three files.
     """
-    names_by_file = _read_mapping(mapping)
+    names_by_file = read_mapping(mapping, FILE_STEMS)
     files = {stem: _find_file(folder, stem) for stem in FILE_STEMS}
     rows = {
         stem: read_rows(path, NEEDED_COLUMNS[stem], names_by_file.get(stem)) for stem, path in files.items()
@@ -135,21 +103,6 @@ def read_published(path: Path, rules: RuleBook, officers: Sequence[Officer]) -> 
     )
 
 
-def _read_mapping(path: Path | None) -> Mapping[str, Mapping[str, str]]:
-    if path is None:
-        return {}
-    try:
-        mapping = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"The mapping {path} cannot be read: {error}. Name a TOML file.") from error
-    unknown_names = sorted(set(mapping) - set(FILE_STEMS))
-    if unknown_names:
-        raise InputError(
-            f"The mapping {path.name} has no use for {unknown_names[0]!r}. Write [officers], [roster] …"
-        )
-    return mapping
-
-
 def _find_file(folder: Path, stem: str) -> Path:
     for ending in TABLE_ENDINGS:
         if (folder / f"{stem}{ending}").is_file():
@@ -157,34 +110,6 @@ def _find_file(folder: Path, stem: str) -> Path:
     raise InputError(
         f"{folder} has no {stem}.csv or {stem}.xlsx. It must hold officers, roster and availability."
     )
-
-
-def read_rows(path: Path, needed_columns: Sequence[str], names: Mapping[str, str] | None = None) -> Rows:
-    """The rows of a csv or xlsx; `names` gives the file's own name of a column of ours.
-
-    Raises InputError where the file cannot be read or lacks a column.
-    """
-    sheet = read_sheet(InputFile(path.name, path, "", date.min))
-    our_names = {theirs: ours for ours, theirs in (names or {}).items()}
-    columns: dict[str, Sequence[str]] = {}
-    for name in sheet.columns:
-        words = dictionary_encode(sheet.data[name])
-        word_of_code = [*words.values, ""]
-        columns[our_names.get(name, name)] = [word_of_code[code] for code in words.codes.tolist()]
-    rows = Rows(path.name, sheet.lines.tolist(), columns)
-    rows.faults += [Fault(f"{path.name}, row {b.row}", b.reason, b.remedy) for b in sheet.broken_rows]
-    missing_columns = [name for name in needed_columns if name not in columns]
-    if missing_columns:
-        faults = [
-            Fault(
-                path.name,
-                f"has no column {name!r}",
-                suggest_word(name, sheet.columns) + " Or name it in the mapping",
-            )
-            for name in missing_columns
-        ]
-        raise InputError(f"{path.name} cannot be read", tuple(faults))
-    return rows
 
 
 def _read_officers(rows: Rows, rules: RuleBook, command_units: Sequence[str]) -> tuple[Officer, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from becalm.formats.json_text import record_json
+from becalm.formats.mapped_rows import Rows, read_rows
 from becalm.render.pages import FolderKind
 from becalm.render.spreadsheet import csv_text
 from becalm.staff.core.crews import BURST_SHARE, Crew
@@ -17,7 +18,6 @@ from becalm.staff.core.judge import WorkedTour
 from becalm.staff.core.moves import Move, ShortTour
 from becalm.staff.core.need import TourNeed
 from becalm.staff.core.rule_book import REST_DAY, RuleBook
-from becalm.staff.files.read_staff import Rows, read_rows
 from becalm.terms import InputError, RunRecord
 
 ROSTER_COLUMNS: Final = ("staff_number", "day", "tour", "command_unit", "unit", "use", "start", "hours")

@@ -1,0 +1,1 @@
+"""Reads, asks the core, records: each step of a case is a decision of two people."""

@@ -1,0 +1,106 @@
+"""What every step of divert shares: the role is asked, the purpose recorded, rule and records read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from becalm.desk import Desk, make_event
+from becalm.divert.core import events as kinds
+from becalm.divert.core.access import check_access, may
+from becalm.divert.core.rule import Rule
+from becalm.divert.files.read_rule import SHIPPED, read_rule
+from becalm.divert.files.records_file import Records, RecordsFile
+from becalm.ledger import EventToAppend, Ledger, format_instant
+from becalm.ledger.events import ABOUT_PEOPLE
+from becalm.terms import UsageError
+
+RULE_FILE = "divert/rule.toml"
+REHEARSAL, LIVE = "rehearsal", "live"
+EMERGENCY_MINUTES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """A person as the records hold him: no name."""
+
+    person: str
+    row: int
+    born_on: date | None
+
+
+def today(desk: Desk) -> date:
+    """The civil day in the city's zone."""
+    return desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+
+
+def records_file(desk: Desk) -> RecordsFile:
+    """The enciphered records of this workspace."""
+    return RecordsFile(desk.workspace.path, desk.draw_key)
+
+
+def read_rule_in_force(desk: Desk) -> Rule:
+    """The workspace's own rule, else the one that is shipped."""
+    own_file = desk.workspace.path / RULE_FILE
+    return read_rule(own_file if own_file.is_file() else SHIPPED)
+
+
+def check_purpose(purpose: str) -> None:
+    """Raise UsageError where a purpose is none for which people may be looked at."""
+    if purpose not in ABOUT_PEOPLE:
+        raise UsageError(f"`purpose {purpose!r}` is not allowed. Write one of: {', '.join(ABOUT_PEOPLE)}.")
+
+
+def require_role(desk: Desk, act: str) -> None:
+    """Raise CaseError where the role of the one at the desk may not do this."""
+    if not may(desk.role, act) and not _has_forced_access(desk, act):
+        check_access(desk.role, act)
+
+
+def _has_forced_access(desk: Desk, act: str) -> bool:
+    """Did this actor set the role aside for this act within the last hour?"""
+    forced = desk.open_ledger().entries(kinds=(kinds.FORCED_ACCESS,), actor=desk.actor)
+    now = format_instant(desk.now())
+    return any(entry.event.facts["act"] == act and str(entry.event.facts["until"]) > now for entry in forced)
+
+
+def force_access(desk: Desk, act: str, person: str, *, purpose: str, reason: str) -> None:
+    """Set the role aside for an hour, for one act; the reason is kept, and the officer is told."""
+    if may(desk.role, act):
+        return
+    until = desk.now() + timedelta(minutes=EMERGENCY_MINUTES)
+    facts = {"act": act, "until": format_instant(until)}
+    event = make_event(desk, kinds.FORCED_ACCESS, purpose=purpose, facts=facts, subject=person)
+    desk.open_ledger().append([EventToAppend(event, to_payload({"reason": reason}))])
+
+
+def note_access(desk: Desk, person: str, shown_text: str, *, purpose: str) -> None:
+    """Record that something about a person is about to be shown; where this fails nothing is shown."""
+    check_purpose(purpose)
+    event = make_event(desk, "record_accessed", purpose=purpose, facts={"what": shown_text}, subject=person)
+    desk.open_ledger().append([EventToAppend(event)])
+
+
+def programme_mode(desk: Desk) -> str:
+    """Live where the papers were signed by people who log in, else a rehearsal."""
+    entries = tuple(desk.open_ledger().entries(kinds=(kinds.ACTIVATION,)))
+    return str(entries[-1].event.facts["mode"]) if entries else REHEARSAL
+
+
+def case_row(ledger: Ledger, person: str) -> Mapping[str, object] | None:
+    """Where the case of this person stands; None where there is none."""
+    return next((row for row in ledger.state_rows("case") if row["subject"] == person), None)
+
+
+def born_on(records: Records, row: int) -> date | None:
+    """When a person was born; None where nobody knows."""
+    days = records.people["born_day"][row].as_py()
+    return None if days is None else date(1970, 1, 1) + timedelta(days=days)
+
+
+def to_payload(details: Mapping[str, object]) -> bytes:
+    """Details as they are kept beside an entry."""
+    return json.dumps(details, ensure_ascii=False, sort_keys=True).encode()

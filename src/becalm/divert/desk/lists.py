@@ -1,0 +1,147 @@
+"""Whom the rule selects, and why: computed each time, kept as counts and hashes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from becalm.desk import Desk, record_event
+from becalm.divert.core import events as kinds
+from becalm.divert.core.explanation import Explanation, explain_person
+from becalm.divert.core.population import Population, population_of
+from becalm.divert.core.request import ExplainRequest, ListRequest
+from becalm.divert.core.rule import Rule
+from becalm.divert.core.score import Selection, select_people
+from becalm.divert.desk.context import (
+    born_on,
+    check_purpose,
+    force_access,
+    note_access,
+    programme_mode,
+    read_rule_in_force,
+    records_file,
+    require_role,
+    today,
+)
+from becalm.divert.files.records_file import Records
+from becalm.formats.durable_files import sha256_of_text
+from becalm.ledger import Fact
+from becalm.terms import CaseError, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPerson:
+    """One person whom the rule selects: whether, never at which rank."""
+
+    person: str
+    route: str  # support_first, where the person was a victim too, else standard
+    is_marginal: bool
+    state: str  # of the case; "not nominated" where there is none
+
+
+@dataclass(frozen=True, slots=True)
+class PersonList:
+    """All whom the rule selects on a day, in the order of their pseudonyms."""
+
+    rule: Rule
+    as_of: date
+    data_sha256: str
+    people_count: int
+    event_count: int
+    persons: tuple[ListedPerson, ...]
+    mode: str
+
+
+def list_people(desk: Desk, request: ListRequest) -> PersonList:
+    """Whom does the rule select? That it was asked is recorded, with counts and hashes."""
+    require_role(desk, "list")
+    check_purpose(request.purpose)
+    rule, records = read_rule_in_force(desk), records_file(desk).read()
+    as_of = check_day(desk, request.as_of)
+    population = read_population(records, rule)
+    selection = select_people(population.events, population.adult_day, rule, as_of_day=population.day(as_of))
+    states = {str(row["subject"]): str(row["state"]) for row in desk.open_ledger().state_rows("case")}
+    person_list = PersonList(
+        rule=rule,
+        as_of=as_of,
+        data_sha256=records.data_sha256,
+        people_count=population.people_count,
+        event_count=len(population.events),
+        persons=_listed_persons(records, selection, states),
+        mode=programme_mode(desk),
+    )
+    facts: dict[str, Fact] = {
+        "rule_sha256": rule.sha256,
+        "data_sha256": records.data_sha256,
+        "as_of": as_of.isoformat(),
+        "list_sha256": sha256_of_text("\n".join(row.person for row in person_list.persons)),
+        "people": person_list.people_count,
+        "selected": len(person_list.persons),
+    }
+    record_event(desk, kinds.LIST, purpose=request.purpose, facts=facts)
+    return person_list
+
+
+def _listed_persons(
+    records: Records, selection: Selection, states: dict[str, str]
+) -> tuple[ListedPerson, ...]:
+    names = records.people["person"].take(selection.rows).to_pylist()
+    victim_points = selection.scores.victim_points[selection.rows].tolist()
+    listed_persons = (
+        ListedPerson(
+            person,
+            "support_first" if points else "standard",
+            is_marginal,
+            states.get(person, "not nominated"),
+        )
+        for person, points, is_marginal in zip(
+            names, victim_points, selection.is_marginal.tolist(), strict=True
+        )
+    )
+    return tuple(sorted(listed_persons, key=lambda row: row.person))
+
+
+def explain(desk: Desk, request: ExplainRequest) -> Explanation:
+    """Why does the rule select this person, or not? Asked and recorded before it is shown."""
+    check_purpose(request.purpose)
+    if request.emergency:
+        force_access(desk, "explain", request.person, purpose=request.purpose, reason=request.emergency)
+    require_role(desk, "explain")
+    records = records_file(desk).read()
+    row = records.row_of(request.person)
+    note_access(desk, request.person, "reasons", purpose=request.purpose)
+    return explain_row(desk, records, row, as_of=check_day(desk, request.as_of))
+
+
+def explain_row(desk: Desk, records: Records, row: int, *, as_of: date) -> Explanation:
+    """The page of reasons of one person, by the rule in force; nothing is recorded."""
+    rule = read_rule_in_force(desk)
+    population = read_population(records, rule)
+    as_of_day = population.day(as_of)
+    selection = select_people(population.events, population.adult_day, rule, as_of_day=as_of_day)
+    return explain_person(
+        records.people["person"][row].as_py(),
+        records.rows_of_person(row),
+        born_on(records, row),
+        rule,
+        as_of=as_of,
+        cut=selection.cut,
+        other_cut=selection.other_cut,
+    )
+
+
+def read_population(records: Records, rule: Rule) -> Population:
+    """All people and events as the rule sees them."""
+    return population_of(records.crime_events(), records.born_day, records.main, rule)
+
+
+def check_day(desk: Desk, as_of: date | None) -> date:
+    """The day of the list: today, or an earlier one.
+
+    Raises CaseError for a day that is not over yet.
+    """
+    day = as_of or today(desk)
+    if day > today(desk):
+        fault = Fault("as_of", f"{day} is in the future", "give today or an earlier day")
+        raise CaseError("No list can be made", (fault,))
+    return day

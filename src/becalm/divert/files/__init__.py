@@ -1,0 +1,1 @@
+"""The formats of divert: the rule, people and their events, packs and drafts."""

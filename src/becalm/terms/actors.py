@@ -1,0 +1,27 @@
+"""Names of those who act: can two of them be one person?"""
+
+import unicodedata
+from typing import Final
+
+LATIN_LOOKALIKES: Final = str.maketrans("авеіјкмнорԛѕстухүԝαβεικνορτυχ", "abeijkmhopqsctyxywabeiknoptyx")
+
+
+def are_two_people(first_name: str, second_name: str) -> bool:
+    """Can these two names not be taken for one another, or for nobody?
+
+    Case, accents, signs and letters of other alphabets that look like Latin ones make no second person.
+
+    >>> are_two_people("ann.", "\u0410nn"), are_two_people("ann", "bob")
+    (False, True)
+    """
+    return len({name_skeleton(first_name), name_skeleton(second_name)} - {""}) == 2
+
+
+def name_skeleton(name: str) -> str:
+    """The name as a reader takes it: without case, accents, signs, and letters that only look alike.
+
+    >>> name_skeleton("\u0410nn O'Nym."), name_skeleton("ann.onym")
+    ('annonym', 'annonym')
+    """
+    folded_name = unicodedata.normalize("NFKD", name).casefold().translate(LATIN_LOOKALIKES)
+    return "".join(filter(str.isalnum, folded_name))
