@@ -168,7 +168,9 @@ class Records:
             self,
             people=kept_people,
             events=_set(events, "person", pa.array(new_row[persons], pa.int32())),
-            reasons=self.reasons.filter(pc.invert(pc.is_in(self.reasons["person"], gone_names.combine_chunks()))),
+            reasons=self.reasons.filter(
+                pc.invert(pc.is_in(self.reasons["person"], gone_names.combine_chunks()))
+            ),
         )
 
     def with_reason(self, person: str, sentence: str) -> Records:
