@@ -125,6 +125,7 @@ def open_desk(workspace: Path | None, at_end: AtEnd | None = None) -> Desk:
         role=os.environ.get("BECALM_ROLE") or "user",
         open_ledger=cache(lambda: open_ledger(opened_workspace, at_end)),
         ledger_file=None if ledger_url(opened_workspace) else opened_workspace.ledger_path,
+        protected_url=os.environ.get("BECALM_PROTECTED", ""),
         prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
     )
 

@@ -48,6 +48,7 @@ class Desk:
     prepare_ledger: Callable[[str], PreparedServer] = _no_server  # makes a server ready, as its owner
     draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed
     ledger_file: Path | None = None  # where the ledger lies; None where a server keeps it
+    protected_url: str = ""  # of the login that reads protected characteristics on a server
     progress: Progress = silent_progress  # where long work shows how far it has come
 
 

@@ -44,6 +44,7 @@ from .projection import occurrence as occurrence
 from .protocol import EventToAppend as EventToAppend
 from .protocol import KnownOutside as KnownOutside
 from .protocol import Ledger as Ledger
+from .protocol import ServerLogin as ServerLogin
 from .signed_heads import format_anchor as format_anchor
 from .signed_heads import is_self_signed as is_self_signed
 from .signed_heads import parse_anchor as parse_anchor

@@ -31,6 +31,14 @@ class KnownOutside:
     erasure_registers: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ServerLogin:
+    """Who is logged in at a server, and in which roles of the programme the server holds them."""
+
+    name: str
+    roles: tuple[str, ...]  # from groups named becalm_role_…
+
+
 class Ledger(Protocol):
     """Append-only events in a chain. When `append` returns, they are on the disk."""
 
@@ -53,6 +61,9 @@ class Ledger(Protocol):
     @property
     def folds(self) -> tuple[Fold, ...]:
         """Every state table that it folds from them."""
+
+    def login(self) -> ServerLogin | None:
+        """Who is logged in, where a server vouches for it; None where a file keeps the ledger."""
 
     def append(self, events: Sequence[EventToAppend]) -> tuple[Entry, ...]:
         """Append these events together, all or none. Where the store seals later, `append` waits for it.

@@ -85,7 +85,8 @@ def explain(session: Session, request: ExplainRequest) -> None:
     from becalm.divert.core.explanation import explanation_data
     from becalm.divert.desk.context import programme_mode
     from becalm.divert.desk.lists import explain as explain_case
-    from becalm.divert.files.reasons_page import event_rows, reason_lines, reasons_page
+    from becalm.divert.files.reasons_page import event_rows, reason_lines, reasons_document, reasons_page
+    from becalm.render.document import document_pdf
 
     desk = session.open_desk()
     explanation = explain_case(desk, request)
@@ -100,6 +101,9 @@ def explain(session: Session, request: ExplainRequest) -> None:
         event_rows,
         lines,
         is_private=True,
-        files={".html": lambda answer: reasons_page(answer, mode)},
+        files={
+            ".html": lambda answer: reasons_page(answer, mode),
+            ".pdf": lambda answer: document_pdf(reasons_document(answer, mode)),
+        },
     )
     session.emit(explanation, view)

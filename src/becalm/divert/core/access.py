@@ -54,17 +54,17 @@ def may(role: str, act: str) -> bool:
     return act in ROLES.get(role, ())
 
 
+def step_refusal(place: str, problem: str, remedy: str) -> CaseError:
+    """The error of a step that is not allowed."""
+    return CaseError("The step is not allowed; nothing was recorded", (Fault(place, problem, remedy),))
+
+
 def check_access(role: str, act: str) -> None:
     """Raise CaseError where this role may not do this."""
     if may(role, act):
         return
     roles_text = ", ".join(name for name, acts in ROLES.items() if act in acts)
-    problem = (
-        f"may not {act.replace('_', ' ')}"
-        if role in ROLES
-        else f"is no role here. {suggest_word(role, ROLES)}"
-    )
+    unknown_text = f"is no role here. {suggest_word(role, ROLES)}"
+    problem = f"may not {act.replace('_', ' ')}" if role in ROLES else unknown_text
     remedy = f"ask somebody in the role {roles_text}; your own stands in BECALM_ROLE"
-    raise CaseError(
-        "The step is not allowed; nothing was recorded", (Fault(f"role {role!r}", problem, remedy),)
-    )
+    raise step_refusal(f"role {role!r}", problem, remedy)

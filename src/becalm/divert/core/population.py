@@ -37,3 +37,12 @@ def population_of(events: CrimeEvents, born_day: Ints, main: Ints, rule: Rule) -
     adult_day = ((months + 12 * rule.adult_age).astype("datetime64[D]") + day_of_month).astype(np.int64)
     is_main = main == np.arange(len(main))
     return Population(events, np.where(is_known & is_main, adult_day, AGE_UNKNOWN), int(is_main.sum()))
+
+
+def years_between(birth: date, day: date) -> int:
+    """How old is somebody on this day?
+
+    >>> years_between(date(2004, 2, 29), date(2022, 2, 28))
+    17
+    """
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))

@@ -71,6 +71,9 @@ class NominateRequest(Request):
     person: Person
     code: Code
     sentence: Sentence
+    crime: Annotated[
+        tuple[str, ...], Parameter("A crime that the sentence rests on. Can be repeated.", metavar="REF")
+    ] = ()
     as_of: AsOf = None
     purpose: Purpose = "decision"
 
@@ -101,6 +104,10 @@ class DecideRequest(Request):
     person: Person
     code: Code
     sentence: Sentence
+    as_of: Annotated[
+        date | None,
+        Parameter("The day of the list for an approval made again.", default_text="today"),
+    ] = None
     purpose: Purpose = "decision"
 
 
@@ -110,3 +117,122 @@ class DeclineRequest(Request):
 
     decision: DecideRequest
     later: Annotated[bool, Parameter("Not never, but not yet: the case is deferred.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRequest(Request):
+    """Take a person out, and call back all that was passed on."""
+
+    decision: DecideRequest
+    end: Annotated[
+        Literal["graduated", "removed_error", "deceased", "moved"], Parameter("How the case ended.")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeRequest(Request):
+    """Dispute that a person is in the programme, or decide such a dispute."""
+
+    person: Person
+    by: Annotated[Literal["person", "representative", "staff"], Parameter("Who disputes it.")] = "person"
+    text: Annotated[str, Parameter("What is disputed, in their own words; it can be erased.")] = ""
+    decide: Annotated[
+        Literal["upheld", "rejected"] | None,
+        Parameter("The decision, by somebody who had no part in the case."),
+    ] = None
+    code: Annotated[tuple[str, ...], Parameter("A reason code of the rule. Can be repeated.")] = ()
+    sentence: Annotated[str, Parameter("Why, in writing, for the person.")] = ""
+    purpose: Purpose = "challenge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictRequest(Request):
+    """Restrict the use of a person's records, hold them for a court, or free them again."""
+
+    person: Person
+    ground: Annotated[
+        Literal["restriction", "legal_hold"], Parameter("Restricted use, or held for a court.")
+    ] = "restriction"
+    law: Annotated[str, Parameter("The legal ground, e.g. DPA 2018 s.47.")]
+    review_on: Annotated[date, Parameter("By when it is looked at again; 90 days at most.")]
+    sentence: Sentence
+    lift: Annotated[bool, Parameter("Free them again.")] = False
+    purpose: Purpose = "subject request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchRequest(Request):
+    """Which records may be one person? Two people join or part them."""
+
+    person: Annotated[str | None, Parameter("The one pseudonym.", is_argument=True)] = None
+    other_person: Annotated[str | None, Parameter("The other one.", is_argument=True)] = None
+    decide: Annotated[
+        Literal["join", "part"] | None, Parameter("One person, or two? The second person to say so decides.")
+    ] = None
+    sentence: Annotated[str, Parameter("Why, in your own words.")] = ""
+    purpose: Purpose = "correction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhoRequest(Request):
+    """Who did or saw what about this person?"""
+
+    person: Person
+    for_person: Annotated[
+        bool, Parameter("As the person gets to see it: roles without names.", name="for-person")
+    ] = False
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPackRequest(Request):
+    """Everything that is kept about a person, for the person; or a correction of it."""
+
+    person: Person
+    out: Annotated[FileName | None, Parameter("A new folder for the pack: PDF, JSON and signature.")] = None
+    release: Annotated[
+        tuple[str, ...],
+        Parameter("A field that is withheld, and may be shown after all, e.g. note. Can be repeated."),
+    ] = ()
+    correct: Annotated[
+        tuple[str, ...],
+        Parameter("A detail that is wrong, and what is right: address='2 New Road'.", name="set"),
+    ] = ()
+    purpose: Purpose = "subject request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeRequest(Request):
+    """Destroy the details whose time is over."""
+
+    day: Annotated[date | None, Parameter("As of which day.", default_text="today")] = None
+    person: Annotated[str | None, Parameter("Erase this person at once, at his or her own request.")] = None
+    code: Annotated[str, Parameter("The ground of an erasure at request, e.g. request.")] = "request"
+    purpose: Annotated[str, Parameter("What for: erasure.")] = "erasure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisparityRequest(Request):
+    """Does the rule, or do those who apply it, fall unevenly on groups?"""
+
+    load: Annotated[
+        FileName | None, Parameter("Characteristics of people (csv or xlsx): kept apart, read here alone.")
+    ] = None
+    residents: Annotated[
+        FileName | None, Parameter("Residents by characteristic and group (csv or xlsx).")
+    ] = None
+    as_of: AsOf = None
+    sign: Annotated[bool, Parameter("Answer for this report, in your own name.")] = False
+    purpose: Annotated[str, Parameter("What for.")] = "audit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GovernRequest(Request):
+    """The papers of the programme, filled in from what is in force."""
+
+    out: Annotated[FileName, Parameter("The folder for the papers; what changed there is shown.")]
+    sign: Annotated[bool, Parameter("Sign them as they are; approvals begin with that.")] = False
+    legal_basis: Annotated[str, Parameter("The law that the programme stands on.")] = ""
+    review_on: Annotated[
+        date | None, Parameter("By when they are looked at again.", default_text="in a year")
+    ] = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
-from becalm.divert.core.access import check_access, may
+from becalm.divert.core.access import check_access, may, step_refusal
+from becalm.divert.core.personal_fields import check_fields
 from becalm.divert.core.rule import Rule
 from becalm.divert.files.read_rule import SHIPPED, read_rule
 from becalm.divert.files.records_file import Records, RecordsFile
@@ -54,10 +55,33 @@ def check_purpose(purpose: str) -> None:
         raise UsageError(f"`purpose {purpose!r}` is not allowed. Write one of: {', '.join(ABOUT_PEOPLE)}.")
 
 
-def require_role(desk: Desk, act: str) -> None:
-    """Raise CaseError where the role of the one at the desk may not do this."""
+def require_role(desk: Desk, act: str) -> Desk:
+    """The desk with whoever is proven to sit at it; raises CaseError where their role may not do this."""
+    desk = identify(desk)
     if not may(desk.role, act) and not _has_forced_access(desk, act):
         check_access(desk.role, act)
+    return desk
+
+
+def identify(desk: Desk) -> Desk:
+    """On a server the login is the actor, and the groups it belongs to are its roles; else both are declared.
+
+    Raises CaseError where somebody acts in a role that the server does not give them.
+    """
+    login = desk.open_ledger().login()
+    if login is None or not login.roles:
+        return desk
+    role = login.roles[0] if len(login.roles) == 1 else desk.role
+    if role not in login.roles:
+        remedy = f"set BECALM_ROLE to one of: {', '.join(login.roles)}"
+        raise step_refusal(f"role {role!r}", f"is not given to {login.name} by the server", remedy)
+    return replace(desk, actor=login.name, role=role)
+
+
+def is_proven(desk: Desk) -> bool:
+    """Does a server vouch for whoever is at the desk?"""
+    login = desk.open_ledger().login()
+    return login is not None and bool(login.roles)
 
 
 def _has_forced_access(desk: Desk, act: str) -> bool:
@@ -74,7 +98,7 @@ def force_access(desk: Desk, act: str, person: str, *, purpose: str, reason: str
     until = desk.now() + timedelta(minutes=EMERGENCY_MINUTES)
     facts = {"act": act, "until": format_instant(until)}
     event = make_event(desk, kinds.FORCED_ACCESS, purpose=purpose, facts=facts, subject=person)
-    desk.open_ledger().append([EventToAppend(event, to_payload({"reason": reason}))])
+    desk.open_ledger().append([EventToAppend(event, to_payload(kinds.FORCED_ACCESS, {"reason": reason}))])
 
 
 def note_access(desk: Desk, person: str, shown_text: str, *, purpose: str) -> None:
@@ -101,6 +125,7 @@ def born_on(records: Records, row: int) -> date | None:
     return None if days is None else date(1970, 1, 1) + timedelta(days=days)
 
 
-def to_payload(details: Mapping[str, object]) -> bytes:
-    """Details as they are kept beside an entry."""
+def to_payload(kind: str, details: Mapping[str, object]) -> bytes:
+    """Details as they are kept beside an entry of this kind; every field of them is declared."""
+    check_fields(kind, details)
     return json.dumps(details, ensure_ascii=False, sort_keys=True).encode()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from becalm.desk import Desk, record_event
+from becalm.desk import Desk, make_event, record_event
 from becalm.divert.core import events as kinds
-from becalm.divert.core.explanation import Explanation, explain_person
+from becalm.divert.core.case_state import CLOSED_STATES
+from becalm.divert.core.explanation import Explanation, digest_explanation, explain_person
 from becalm.divert.core.population import Population, population_of
 from becalm.divert.core.request import ExplainRequest, ListRequest
 from becalm.divert.core.rule import Rule
 from becalm.divert.core.score import Selection, select_people
 from becalm.divert.desk.context import (
     born_on,
+    case_row,
     check_purpose,
     force_access,
     note_access,
@@ -25,7 +27,7 @@ from becalm.divert.desk.context import (
 )
 from becalm.divert.files.records_file import Records
 from becalm.formats.durable_files import sha256_of_text
-from becalm.ledger import Fact
+from becalm.ledger import EventToAppend, Fact
 from becalm.terms import CaseError, Fault
 
 
@@ -54,7 +56,7 @@ class PersonList:
 
 def list_people(desk: Desk, request: ListRequest) -> PersonList:
     """Whom does the rule select? That it was asked is recorded, with counts and hashes."""
-    require_role(desk, "list")
+    desk = require_role(desk, "list")
     check_purpose(request.purpose)
     rule, records = read_rule_in_force(desk), records_file(desk).read()
     as_of = check_day(desk, request.as_of)
@@ -102,15 +104,28 @@ def _listed_persons(
 
 
 def explain(desk: Desk, request: ExplainRequest) -> Explanation:
-    """Why does the rule select this person, or not? Asked and recorded before it is shown."""
+    """Why does the rule select this person, or not? Asked and recorded before it is shown.
+
+    Where there is a case, the answer is as of the day of the list that it came from, and that this actor
+    opened the evidence is recorded: without it nobody approves.
+    """
     check_purpose(request.purpose)
     if request.emergency:
         force_access(desk, "explain", request.person, purpose=request.purpose, reason=request.emergency)
-    require_role(desk, "explain")
+    desk = require_role(desk, "explain")
     records = records_file(desk).read()
     row = records.row_of(request.person)
-    note_access(desk, request.person, "reasons", purpose=request.purpose)
-    return explain_row(desk, records, row, as_of=check_day(desk, request.as_of))
+    person = records.person_at(row)
+    case = case_row(desk.open_ledger(), person)
+    is_open = case is not None and case["state"] not in CLOSED_STATES
+    listed_on = date.fromisoformat(str(case["as_of"])) if case is not None and is_open else None
+    note_access(desk, person, "reasons", purpose=request.purpose)
+    explanation = explain_row(desk, records, row, as_of=check_day(desk, request.as_of or listed_on))
+    if is_open:
+        facts = {"explanation_sha256": digest_explanation(explanation)}
+        event = make_event(desk, kinds.EVIDENCE, purpose=request.purpose, facts=facts, subject=person)
+        desk.open_ledger().append([EventToAppend(event)])
+    return explanation
 
 
 def explain_row(desk: Desk, records: Records, row: int, *, as_of: date) -> Explanation:
@@ -120,7 +135,7 @@ def explain_row(desk: Desk, records: Records, row: int, *, as_of: date) -> Expla
     as_of_day = population.day(as_of)
     selection = select_people(population.events, population.adult_day, rule, as_of_day=as_of_day)
     return explain_person(
-        records.people["person"][row].as_py(),
+        records.person_at(row),
         records.rows_of_person(row),
         born_on(records, row),
         rule,

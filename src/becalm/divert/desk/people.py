@@ -11,6 +11,7 @@ from typing import Final
 from becalm.desk import Desk, make_event
 from becalm.desk.audit_events import note_configuration
 from becalm.divert.core import events as kinds
+from becalm.divert.core.matching import match_word
 from becalm.divert.core.request import LoadRequest
 from becalm.divert.desk.context import check_purpose, records_file, require_role, to_payload
 from becalm.divert.files.read_people import PeopleFiles, PersonKeys, build_records, read_people
@@ -43,7 +44,7 @@ def load_people(desk: Desk, request: LoadRequest) -> LoadedPeople:
 
     Raises InputError with every fault of both files; then nothing is written.
     """
-    require_role(desk, "load")
+    desk = require_role(desk, "load")
     check_purpose(request.purpose)
     mapping = Path(request.mapping) if request.mapping else None
     files = read_people(
@@ -60,7 +61,8 @@ def _take_in(
     desk: Desk, files: PeopleFiles, file: RecordsFile, former: Records, purpose: str
 ) -> LoadedPeople:
     number_hashes = file.keyed_hashes(list(files.numbers), of="number")
-    details_hashes = file.keyed_hashes([str(to_payload(d), "utf-8") for d in files.details], of="details")
+    details_texts = [to_payload(kinds.PERSON, details).decode() for details in files.details]
+    details_hashes = file.keyed_hashes(details_texts, of="details")
     entry_by_hash = {
         str(entry.event.facts["number_hmac"]): entry
         for entry in desk.open_ledger().entries(kinds=(kinds.PERSON,))
@@ -79,7 +81,11 @@ def _take_in(
         rows, _record_people(desk, files, rows, pseudonyms, number_hashes, purpose), strict=True
     ):
         seqs[row] = seq
-    records = build_records(files, PersonKeys(pseudonyms, number_hashes, details_hashes, seqs), former)
+    words = [match_word(details["name"], details.get("born_on", "")) for details in files.details]
+    word_hashes = file.keyed_hashes(words, of="match")
+    match_hashes = [word_hash if word else "" for word, word_hash in zip(words, word_hashes, strict=True)]
+    keys = PersonKeys(pseudonyms, number_hashes, details_hashes, match_hashes, seqs)
+    records = build_records(files, keys, former)
     file.write(records)
     return LoadedPeople(
         len(pseudonyms),
@@ -109,7 +115,7 @@ def _record_people(
                 subject=pseudonyms[row],
                 facts={"number_hmac": number_hashes[row], "source_sha256": files.persons_sha256},
             ),
-            to_payload({"person_number": files.numbers[row], **files.details[row]}),
+            to_payload(kinds.PERSON, {"person_number": files.numbers[row], **files.details[row]}),
         )
         for row in rows
     )

@@ -56,6 +56,7 @@ class PersonKeys:
     pseudonyms: Sequence[str]
     number_hashes: Sequence[str]
     details_hashes: Sequence[str]
+    match_hashes: Sequence[str]  # of the match words; empty where there is none
     seqs: Sequence[int]  # the entry of the ledger that holds the details
 
 
@@ -120,6 +121,8 @@ def read_people(
     person_columns = _read(persons, NEEDED_PERSON, PERSON_COLUMNS, names_by_file.get("persons"), leave_out)
     event_columns = _read(events, NEEDED_EVENT, EVENT_COLUMNS, names_by_file.get("events"), leave_out)
     numbers = person_columns.column("person_number")
+    name_column = person_columns.column("name")
+    person_columns.refuse(name_column.is_blank, "is missing", "give each person a name", "name")
     person_columns.refuse(numbers.is_blank, "is missing", "give each person a number", "person_number")
     person_columns.refuse(
         _is_repeated(numbers.codes), "is there twice", "keep one row for each number", "person_number"
@@ -247,6 +250,7 @@ def build_records(files: PeopleFiles, keys: PersonKeys, former: Records) -> Reco
             "person": pa.array(keys.pseudonyms, pa.string()),
             "number_hmac": pa.array(keys.number_hashes, pa.string()),
             "details_hmac": pa.array(keys.details_hashes, pa.string()),
+            "match_hmac": pa.array(keys.match_hashes, pa.string()),
             "born_day": pa.array(np.where(is_known, files.born_day, 0), pa.int32(), mask=~is_known),
             "seq": pa.array(keys.seqs, pa.int64()),
             "main": pa.array(main, pa.int32()),

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +45,7 @@ RECORDS, KEY, LOCK = "records.sealed", "link.key", ".lock"
 NONCE_BYTES: Final = 12
 PERSON_SCHEMA: Final = pa.schema(
     [
-        *((name, pa.string()) for name in ("person", "number_hmac", "details_hmac")),
+        *((name, pa.string()) for name in ("person", "number_hmac", "details_hmac", "match_hmac")),
         ("born_day", pa.int32()),  # since 1970; null where nobody knows
         ("seq", pa.int64()),  # the entry of the ledger that holds name and address
         ("main", pa.int32()),  # the row that this one was joined to; its own where it was not
@@ -98,6 +98,20 @@ class Records:
         """For each pseudonym, that of the record that it was joined to."""
         names = self.people["person"].to_pylist()
         return {person: names[row] for person, row in zip(names, self.main.tolist(), strict=True)}
+
+    def match_word_by_person(self) -> dict[str, str]:
+        """The keyed match word of each record that was not joined to another; empty where there is none."""
+        names, words = (self.people[name].to_pylist() for name in ("person", "match_hmac"))
+        mains = self.main.tolist()
+        return {person: words[row] for row, person in enumerate(names) if mains[row] == row}
+
+    def person_at(self, row: int) -> str:
+        """The pseudonym of a row."""
+        return str(self.people["person"][row].as_py())
+
+    def sentences(self) -> list[str]:
+        """The sentences of all decisions that are still kept, of this case and of others."""
+        return [str(sentence) for sentence in self.reasons["sentence"].to_pylist()]
 
     def row_of(self, person: str) -> int:
         """The row of this pseudonym, or of the record that it was joined to.
@@ -161,22 +175,33 @@ class Records:
         persons = np.asarray(self.events["person"].to_numpy(), np.int64)
         events = self.events.filter(pa.array(~is_gone[persons])) if len(persons) else self.events
         persons = persons[~is_gone[persons]] if len(persons) else persons
-        gone_names = pa.array(
-            [name for name, is_out in zip(names, is_gone, strict=True) if is_out], pa.string()
-        )
+        gone_names = {name for name, is_out in zip(names, is_gone.tolist(), strict=True) if is_out}
         return replace(
             self,
             people=kept_people,
             events=_set(events, "person", pa.array(new_row[persons], pa.int32())),
-            reasons=self.reasons.filter(
-                pc.invert(pc.is_in(self.reasons["person"], gone_names.combine_chunks()))
-            ),
+            reasons=self.without_sentences(gone_names).reasons,
         )
+
+    def without_sentences(self, people: set[str]) -> Records:
+        """The same records without the sentences about these people."""
+        is_theirs = pc.is_in(self.reasons["person"], pa.array(sorted(people), pa.string()))
+        return replace(self, reasons=self.reasons.filter(pc.invert(is_theirs)))
 
     def with_reason(self, person: str, sentence: str) -> Records:
         """The same records with one more sentence of a decision."""
         row = pa.table({"person": [person], "sentence": [sentence]}, schema=REASON_SCHEMA)
         return replace(self, reasons=pa.concat_tables([self.reasons, row]))
+
+    def with_details_entry(self, person: str, seq: int, born_on: str | None) -> Records:
+        """The same records after a correction: where the details stand now, and a birth day that changed."""
+        row = self.people["person"].to_pylist().index(person)
+        seqs, born = self.people["seq"].to_pylist(), self.people["born_day"].to_pylist()
+        seqs[row] = seq
+        if born_on is not None:
+            born[row] = (date.fromisoformat(born_on) - EPOCH).days if born_on else None
+        people = _set(self.people, "seq", pa.array(seqs, pa.int64()))
+        return replace(self, people=_set(people, "born_day", pa.array(born, pa.int32())))
 
     def with_join(self, person: str, other_person: str | None) -> Records:
         """The same records with `person` joined to `other_person`; parted again where there is no other."""
@@ -243,6 +268,31 @@ class RecordsFile:
         events = records.events.replace_schema_metadata({"becalm": json.dumps(metadata)})
         make_private_folder(self.folder)
         write_durably(self.path, self._encipher((records.people, events, records.reasons)))
+
+    def seal_row(self, person: str, body: bytes) -> bytes:
+        """A row of another store enciphered under a key of its own, tied to the person."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = self._draw_key()[:NONCE_BYTES]
+        return nonce + AESGCM(self._row_key()).encrypt(nonce, body, person.encode())
+
+    def open_row(self, person: str, body: bytes) -> bytes:
+        """Such a row in plain.
+
+        Raises QuestionError where it was altered, or belongs to somebody else.
+        """
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            return AESGCM(self._row_key()).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], person.encode())
+        except InvalidTag as error:
+            raise QuestionError(
+                "A row was altered, or the key is another. Put both back from a copy."
+            ) from error
+
+    def _row_key(self) -> bytes:
+        return hmac.digest(self._key(), b"rows", "sha256")
 
     def _encipher(self, tables: tuple[pa.Table, ...]) -> bytes:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -134,6 +134,10 @@ class DatabaseLedger(ABC):
             if is_self_signed(replace(point, public_key=key_by_id.get(point.key_id, ""))):
                 yield point
 
+    def login(self) -> ledger.ServerLogin | None:
+        """Nobody is logged in at a file."""
+        return None
+
     @property
     def label(self) -> str:
         """What files of this ledger are named after."""

@@ -10,7 +10,16 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from becalm.ledger import Entry, Event, EventKinds, EventToAppend, Fold, KnownOutside, check_events
+from becalm.ledger import (
+    Entry,
+    Event,
+    EventKinds,
+    EventToAppend,
+    Fold,
+    KnownOutside,
+    ServerLogin,
+    check_events,
+)
 from becalm.ledger.store.copy_guard import HeadMemo
 from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
@@ -42,6 +51,11 @@ _SELECT_STRAY = text(
         SELECT FROM pending WHERE strpos(events, coalesce(payload.commitment, payload_key.commitment)) > 0
     ) LIMIT 20
     """
+)
+ROLE_GROUP: Final = "becalm_role_"  # begins the name of a group whose members act in a role of the programme
+_SELECT_ROLE_GROUPS = text(
+    "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'becalm_role_') "
+    "AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY rolname"
 )
 AppendRequest = Request[AppendTask, tuple[Entry, ...]]
 
@@ -86,6 +100,13 @@ class PostgresLedger(DatabaseLedger):
         A `ticket` of the caller's own makes it safe to ask again: the same ticket is written once.
         """
         return self._submit(events, ticket=ticket) if events else ()
+
+    def login(self) -> ServerLogin | None:
+        """Who is logged in, and which groups of the programme the server counts them among."""
+        with self._server.reading() as connection:
+            name = str(connection.exec_driver_sql("SELECT session_user").scalar_one())
+            groups = connection.execute(_SELECT_ROLE_GROUPS).scalars().all()
+        return ServerLogin(name, tuple(group.removeprefix(ROLE_GROUP).replace("_", " ") for group in groups))
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is on the disk before it is read."""

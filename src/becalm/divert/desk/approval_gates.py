@@ -1,0 +1,57 @@
+"""What stops every approval: papers that are due for review, and a purge that failed or was not run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date, timedelta
+from typing import Final
+
+from becalm.desk import Desk
+from becalm.divert.core import access, events
+from becalm.divert.core.personal_fields import PERSONAL_FIELDS
+from becalm.divert.desk.context import read_rule_in_force, today
+from becalm.ledger import Entry
+from becalm.terms import CaseError, Fault
+
+PURGE_HOURS: Final = 48
+SIGN_REMEDY: Final = "review and sign them: becalm divert govern"
+
+
+def settings_sha256(desk: Desk) -> str:
+    """One hash for all settings that the papers are written from: a change makes a review due."""
+    fields = [(f.kind, f.name, f.access, f.clock, f.roles) for f in PERSONAL_FIELDS]
+    settings = {"rule": read_rule_in_force(desk).sha256, "roles": dict(access.ROLES), "fields": fields}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def last_entry(desk: Desk, kind: str) -> Entry | None:
+    """The newest entry of a kind."""
+    entry = None
+    for entry in desk.open_ledger().entries(kinds=(kind,)):  # noqa: B007 - the last one is wanted
+        pass
+    return entry
+
+
+def list_approval_faults(desk: Desk) -> list[Fault]:
+    """All that stands against approvals now."""
+    faults = []
+    papers = last_entry(desk, events.ACTIVATION)
+    if papers is None:
+        faults.append(Fault("papers", "nobody has signed them", "becalm divert govern, then sign them"))
+    elif papers.event.facts["settings_sha256"] != settings_sha256(desk):
+        faults.append(Fault("papers", "the settings changed since they were signed", SIGN_REMEDY))
+    elif date.fromisoformat(str(papers.event.facts["review_on"])) < today(desk):
+        faults.append(Fault("papers", "their review is due", SIGN_REMEDY))
+    purge = last_entry(desk, events.PURGE)
+    if purge is None or purge.event.occurred_at < desk.now() - timedelta(hours=PURGE_HOURS):
+        faults.append(Fault("purge", f"was not run within {PURGE_HOURS} hours", "becalm divert purge"))
+    elif purge.event.facts["failed"]:
+        faults.append(Fault("purge", "failed the last time", "mend it and run becalm divert purge again"))
+    return faults
+
+
+def check_approvals_open(desk: Desk) -> None:
+    """Raise CaseError where nobody may approve anything at present."""
+    if faults := list_approval_faults(desk):
+        raise CaseError("Nobody can be approved at present; nothing was recorded", tuple(faults))

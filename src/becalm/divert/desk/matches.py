@@ -1,0 +1,95 @@
+"""Two records of one person, or one record too many: joined and parted by two people, and back again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from becalm.desk import Desk, make_event
+from becalm.divert.core import events as kinds
+from becalm.divert.core.access import step_refusal
+from becalm.divert.core.matching import find_pairs, settle_pairs
+from becalm.divert.core.reasons import LEAST_WORDS
+from becalm.divert.core.request import MatchRequest
+from becalm.divert.desk.context import case_row, check_purpose, records_file, require_role, to_payload
+from becalm.divert.files.records_file import Records
+from becalm.ledger import EventToAppend
+from becalm.terms import UsageError, are_two_people
+
+
+@dataclass(frozen=True, slots=True)
+class MatchAnswer:
+    """Pairs that nobody has decided about; or what was proposed or confirmed about one pair."""
+
+    pairs: tuple[tuple[str, str], ...]
+    stage: str = ""  # proposed or confirmed
+    kind: str = ""
+
+
+def match_records(desk: Desk, request: MatchRequest) -> MatchAnswer:
+    """Which records may be one person; or a decision about two of them.
+
+    Raises CaseError where one person would decide alone, or both have a case.
+    """
+    desk = require_role(desk, "match")
+    check_purpose(request.purpose)
+    file = records_file(desk)
+    if request.decide is None:
+        return MatchAnswer(tuple(undecided_pairs(desk, file.read())))
+    if not (request.person and request.other_person):
+        raise UsageError("Name both records: `person` and `other_person`.")
+    if len(request.sentence.split()) < LEAST_WORDS:
+        raise UsageError(f"Say why in a `sentence` of {LEAST_WORDS} words or more; it can be erased.")
+    with file.alone():
+        return _decide_pair(desk, request, request.person, request.other_person)
+
+
+def _decide_pair(desk: Desk, request: MatchRequest, person: str, other_person: str) -> MatchAnswer:
+    file = records_file(desk)
+    records = file.read()
+    for name in (person, other_person):
+        records.row_of(name)
+    kind = kinds.JOIN if request.decide == "join" else kinds.PART
+    if kind == kinds.JOIN and all(case_row(desk.open_ledger(), name) for name in (person, other_person)):
+        raise step_refusal(person, "both records have a case", "end one of them, then join the records")
+    proposals = [
+        entry
+        for entry in desk.open_ledger().entries(kinds=(kinds.JOIN, kinds.PART))
+        if {entry.event.subject, str(entry.event.facts["other"])} == {person, other_person}
+    ]
+    newest = proposals[-1] if proposals else None
+    is_open = newest is not None and newest.event.facts["stage"] == "proposed" and newest.event.kind == kind
+    if is_open and newest is not None and not are_two_people(newest.event.actor, desk.actor):
+        raise step_refusal(desk.actor, "proposed this", "let a second person confirm it")
+    stage = "confirmed" if is_open else "proposed"
+    event = make_event(
+        desk, kind, purpose=request.purpose, subject=person, facts={"other": other_person, "stage": stage}
+    )
+    desk.open_ledger().append([EventToAppend(event, to_payload(kind, {"sentence": request.sentence}))])
+    if is_open:
+        target = other_person if kind == kinds.JOIN else None
+        joined_person = _record_without_case(desk, person, other_person)
+        target = person if target and joined_person == other_person else target
+        file.write(records.with_join(joined_person, target))
+    return MatchAnswer(((person, other_person),), stage, kind)
+
+
+def _record_without_case(desk: Desk, person: str, other_person: str) -> str:
+    return other_person if case_row(desk.open_ledger(), person) else person
+
+
+def undecided_pairs(desk: Desk, records: Records) -> list[tuple[str, str]]:
+    """Pairs with the same match word about which no two people have decided."""
+    events = (entry.event for entry in desk.open_ledger().entries(kinds=(kinds.JOIN, kinds.PART)))
+    stages = [
+        (event.kind, str(event.facts["stage"]), event.subject, str(event.facts["other"])) for event in events
+    ]
+    return find_pairs(records.match_word_by_person(), settle_pairs(stages))
+
+
+def check_one_person(desk: Desk, records: Records, person: str) -> None:
+    """Refuse a step about somebody who may stand in the records twice, until two people have decided."""
+    rivals = [pair for pair in undecided_pairs(desk, records) if person in pair]
+    if rivals:
+        other_person = next(name for name in rivals[0] if name != person)
+        remedy = "let two people join or part them first: becalm divert match"
+        raise step_refusal(person, f"may be the same person as {other_person}", remedy)
