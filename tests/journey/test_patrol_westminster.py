@@ -34,8 +34,7 @@ def test_the_judge_finds_nothing_to_say(planned: Path) -> None:
 def test_targets_are_met_on_average_over_real_streets(planned: Path) -> None:
     said = becalm("patrol", "forecast", planned / "plan", "-w", planned, "--format", "json").stdout
     found = json.loads(said)
-    # Asked: 2 % and a tenth more, the price of no safe half hour. Law 3 gives .0226 here: not reached.
-    assert found["expected_error"] < 0.0235
+    assert found["expected_error"] < 0.02
     held = json.loads((planned / "plan" / "plan.json").read_text("utf-8"))
     assert {table["source"] for table in held["travel"]} == {"streets"}
     assert {table["mode"] for table in held["travel"]} == {"foot", "cycle", "vehicle"}

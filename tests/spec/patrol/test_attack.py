@@ -78,6 +78,16 @@ def test_days_without_any_record_are_named_and_left_out() -> None:
     assert not moments.live[:, (moments.day == 5) | (moments.day == 6)].any()
 
 
+def test_the_rest_of_the_day_on_which_a_log_ends_is_left_out() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)
+    until_six = keep(LOG, LOG.start_s < midnights[20] + 6 * 3600)  # the last tours end in the morning
+    moments = build_moments(until_six, SETTINGS)
+    assert any("begins or ends within a day" in note for note in moments.notes)
+    is_before = (moments.at_s > until_six.start_s[0]) & (moments.at_s < until_six.start_s[-1])
+    assert moments.live[:, is_before].all()
+    assert not moments.live[:, moments.at_s > midnights[20] + 6 * 3600].any()
+
+
 def test_a_log_that_is_mostly_silent_is_refused() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
     gap = (LOG.start_s >= midnights[14]) & (LOG.start_s < midnights[20])

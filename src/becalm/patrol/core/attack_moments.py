@@ -15,6 +15,7 @@ from becalm.terms import QuestionError, UsageError
 
 STEP_S = 900
 SLOTS = 96
+LEAST_SILENT_HOURS = 2  # before the first or after the last visit of a log that are left out and named
 SILENT_VISITS = 14.0  # so many visits missing in a row: by chance once in a million
 LEAST_TRAIN_DAYS, LEAST_TEST_DAYS = 7, 2  # with visits
 
@@ -135,7 +136,7 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
         live=np.ones((len(log.hotspots), len(day_of_moment)), dtype=np.bool_),
         notes=(),
     )
-    return _close_silences(_close_hours(_close_days(moment_grid, log), log), log)
+    return _close_silences(_close_ends(_close_hours(_close_days(moment_grid, log), log), log), log)
 
 
 def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bools, Bools]:
@@ -172,6 +173,18 @@ def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
         minlength=len(log.hotspots) * day_count,
     )
     return flat_counts.reshape(len(log.hotspots), day_count).astype(np.int64)
+
+
+def _close_ends(moments: MomentGrid, log: VisitLog) -> MomentGrid:
+    """Leave out what comes before the log's first visit and after its last: nobody wrote it down."""
+    # Tours of the last night end on the morning after. The rest of that day would count as without visits.
+    is_outside = (moments.at_s <= log.start_s[0] - STEP_S) | (moments.at_s >= log.start_s[-1])
+    silent_hours = int((is_outside & moments.live.any(axis=0)).sum()) * STEP_S // 3600
+    gap_note = (
+        f"the log begins or ends within a day: {silent_hours} hours before its first visit or after its "
+        "last are left out"
+    )
+    return _close(moments, ~is_outside, gap_note) if silent_hours >= LEAST_SILENT_HOURS else moments
 
 
 def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:

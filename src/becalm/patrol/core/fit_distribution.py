@@ -14,7 +14,7 @@ Robbins and Monro, Annals of Mathematical Statistics 22 (1951) 400-407.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -30,11 +30,14 @@ from becalm.patrol.core.plan_result import RouteDistribution
 WORKERS = 2
 ROUNDS, SETTLING_ROUNDS = 7, 7  # with whole steps, then with shrinking ones
 PILOT_TOURS, MOST_PILOTS = 500, 300  # tours of a round on each core, and pilots of a small area
+LONG_PILOTS = 8  # times the tours of a round, for what the distribution is said to expect
 START_NATS = -4.0  # of all visits together, against waiting a minute
 LONGEST_STEP = 1.0  # nats
 MOST_NATS = 12.0  # of a place; one that needs more cannot be given what it is due
 MOST_HOUR_NATS = 2.0
 LEAST_RESPONSE = 0.2  # of all visits to the weight of all places
+LEAST_LEVEL_RESPONSE = 0.04  # the same, as two pilots of equal numbers show it
+LARGEST_GAP = 0.008  # of all visits, in nats, that is left as it is
 PILOT_KEY = b"becalm pilot: public, never used for a plan"  # of the blocks closed to bursts
 
 Item = TypeVar("Item")
@@ -98,8 +101,8 @@ def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -
             response_share = float(np.clip((old_gap - log_gap) / level, LEAST_RESPONSE, 1.0))
         old_gap, level = log_gap, step_gain * log_gap / response_share
         weights = _move_weights(weights, round_targets, pilot_means, step_gain, level - step_gain * log_gap)
-    last_number, due_visits = ROUNDS + SETTLING_ROUNDS, area.target_visits
-    pilot_means = draw_pilots(parts, weights, earlier_bursts, last_number, 4 * PILOT_TOURS)
+    due_visits = area.target_visits
+    weights, pilot_means = _close_gap(parts, add_targets(part_targets), weights, earlier_bursts)
     hour_weights, length_weights = weights.rounded()
     return RouteDistribution(
         hotspots=tuple(place.hotspot for place in area.places),
@@ -109,6 +112,30 @@ def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -
         expected_millivisits=tuple(round(1000 * mean) for mean in pilot_means.visits.tolist()),
         expected_milliminutes=tuple(round(1000 * mean) for mean in pilot_means.minutes.tolist()),
     )
+
+
+def _close_gap(
+    parts: Sequence[AreaArrays], targets: AreaTargets, weights: LawWeights, earlier_bursts: tuple[Burst, ...]
+) -> tuple[LawWeights, PilotMeans]:
+    """Move all weights at once until all visits together are those due, and say what is expected then."""
+    number, due_visits = ROUNDS + SETTLING_ROUNDS, targets.visits.sum()
+
+    def draw_long_pilots(place_nats: Floats, number: int) -> tuple[PilotMeans, float]:
+        moved_weights = replace(weights, place=np.clip(place_nats, -MOST_NATS, MOST_NATS))
+        means = draw_pilots(parts, moved_weights, earlier_bursts, number, LONG_PILOTS * PILOT_TOURS)
+        return means, float(_log_ratio(due_visits, means.visits.sum()))
+
+    pilot_means, log_gap = draw_long_pilots(weights.place, number)
+    if abs(log_gap) <= LARGEST_GAP:
+        return weights, pilot_means
+    # Units that are busy nearly all the time hardly answer to their weights. The same numbers drawn twice show
+    # how much they do; one round after another would not, for a pilot's chance is as large as their answer.
+    trial_nats = log_gap / LEAST_RESPONSE
+    _, trial_gap = draw_long_pilots(weights.place + trial_nats, number)
+    response_share = float(np.clip((log_gap - trial_gap) / trial_nats, LEAST_LEVEL_RESPONSE, 1.0))
+    level = float(np.clip(log_gap / response_share, -LONGEST_STEP, LONGEST_STEP))
+    weights = replace(weights, place=np.clip(weights.place + level, -MOST_NATS, MOST_NATS))
+    return weights, draw_long_pilots(weights.place, number + 1)[0]
 
 
 def find_targets(area: AreaArrays) -> AreaTargets:
