@@ -26,4 +26,6 @@ def test_units_that_are_busy_nearly_all_day_still_give_what_is_due() -> None:
     shifts = [shift(unit, hour=8 + k % 3, day=day) for k, unit in enumerate("abcdef") for day in week]
     distribution = fit_distribution(request(places, shifts, days=7))
     due, expected = sum(distribution.due_millivisits), sum(distribution.expected_millivisits)
-    assert expected / due == pytest.approx(1.0, abs=0.005)  # 0.8 % too few without the last look at all places
+    assert expected / due == pytest.approx(
+        1.0, abs=0.005
+    )  # 0.8 % too few without the last look at all places

@@ -128,8 +128,8 @@ def _close_gap(
     pilot_means, log_gap = draw_long_pilots(weights.place, number)
     if abs(log_gap) <= LARGEST_GAP:
         return weights, pilot_means
-    # Units that are busy nearly all the time hardly answer to their weights. The same numbers drawn twice show
-    # how much they do; one round after another would not, for a pilot's chance is as large as their answer.
+    # Units that are busy nearly all day hardly answer to their weights. The same numbers drawn twice show how
+    # much they do; one round after another would not, for a pilot's chance is as large as their answer.
     trial_nats = log_gap / LEAST_RESPONSE
     _, trial_gap = draw_long_pilots(weights.place + trial_nats, number)
     response_share = float(np.clip((log_gap - trial_gap) / trial_nats, LEAST_LEVEL_RESPONSE, 1.0))
