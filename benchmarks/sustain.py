@@ -17,8 +17,13 @@ import numpy as np
 from _measure import report
 
 from becalm.methods.alarms import watched_counts, yardsticks
+from becalm.methods.alarms.bocpd import bocpd
+from becalm.methods.alarms.cusum import cusum
+from becalm.methods.alarms.ewma import ewma
+from becalm.methods.alarms.farrington import farrington
 from becalm.methods.alarms.ramp import log_likelihood_ratios, ramp, sum_evidence
 from becalm.methods.alarms.sisters import group_scores
+from becalm.methods.alarms.split import split
 from becalm.methods.arrays import Floats
 from becalm.sustain.core.null_worlds import watch_counts
 from becalm.sustain.core.thresholds import tail_quantile
@@ -194,6 +199,24 @@ def speed(_size: float) -> None:
     report("fit of 256 series on 260 weeks, processor time", fitted - start, most=0.5)
     report("ramp of 256 series over 260 weeks, processor time", scored - fitted, most=0.7)
     report("sisters of 32 groups over 260 weeks, processor time", time.process_time() - scored)
+    every_alarm = (
+        ("split", split), ("ewma", ewma), ("cusum", cusum), ("bocpd", bocpd), ("farrington", farrington),
+        ("year on year", yardsticks.year_on_year), ("XmR chart", yardsticks.xmr),
+    )  # fmt: skip
+    total = time.process_time() - start
+    for name, alarm in every_alarm:
+        alarm(watched.until(12))
+        began = time.process_time()
+        alarm(watched)
+        spent = time.process_time() - began
+        total += spent
+        report(f"{name} of 256 series over 260 weeks, processor time", spent)
+    report(
+        "weekly back-test of 256 series over 5 years, all detectors, processor time",
+        total,
+        most=10.0,
+        most_mb=1000,
+    )
 
 
 def main(words: list[str]) -> None:

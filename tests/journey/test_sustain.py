@@ -7,47 +7,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from published_counts import keep, published
 from typer.testing import CliRunner
+from watched import FIRST, ONSET, STEP, WEEKS, drawn_incidents
 
 from becalm.app.main import app
-from becalm.tables import INCIDENTS, PUBLISHED_COUNTS
-
-FIRST, WEEKS, STEP_WEEK, ONSET = date(2017, 1, 2), 208, 157, 177
-STEP_DAY = FIRST + timedelta(weeks=STEP_WEEK)
-STEP = ("step", "add", "--from", str(STEP_DAY), "--kind", "lockdown", "--reason", "first lockdown")
-
-
-def drawn_incidents(seed: int = 4) -> pa.Table:
-    """Robberies and burglaries of one city, 30 a week; both fall by half, and robberies climb back."""
-    rng = np.random.default_rng(seed)
-    rows: list[dict[str, Any]] = []
-    for group in ("robbery", "burglary"):
-        share = np.where(np.arange(WEEKS) < STEP_WEEK, 1.0, 0.5)
-        if group == "robbery":
-            share[STEP_WEEK:] *= 1.0 + np.clip((np.arange(STEP_WEEK, WEEKS) - ONSET + 1) / 8.0, 0.0, 1.0)
-        for week, count in enumerate(rng.poisson(30.0 * share)):
-            for number in range(count):
-                day = FIRST + timedelta(weeks=week, days=int(rng.integers(7)))
-                rows.append(
-                    {
-                        "incident_id": f"{group}-{week}-{number}",
-                        "source": "drawn",
-                        "file": "drawn",
-                        "found_by": "victim",
-                        "occurred_on": day,
-                        "precision": "day",
-                        "month": f"{day:%Y-%m}",
-                        "as_of": FIRST + timedelta(weeks=WEEKS),
-                        "offence": group,
-                        "offence_group": group,
-                        "location_quality": "none",
-                    }
-                )
-    return pa.Table.from_pylist(rows, schema=INCIDENTS.to_pyarrow())
+from becalm.tables import PUBLISHED_COUNTS
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def scan(
     period_count = int(period.max(initial=0)) + 1
     if len(site) < 2 or period_count < 2:
         raise ValueError(f"{len(site)} events in {period_count} periods: give 2 or more of each.")
-    neighbour_lists = _neighbour_lists(x, y, radius)
+    neighbour_lists = list_neighbours(x, y, radius)
     counts_of_site = np.zeros((len(x), period_count), dtype=np.int32)
     np.add.at(counts_of_site, (site, period), 1)
     best_cylinders = _best_cylinders(counts_of_site, *neighbour_lists, longest)
@@ -63,7 +63,7 @@ def scan(
     return _drop_overlaps(best_cylinders, np.sort(null_ratios), x, y, most)
 
 
-def _neighbour_lists(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Floats]:
+def list_neighbours(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Floats]:
     """For each site all sites within the radius, itself first, nearest first, as one list with starts."""
     site_points = np.column_stack([x, y])
     site_tree = cKDTree(site_points)

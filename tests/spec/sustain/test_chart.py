@@ -34,7 +34,7 @@ def watch() -> Watch:
     (part,) = split_by_step(series, [STEP])
     in_reference = np.array([day.year == 2019 for day in mondays])
     alarm, delays = NamedAlarm("ramp", ramp), {"ramp": [Delay(8.0, 14.0)] * 2}
-    inputs = PartInputs(part, in_reference, alarm, (), {"ramp": Threshold(10.0, 2.0)}, delays, {})
+    inputs = PartInputs(part, in_reference, alarm, (), {"ramp": [Threshold(10.0, 2.0)] * 2}, delays, {})
     return Watch(
         as_of=mondays[-1],
         until=mondays[-1],

@@ -48,7 +48,9 @@ def watch(drawn: WeeklySeries, *, delay: Delay | None = None, **decisions: str) 
     in_reference = np.array([day.year == 2019 for day in drawn.mondays])
     names = {name.replace("_", "/"): decision for name, decision in decisions.items()}
     delays = {"ramp": [delay or Delay(8.0, 14.0)] * len(drawn.keys)}
-    inputs = PartInputs(part, in_reference, RAMP, (), {"ramp": Threshold(10.0, 2.0)}, delays, names)
+    inputs = PartInputs(
+        part, in_reference, RAMP, (), {"ramp": [Threshold(10.0, 2.0)] * len(drawn.keys)}, delays, names
+    )
     return watch_part(inputs)
 
 

@@ -28,7 +28,7 @@ class PublicFigure:
     """One count of a public table: a group of a grouping in some windows of days.
 
     `key` holds a name for each of `by`, or for the first of them alone (a sum over the others), or none (the
-    sum of all). `count` is None where it is withheld.
+    sum of all); "" stands for the sum over that grouping. `count` is None where it is withheld.
     """
 
     by: tuple[str, ...]
@@ -96,7 +96,7 @@ class _Parts:
     def of(cls, figures: Sequence[PublicFigure]) -> "_Parts":
         """The parts of these figures: stretches run from edge to edge of their windows."""
         window_edges = sorted({day for f in figures for w in f.windows for day in (w.start, w.end)})
-        finest_keys = dict.fromkeys((f.by, f.key) for f in figures if len(f.key) == len(f.by))
+        finest_keys = dict.fromkeys((f.by, f.key) for f in figures if len(f.key) == len(f.by) and all(f.key))
         return cls(tuple(finest_keys), tuple(window_edges[:-1]))
 
     @property
@@ -106,7 +106,11 @@ class _Parts:
 
     def row_of(self, figure: PublicFigure) -> Floats:
         """1 for each part that the figure holds."""
-        has_key = [by == figure.by and key[: len(figure.key)] == figure.key for by, key in self.keys]
+        has_key = [
+            by == figure.by
+            and all(wanted in ("", name) for wanted, name in zip(figure.key, key, strict=False))
+            for by, key in self.keys
+        ]
         has_day = [any(w.start <= start < w.end for w in figure.windows) for start in self.starts]
         return np.outer(has_key, has_day).astype(np.float64).ravel()
 

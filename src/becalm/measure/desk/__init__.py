@@ -3,10 +3,12 @@
 from becalm.measure.desk.comparisons import compare
 from becalm.measure.desk.delay import measure_delay
 from becalm.measure.desk.expected import expect
+from becalm.measure.desk.public import PublicFigure, withhold_figures
 from becalm.measure.desk.revisions import trace_revisions
 from becalm.measure.desk.steps import active_steps, declare_step, end_declared_step
 
 __all__ = [
+    "PublicFigure",
     "active_steps",
     "compare",
     "declare_step",
@@ -14,4 +16,5 @@ __all__ = [
     "expect",
     "measure_delay",
     "trace_revisions",
+    "withhold_figures",
 ]

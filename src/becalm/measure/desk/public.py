@@ -7,14 +7,17 @@ from becalm.desk import Desk
 from becalm.measure.core import public as core
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.expected import ExpectedReport
+from becalm.measure.core.public import PublicFigure
 from becalm.measure.files.public_tables import read_public_tables, write_public_table
+
+__all__ = ["PublicFigure", "withhold_comparison", "withhold_expected", "withhold_figures"]
 
 OFFENCES = "offences"
 
 
 def withhold_figures(
     desk: Desk,
-    figures: Sequence[core.PublicFigure],
+    figures: Sequence[PublicFigure],
     *,
     source: str,
     counted_unit: str = OFFENCES,

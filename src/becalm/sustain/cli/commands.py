@@ -1,8 +1,9 @@
-"""`becalm sustain`: watch | backtest | step add, list, end | review | history."""
+"""`becalm sustain`: watch | clusters | backtest | step add, list, end | review | history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +13,7 @@ from becalm.console.emit import View
 from becalm.measure.core.request import StepEndRequest, StepRequest
 from becalm.sustain.core.request import (
     BacktestRequest,
+    ClustersRequest,
     HistoryRequest,
     ReviewRequest,
     StepListRequest,
@@ -19,6 +21,7 @@ from becalm.sustain.core.request import (
 )
 
 if TYPE_CHECKING:
+    from becalm.sustain.core.clusters import Clusters
     from becalm.sustain.core.events import DetectorRecord, PastAlarm
     from becalm.sustain.core.watch import WatchedSeries
     from becalm.sustain.desk.backtest import BacktestAnswer
@@ -83,9 +86,8 @@ def _watch_lines(answer: WatchAnswer) -> Iterator[object]:
 
 
 def _table_row(series: WatchedSeries) -> tuple[str, ...]:
-    from becalm.sustain.core.series import week_name
+    from becalm.sustain.core.series import key_words, week_name
     from becalm.sustain.files.sentences import estimate_words, weeks_words
-    from becalm.sustain.files.watch import key_words
 
     levels = series.levels
     return (
@@ -95,9 +97,24 @@ def _table_row(series: WatchedSeries) -> tuple[str, ...]:
         estimate_words(levels.weekly_mean),
         estimate_words(levels.expected),
         estimate_words(levels.lost_share, percent=True),
-        f"{series.score:.1f} of {series.threshold.value:.1f}",
+        "–" if isnan(series.score) else f"{series.score:.1f} of {series.threshold.value:.1f}",
         f"{weeks_words(series.delay.full)}, {weeks_words(series.delay.half)}",
     )
+
+
+@command(app, "clusters", ClustersRequest)
+def clusters(session: Session, request: ClustersRequest) -> None:
+    """Find circles that hold more than expected just now, and how rarely chance brings one."""
+    from becalm.sustain.desk.clusters import search_clusters
+    from becalm.sustain.files import clusters as files
+
+    view: View[Clusters] = View(
+        data=files.clusters_object,
+        rows=files.cluster_rows,
+        lines=files.cluster_sentences,
+        columns=files.CLUSTER_COLUMNS,
+    )
+    session.emit(search_clusters(session.open_desk(), request), view)
 
 
 @command(app, "backtest", BacktestRequest)

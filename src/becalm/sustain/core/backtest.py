@@ -19,12 +19,12 @@ from becalm.sustain.core.alarms import NamedAlarm
 from becalm.sustain.core.baseline import fit_baseline
 from becalm.sustain.core.delays import ONSET, PLACEBO_APART, PLACEBO_HISTORY, first_crossings
 from becalm.sustain.core.null_worlds import WATCHED_WEEKS, NullWorld, watch_counts
-from becalm.sustain.core.thresholds import Budget, Family, Threshold, score_all, simulate_thresholds
+from becalm.sustain.core.thresholds import Budget, Family, score_all, simulate_thresholds, threshold_values
 from becalm.terms import QuestionError
 
 YEAR_ON_YEAR = NamedAlarm("year on year", year_on_year)
 XMR, CLAIRVOYANT = "XmR chart", "clairvoyant"
-XMR_LIMIT = Threshold(1.0, 0.0)
+XMR_LIMIT: Final = 1.0
 LEVEL_CLASSES: Final = ((0.0, 2.0), (2.0, 5.0), (5.0, 10.0), (10.0, 20.0), (20.0, np.inf))
 SOON_WEEKS: Final = 26
 LENGTH: Final = LEARNING_TIMES + WATCHED_WEEKS
@@ -97,9 +97,12 @@ def backtest_alarms(
     judged_alarms = (*alarms, YEAR_ON_YEAR)
     no_families: tuple[Family, ...] = ()
     thresholds = {
-        **simulate_thresholds(world, judged_alarms, no_families, budget, threshold_rng),
-        XMR: XMR_LIMIT,
+        name: threshold_values(rows)
+        for name, rows in simulate_thresholds(
+            world, judged_alarms, no_families, budget, threshold_rng
+        ).by_kind.items()
     }
+    thresholds |= {XMR: np.full(world.size, XMR_LIMIT), CLAIRVOYANT: thresholds[alarms[0].name]}
     risen: dict[str, list[Floats]] = {}
     calm: dict[str, list[Floats]] = {}
     for start in starts:
@@ -110,8 +113,9 @@ def backtest_alarms(
                 for method, scores in _scores(
                     watched, history[:, start : start + LENGTH], judged_alarms, rebound
                 ):
-                    threshold = thresholds.get(method, thresholds[alarms[0].name]).value
-                    delays.setdefault(method, []).append(first_crossings(scores, threshold, first_week))
+                    delays.setdefault(method, []).append(
+                        first_crossings(scores, thresholds[method], first_week)
+                    )
     levels = history.mean(axis=1)
     rows = tuple(_summarise(levels, risen, calm, len(starts) * runs))
     return Backtest(rebound, rows, len(starts), budget, seed)

@@ -12,6 +12,7 @@ import numpy as np
 
 from becalm.methods.arrays import Floats
 from becalm.methods.dispersion import fit_series, seasonal_design
+from becalm.methods.residual_drift import shrink_estimates
 
 WEEKS_IN_YEAR: Final = 365.25 / 7.0
 LONGEST_HISTORY: Final = 260  # weeks: older ones say little about the level just before the step
@@ -36,11 +37,7 @@ class Baseline:
 def fit_baseline(history: Floats, weeks_since: int) -> Baseline:
     """What does the history (series x weeks, the newest last) give for so many weeks after it?"""
     history_weeks = history.shape[1]
-    # The trend is centred on the history and the last week before the step is week -1.
-    design = seasonal_design(np.arange(-history_weeks, weeks_since), cycle=WEEKS_IN_YEAR)
-    design[:, 1] = (np.arange(-history_weeks, weeks_since) + (history_weeks + 1) / 2.0) / WEEKS_IN_YEAR
-    if history_weeks < TREND_WEEKS:
-        design = np.delete(design, 1, axis=1)
+    design = baseline_design(history_weeks, weeks_since)
     past_design, later_design = design[:history_weeks], design[history_weeks:]
     fit = fit_series(history, past_design)
     excess = _estimate_excess(history, fit.mean, fit.degrees)
@@ -54,25 +51,19 @@ def fit_baseline(history: Floats, weeks_since: int) -> Baseline:
     return Baseline(fit.mean, expected, excess, np.sqrt(np.maximum(log_variance, 0.0)))
 
 
-def shrink(estimates: Floats, variances: Floats) -> Floats:
-    """Estimates of one family (first axis), each drawn towards the family's mean by how little it knows.
-
-    The spread of the family is what is left of the spread of the estimates beside their own variances.
-    Source: DerSimonian and Laird, Controlled Clinical Trials 7 (1986) 177-188; Morris, Journal of the
-    American Statistical Association 78 (1983) 47-55.
-    """
-    weights = 1.0 / np.maximum(variances, 1e-12)
-    total = weights.sum(axis=0)
-    mean = (weights * estimates).sum(axis=0) / total
-    scatter = (weights * (estimates - mean) ** 2).sum(axis=0) - (len(estimates) - 1)
-    between = np.maximum(scatter / np.maximum(total - (weights**2).sum(axis=0) / total, 1e-12), 0.0)
-    return np.asarray(mean + between / (between + variances) * (estimates - mean))
+def baseline_design(history_weeks: int, weeks_since: int) -> Floats:
+    """The columns of the regression: level, trend where the history can tell it, two waves of the year."""
+    # The trend is centred on the history and the last week before the step is week -1.
+    weeks = np.arange(-history_weeks, weeks_since)
+    design = seasonal_design(weeks, cycle=WEEKS_IN_YEAR)
+    design[:, 1] = (weeks + (history_weeks + 1) / 2.0) / WEEKS_IN_YEAR
+    return np.delete(design, 1, axis=1) if history_weeks < TREND_WEEKS else design
 
 
 def _share_waves(coefficients: Floats, variances: Floats) -> Floats:
     """Coefficients with waves of the year shrunk to those of all series; level and trend are their own."""
     shared = coefficients.copy()
-    shared[:, -WAVES:] = shrink(coefficients[:, -WAVES:], variances[:, -WAVES:])
+    shared[:, -WAVES:] = shrink_estimates(coefficients[:, -WAVES:], variances[:, -WAVES:])[0]
     return shared
 
 
@@ -88,4 +79,4 @@ def _estimate_excess(counts: Floats, means: Floats, degrees: int) -> Floats:
     variance = 2.0 * ((means + np.maximum(own_excess, 0.0)[:, None] * means**2) ** 2 + means / 2.0).sum(
         axis=1
     )
-    return np.maximum(shrink(own_excess, variance / square**2), 0.0)
+    return np.maximum(shrink_estimates(own_excess, variance / square**2)[0], 0.0)

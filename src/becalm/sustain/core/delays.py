@@ -15,7 +15,13 @@ from becalm.methods.arrays import Floats
 from becalm.sustain.core.alarms import NamedAlarm
 from becalm.sustain.core.null_worlds import WATCHED_WEEKS, NullWorld, draw_worlds, watch_counts
 from becalm.sustain.core.series import LEAST_HISTORY
-from becalm.sustain.core.thresholds import Family, Threshold, score_all
+from becalm.sustain.core.thresholds import (
+    Family,
+    SimulatedThresholds,
+    Threshold,
+    score_all,
+    threshold_values,
+)
 from becalm.sustain.core.watch import Delay
 from becalm.terms import Estimate
 
@@ -24,6 +30,7 @@ CLIMB_WEEKS: Final = 8
 DRAWINGS: Final = 24
 PLACEBO_HISTORY: Final = 2 * LEAST_HISTORY
 PLACEBO_APART: Final = 26  # weeks between the starts of two placebo stretches
+PLACEBO_RUNS: Final = 4
 
 
 def climb(share: Floats, to: Floats, *, weeks: int, onset: int, length: int) -> Floats:
@@ -36,7 +43,7 @@ def expect_delays(
     world: NullWorld,
     alarms: Sequence[NamedAlarm],
     families: Sequence[Family],
-    thresholds: Mapping[str, Threshold],
+    thresholds: Mapping[str, Sequence[Threshold]],
     rng: np.random.Generator,
     *,
     drawings: int = DRAWINGS,
@@ -57,7 +64,7 @@ def _median_delays(
     world: NullWorld,
     alarms: Sequence[NamedAlarm],
     families: Sequence[Family],
-    thresholds: Mapping[str, Threshold],
+    thresholds: Mapping[str, Sequence[Threshold]],
     rise: Floats,
     drawings: int,
     rng: np.random.Generator,
@@ -66,53 +73,71 @@ def _median_delays(
     for count, watched in draw_worlds(world, drawings, rng, rise=rise):
         for kind, scores in score_all(watched, alarms, [family.repeat(count) for family in families]):
             delays.setdefault(kind, []).append(
-                first_crossings(scores, thresholds[kind].value, ONSET).reshape(count, -1)
+                first_crossings(scores, np.tile(threshold_values(thresholds[kind]), count), ONSET).reshape(
+                    count, -1
+                )
             )
     medians = {kind: np.median(np.concatenate(parts), axis=0) for kind, parts in delays.items()}
     return {kind: [float(d) if np.isfinite(d) else None for d in median] for kind, median in medians.items()}
 
 
-def first_crossings(scores: Floats, threshold: float, onset: int) -> Floats:
-    """The weeks from the onset to the first score at the threshold (1: in the same week); inf if none."""
-    is_above = scores[:, onset:] >= threshold
+def first_crossings(scores: Floats, thresholds: Floats, onset: int) -> Floats:
+    """The weeks from the onset to the first score at each row's threshold (1: in that week); inf if none."""
+    is_above = scores[:, onset:] >= thresholds[:, None]
     return np.where(is_above.any(axis=1), is_above.argmax(axis=1) + 1.0, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class Placebo:
-    """Alarms that the thresholds would have raised in the untouched past, over so many watched years."""
+    """Alarms that the thresholds would have raised in the untouched past, over so many different years.
 
-    alarms: int
+    Stretches overlap, so `alarms` is the mean of a stretch times the years that they cover together.
+    `clumping` is variance over mean of the false alarms of a year, by simulation.
+    """
+
+    alarms: float
     years: float
+    clumping: float = 1.0
 
     def per_year(self, level: float = 0.95) -> Estimate | None:
-        """The alarms of the force a year, with an exact Poisson interval; None where there was no room."""
+        """The alarms of the force a year, as a quasi-Poisson count; None where there was no room."""
         if not self.years:
             return None
         tail = (1.0 - level) / 2.0
-        low = float(stats.gamma.ppf(tail, self.alarms)) if self.alarms else 0.0
-        high = float(stats.gamma.ppf(1.0 - tail, self.alarms + 1.0))
-        value = self.alarms / self.years
-        return Estimate(value, low / self.years, high / self.years, level, "placebo stretches")
+        clumps, clumps_a_year = self.alarms / self.clumping, self.clumping / self.years
+        low = float(stats.gamma.ppf(tail, clumps)) * clumps_a_year if clumps else 0.0
+        high = float(stats.gamma.ppf(1.0 - tail, clumps + 1.0)) * clumps_a_year
+        return Estimate(self.alarms / self.years, low, high, level, "placebo stretches")
 
 
 def count_placebo(
     history: Floats,
+    share: Floats,
     alarms: Sequence[NamedAlarm],
     families: Sequence[Family],
-    thresholds: Mapping[str, Threshold],
+    simulated: SimulatedThresholds,
+    rng: np.random.Generator,
 ) -> Placebo:
     """How many alarms would have been raised in the weeks before the step, had a step been watched there?
 
-    From two years of history on, every half year, each stretch as long as the year that thresholds are
-    made for. Stretches overlap, so that their alarms are not quite independent.
+    Every half year back from the newest weeks, each stretch as long as the year that thresholds are made
+    for, as far as two years of history lie before it. Each event of a stretch is kept with the chance
+    `share` of its series, so that the weeks are as few as those that thresholds are made for; that is done
+    a few times over.
     """
     watched_weeks = LEARNING_TIMES + WATCHED_WEEKS
-    starts = range(PLACEBO_HISTORY, history.shape[1] - watched_weeks + 1, PLACEBO_APART)
+    starts = range(history.shape[1] - watched_weeks, PLACEBO_HISTORY - 1, -PLACEBO_APART)
+    if not len(starts):
+        return Placebo(0.0, 0.0)
     alarm_count = 0
     for start in starts:
-        watched = watch_counts(history[:, : start + watched_weeks], start)
-        for kind, scores in score_all(watched, alarms, families):
-            crossings = first_crossings(scores, thresholds[kind].value, LEARNING_TIMES)
-            alarm_count += int(np.isfinite(crossings).sum())
-    return Placebo(alarm_count, float(len(starts)))
+        for _ in range(PLACEBO_RUNS):
+            counts = history[:, : start + watched_weeks].copy()
+            counts[:, start:] = rng.binomial(counts[:, start:].astype(np.int64), share[:, None])
+            for kind, scores in score_all(watch_counts(counts, start), alarms, families):
+                heights = threshold_values(simulated.by_kind[kind])
+                crossings = first_crossings(scores, heights, LEARNING_TIMES)
+                alarm_count += int(np.isfinite(crossings).sum())
+    years = (PLACEBO_APART * (len(starts) - 1) + WATCHED_WEEKS) / WATCHED_WEEKS
+    mean_count = alarm_count / (len(starts) * PLACEBO_RUNS)
+    return Placebo(round(mean_count * years, 4), years, round(simulated.clumping, 4))

@@ -12,12 +12,13 @@ import numpy as np
 
 from becalm.methods.alarms.watched_counts import LEARNING_TIMES, WatchedCounts
 from becalm.methods.arrays import Floats
-from becalm.methods.level_model import DRIFT_POWER, fit_levels
-from becalm.sustain.core.baseline import WEEKS_IN_YEAR, Baseline, fit_baseline
+from becalm.methods.residual_drift import ResidualDrift, draw_paths, fit_residual_drift
+from becalm.sustain.core.baseline import WEEKS_IN_YEAR, Baseline, baseline_design, fit_baseline
 
 WATCHED_WEEKS: Final = 52  # after the first, from which the level is learned
 SERIES_AT_ONCE: Final = 1536
 LEAST_SHARE, MOST_SHARE, USUAL_SHARE = 0.3, 1.0, 0.6
+LEAST_EXCESS: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class SharedNoise:
 class NullWorld:
     """Series to draw new ones of: means before the step and, unfallen, after; noise; how far they fell.
 
-    `areas[s]` and `offences[s]` number the area and the offence of each series; `drift[s]` is the standard
-    deviation by which its level (log scale) wanders in a year.
+    `areas[s]` and `offences[s]` number the area and the offence of each series; `drift` is how its level
+    wanders, alone and with those of the force, of its area and of its offence.
     """
 
     before: Floats
@@ -44,12 +45,18 @@ class NullWorld:
     areas: Floats
     offences: Floats
     shared: SharedNoise
-    drift: Floats
+    drift: ResidualDrift
 
     @property
     def size(self) -> int:
         """The number of series."""
         return len(self.before)
+
+    @property
+    def restlessness(self) -> Floats:
+        """How far each level wanders in a year, in deviations of the count of one week."""
+        mean = self.share * self.after.mean(axis=1)
+        return np.asarray(np.sqrt(self.drift.variance * mean / (1.0 + self.excess * mean)))
 
 
 def learn_world(
@@ -59,16 +66,23 @@ def learn_world(
     watched = LEARNING_TIMES + WATCHED_WEEKS
     after = fit_baseline(history, watched).expected
     residuals = history - baseline.fitted_counts
+    relative_residuals = residuals / np.maximum(baseline.fitted_counts, 1e-9)
+    drift = fit_residual_drift(
+        relative_residuals,
+        baseline_design(history.shape[1], 0),
+        (np.zeros(len(history)), areas, offences),
+        cycle=WEEKS_IN_YEAR,
+    )
     fallen_share = np.full(len(history), USUAL_SHARE) if share is None else share
     return NullWorld(
         baseline.fitted_counts,
         after,
-        baseline.excess,
+        np.maximum(baseline.excess - drift.variance * drift.in_residuals, LEAST_EXCESS),
         np.clip(fallen_share, LEAST_SHARE, MOST_SHARE),
         areas,
         offences,
-        _shared_noise(residuals, baseline.fitted_counts, areas, offences),
-        learn_drift(history),
+        _shared_noise(residuals, baseline.fitted_counts, areas, offences, drift),
+        drift,
     )
 
 
@@ -109,43 +123,31 @@ def _draw(world: NullWorld, rng: np.random.Generator, rise: Floats | None) -> Fl
     return np.asarray(rng.poisson(drawn_means), dtype=np.float64)
 
 
-def learn_drift(history: Floats) -> Floats:
-    """By how much does each level wander in a year (log scale), by the model of levels?"""
-    week_count = history.shape[1]
-    model = fit_levels(history, np.arange(week_count), exposure=np.ones(week_count), cycle=WEEKS_IN_YEAR)
-    return np.asarray(model.drift)
-
-
 def _wander(world: NullWorld, rng: np.random.Generator) -> Floats:
-    """How each level wanders, on the log scale: fractional Brownian motion that is 0 at the step."""
-    before, weeks = world.before.shape[1], world.before.shape[1] + world.after.shape[1]
-    steps = _fractional_noise(world.size, weeks, rng)
-    path = np.cumsum(steps, axis=1) * (world.drift / WEEKS_IN_YEAR ** (DRIFT_POWER / 2.0))[:, None]
+    """How each level wanders (log scale; 0 at the step). How far it does is in doubt, so it is drawn."""
+    drift, before = world.drift, world.before.shape[1]
+    weeks = before + world.after.shape[1]
+    doubt = np.maximum(drift.doubt, 1e-12)
+    drawn_variance = rng.gamma(drift.variance**2 / doubt, doubt / drift.variance)
+    own_paths = draw_paths(world.size, weeks, rng, cycle=WEEKS_IN_YEAR)
+    path = own_paths * np.sqrt(drift.own_variance(drawn_variance))[:, None]
+    for numbers, variance in zip(
+        (np.zeros(world.size), world.areas, world.offences), drift.shared, strict=True
+    ):
+        groups, index = np.unique(numbers, return_inverse=True)
+        path += draw_paths(len(groups), weeks, rng, cycle=WEEKS_IN_YEAR)[index] * np.sqrt(variance)
     return np.asarray(path - path[:, [before - 1]])
 
 
-def _fractional_noise(rows: int, length: int, rng: np.random.Generator) -> Floats:
-    """Increments of fractional Brownian motion whose variance grows by the power DRIFT_POWER, of variance 1.
-
-    By circulant embedding (Davies and Harte, Biometrika 74 (1987) 95-101), which is exact.
-    """
-    lags = np.arange(length + 1, dtype=np.float64)
-    covariance = 0.5 * (
-        (lags + 1.0) ** DRIFT_POWER - 2.0 * lags**DRIFT_POWER + np.abs(lags - 1.0) ** DRIFT_POWER
-    )
-    circle = np.concatenate([covariance, covariance[-2:0:-1]])
-    weights = np.sqrt(np.maximum(np.fft.fft(circle).real, 0.0) / len(circle))
-    normal = rng.normal(size=(2, rows, len(circle)))
-    return np.asarray(np.fft.fft(weights * (normal[0] + 1j * normal[1]), axis=1).real[:, :length])
-
-
-def _shared_noise(residuals: Floats, means: Floats, areas: Floats, offences: Floats) -> SharedNoise:
-    """By moments: the covariance of the series of a group, over the product of their means."""
+def _shared_noise(
+    residuals: Floats, means: Floats, areas: Floats, offences: Floats, drift: ResidualDrift
+) -> SharedNoise:
+    """By moments: the covariance of the series of a group, over the product of their means, without drift."""
     force = _covariance(residuals, means, np.zeros(len(means)))
-    within_areas, within_offences = (
-        max(_covariance(residuals, means, n) - force, 0.0) for n in (areas, offences)
-    )
-    return SharedNoise(force, within_areas, within_offences)
+    within_areas, within_offences = (_covariance(residuals, means, n) - force for n in (areas, offences))
+    noise = (force, within_areas, within_offences)
+    drifts = (drift.in_residuals * variance for variance in drift.shared)
+    return SharedNoise(*(max(part - drifted, 0.0) for part, drifted in zip(noise, drifts, strict=True)))
 
 
 def _covariance(residuals: Floats, means: Floats, numbers: Floats) -> float:

@@ -31,6 +31,10 @@ class WatchRequest(Request):
         int | None,
         Parameter("The seed of the thresholds, where they are not known yet.", low=0, high=MOST_SEED),
     ] = None
+    public: Annotated[
+        bool,
+        Parameter("For the public: small counts are withheld, and whatever would give them away."),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,48 @@ class BacktestRequest(Request):
     ] = 1.0
     runs: Annotated[int, Parameter("How often each series is planted.", low=1, high=1000)] = 4
     offence_group: Annotated[tuple[str, ...], Parameter("Only these offence groups (repeat for more).")] = ()
+    source: Annotated[str | None, Parameter("Whose records, where there are several.")] = None
+    as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
+    seed: Annotated[int | None, Parameter("The seed. Without it, a new one.", low=0, high=MOST_SEED)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClustersRequest(Request):
+    """Where do more incidents lie just now than the place's own past leads one to expect?"""
+
+    offence_group: Annotated[
+        tuple[str, ...],
+        Parameter(
+            "The offence groups, counted together (repeat for more).",
+            default_text="all that victims report",
+        ),
+    ] = ()
+    until: Annotated[
+        str | None,
+        Parameter('The last week, "2021-W20", or its Sunday.', default_text="newest whole week"),
+    ] = None
+    weeks: Annotated[
+        int, Parameter("How many of the newest weeks a cluster may last.", unit="weeks", low=1, high=13)
+    ] = 4
+    radius_m: Annotated[
+        float, Parameter("How far a circle reaches at most.", unit="m", low=50, high=20_000)
+    ] = 1000.0
+    cell_m: Annotated[
+        float,
+        Parameter("The side of the squares that incidents are gathered in.", unit="m", low=50, high=5_000),
+    ] = 250.0
+    least_years: Annotated[
+        float,
+        Parameter(
+            "Show clusters that chance brings once in so many years, or more rarely.",
+            unit="years",
+            low=0.05,
+            high=100,
+        ),
+    ] = 1.0
+    drawings: Annotated[int, Parameter("How many weeks without a cluster are drawn.", low=99, high=9999)] = (
+        199
+    )
     source: Annotated[str | None, Parameter("Whose records, where there are several.")] = None
     as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
     seed: Annotated[int | None, Parameter("The seed. Without it, a new one.", low=0, high=MOST_SEED)] = None

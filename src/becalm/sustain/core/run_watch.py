@@ -31,7 +31,7 @@ class Calibration:
 
     seed: int
     inputs_sha256: str
-    thresholds: Mapping[str, Threshold]
+    thresholds: Mapping[str, tuple[Threshold, ...]]
     delays: Mapping[str, tuple[Delay, ...]]
     placebo: Placebo
 
@@ -90,12 +90,15 @@ def history_world(history: WeeklySeries, *, fall: float) -> NullWorld:
 def calibrate(inputs: CalibrationInputs, seed: int) -> Calibration:
     """Simulate the thresholds, the delays and the placebo alarms of these series."""
     world = inputs.world
-    threshold_rng, delay_rng = seed_generator(seed).spawn(2)
-    thresholds = simulate_thresholds(
+    threshold_rng, delay_rng, placebo_rng = seed_generator(seed).spawn(3)
+    simulated = simulate_thresholds(
         world, inputs.alarms, inputs.families, inputs.budget, threshold_rng, most_series=inputs.most_series
     )
+    thresholds = simulated.by_kind
     delays = expect_delays(world, inputs.alarms, inputs.families, thresholds, delay_rng)
-    placebo = count_placebo(inputs.prepared.past.counts, inputs.alarms, inputs.families, thresholds)
+    placebo = count_placebo(
+        inputs.prepared.past.counts, world.share, inputs.alarms, inputs.families, simulated, placebo_rng
+    )
     return Calibration(seed, inputs.sha256, thresholds, delays, placebo)
 
 
@@ -134,8 +137,8 @@ def combine_placebo(placebos: Sequence[Placebo]) -> Estimate | None:
     if not placebos or any(not placebo.years for placebo in placebos):
         return None
     years = min(placebo.years for placebo in placebos)
-    alarms = round(sum(placebo.alarms * years / placebo.years for placebo in placebos))
-    return Placebo(alarms, years).per_year()
+    alarms = sum(placebo.alarms * years / placebo.years for placebo in placebos)
+    return Placebo(alarms, years, max(placebo.clumping for placebo in placebos)).per_year()
 
 
 def _number(keys: Sequence[Key], index: int) -> Floats:

@@ -174,6 +174,14 @@ def week_name(monday: date) -> str:
     return f"{year}-W{week:02d}"
 
 
+def key_words(key: Key) -> str:
+    """A series as people name it."""
+    area, offence = key
+    if not area and not offence:
+        return "whole force"
+    return ", ".join((area or "all areas", (offence or "all offences").replace("_", " ")))
+
+
 def last_week(period: Period, mondays: Sequence[date]) -> date:
     """The Monday of the week with which the watch ends.
 

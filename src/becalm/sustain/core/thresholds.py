@@ -1,9 +1,9 @@
 """How high must a score be? As the budget of false alarms says, by simulation of the force's own weeks.
 
 The budget is one of the whole force: so many false alarms a year, part of them for single series and part for
-groups. The same threshold holds for all series of one kind, and is the height that the highest scores of a
-watched year exceed as often as the budget allows, over drawings of all series at their own level, season,
-trend and noise.
+groups. Every series has the same part of it. Its threshold is the height that the highest scores of a watched
+year exceed as often as that part allows, over drawings at its own level, season, trend, noise and drift: so a
+series that wanders much needs more to be heard, and does not cost the calm ones theirs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,10 @@ from becalm.sustain.core.baseline import fit_baseline
 from becalm.sustain.core.null_worlds import NullWorld, draw_worlds
 
 SOUGHT_ALARMS: Final = 60.0  # of each kind, in all drawings together: a threshold is known to about a tenth
-MOST_SERIES, LEAST_SERIES = 38_400, 3_000  # drawn in all, as far as the kinds ask for more or fewer
+MOST_SERIES, LEAST_SERIES = 25_600, 3_000  # drawn in all, as far as the kinds ask for more or fewer
 SLOW_SHARE: Final = 0.1  # of the drawings for alarms that fit a regression each week
 SLOW_ALARMS: Final = ("farrington",)
+DRAWN_IN_CLASS: Final = 1_500  # drawn years from which one threshold is set
 TAIL_SHARE: Final = 8.0  # the tail is fitted to so many times the exceedances that are sought
 AREAS, OFFENCES, FORCE = "areas", "offences", "force"
 
@@ -47,6 +48,17 @@ class Threshold:
     def half_way(self) -> float:
         """From here on a score is rising."""
         return (self.value + self.usual) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedThresholds:
+    """Thresholds by the name of the alarm or family, one for each of its rows; and how alarms clump.
+
+    `clumping` is variance over mean of the false alarms of a year: what all series share raises several.
+    """
+
+    by_kind: Mapping[str, tuple[Threshold, ...]]
+    clumping: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +131,15 @@ def simulate_thresholds(
     rng: np.random.Generator,
     *,
     most_series: int = MOST_SERIES,
-) -> Mapping[str, Threshold]:
-    """The threshold of each alarm on single series, and of each family of groups, by name."""
-    row_count = {alarm.name: world.size for alarm in alarms} | {f.name: len(f.labels) for f in families}
+) -> SimulatedThresholds:
+    """The thresholds of every series by each alarm, and of every group of each family.
+
+    Each series, and each group of a family, has the same part of the budget.
+    """
     alarms_a_year = {alarm.name: budget.single for alarm in alarms}
     alarms_a_year |= {family.name: budget.groups / len(families) for family in families}
-    highest: dict[str, list[Floats]] = {name: [] for name in row_count}
-    middle: dict[str, list[Floats]] = {name: [] for name in row_count}
+    highest: dict[str, list[Floats]] = {name: [] for name in alarms_a_year}
+    middle: dict[str, list[Floats]] = {name: [] for name in alarms_a_year}
     drawings = _count_drawings(world.size, alarms_a_year.values(), most_series)
     drawn_count = 0
     for count, watched in draw_worlds(world, drawings, rng):
@@ -134,16 +148,51 @@ def simulate_thresholds(
             a for a in alarms if a.name not in SLOW_ALARMS or drawn_count <= SLOW_SHARE * drawings
         ]
         for name, scores in score_all(watched, drawn_alarms, drawn_families):
-            highest[name].append(scores[:, LEARNING_TIMES:].max(axis=1))
-            middle[name].append(scores[:, scores.shape[1] // 2])
+            by_row = scores.reshape(count, -1, scores.shape[1])
+            highest[name].append(by_row[..., LEARNING_TIMES:].max(axis=2))
+            middle[name].append(by_row[..., scores.shape[1] // 2])
         drawn_count += count
-    return {
-        name: Threshold(
-            tail_quantile(np.concatenate(highest[name]), min(alarms_a_year[name] / rows, 0.5)),
-            float(np.median(np.concatenate(middle[name]))),
+    restlessness = {alarm.name: world.restlessness for alarm in alarms}
+    restlessness |= {f.name: f.members @ world.restlessness / f.members.sum(axis=1) for f in families}
+    highest_scores = {name: np.concatenate(parts) for name, parts in highest.items()}
+    thresholds = {
+        name: _set_thresholds(
+            highest_scores[name], np.concatenate(middle[name]), restlessness[name], per_year
         )
-        for name, rows in row_count.items()
+        for name, per_year in alarms_a_year.items()
     }
+    return SimulatedThresholds(thresholds, _measure_clumping(highest_scores, thresholds))
+
+
+def _measure_clumping(scores: Mapping[str, Floats], thresholds: Mapping[str, Sequence[Threshold]]) -> float:
+    """Variance over mean of the alarms of a drawn year of the force; 1 where they come one by one."""
+    drawn = min(map(len, scores.values()))
+    alarms = sum(
+        (rows[:drawn] >= threshold_values(thresholds[name])).sum(axis=1) for name, rows in scores.items()
+    )
+    return max(float(np.var(alarms) / max(np.mean(alarms), 1e-9)), 1.0)
+
+
+def _set_thresholds(
+    highest: Floats, middle: Floats, restlessness: Floats, per_year: float
+) -> tuple[Threshold, ...]:
+    """A threshold for each row, from the scores of each drawing (first axis) and row.
+
+    Rows that wander alike share one, so that it stands on enough drawings.
+    """
+    drawings, rows = highest.shape
+    class_count = min(rows, max(1, drawings * rows // DRAWN_IN_CLASS))
+    thresholds: dict[int, Threshold] = {}
+    for members in np.array_split(np.argsort(restlessness, kind="stable"), class_count):
+        value = tail_quantile(highest[:, members].ravel(), min(per_year / rows, 0.5))
+        threshold = Threshold(round(value, 4), round(float(np.median(middle[:, members])), 4))
+        thresholds |= dict.fromkeys(members.tolist(), threshold)
+    return tuple(thresholds[row] for row in range(rows))
+
+
+def threshold_values(thresholds: Sequence[Threshold]) -> Floats:
+    """The height for each row."""
+    return np.array([threshold.value for threshold in thresholds])
 
 
 def _count_drawings(series_count: int, alarms_a_year: Iterable[float], most_series: int) -> int:

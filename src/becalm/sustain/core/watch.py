@@ -14,13 +14,17 @@ from becalm.sustain.core.alarms import DEFAULT_ALARM, GROUP_ALARM, NamedAlarm
 from becalm.sustain.core.baseline import LONGEST_HISTORY, Baseline, fit_baseline
 from becalm.sustain.core.levels import Levels, PastWeeks, measure_levels
 from becalm.sustain.core.null_worlds import WATCHED_WEEKS
-from becalm.sustain.core.series import Key, SeriesSinceStep, fill_gaps, week_name
+from becalm.sustain.core.series import Key, SeriesSinceStep, fill_gaps, key_words, week_name
 from becalm.sustain.core.thresholds import Budget, Family, Threshold, score_family, sum_members
 from becalm.terms import Estimate, Step
 
-State = Literal["quiet", "rising", "alarm", "above reference", "not monitorable", "incomplete", "no data"]
+State = Literal[
+    "quiet", "rising", "alarm", "above reference", "not monitorable", "incomplete", "no data", "withheld"
+]
 LONGEST_DELAY: Final = 26.0  # weeks: beyond, a series is not watched by itself
 LEAST_KNOWN_SHARE: Final = 0.8
+COMPARED_WEEKS: Final = 8  # of effort: the newest, and as many before
+LEAST_FALL: Final = 0.2  # of effort: less is not worth a word
 LAST_WEEKS: Final = 4  # without any of these, nothing is known of today
 
 
@@ -74,11 +78,42 @@ class WatchedSeries:
     expected_low: Floats
     expected_high: Floats
     alarms: tuple[RaisedAlarm, ...]
+    weeks_since: int = 0  # of `counts`, those since the step
+    is_found_by_police: bool = False
 
     @property
     def relative_score(self) -> float:
         """The score as a share of its threshold."""
         return self.score / max(self.threshold.value, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """One kind of effort in each week of the watch; NaN before it was first recorded."""
+
+    name: str
+    weekly: Floats
+
+    @property
+    def recent_mean(self) -> float:
+        """The mean of the newest eight weeks."""
+        return float(self.weekly[-COMPARED_WEEKS:].mean())
+
+    @property
+    def former_mean(self) -> float:
+        """The mean of the eight weeks before; NaN where they are not on record."""
+        return float(self.weekly[-2 * COMPARED_WEEKS : -COMPARED_WEEKS].mean())
+
+    @property
+    def words(self) -> str:
+        """The newest weeks beside those before, in a sentence."""
+        former = "" if np.isnan(self.former_mean) else f", {self.former_mean:,.0f} a week in the eight before"
+        return f"{self.name}: {self.recent_mean:,.0f} a week in the last eight weeks{former}"
+
+    @property
+    def has_fallen(self) -> bool:
+        """Whether clearly less was done in the newest weeks than in those before."""
+        return self.former_mean > 0.0 and self.recent_mean < (1.0 - LEAST_FALL) * self.former_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +134,7 @@ class Watch:
     mondays: tuple[date, ...]
     series: tuple[WatchedSeries, ...]
     warnings: tuple[str, ...]
+    efforts: tuple[Effort, ...] = ()
 
     @property
     def alarms(self) -> tuple[RaisedAlarm, ...]:
@@ -122,7 +158,7 @@ class PartInputs:
     in_reference: Bools
     alarm: NamedAlarm
     families: tuple[Family, ...]
-    thresholds: Mapping[str, Threshold]
+    thresholds: Mapping[str, Sequence[Threshold]]  # of each series, and of each group of a family
     delays: Mapping[str, Sequence[Delay]]  # of each series, and of each group of a family
     decisions: Mapping[str, str]  # by alarm
 
@@ -222,7 +258,7 @@ class _Rows:
             yield self._describe(row)
 
     def _describe(self, row: int) -> WatchedSeries:
-        threshold, delay = self.inputs.thresholds[self.kind], self.inputs.delays[self.kind][row]
+        threshold, delay = self.inputs.thresholds[self.kind][row], self.inputs.delays[self.kind][row]
         levels = measure_levels(
             self.prepared.watched, self.prepared.baseline.log_deviation, self.prepared.past, row
         )
@@ -244,6 +280,8 @@ class _Rows:
             low,
             high,
             alarms,
+            self.scores.shape[1],
+            self._is_found_by_police(row),
         )
 
     @property
@@ -310,6 +348,7 @@ class _Rows:
             yield "Found by police work: shown, and never alarmed on."
         elif not delay.is_monitorable:
             yield "Not monitorable alone: even a full rebound would take more than 26 weeks to be found."
+            yield from self._guardian(row)
         if levels.lost_share is None and levels.reference is not None:
             yield "No clear fall since the reference period, so no share of it can be lost."
         missing = int(np.isnan(self.prepared.watched.counts[row]).sum())
@@ -317,6 +356,22 @@ class _Rows:
             yield f"{missing} weeks since the step are missing or cut short: skipped, not counted as zero."
         if not self.inputs.part.series.has_delays:
             yield "Completeness unknown: nothing says how late records come."
+
+    def _guardian(self, row: int) -> Iterator[str]:
+        """Which group would find a rebound of all its series soonest, of those that hold this one?"""
+        delays = self.inputs.delays
+        groups = [
+            (delays[family.name][number].full or np.inf, key_words(family.labels[number]))
+            for family in self.inputs.families
+            if self.family is None
+            for number in np.flatnonzero(family.members[:, row]).tolist()
+            if delays[family.name][number].is_monitorable
+        ]
+        if groups:
+            weeks, words = min(groups)
+            yield f"Its group watches over it: {words} (a rebound of all is found in {weeks:.0f} weeks)."
+        elif self.family is None:
+            yield "No group finds a rebound in time either."
 
     def _picture(self, row: int) -> tuple[Floats, Floats, Floats]:
         watched, baseline = self.prepared.watched, self.prepared.baseline

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, send_text
-from becalm.sustain.core.series import week_name
+from becalm.sustain.core.series import key_words, week_name
 from becalm.sustain.core.watch import RaisedAlarm
-from becalm.sustain.files.watch import key_words
 
 
 def notify_alarms(desk: Desk, alarms: Sequence[RaisedAlarm]) -> tuple[AnchorDelivery, ...]:

@@ -12,7 +12,7 @@ from becalm.desk import Desk, gaps_of
 from becalm.measure import outside_total
 from becalm.measure.core.request import DelayRequest, SeriesRequest
 from becalm.measure.desk import active_steps, measure_delay
-from becalm.sustain.core.request import BacktestRequest, WatchBy, WatchRequest
+from becalm.sustain.core.request import BacktestRequest, ClustersRequest, WatchBy, WatchRequest
 from becalm.sustain.core.series import WeeklySeries, key_of, last_week, lay_series, with_known_shares
 from becalm.tables import ArchiveFile, CountTable, Grouping, Source, choose_source, count_incidents
 from becalm.workspace.read_offence_tables import load_offences
@@ -61,9 +61,9 @@ def load_series(
     series = lay_series(
         counts,
         by=GROUPING[by],
-        excluded_groups=_excluded_groups(counts, by, group_by_key, request.offence_group),
+        excluded_groups=exclude_groups(counts, by, group_by_key, request.offence_group),
         gaps=gaps,
-        last_monday=_last_monday(request, counts),
+        last_monday=choose_last_monday(request, counts),
         last_day=records.occurred_on.max().to_pyarrow().as_py(),
     )
     series = _add_delays(desk, request, by, source, series, counts)
@@ -99,7 +99,7 @@ def _usual_by(records: Table) -> WatchBy:
     return get_args(WatchBy)[0] if has_boroughs else "offence_group"
 
 
-def _excluded_groups(
+def exclude_groups(
     counts: CountTable,
     by: WatchBy,
     group_by_key: Mapping[str, terms.OffenceGroup],
@@ -123,7 +123,8 @@ def _excluded_groups(
     return tuple(outside_total(on_record, group_by_key))
 
 
-def _last_monday(request: WatchRequest | BacktestRequest, counts: CountTable) -> date:
+def choose_last_monday(request: WatchRequest | BacktestRequest | ClustersRequest, counts: CountTable) -> date:
+    """The Monday of the last week that is asked for, else of the newest whole one."""
     until = getattr(request, "until", None)
     if until is None:
         return counts.times[-1]

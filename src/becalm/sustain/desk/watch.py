@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import entry_points
 
 from becalm import __version__
@@ -11,21 +11,33 @@ from becalm.desk import Desk, record_event
 from becalm.formats.durable_files import write_durably
 from becalm.formats.json_text import record_json
 from becalm.ledger import Entry
+from becalm.measure.desk import PublicFigure, withhold_figures
 from becalm.sustain.core import run_watch
 from becalm.sustain.core.alarms import NamedAlarm, check_alarm
+from becalm.sustain.core.effort import EFFORT_KINDS, count_effort, with_effort
 from becalm.sustain.core.events import ALARM_RAISED, READ_KINDS, PastAlarm, read_alarms
+from becalm.sustain.core.public import list_watch_figures, publish_watch
 from becalm.sustain.core.request import WatchRequest
 from becalm.sustain.core.series import (
+    Key,
     SeriesSinceStep,
     check_reference,
+    key_words,
     split_by_step,
     week_name,
 )
-from becalm.sustain.core.watch import PartInputs, RaisedAlarm, Watch, WatchedSeries, prepare_part, watch_part
+from becalm.sustain.core.watch import (
+    Effort,
+    PartInputs,
+    RaisedAlarm,
+    Watch,
+    WatchedSeries,
+    prepare_part,
+    watch_part,
+)
 from becalm.sustain.desk.notify import notify_alarms
 from becalm.sustain.desk.series import LoadedSeries, load_series
 from becalm.sustain.files.calibration import FOLDER, calibration_text, read_calibration, write_calibration
-from becalm.sustain.files.watch import key_words
 from becalm.tables import select_gaps
 from becalm.terms import DependencyError, RunRecord, UsageError, parse_period, suggest_word
 
@@ -48,7 +60,28 @@ def watch(desk: Desk, request: WatchRequest, *, known_at: datetime | None = None
     new_alarms = tuple(alarm for alarm in answer.watch.alarms if alarm.name not in known_names)
     if new_alarms:
         _record_alarms(desk, new_alarms, answer.run)
-    return replace(answer, new_alarms=new_alarms)
+    answer = replace(answer, new_alarms=new_alarms)
+    return withhold_answer(desk, answer) if request.public else answer
+
+
+def withhold_answer(desk: Desk, answer: WatchAnswer) -> WatchAnswer:
+    """The watch as the public may see it; its figures are kept, so that later tables give nothing away."""
+    by = tuple(str(answer.run.parameters["by"]).split(","))
+    reference = parse_period(answer.watch.reference, last_day=answer.watch.as_of).period
+    figures = list_watch_figures(answer.watch, reference)
+    is_withheld = withhold_figures(
+        desk,
+        [PublicFigure(by, _public_key(figure.key, by), figure.windows, figure.count) for figure in figures],
+        source=f"{answer.run.parameters['source']}, as watched",
+        blocks=[figure.row for figure in figures],
+    )
+    withheld_rows = frozenset(figure.row for figure, flag in zip(figures, is_withheld, strict=True) if flag)
+    return replace(answer, watch=publish_watch(answer.watch, withheld_rows), new_alarms=())
+
+
+def _public_key(key: Key, by: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(key[name == "offence_group"] for name in by)
+    return names if any(names) else ()
 
 
 def ask_watch(
@@ -87,8 +120,9 @@ def ask_watch(
                 part, in_reference, alarm, families, calibration.thresholds, calibration.delays, decisions
             )
         )
+    gathered = _gather(desk, loaded_series, parts, series, calibrations_made, reference)
     return WatchAnswer(
-        _gather(desk, loaded_series, parts, series, calibrations_made, reference),
+        with_effort(gathered, _read_effort(desk, loaded_series.series.mondays, known_at)),
         _record_run(desk, request, loaded_series, calibrations_made, seed, known_at),
         (),
     )
@@ -100,6 +134,15 @@ def past_alarms(desk: Desk, *, known_at: datetime | None = None) -> tuple[PastAl
         return ()
     entries = desk.open_ledger().entries(kinds=READ_KINDS)
     return read_alarms(entry for entry in entries if known_at is None or entry.recorded_at <= known_at)
+
+
+def _read_effort(desk: Desk, mondays: Sequence[date], known_at: datetime | None) -> tuple[Effort, ...]:
+    """What the ledger says was done in the weeks of the watch."""
+    if desk.ledger_file is not None and not desk.ledger_file.exists():
+        return ()
+    entries = desk.open_ledger().entries(kinds=EFFORT_KINDS)
+    known_entries = [entry for entry in entries if known_at is None or entry.recorded_at <= known_at]
+    return count_effort(known_entries, mondays, desk.workspace.city.time_zone)
 
 
 def installed_alarms() -> tuple[str, ...]:

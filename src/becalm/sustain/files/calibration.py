@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,11 @@ def calibration_object(calibration: Calibration) -> dict[str, Any]:
     return {
         "seed": calibration.seed,
         "inputs_sha256": calibration.inputs_sha256,
-        "thresholds": {name: [t.value, t.usual] for name, t in sorted(calibration.thresholds.items())},
+        "thresholds": {
+            name: [[t.value, t.usual] for t in rows] for name, rows in sorted(calibration.thresholds.items())
+        },
         "delays": {name: [[d.full, d.half] for d in ds] for name, ds in sorted(calibration.delays.items())},
-        "placebo": {"alarms": calibration.placebo.alarms, "years": calibration.placebo.years},
+        "placebo": asdict(calibration.placebo),
     }
 
 
@@ -68,12 +71,12 @@ def parse_calibration(record: Mapping[str, Any]) -> Calibration:
         seed=int(record["seed"]),
         inputs_sha256=str(record["inputs_sha256"]),
         thresholds={
-            name: Threshold(float(value), float(usual))
-            for name, (value, usual) in record["thresholds"].items()
+            name: tuple(Threshold(float(value), float(usual)) for value, usual in rows)
+            for name, rows in record["thresholds"].items()
         },
         delays={
             name: tuple(Delay(full, half) for full, half in delays)
             for name, delays in record["delays"].items()
         },
-        placebo=Placebo(int(record["placebo"]["alarms"]), float(record["placebo"]["years"])),
+        placebo=Placebo(**{name: float(value) for name, value in record["placebo"].items()}),
     )

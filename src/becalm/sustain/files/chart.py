@@ -12,12 +12,12 @@ from becalm.methods.arrays import Floats
 from becalm.render import number_format, svg
 from becalm.render.pages import picture_style
 from becalm.render.svg import Scale, round_ticks
-from becalm.sustain.core.series import week_name
-from becalm.sustain.core.watch import Watch, WatchedSeries
+from becalm.sustain.core.series import key_words, week_name
+from becalm.sustain.core.watch import Effort, Watch, WatchedSeries
 from becalm.sustain.files.sentences import SHOWN_FIRST
-from becalm.sustain.files.watch import key_words
 
 WIDTH, NARROW_WIDTH, PANEL, LEFT_X, RIGHT_ROOM = 720.0, 340.0, 170.0, 58.0, 20.0
+EFFORT_ROOM: Final = 40.0
 MOST_PANELS: Final = 8
 WEEKS_BEFORE: Final = 52
 TITLE_ROOM, AXIS_ROOM = 34.0, 26.0
@@ -52,15 +52,18 @@ def watch_chart(watch: Watch, *, key: str, narrow: bool = False, style: str = ""
     """One panel for each series, the most pressing first; a year before the step and all weeks since."""
     shown_series = choose_panels(watch.series)
     width = NARROW_WIDTH if narrow else WIDTH
-    panels = [_draw_panel(series, watch, number * PANEL, width) for number, series in enumerate(shown_series)]
+    height = PANEL + EFFORT_ROOM * len(watch.efforts)
+    panels = [
+        _draw_panel(series, watch, number * height, width) for number, series in enumerate(shown_series)
+    ]
     return svg.picture(
         svg.element("style", Markup(style)) if style else None,  # our own sheet, no text of a record
         *panels,
         key=key,
         title=f"Weekly counts up to {week_name(watch.until)}",
-        description=" ".join(map(_describe, shown_series)),
+        description=" ".join([*map(_describe, shown_series), *(f"{e.words}." for e in watch.efforts)]),
         width=width,
-        height=PANEL * max(len(shown_series), 1),
+        height=height * max(len(shown_series), 1),
         class_="chart",
     )
 
@@ -68,7 +71,8 @@ def watch_chart(watch: Watch, *, key: str, narrow: bool = False, style: str = ""
 def choose_panels(series: Sequence[WatchedSeries]) -> tuple[WatchedSeries, ...]:
     """The series that are drawn: the force and the most pressing others."""
     ordered_series = sorted(
-        series, key=lambda s: (s.key != ("", ""), SHOWN_FIRST.index(s.state), -s.relative_score)
+        (s for s in series if s.state != "withheld"),
+        key=lambda s: (s.key != ("", ""), SHOWN_FIRST.index(s.state), -s.relative_score),
     )
     return tuple(ordered_series[:MOST_PANELS])
 
@@ -98,9 +102,13 @@ def _draw_panel(series: WatchedSeries, watch: Watch, top: float, width: float) -
             svg.element("path", d=svg.path(band, close=True), class_="compared"),
             _reference(series, panel),
             *_steps(watch, panel),
-            *_runs(counts, panel),
+            *_runs(counts, panel, up),
             *_alarms(series, panel, counts),
             *_dates(panel),
+            *(
+                _draw_effort(effort, panel, top + PANEL + EFFORT_ROOM * number)
+                for number, effort in enumerate(watch.efforts)
+            ),
         ]
     )
 
@@ -112,6 +120,14 @@ def _dates(panel: _Panel) -> list[Markup]:
         for i, day in enumerate(panel.mondays)
         if day.day <= 7 and day.month in months
     ]
+
+
+def _draw_effort(effort: Effort, panel: _Panel, top: float) -> Markup:
+    """What was done in the same weeks, as a line on its own scale."""
+    weekly = effort.weekly[-len(panel.mondays) :]
+    up = Scale(0.0, max(float(np.nanmax(weekly)), 1.0), top + EFFORT_ROOM - 4, top + 18)
+    label = svg.text(8, top + 12, f"{effort.name}, at most {up.high:,.0f} a week", class_="tick")
+    return svg.group([label, *_runs(weekly, panel, up, class_="line old")])
 
 
 def _newest(values: Floats, watch: Watch) -> Floats:
@@ -143,13 +159,13 @@ def _steps(watch: Watch, panel: _Panel) -> list[Markup]:
     return marks
 
 
-def _runs(counts: Floats, panel: _Panel) -> list[Markup]:
+def _runs(counts: Floats, panel: _Panel, up: Scale, *, class_: str = "line new") -> list[Markup]:
     """The counts as lines, broken where a week is missing."""
     is_known = ~np.isnan(counts)
     breaks = np.flatnonzero(np.diff(is_known.astype(int))) + 1
     runs = [run for run in np.split(np.arange(len(counts)), breaks) if len(run) > 1 and is_known[run[0]]]
-    lines = ([(panel.across(i), panel.up(float(counts[i]))) for i in run] for run in runs)
-    return [svg.element("path", d=svg.path(line), class_="line new") for line in lines]
+    lines = ([(panel.across(i), up(float(counts[i]))) for i in run] for run in runs)
+    return [svg.element("path", d=svg.path(line), class_=class_) for line in lines]
 
 
 def _alarms(series: WatchedSeries, panel: _Panel, counts: Floats) -> list[Markup]:

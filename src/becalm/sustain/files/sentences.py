@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from becalm.sustain.core.backtest import Backtest, BacktestRow
-from becalm.sustain.core.series import week_name
+from becalm.sustain.core.series import key_words, week_name
 from becalm.sustain.core.watch import Watch, WatchedSeries
-from becalm.sustain.files.watch import key_words
 from becalm.terms import Estimate
 
 BRIEFING_HEADINGS = (
@@ -18,7 +17,16 @@ BRIEFING_HEADINGS = (
     "Lost share of the fall",
     "Alarms",
 )
-SHOWN_FIRST = ("alarm", "above reference", "rising", "incomplete", "no data", "quiet", "not monitorable")
+SHOWN_FIRST = (
+    "alarm",
+    "above reference",
+    "rising",
+    "incomplete",
+    "no data",
+    "quiet",
+    "not monitorable",
+    "withheld",
+)
 
 
 def opening_sentences(watch: Watch) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """A watch as JSON and rows: what other programs rely on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def series_object(series: WatchedSeries) -> dict[str, Any]:
         "state": series.state,
         "since": week_name(series.since),
         **{name: _estimate_object(getattr(series.levels, name)) for name in LEVEL_NAMES},
-        "score": round(series.score, 4),
+        "score": _rounded_score(series.score, 4),
         "threshold": round(series.threshold.value, 4),
         "detector": series.detector,
         "expected_delay_weeks": {"full": series.delay.full, "half": series.delay.half},
@@ -63,7 +64,7 @@ def watch_rows(watch: Watch) -> list[dict[str, object]]:
             "state": series.state,
             "since": week_name(series.since),
             **{name: _rounded(getattr(series.levels, name)) for name in LEVEL_NAMES},
-            "score": round(series.score, 3),
+            "score": _rounded_score(series.score, 3),
             "threshold": round(series.threshold.value, 3),
             "detector": series.detector,
             "weeks_to_full": series.delay.full,
@@ -156,14 +157,6 @@ def step_row(step: Step) -> Mapping[str, object]:
     }
 
 
-def key_words(key: Key) -> str:
-    """A series as people name it."""
-    area, offence = key
-    if not area and not offence:
-        return "whole force"
-    return ", ".join((area or "all areas", (offence or "all offences").replace("_", " ")))
-
-
 def _step_object(step: Step, watch: Watch) -> dict[str, Any]:
     return {**step_row(step), "declared_after_its_weeks": step.entry in watch.seen_steps}
 
@@ -188,6 +181,10 @@ def _estimate_object(estimate: Estimate | None) -> dict[str, Any] | None:
         return None
     numbers = {name: round(getattr(estimate, name), 4) for name in ("value", "low", "high")}
     return {**numbers, "level": estimate.level, "method": estimate.method}
+
+
+def _rounded_score(score: float, digits: int) -> float | None:
+    return None if math.isnan(score) else round(score, digits)
 
 
 def _rounded(estimate: Estimate | None) -> float | None:
