@@ -3,6 +3,7 @@
 import json
 from functools import partial
 
+import becalm.sustain.files.sentences as sentences
 from becalm.brief.desk.plan import NO_SOURCE
 from becalm.brief.part import BriefingPart, PartTable, Pins
 from becalm.desk import Desk
@@ -12,12 +13,6 @@ from becalm.sustain.core.request import WatchRequest
 from becalm.sustain.desk.watch import ask_watch, watch
 from becalm.sustain.files.calibration import parse_calibration
 from becalm.sustain.files.chart import watch_chart
-from becalm.sustain.files.sentences import (
-    BRIEFING_HEADINGS,
-    briefing_rows,
-    opening_sentences,
-    shown_series,
-)
 from becalm.sustain.files.watch import watch_csv
 from becalm.terms import QuestionError, RunRecord
 
@@ -41,8 +36,8 @@ def make_watch_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[Brie
         calibrations = [parse_calibration(json.loads(text)) for text in pins["calibrations"]]
         answer = ask_watch(desk, request, known_at=run.made_at, calibrations=calibrations)
     watched = answer.watch
-    lead, *paragraphs = opening_sentences(watched)
-    rows, hidden_count = shown_series(watched, MOST_QUIET_ROWS)
+    lead, *paragraphs = sentences.opening_sentences(watched)
+    rows, hidden_count = sentences.shown_series(watched, MOST_QUIET_ROWS)
     note = (
         f"{hidden_count} more series are quiet or cannot be watched alone: see watch.csv"
         if hidden_count
@@ -54,7 +49,15 @@ def make_watch_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[Brie
         lead=lead,
         paragraphs=tuple(paragraphs),
         charts=(svg.draw_twice(partial(watch_chart, watched), "watch"),),
-        tables=(PartTable("Weekly levels since the step", note, BRIEFING_HEADINGS, briefing_rows(rows), 3),),
+        tables=(
+            PartTable(
+                "Weekly levels since the step",
+                note,
+                sentences.BRIEFING_HEADINGS,
+                sentences.briefing_rows(rows),
+                3,
+            ),
+        ),
         files={"watch.csv": watch_csv(watched)},
         warnings=tuple(f"Watch: {warning}" for warning in watched.warnings),
     )

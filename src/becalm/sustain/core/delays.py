@@ -10,18 +10,12 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+import becalm.sustain.core.thresholds as simulation
 from becalm.methods.alarms.watched_counts import LEARNING_TIMES
 from becalm.methods.arrays import Floats
 from becalm.sustain.core.alarms import NamedAlarm
 from becalm.sustain.core.null_worlds import WATCHED_WEEKS, NullWorld, draw_worlds, watch_counts
 from becalm.sustain.core.series import LEAST_HISTORY
-from becalm.sustain.core.thresholds import (
-    Family,
-    SimulatedThresholds,
-    Threshold,
-    score_all,
-    threshold_values,
-)
 from becalm.sustain.core.watch import Delay
 from becalm.terms import Estimate
 
@@ -42,8 +36,8 @@ def climb(share: Floats, to: Floats, *, weeks: int, onset: int, length: int) -> 
 def expect_delays(
     world: NullWorld,
     alarms: Sequence[NamedAlarm],
-    families: Sequence[Family],
-    thresholds: Mapping[str, Sequence[Threshold]],
+    families: Sequence[simulation.Family],
+    thresholds: Mapping[str, Sequence[simulation.Threshold]],
     rng: np.random.Generator,
     *,
     drawings: int = DRAWINGS,
@@ -63,19 +57,21 @@ def expect_delays(
 def _median_delays(
     world: NullWorld,
     alarms: Sequence[NamedAlarm],
-    families: Sequence[Family],
-    thresholds: Mapping[str, Sequence[Threshold]],
+    families: Sequence[simulation.Family],
+    thresholds: Mapping[str, Sequence[simulation.Threshold]],
     rise: Floats,
     drawings: int,
     rng: np.random.Generator,
 ) -> dict[str, list[float | None]]:
     delays: dict[str, list[Floats]] = {}
     for count, watched in draw_worlds(world, drawings, rng, rise=rise):
-        for kind, scores in score_all(watched, alarms, [family.repeat(count) for family in families]):
+        for kind, scores in simulation.score_all(
+            watched, alarms, [family.repeat(count) for family in families]
+        ):
             delays.setdefault(kind, []).append(
-                first_crossings(scores, np.tile(threshold_values(thresholds[kind]), count), ONSET).reshape(
-                    count, -1
-                )
+                first_crossings(
+                    scores, np.tile(simulation.threshold_values(thresholds[kind]), count), ONSET
+                ).reshape(count, -1)
             )
     medians = {kind: np.median(np.concatenate(parts), axis=0) for kind, parts in delays.items()}
     return {kind: [float(d) if np.isfinite(d) else None for d in median] for kind, median in medians.items()}
@@ -114,8 +110,8 @@ def count_placebo(
     history: Floats,
     share: Floats,
     alarms: Sequence[NamedAlarm],
-    families: Sequence[Family],
-    simulated: SimulatedThresholds,
+    families: Sequence[simulation.Family],
+    simulated: simulation.SimulatedThresholds,
     rng: np.random.Generator,
 ) -> Placebo:
     """How many alarms would have been raised in the weeks before the step, had a step been watched there?
@@ -134,8 +130,8 @@ def count_placebo(
         for _ in range(PLACEBO_RUNS):
             counts = history[:, : start + watched_weeks].copy()
             counts[:, start:] = rng.binomial(counts[:, start:].astype(np.int64), share[:, None])
-            for kind, scores in score_all(watch_counts(counts, start), alarms, families):
-                heights = threshold_values(simulated.by_kind[kind])
+            for kind, scores in simulation.score_all(watch_counts(counts, start), alarms, families):
+                heights = simulation.threshold_values(simulated.by_kind[kind])
                 crossings = first_crossings(scores, heights, LEARNING_TIMES)
                 alarm_count += int(np.isfinite(crossings).sum())
     years = (PLACEBO_APART * (len(starts) - 1) + WATCHED_WEEKS) / WATCHED_WEEKS

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import becalm.sustain.core.thresholds as simulation
 from becalm.methods.alarms.watched_counts import LEARNING_TIMES, learn_level
 from becalm.methods.arrays import Floats, seed_generator
 from becalm.sustain.core.alarms import NamedAlarm
@@ -13,14 +14,6 @@ from becalm.sustain.core.baseline import LONGEST_HISTORY, fit_baseline
 from becalm.sustain.core.delays import Placebo, count_placebo, expect_delays
 from becalm.sustain.core.null_worlds import NullWorld, learn_world
 from becalm.sustain.core.series import Key, SeriesSinceStep, WeeklySeries
-from becalm.sustain.core.thresholds import (
-    MOST_SERIES,
-    Budget,
-    Family,
-    Threshold,
-    build_families,
-    simulate_thresholds,
-)
 from becalm.sustain.core.watch import Delay, PreparedPart
 from becalm.terms import Estimate
 
@@ -31,7 +24,7 @@ class Calibration:
 
     seed: int
     inputs_sha256: str
-    thresholds: Mapping[str, tuple[Threshold, ...]]
+    thresholds: Mapping[str, tuple[simulation.Threshold, ...]]
     delays: Mapping[str, tuple[Delay, ...]]
     placebo: Placebo
 
@@ -43,9 +36,9 @@ class CalibrationInputs:
     part: SeriesSinceStep
     prepared: PreparedPart
     alarms: tuple[NamedAlarm, ...]
-    families: tuple[Family, ...]
-    budget: Budget
-    most_series: int = MOST_SERIES
+    families: tuple[simulation.Family, ...]
+    budget: simulation.Budget
+    most_series: int = simulation.MOST_SERIES
 
     @property
     def sha256(self) -> str:
@@ -91,7 +84,7 @@ def calibrate(inputs: CalibrationInputs, seed: int) -> Calibration:
     """Simulate the thresholds, the delays and the placebo alarms of these series."""
     world = inputs.world
     threshold_rng, delay_rng, placebo_rng = seed_generator(seed).spawn(3)
-    simulated = simulate_thresholds(
+    simulated = simulation.simulate_thresholds(
         world, inputs.alarms, inputs.families, inputs.budget, threshold_rng, most_series=inputs.most_series
     )
     thresholds = simulated.by_kind
@@ -102,34 +95,40 @@ def calibrate(inputs: CalibrationInputs, seed: int) -> Calibration:
     return Calibration(seed, inputs.sha256, thresholds, delays, placebo)
 
 
-def choose_families(part: SeriesSinceStep) -> tuple[Family, ...]:
+def choose_families(part: SeriesSinceStep) -> tuple[simulation.Family, ...]:
     """The groups that are watched beside the single series: those that nobody finds by looking."""
     is_watched = np.array([finder != "police" for finder in part.series.found_by])
-    families = build_families(part.series.keys)
+    families = simulation.build_families(part.series.keys)
     kept_families = []
     for family in families:
         members = family.members & is_watched
         rows = [row for row in range(len(members)) if members[row].sum() > 1]
         if rows:
             kept_families.append(
-                Family(family.name, tuple(family.labels[row] for row in rows), members[rows])
+                simulation.Family(family.name, tuple(family.labels[row] for row in rows), members[rows])
             )
     return tuple(kept_families)
 
 
 def share_budget(
     per_year: float, single_share: float, parts: Sequence[SeriesSinceStep], part: SeriesSinceStep
-) -> Budget:
+) -> simulation.Budget:
     """The part of the force's budget that falls to the series of one step, by their number."""
     share = len(part.series.keys) / sum(len(any_part.series.keys) for any_part in parts)
     groups = per_year * (1.0 - single_share) * share
     single = per_year * single_share * share
-    return Budget(single, groups) if choose_families(part) else Budget(single + groups, 0.0)
+    return (
+        simulation.Budget(single, groups)
+        if choose_families(part)
+        else simulation.Budget(single + groups, 0.0)
+    )
 
 
-def add_budgets(budgets: Sequence[Budget]) -> Budget:
+def add_budgets(budgets: Sequence[simulation.Budget]) -> simulation.Budget:
     """The budget of the whole force."""
-    return Budget(sum(budget.single for budget in budgets), sum(budget.groups for budget in budgets))
+    return simulation.Budget(
+        sum(budget.single for budget in budgets), sum(budget.groups for budget in budgets)
+    )
 
 
 def combine_placebo(placebos: Sequence[Placebo]) -> Estimate | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import entry_points
 
+import becalm.sustain.core.watch as states
 from becalm import __version__
 from becalm.desk import Desk, record_event
 from becalm.formats.durable_files import write_durably
@@ -26,15 +27,6 @@ from becalm.sustain.core.series import (
     split_by_step,
     week_name,
 )
-from becalm.sustain.core.watch import (
-    Effort,
-    PartInputs,
-    RaisedAlarm,
-    Watch,
-    WatchedSeries,
-    prepare_part,
-    watch_part,
-)
 from becalm.sustain.desk.notify import notify_alarms
 from becalm.sustain.desk.series import LoadedSeries, load_series
 from becalm.sustain.files.calibration import FOLDER, calibration_text, read_calibration, write_calibration
@@ -48,9 +40,9 @@ ALARMS = "becalm.alarms"
 class WatchAnswer:
     """The watch, its run record, and the alarms that nobody had been told of before."""
 
-    watch: Watch
+    watch: states.Watch
     run: RunRecord
-    new_alarms: tuple[RaisedAlarm, ...]
+    new_alarms: tuple[states.RaisedAlarm, ...]
 
 
 def watch(desk: Desk, request: WatchRequest, *, known_at: datetime | None = None) -> WatchAnswer:
@@ -107,16 +99,16 @@ def ask_watch(
     )
     decisions = {a.alarm: a.decision for a in past_alarms(desk, known_at=known_at) if a.decision}
     seed = desk.draw_seed() if request.seed is None else request.seed
-    series: list[WatchedSeries] = []
+    series: list[states.WatchedSeries] = []
     calibrations_made: list[run_watch.Calibration] = []
     for number, part in enumerate(parts):
-        prepared, families = prepare_part(part, in_reference), run_watch.choose_families(part)
+        prepared, families = states.prepare_part(part, in_reference), run_watch.choose_families(part)
         budget = run_watch.share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
         inputs = run_watch.CalibrationInputs(part, prepared, (alarm,), families, budget)
         calibration = _find_calibration(desk, inputs, seed + number, calibrations)
         calibrations_made.append(calibration)
-        series += watch_part(
-            PartInputs(
+        series += states.watch_part(
+            states.PartInputs(
                 part, in_reference, alarm, families, calibration.thresholds, calibration.delays, decisions
             )
         )
@@ -136,7 +128,7 @@ def past_alarms(desk: Desk, *, known_at: datetime | None = None) -> tuple[PastAl
     return read_alarms(entry for entry in entries if known_at is None or entry.recorded_at <= known_at)
 
 
-def _read_effort(desk: Desk, mondays: Sequence[date], known_at: datetime | None) -> tuple[Effort, ...]:
+def _read_effort(desk: Desk, mondays: Sequence[date], known_at: datetime | None) -> tuple[states.Effort, ...]:
     """What the ledger says was done in the weeks of the watch."""
     if desk.ledger_file is not None and not desk.ledger_file.exists():
         return ()
@@ -192,16 +184,16 @@ def _gather(
     desk: Desk,
     loaded_series: LoadedSeries,
     parts: Sequence[SeriesSinceStep],
-    series: Sequence[WatchedSeries],
+    series: Sequence[states.WatchedSeries],
     calibrations_made: Sequence[run_watch.Calibration],
     reference: str,
-) -> Watch:
+) -> states.Watch:
     settings = desk.workspace.config.sustain
     budgets = [
         run_watch.share_budget(settings.false_alarms_per_year, settings.single_share, parts, part)
         for part in parts
     ]
-    return Watch(
+    return states.Watch(
         as_of=loaded_series.as_of,
         until=loaded_series.series.mondays[-1],
         reference=reference,
@@ -263,7 +255,7 @@ def _record_run(
     )
 
 
-def _record_alarms(desk: Desk, alarms: Sequence[RaisedAlarm], run: RunRecord) -> tuple[Entry, ...]:
+def _record_alarms(desk: Desk, alarms: Sequence[states.RaisedAlarm], run: RunRecord) -> tuple[Entry, ...]:
     """Keep the run file, record each alarm once, and send word where `[sustain] notify` says."""
     run_text = record_json(run)
     run_sha256 = hashlib.sha256(run_text.encode()).hexdigest()
