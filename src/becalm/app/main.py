@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from becalm.desk import Desk
     from becalm.ledger import Ledger
     from becalm.ledger.store.postgres_setup import PreparedServer
+    from becalm.tables import Archive
     from becalm.workspace.config import Workspace
 
 
@@ -109,7 +110,6 @@ def open_desk(workspace: Path | None, at_end: AtEnd | None = None) -> Desk:
     import secrets
     from datetime import UTC, datetime
 
-    from becalm.archive.parquet import ParquetArchive, connect
     from becalm.desk import Desk
     from becalm.workspace.config import open_workspace
 
@@ -117,7 +117,7 @@ def open_desk(workspace: Path | None, at_end: AtEnd | None = None) -> Desk:
     engine_name = os.environ.get("BECALM_ENGINE", opened_workspace.config.archive.engine)
     return Desk(
         workspace=opened_workspace,
-        archive=ParquetArchive(opened_workspace.archive_path, lambda: connect(engine_name)),
+        archive=cast("Archive", _LateArchive(opened_workspace, engine_name)),
         actor=os.environ.get("BECALM_ACTOR") or name_user(),
         now=lambda: datetime.now(UTC),
         draw_seed=lambda: secrets.randbits(63),
@@ -128,6 +128,22 @@ def open_desk(workspace: Path | None, at_end: AtEnd | None = None) -> Desk:
         protected_url=os.environ.get("BECALM_PROTECTED", ""),
         prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
     )
+
+
+class _LateArchive:
+    """The archive, whose engine takes half a second to load, opened by the first question to it."""
+
+    def __init__(self, workspace: Workspace, engine_name: str) -> None:
+        self._workspace, self._engine_name = workspace, engine_name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._archive, name)
+
+    @cached_property
+    def _archive(self) -> Archive:
+        from becalm.archive.parquet import ParquetArchive, connect
+
+        return ParquetArchive(self._workspace.archive_path, lambda: connect(self._engine_name))
 
 
 def name_user() -> str:

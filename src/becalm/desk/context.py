@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from becalm.ledger import Ledger
-from becalm.tables import Archive
 from becalm.terms import BecalmError, Fault, LedgerError, PlanError, Progress, silent_progress
-from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:
+    from becalm.ledger import Ledger
     from becalm.ledger.store.postgres_setup import PreparedServer
+    from becalm.tables import Archive
+    from becalm.workspace.config import Workspace
 
 A = TypeVar("A")
 B = TypeVar("B")

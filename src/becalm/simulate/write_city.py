@@ -22,6 +22,7 @@ import shapely
 from numpy.typing import NDArray
 
 from becalm.simulate import names
+from becalm.simulate.burden import draw_burden
 from becalm.simulate.city import CityPlan, SimulatedCity
 from becalm.simulate.force import draw_staff
 from becalm.simulate.geography import Land
@@ -68,11 +69,13 @@ def write_city(
     seed: int,
     staff_rng: np.random.Generator | None = None,
     people_rng: np.random.Generator | None = None,
+    burden_rng: np.random.Generator | None = None,
     extract: ExtractFormat = "csv",
 ) -> CitySummary:
     """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
 
-    Officers are drawn from `staff_rng`, suspects and victims from `people_rng`; without it there are none.
+    Officers are drawn from `staff_rng`, suspects and victims from `people_rng`, counts for the burden of
+    patrol from `burden_rng`; without it there are none.
 
     Raises InputError where the folder holds something already.
     """
@@ -88,6 +91,8 @@ def write_city(
             city_summary = replace(city_summary, officers=_write_staff(city.plan, staging_folder, staff_rng))
         if people_rng is not None:
             city_summary = replace(city_summary, people=_write_people(city, staging_folder, people_rng))
+        if burden_rng is not None:
+            _write_burden(city.plan, staging_folder, burden_rng)
         # A file is as old as the city: its day is the day on which its records were known.
         noon_timestamp = datetime.combine(city.as_of, time(12), UTC).timestamp()
         for file_path in staging_folder.rglob("*"):
@@ -176,6 +181,14 @@ def _write_extract(city: SimulatedCity, folder: Path, file_format: ExtractFormat
         plain_schema = pa.schema(list(zip(extract_rows.column_names, plain_types, strict=True)))
         pq.write_table(extract_rows.cast(plain_schema), folder / "incidents.parquet", compression="zstd")
     return int(extract_rows.num_rows)
+
+
+def _write_burden(plan: CityPlan, folder: Path, rng: np.random.Generator) -> None:
+    """Residents, victims, stops, arrests and complaints as aggregates, with the ratios that are true."""
+    burden = draw_burden(plan.land, rng)
+    (folder / "burden").mkdir()
+    write_csv(burden.counts, folder / "burden" / "counts.csv")
+    (folder / "truth" / "burden.json").write_text(json.dumps(burden.truth, indent=2) + "\n", "utf-8")
 
 
 def _write_month(records: PublicRecords, month_index: int, folder: Path) -> None:

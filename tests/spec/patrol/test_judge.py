@@ -177,6 +177,15 @@ def a_place_of_another_area(p: Planted) -> None:
     p.tour()[0]["area"] = "elsewhere"
 
 
+def a_tour_that_is_lent_without_a_reason(p: Planted) -> None:
+    p.tour()[0]["lent_from"] = "elsewhere"
+
+
+def a_tour_that_is_lent_to_its_own_area(p: Planted) -> None:
+    shift, _ = p.tour()
+    shift.update(lent_from=shift["area"], lent_because="a busy night")
+
+
 def more_than_its_share(p: Planted) -> None:
     p.tour()[0]["burst_share"] = 0.01
 
@@ -223,6 +232,8 @@ FAULTS: list[tuple[str, Callable[[Planted], None]]] = [
     ("arm", a_place_that_is_off_that_day),
     ("arm", a_place_that_is_off_for_good),
     ("area", a_place_of_another_area),
+    ("lent", a_tour_that_is_lent_without_a_reason),
+    ("lent", a_tour_that_is_lent_to_its_own_area),
     ("share", more_than_its_share),
     ("form", a_row_that_says_another_area),
     ("form", a_row_without_a_zone),

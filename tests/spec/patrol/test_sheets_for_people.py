@@ -13,6 +13,7 @@ import shapely
 from icalendar import Calendar
 
 from becalm.patrol.core.blackouts import Blackout, apply_blackouts
+from becalm.patrol.core.instants import read_instant
 from becalm.patrol.core.place_cards import (
     MapStreet,
     PlaceCard,
@@ -22,12 +23,20 @@ from becalm.patrol.core.place_cards import (
     explain_places,
 )
 from becalm.patrol.core.plan_inputs import Span
-from becalm.patrol.core.roster import read_instant
 from becalm.patrol.files.calendars import cancelled_calendar, unit_calendar
 from becalm.patrol.files.place_cards import cards_json, read_cards, read_tasks
 from becalm.patrol.files.read_blackouts import read_blackouts
-from becalm.patrol.files.unit_sheets import SheetNotes, Tour, build_sheet, local_clock, tours_of, unit_sheets
-from becalm.patrol.files.unit_tours import build_unit_tours, read_unit_tours, tour_files
+from becalm.patrol.files.unit_sheets import (
+    SheetNotes,
+    Tour,
+    build_sheet,
+    build_unit_tours,
+    local_clock,
+    tour_files,
+    tours_of,
+    unit_sheets,
+)
+from becalm.patrol.files.unit_tours import read_unit_tours
 from becalm.terms import InputError, PlanError, UsageError
 
 PLAN = patrol_plans.document()

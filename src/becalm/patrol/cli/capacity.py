@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from becalm.patrol.desk.inputs import PatrolInputs
 
 FIGURES = (
-    *("unit_shifts_per_day", "duty_minutes_per_day", "meal_minutes_per_day", "open_minutes_per_day"),
+    *(
+        "unit_shifts_per_day",
+        "borrowed_per_day",
+        "lent_per_day",
+        "duty_minutes_per_day",
+        "meal_minutes_per_day",
+        "open_minutes_per_day",
+    ),
     *("burst_minutes", "hop_minutes"),
 )
-NARROW_ONLY_WITHOUT = ("open min", "burst + way")  # headings that a narrow screen has no room for
+NARROW_ONLY_WITHOUT = ("lent", "open min", "burst + way")  # headings that a narrow screen has no room for
 
 
 def capacity(session: Session, request: CapacityRequest) -> None:
@@ -84,6 +91,7 @@ def _area_table(capacity: Capacity) -> Table:
         Column("area", lambda area: area.area, is_text=True),
         Column("places", lambda area: str(area.places)),
         Column("unit-shifts", lambda area: f"{area.unit_shifts_per_day:.1f}"),
+        Column("lent", _lent_text),
         Column("open min", lambda area: f"{area.open_minutes_per_day:,.0f}"),
         Column("burst + way", lambda area: f"{area.burst_minutes:.0f} + {area.hop_minutes:.0f}"),
         Column("possible", lambda area: _range(area.possible_per_day)),
@@ -94,6 +102,12 @@ def _area_table(capacity: Capacity) -> Table:
     return table(
         [column for column in table_columns if column.heading not in hidden_headings], capacity.areas
     )
+
+
+def _lent_text(area: AreaCapacity) -> str:
+    """Tours a day that came from other areas, less those that went to them."""
+    difference = area.borrowed_per_day - area.lent_per_day
+    return f"{difference:+.1f}" if difference else "-"
 
 
 def _range(bursts: PossibleBursts) -> str:

@@ -14,11 +14,12 @@ from becalm.console.command import Session
 from becalm.console.emit import View
 from becalm.patrol.cli.plan import say_first_use
 from becalm.patrol.core import request as requests
-from becalm.terms import PlanError
+from becalm.terms import PlanError, WorkspaceError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from becalm.desk import Desk
     from becalm.patrol.core.duty_shares import AreaDuty
     from becalm.patrol.core.judge_plan import PlanVerdict
     from becalm.patrol.core.plan import Price
@@ -40,10 +41,20 @@ def check(session: Session, request: requests.CheckRequest) -> None:
     """Check a written plan on its own: every rule that it breaks is named, and the exit code is 12."""
     from becalm.patrol.desk.finished_plan import check_plan
 
-    verdict = check_plan(request.plan)
+    verdict = check_plan(request.plan, _find_desk(session))
     session.emit(verdict, View(_verdict_data, _violation_rows, _verdict_lines, columns=VIOLATION_COLUMNS))
     if verdict.violations:
         raise typer.Exit(PlanError.exit_code)
+
+
+def _find_desk(session: Session) -> Desk | None:
+    """The desk of the workspace that was named or is here; a plan can be checked without any."""
+    try:
+        return session.open_desk()
+    except WorkspaceError:
+        if session.workspace is not None:
+            raise
+        return None
 
 
 def _violation_rows(verdict: PlanVerdict) -> list[Mapping[str, object]]:
@@ -160,7 +171,7 @@ def forecast(session: Session, request: requests.ForecastRequest) -> None:
     session.emit(forecast_plan(request.plan), view)
 
 
-def _duty_object(duty: AreaDuty) -> dict[str, object]:
+def _duty_object(duty: AreaDuty, page: PlanPage) -> dict[str, object]:
     shares = {
         f"{part}_share": round(duty.share(getattr(duty, f"{part}_minutes")), 4)
         for part in ("burst", "travel", "meal", "rest")
@@ -173,6 +184,10 @@ def _duty_object(duty: AreaDuty) -> dict[str, object]:
         **shares,
         "hours_between_visits": between,
         "most_hours_between_visits": most,
+        "asked_per_day": round(duty.asked_per_day, 1),
+        "possible_per_day": round(page.possible_per_day(duty.area), 1),
+        "planned_per_day": round(page.planned_per_day(duty.area), 1),
+        "mean_burst_minutes": round(duty.mean_burst_minutes, 1),
     }
 
 
@@ -185,7 +200,11 @@ def _forecast_data(page: PlanPage) -> dict[str, object]:
         "expected_error": round(forecast.expected_error, 4),
         "drawn_error": round(forecast.drawn_error, 4),
         "outside_band": len(forecast.outside),
-        "duty": [_duty_object(area) for area in page.duty],
+        "duty": [_duty_object(area, page) for area in page.duty],
+        "dead_zones": [asdict(zone) for zone in page.dead_zones],
+        "lent": [
+            dict(zip(("from", "to", "tours", "because"), tours, strict=True)) for tours in page.lent_tours
+        ],
         "bits": round(plan.bits, 2),
         "bound_bits": round(plan.bound_bits, 2),
         "entropy_ratio": plan.entropy_ratio and round(plan.entropy_ratio, 4),
@@ -203,6 +222,7 @@ def _forecast_lines(page: PlanPage) -> Iterator[object]:
     yield from map(Text, (f"{page.days_in_words}: {page.headline}.", page.capacity_sentence, page.how_near))
     yield _area_table(page.forecast.areas)
     yield from map(Text, _place_lines(page))
+    yield from (Text(zone.sentence) for zone in page.dead_zones if zone.minutes)
 
 
 def _place_lines(page: PlanPage) -> Iterator[str]:

@@ -1,25 +1,85 @@
 """Times at which no unit is to be at a place, and why: a demonstration, a trial, a covert operation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
+from becalm.ledger import Entry, parse_instant
 from becalm.patrol.core.plan_inputs import PatrolPlace, Span, UnitShift
 from becalm.terms import Fault, PlanError
+
+BLACKOUT_KINDS: Final = ("blackout_set", "blackout_ended")
+Closure = tuple[str, Span]  # a hotspot, and when nobody is to be there
 
 
 @dataclass(frozen=True, slots=True)
 class Blackout:
-    """One place, or all places of an area, for a time; `where` is its row of the file."""
+    """One place, or all places of an area, for a time; `where` is its row of the file, or its entry."""
 
     span: Span
     reason: str
-    place: str = ""
+    place: str = ""  # its code, or the name by which people know it
     area: str = ""
     where: str = ""
+    entry: int | None = None  # of the ledger, where it was set through a command or a page
+    by: str = ""
 
     def covers(self, place: PatrolPlace) -> bool:
         """Is this place meant?"""
-        return self.place == place.hotspot or (bool(self.area) and self.area == place.area)
+        is_named = bool(self.place) and self.place in (place.hotspot, place.name)
+        return is_named or (bool(self.area) and self.area == place.area)
+
+
+def fold_blackouts(entries: Iterable[Entry]) -> tuple[Blackout, ...]:
+    """The blackouts that these entries of the ledger leave, in their order; one that never began is gone."""
+    blackout_by_entry: dict[int, Blackout] = {}
+    for entry in entries:
+        facts = entry.event.facts
+        ends_at = parse_instant(str(facts["ends_at"]))
+        if entry.event.kind == "blackout_set":
+            blackout_by_entry[entry.seq] = Blackout(
+                Span(parse_instant(str(facts["starts_at"])), ends_at),
+                str(facts["reason"]),
+                place=str(facts.get("place", "")),
+                area=str(facts.get("area", "")),
+                where=f"entry {entry.seq}",
+                entry=entry.seq,
+                by=entry.event.actor,
+            )
+            continue
+        ended = blackout_by_entry.pop(int(str(facts["blackout"])), None)
+        if ended is not None and ends_at > ended.span.start:
+            shorter_span = Span(ended.span.start, min(ends_at, ended.span.end))
+            blackout_by_entry[ended.entry or 0] = replace(ended, span=shorter_span)
+    return tuple(sorted(blackout_by_entry.values(), key=lambda blackout: blackout.entry or 0))
+
+
+def list_closures(
+    places: Sequence[PatrolPlace], blackouts: Iterable[Blackout], *, after: datetime | None = None
+) -> tuple[Closure, ...]:
+    """What these blackouts close beyond what the places know already; with `after`, what is not yet over."""
+    return tuple(
+        (place.hotspot, blackout.span)
+        for blackout in blackouts
+        for place in places
+        if blackout.covers(place)
+        and not any(
+            span.start <= blackout.span.start and blackout.span.end <= span.end for span in place.blackouts
+        )
+        and (after is None or blackout.span.end > after)
+    )
+
+
+def close_places(places: Sequence[PatrolPlace], closures: Iterable[Closure]) -> tuple[PatrolPlace, ...]:
+    """The places with these times closed as well."""
+    spans_by_hotspot: dict[str, list[Span]] = {}
+    for hotspot, span in closures:
+        spans_by_hotspot.setdefault(hotspot, []).append(span)
+    return tuple(
+        replace(place, blackouts=(*place.blackouts, *spans_by_hotspot.get(place.hotspot, ())))
+        for place in places
+    )
 
 
 def apply_blackouts(

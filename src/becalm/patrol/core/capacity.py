@@ -18,6 +18,8 @@ METHOD = (
     "low: places in any order, high: the nearest first"
 )
 NEARLY = 0.97  # planned dosage is exact on average; a target above this share of what is possible is tight
+RAISED_SHARE = 0.9  # of what is possible: where targets are raised, some time to spare stays
+MOST_VISITS_PER_DAY = 12.0  # one every two hours, to which targets are raised at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,18 @@ class AreaCapacity:
     possible_per_day: PossibleBursts
     wanted_per_day: float
     remedies: tuple[str, ...] = ()  # what would close the gap; empty where there is none
+    borrowed_per_day: float = 0.0  # tours of other areas that serve this one; they are among `unit_shifts`
+    lent_per_day: float = 0.0  # its own tours that serve another area
 
     @property
     def share(self) -> float:
         """Which share of what is wanted is possible (above 1: there is room)?"""
         return self.possible_per_day.value / self.wanted_per_day if self.wanted_per_day else math.inf
+
+    @property
+    def kept_share(self) -> float:
+        """Which share of its targets does it keep? The one number of a cut, wherever a cut is spoken of."""
+        return 1.0 if self.share >= 1.0 else self.share * NEARLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,15 @@ def assess_capacity(
         _assess_area(
             area_name,
             [place for place in dosed_places if place.area == area_name],
-            [shift for shift in shifts if shift.area == area_name],
+            shifts,
             travel,
             policy,
             days,
         )
-        for area_name in sorted({place.area for place in places} | {shift.area for shift in shifts})
+        for area_name in sorted(
+            {place.area for place in places}
+            | {name for s in shifts for name in (s.area, s.lent_from) if name}
+        )
     )
     return Capacity(days, area_capacities, _uncovered_hours(places, shifts))
 
@@ -135,7 +147,7 @@ def fit_dosage(
             for area in capacity.short
         )
         raise PlanError("More dosage is wanted than there are minutes; nothing was planned", short_faults)
-    share_by_area = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
+    share_by_area = {area.area: area.kept_share for area in capacity.short}
     fitted_places = (p for place in places for p in scale_dosage([place], share_by_area.get(place.area, 1.0)))
     scaling_notes = tuple(
         f"{a.area}: {a.wanted_per_day:.1f} bursts a day wanted, about {a.possible_per_day.value:.1f} "
@@ -145,24 +157,68 @@ def fit_dosage(
     return tuple(fitted_places), scaling_notes
 
 
+def raise_dosage(
+    places: Sequence[PatrolPlace], capacity: Capacity
+) -> tuple[tuple[PatrolPlace, ...], tuple[str, ...]]:
+    """The places with more visits where their units have time to spare, and what was raised.
+
+    All targets of an area are raised by one factor, until its units use `RAISED_SHARE` of what is possible.
+    No place is raised above a visit every two hours, which is what guidance after Koper asks.
+    """
+    factors = {area.area: _raise_factor(area, places) for area in capacity.areas if area.wanted_per_day}
+    place_factors = [_limit_factor(place, factors.get(place.area, 1.0)) for place in places]
+    raised_places = [
+        scale_dosage([place], factor)[0] for place, factor in zip(places, place_factors, strict=True)
+    ]
+    notes = []
+    for area in capacity.areas:
+        visits = sum(place.dosage.visits_per_day for place in raised_places if place.area == area.area)
+        if visits > area.wanted_per_day * 1.005:
+            notes.append(
+                f"{area.area}: its units have time to spare; targets are raised from "
+                f"{area.wanted_per_day:.1f} to {visits:.1f} bursts a day."
+            )
+    return tuple(raised_places), tuple(notes)
+
+
+def _raise_factor(area: AreaCapacity, places: Sequence[PatrolPlace]) -> float:
+    """By which factor do all targets of the area rise, where none passes the most that is asked?"""
+    own_places = [place for place in places if place.area == area.area]
+    most_visits = RAISED_SHARE * area.possible_per_day.value
+    low, high = 1.0, max(1.0, MOST_VISITS_PER_DAY / min(p.dosage.visits_per_day or 1.0 for p in own_places))
+    if area.wanted_per_day >= most_visits:
+        return 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        visits = sum(p.dosage.visits_per_day * _limit_factor(p, middle) for p in own_places)
+        low, high = (middle, high) if visits <= most_visits else (low, middle)
+    return low
+
+
+def _limit_factor(place: PatrolPlace, factor: float) -> float:
+    visits_per_day = place.dosage.visits_per_day
+    return max(1.0, min(factor, MOST_VISITS_PER_DAY / visits_per_day)) if visits_per_day else 1.0
+
+
 def _assess_area(
     area_name: str,
     places: Sequence[PatrolPlace],
-    shifts: Sequence[UnitShift],
+    all_shifts: Sequence[UnitShift],
     travel: Mapping[Mode, TravelTable],
     policy: PatrolPolicy,
     days: int,
 ) -> AreaCapacity:
+    shifts = [shift for shift in all_shifts if shift.area == area_name]
     visits_per_day = sum(place.dosage.visits_per_day for place in places)
     minutes_per_day = sum(place.dosage.minutes_per_day for place in places)
     burst_minutes = (
         minutes_per_day / visits_per_day if visits_per_day else float(np.mean(policy.burst_minutes))
     )
     shift_count_by_kind = Counter(
-        (shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places
+        (shift.base, shift.mode, open_minutes_of(shift)) for shift in shifts if places
     )
     kind_figures = [
-        count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
+        count * np.array(count_tour_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
         for (base, mode, open_minutes), count in shift_count_by_kind.items()
     ]
     low, middle, high, hop_minutes = (float(sum(figures[k] for figures in kind_figures)) for k in range(4))
@@ -172,20 +228,23 @@ def _assess_area(
         unit_shifts_per_day=len(shifts) / days,
         duty_minutes_per_day=sum(shift.hours.minutes for shift in shifts) / days,
         meal_minutes_per_day=sum(shift.meal_minutes for shift in shifts) / days,
-        open_minutes_per_day=sum(map(_open_minutes, shifts)) / days,
+        open_minutes_per_day=sum(map(open_minutes_of, shifts)) / days,
         burst_minutes=burst_minutes,
         hop_minutes=hop_minutes / len(shifts) if kind_figures else 0.0,
         possible_per_day=PossibleBursts(middle / days, low / days, high / days),
         wanted_per_day=visits_per_day,
+        borrowed_per_day=sum(bool(shift.lent_from) for shift in shifts) / days,
+        lent_per_day=sum(shift.lent_from == area_name for shift in all_shifts) / days,
     )
     return replace(area_capacity, remedies=_list_remedies(area_capacity))
 
 
-def _open_minutes(shift: UnitShift) -> float:
+def open_minutes_of(shift: UnitShift) -> float:
+    """How many minutes of a tour are open to bursts and the ways between them?"""
     return shift.burst_share * (shift.hours.minutes - shift.meal_minutes)
 
 
-def _count_bursts(
+def count_tour_bursts(
     base: str,
     places: Sequence[PatrolPlace],
     table: TravelTable,
@@ -193,7 +252,7 @@ def _count_bursts(
     open_minutes: float,
     burst_minutes: float,
 ) -> tuple[float, float, float, float]:
-    """Bursts of one shift with places in any order, by the policy and by the nearest; and the mean hop."""
+    """Bursts of one tour with places in any order, by the policy and by the nearest; and the mean hop."""
     place_rows, home = [table.stops.index(place.hotspot) for place in places], table.stops.index(base)
     round_trip_minutes = table.minutes[home, place_rows] + table.minutes[place_rows, home]
     is_reachable = np.isfinite(round_trip_minutes)
@@ -249,7 +308,7 @@ def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
     bursts_per_shift = possible_per_day / area.unit_shifts_per_day
     missing_shifts = math.ceil((area.wanted_per_day - possible_per_day) / bursts_per_shift)
     remedy_texts = [
-        f"all its targets at {area.share:.0%}",
+        f"all its targets at {area.kept_share:.0%}",
         f"{missing_shifts} more unit-shifts a day (each gives {bursts_per_shift:.1f} bursts)",
     ]
     shorter_burst_minutes = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share

@@ -24,6 +24,19 @@ class AreaDuty:
         float  # of the middle place, in hours in which a unit is on duty; inf without visits
     )
     most_hours_between_visits: float
+    place_count: int = 0
+    covered_hours_per_day: float = 0.0  # in which at least one unit is on duty
+    mean_burst_minutes: float = 0.0
+
+    @property
+    def asked_per_day(self) -> float:
+        """How many bursts a day would be one at each place every two hours with a unit on duty?"""
+        return self.place_count * self.covered_hours_per_day / KOPER_HOURS
+
+    def hours_between(self, bursts_per_day: float) -> float:
+        """How many hours lie between two visits of a place, if so many bursts a day are shared evenly?"""
+        visited_hours = self.place_count * self.covered_hours_per_day
+        return visited_hours / bursts_per_day if bursts_per_day else np.inf
 
     @property
     def rest_minutes(self) -> float:
@@ -60,6 +73,9 @@ def _tally_area(inputs: PlanInputs, area: str, routes: Sequence[UnitRoute]) -> A
         meal_minutes=sum(route.meal.minutes for route in routes if route.meal),
         hours_between_visits=float(np.median(between)),
         most_hours_between_visits=float(max(between)),
+        place_count=sum(place.area == area for place in inputs.places),
+        covered_hours_per_day=covered_hours / inputs.days,
+        mean_burst_minutes=sum(b.span.minutes for b in bursts) / len(bursts) if bursts else 0.0,
     )
 
 

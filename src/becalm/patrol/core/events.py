@@ -128,6 +128,28 @@ KINDS = (
         corrects="may",
         by_hand=True,
     ),
+    EventKind(
+        "blackout_set",
+        "Somebody closed a place, or all places of an area, to patrols for a time.",
+        (
+            optional_fact("place", "text", "the place, by its code or its name"),
+            optional_fact("area", "text", "or the area"),
+            required_fact("starts_at", "instant", "from when on"),
+            required_fact("ends_at", "instant", "until when"),
+            REASON,
+        ),
+        purposes=("patrol",),
+    ),
+    EventKind(
+        "blackout_ended",
+        "A blackout was ended before its time.",
+        (
+            required_fact("blackout", "whole", "the entry that set it"),
+            required_fact("ends_at", "instant", "from when on the place is open again"),
+            REASON,
+        ),
+        purposes=("patrol",),
+    ),
     EventKind("burst_done", "A unit was at a hotspot.", _burst_facts(), corrects="may", by_hand=True),
     EventKind(
         "burst_cancelled",

@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,6 +41,7 @@ VIOLATION_KINDS = {
     "blackout": "a burst while its place is closed",
     "arm": "a burst at a place that the trial left unpatrolled that day",
     "area": "a burst outside the unit's area",
+    "lent": "a tour in another area than the unit's own, without a reason or from that very area",
     "dosage": "a place with more or fewer bursts than plan.json states",
     "share": "more burst minutes than the share of the tour available for bursts",
 }
@@ -103,6 +104,8 @@ class Tour:
     meals: tuple[tuple[datetime, datetime], ...]
     burst_share: float
     pair: str
+    lent_from: str
+    lent_because: str
     minutes: Mapping[tuple[str, str], float] = field(repr=False)
 
     def breaks(self, kind: str, what: str) -> Violation:
@@ -123,10 +126,13 @@ class PlanFacts:
     zone: ZoneInfo
 
 
-def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
+def judge_plan(
+    plan: Mapping[str, Any], visits: bytes, *, closures: Iterable[tuple[str, datetime, datetime]] = ()
+) -> PlanVerdict:
     """Which rules does this plan break? None are left unnamed because of others.
 
-    `plan` is plan.json, `visits` the bytes of visits.csv. Sound plans have no violations.
+    `plan` is plan.json, `visits` the bytes of visits.csv; `closures` are hotspots that were closed since it
+    was made, from when until when. Sound plans have no violations.
     """
     missing_keys = [name for name in PLAN_KEYS if name not in plan]
     if missing_keys:
@@ -144,6 +150,7 @@ def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
         violations += _judge_visit(visit, tour, plan_facts)
         if tour:
             visits_by_tour[tour].append(visit)
+    violations += _judge_closures(visit_rows, plan, tuple(closures))
     violations += _judge_meetings(visit_rows, plan_facts, plan["earlier"])
     violations += _judge_dosage(visit_rows, plan.get("dosage") or ())
     for tours in plan_facts.tours.values():
@@ -158,7 +165,8 @@ def _read_plan(plan: Mapping[str, Any]) -> PlanFacts:
     for unit, start, end in plan["meals"]:
         meals_by_unit[unit].append((parse_instant(start), parse_instant(end)))
     tours_by_unit: dict[str, list[Tour]] = defaultdict(list)
-    for shift in plan["shifts"]:
+    joining_shifts = [shift for note in _list_replans(plan) for shift in note.get("shifts", ())]
+    for shift in (*plan["shifts"], *joining_shifts):
         tours_by_unit[shift["unit"]].append(
             _read_tour(shift, plan["policy"], table_by_mode, meals_by_unit[shift["unit"]])
         )
@@ -201,6 +209,8 @@ def _read_tour(
         meals=tuple(meal for meal in meals if meal[0] < end and meal[1] > start),
         burst_share=float(shift["burst_share"]),
         pair=shift["pair"],
+        lent_from=str(shift.get("lent_from", "")),
+        lent_because=str(shift.get("lent_because", "")),
         minutes=tables[shift["mode"]],
     )
 
@@ -300,6 +310,33 @@ def _judge_place(visit: Visit, place: Mapping[str, Any], facts: PlanFacts) -> It
         yield visit.breaks("arm", f"the place is off on {local_day}")
 
 
+def _list_replans(plan: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The re-plans of a plan, first to last."""
+    commitment_fields = plan["commitment"]
+    return list(commitment_fields.get("replans") or ()) if isinstance(commitment_fields, Mapping) else []
+
+
+def _judge_closures(
+    visits: Iterable[Visit], plan: Mapping[str, Any], closures: Iterable[tuple[str, datetime, datetime]]
+) -> Iterator[Violation]:
+    """Bursts at places that were closed after the plan was made: by now, or when the tour was redrawn."""
+    ever = datetime.min.replace(tzinfo=UTC)
+    all_closures = [(hotspot, start, end, "", ever) for hotspot, start, end in closures]
+    for note in _list_replans(plan):
+        for state in note["states"]:
+            free_from = parse_instant(state["free_from"])
+            for hotspot, start_text, end_text in note.get("blackouts", ()):
+                span = (parse_instant(start_text), parse_instant(end_text))
+                all_closures.append((hotspot, *span, state["unit"], free_from))
+    for visit in visits:
+        for hotspot, start, end, unit, free_from in all_closures:
+            is_meant = hotspot == visit.hotspot and unit in ("", visit.unit) and visit.start >= free_from
+            if is_meant and visit.start < end and visit.end > start:
+                yield visit.breaks(
+                    "blackout", f"closed since the plan was made, {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
+                )
+
+
 def _judge_meetings(
     visits: Iterable[Visit], facts: PlanFacts, earlier_bursts: Iterable[Any]
 ) -> Iterator[Violation]:
@@ -344,6 +381,9 @@ def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Vi
 
 def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
     ordered_visits = sorted(visits, key=lambda v: (v.start, v.end))
+    if tour.lent_from == tour.area or bool(tour.lent_from) != bool(tour.lent_because.strip()):
+        lent_text = f"lent from {tour.lent_from!r} to {tour.area}, because {tour.lent_because!r}"
+        yield tour.breaks("lent", lent_text)
     if tour.meal_minutes > 0:
         yield from _judge_meal(tour, ordered_visits)
     if not ordered_visits:

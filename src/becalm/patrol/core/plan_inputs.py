@@ -87,6 +87,8 @@ class UnitShift:
     meal_window: Span | None = None  # the meal lies wholly within; None: the middle half of the shift
     burst_share: float = 1.0  # of the shift that is open to bursts
     pair: str = ""  # units of one pair may be at one place together
+    lent_from: str = ""  # the unit's own area, where it serves another one on this tour …
+    lent_because: str = ""  # … and why
 
 
 @dataclass(frozen=True, slots=True)

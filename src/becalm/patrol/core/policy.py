@@ -14,6 +14,7 @@ from becalm.patrol.core.place_cards import PlaceTask
 from becalm.patrol.core.plan_inputs import Mode, PatrolPolicy
 
 DoseBy = Literal["rank", "certainty", "harm"]
+WhenIdle = Literal["keep", "lend", "raise"]  # what units with time to spare do; "raise" lends first
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class DoseRule:
     gap_minutes: Annotated[int, Field(ge=0)] = 30
     gap_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     when_short: Literal["refuse", "scale"] = "scale"
+    when_idle: WhenIdle = "lend"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, select_shifts
+from becalm.patrol.core.blackouts import Closure, close_places
 from becalm.patrol.core.draw_tours import prepare_redraw
 from becalm.patrol.core.plan import build_routes
 from becalm.patrol.core.plan_inputs import Burst, PlanInputs, Span, UnitShift
@@ -38,6 +39,7 @@ class ReplanMoment:
     replan: int  # 1 for the first replan of a plan, then 2 …; part of every sub-key
     key: bytes
     urgent: str = ""  # a hotspot that is to be visited more than usual from now on
+    closures: tuple[Closure, ...] = ()  # what was closed since the plan was made
 
 
 def find_unit_state(inputs: PlanInputs, route: UnitRoute, at: datetime) -> UnitState:
@@ -205,7 +207,8 @@ def _build_area_from(
     grid = SlotGrid(
         grid_start, slot_count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day
     )
-    area = build_area(replace(inputs, shifts=shifts), name, grid, moment.key)
+    places = close_places(inputs.places, moment.closures)
+    area = build_area(replace(inputs, places=places, shifts=shifts), name, grid, moment.key)
     hotspot_names = [place.hotspot for place in area.places]
     unit_states = [units[shift.unit][0] for shift in area.shifts]
     lost_states = [

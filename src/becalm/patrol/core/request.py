@@ -63,6 +63,14 @@ class InputsRequest(Request):
     count: Annotated[int, Parameter("How many hotspots to list.", unit="places", low=1)] = 250
     borough: Annotated[tuple[str, ...], Parameter("Plan for this borough only. Can be repeated.")] = ()
     area: Annotated[str, Parameter("Plan for this patrol area only.")] = ""
+    when_idle: Annotated[
+        Literal["", "keep", "lend", "raise"],
+        Parameter(
+            "What units with time to spare do: keep to their own area, lend tours to areas that fall "
+            "short, or lend tours and then raise targets, up to a visit every two hours.",
+            default_text="as the policy says: lend",
+        ),
+    ] = ""
     ways: TravelRequest = field(default_factory=TravelRequest)
 
 
@@ -217,10 +225,46 @@ class ReplanRequest(Request):
         str,
         Parameter("A hotspot of this plan to be visited far more than usual from now on, in its area."),
     ] = ""
+    joining: Annotated[
+        FileName | None,
+        Parameter(
+            "A units file with units that join tonight: those that the plan does not know get a tour, under "
+            "way or beginning within 14 hours."
+        ),
+    ] = None
     second: Annotated[
         str,
         Parameter("The second person who agrees, where the policy asks for one.", metavar="NAME"),
     ] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlackoutRequest(Request):
+    """Where is no unit to be, from when until when, and why?"""
+
+    place: Annotated[str, Parameter("The place: its code, or the name by which plans call it.")] = ""
+    area: Annotated[str, Parameter("Or all places of this area.")] = ""
+    starts_at: Annotated[str | None, Parameter(INSTANT_HELP, name="from")] = None
+    ends_at: Annotated[
+        str, Parameter("Until when: 2020-05-04T21:00 in the city's time, or with a zone.", name="ends")
+    ]
+    reason: Annotated[str, Parameter("Why. The reason is kept in the ledger, and shown with the plan.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlackoutListRequest(Request):
+    """Which blackouts are there, from the file and from the ledger, that are not over?"""
+
+    at: Annotated[str | None, Parameter(INSTANT_HELP)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlackoutEndRequest(Request):
+    """Which blackout ends before its time, and why?"""
+
+    entry: Annotated[int, Parameter("The entry of the ledger that set it.", is_argument=True, low=1)]
+    at: Annotated[str | None, Parameter(INSTANT_HELP, name="from")] = None
+    reason: Annotated[str, Parameter("Why. The reason is kept in the ledger.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +322,47 @@ class DeliveredRequest(Request):
     first_day: Annotated[date | None, Parameter("Count from this day on.", name="from")] = None
     days: Annotated[int | None, Parameter("Count this many days.", unit="days", low=1)] = None
     out: Annotated[FileName | None, Parameter("Also write the visits (no positions) to this CSV.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnRequest(Request):
+    """What was planned and delivered, by place and area, month and quarter?"""
+
+    plan: Annotated[
+        tuple[FileName, ...],
+        Parameter("A plan's folder. Can be repeated. Without it: those that stand in this workspace."),
+    ] = ()
+    visits: Annotated[
+        tuple[FileName, ...],
+        Parameter("A CSV of visits that `becalm patrol delivered --out` wrote. Can be repeated."),
+    ] = ()
+    sampled_share: Annotated[
+        float,
+        Parameter("The share of units that were traced; below 1, totals are estimates.", low=0.01, high=1),
+    ] = 1.0
+    first_day: Annotated[
+        date | None, Parameter("Only plans that last longer than this day.", name="from")
+    ] = None
+    days: Annotated[int | None, Parameter("And begin within this many days.", unit="days", low=1)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurdenRequest(Request):
+    """Who carries the burden of patrol, against who lives there and who reported harm?"""
+
+    counts: Annotated[
+        FileName,
+        Parameter(
+            "A CSV of counts: measure (residents, victims, stops, arrests, complaints), area, trait (all, "
+            "ethnicity, age), group, count.",
+            is_argument=True,
+        ),
+    ]
+    plan: Annotated[
+        tuple[FileName, ...],
+        Parameter("A plan's folder, for patrol hours by area. Can be repeated. Without it: no hours."),
+    ] = ()
+    level: Annotated[float, Parameter("The confidence level of intervals.", low=0.5, high=0.999)] = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from becalm.patrol.core.plan_inputs import Base, Mode, Span, UnitShift
 from becalm.patrol.core.policy import Meal, meal_minutes
-from becalm.terms import Fault, PlanError, UsageError
+from becalm.terms import Fault, PlanError
 
 MOST_AT_ONCE = 0.5  # of the units that start within three hours: more at one moment is a handover to watch
 STEP_MINUTES, SPREAD_MINUTES = 15, 75
@@ -252,27 +252,6 @@ def day_span(day: date, days: int, *, zone: str) -> Span:
     """From when to when are these civil days, midnight to midnight in the city's zone?"""
     midnight = datetime.combine(day, time())
     return Span(_instant(midnight, zone), _instant(midnight + timedelta(days=days), zone))
-
-
-def read_instant(text: str, zone: str) -> datetime:
-    """An instant as somebody writes it: in the city's time unless it names a zone.
-
-    Raises UsageError where the clocks change at that time, so that it comes twice or never.
-    """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is not a time. Write it as 2020-05-04T18:05 in the city's time, or with a zone (…Z)."
-        ) from error
-    if instant.tzinfo:
-        return instant.astimezone(UTC)
-    first, second = (instant.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
-        return first.astimezone(UTC)
-    choices = [at.astimezone(UTC).astimezone(ZoneInfo(zone)) for at in (first, second)]
-    choice_text = " or ".join(f"{at.isoformat(timespec='minutes')} ({at:%Z})" for at in choices)
-    raise UsageError(f"{text} is no single moment in {zone}: the clocks change then. Write {choice_text}.")
 
 
 def hour_of_week(at: datetime, *, zone: str) -> int:

@@ -1,17 +1,19 @@
 """A sergeant's board: what the units of one area do within the next hour, and nothing further ahead."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from becalm.desk import Desk
+from becalm.patrol.core.instants import read_instant
 from becalm.patrol.core.request import BoardRequest
-from becalm.patrol.core.roster import read_instant
+from becalm.patrol.desk.blackouts import load_blackouts
 from becalm.patrol.desk.next_bursts import check_newest
 from becalm.patrol.desk.place_cards import load_notes
 from becalm.patrol.files.board_page import Board, BoardRow
 from becalm.patrol.files.read_plan import read_plan
-from becalm.patrol.files.unit_sheets import local_time_text, stops_of, tours_of
+from becalm.patrol.files.unit_sheets import local_clock, local_time_text, stops_of, tours_of
 from becalm.patrol.files.write_plan import PlanDocument
 from becalm.terms import PlanError, UsageError, suggest_word
 
@@ -65,18 +67,34 @@ def show_board(desk: Desk, request: BoardRequest) -> Board:
     stops = stops_of(plan, shown_bursts, notes)
     rows = tuple(BoardRow(burst.unit, stop) for burst, stop in zip(shown_bursts, stops, strict=True))
     resting = tuple(unit for unit in on_duty if unit not in {row.unit for row in rows})
-    return Board(hour.area, at, hour.until, rows, resting, _changes(plan, hour), plan)
+    changes = (*_changes(plan, hour), *_closed_places(desk, plan, hour))
+    return Board(hour.area, at, hour.until, rows, resting, changes, plan)
+
+
+def _closed_places(desk: Desk, plan: PlanDocument, hour: _Hour) -> Iterator[str]:
+    """What is closed within the hour, also if the plan does not know it yet."""
+    places = [place for place in plan.inputs.places if place.area == hour.area]
+    for blackout in load_blackouts(desk).blackouts:
+        names = [place.name or place.hotspot for place in places if blackout.covers(place)]
+        if names and blackout.span.start < hour.until and blackout.span.end > hour.at:
+            text = f"all of {hour.area}" if blackout.area else names[0]
+            yield f"Closed until {local_clock(blackout.span.end, plan)}: {text} ({blackout.reason})."
 
 
 def _changes(plan: PlanDocument, hour: _Hour) -> tuple[str, ...]:
     """The re-plans of the last half day: whose tours, and why."""
     changes = []
-    area_of_unit = {shift.unit: shift.area for shift in plan.inputs.shifts}
+    near = timedelta(hours=12)
+    area_of_unit = {
+        shift.unit: shift.area
+        for shift in plan.inputs.shifts
+        if shift.hours.start < hour.until and shift.hours.end > hour.at - near  # a tour may be lent
+    }
     for note in plan.commitment["replans"]:
         replanned_at = datetime.fromisoformat(note["at"])
         units = [state["unit"] for state in note["states"]]
         is_here = hour.area in {area_of_unit.get(unit) for unit in units}
-        if is_here and hour.at - timedelta(hours=12) <= replanned_at <= hour.until:
+        if is_here and hour.at - near <= replanned_at <= hour.until:
             off_text = ", ".join(state["unit"] for state in note["states"] if not state["on_duty"])
             off_duty = f"; off duty: {off_text}" if off_text else ""
             changes.append(f"Re-plan {note['index']} of {', '.join(units)}: {note['reason']}{off_duty}.")

@@ -34,6 +34,11 @@ def write_chances(desk: Desk, request: ChancesRequest) -> WrittenChances:
     path = Path(request.plan)
     plan, folder = read_plan(path), path if path.is_dir() else path.parent
     seed.check_planner(plan.version)
+    if plan.sealed_inputs is not plan.inputs:
+        raise PlanError(
+            "Units joined this plan after it was drawn, and the chances of such a plan are not worked out. "
+            "Take those of the plan as it was before, from `patrol/sealed`."
+        )
     history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
     key = seed.open_sealed(desk, history).key
     redrawn_plan, steps = redraw_plan(plan, key)

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from becalm.desk import Desk, record_event
 from becalm.formats.durable_files import sha256_of_text
 from becalm.ledger import Fact
+from becalm.patrol.core.blackouts import list_closures
 from becalm.patrol.core.judge_plan import PlanVerdict, judge_plan
 from becalm.patrol.core.request import SheetRequest
+from becalm.patrol.desk.blackouts import load_blackouts
 from becalm.patrol.desk.next_bursts import check_newest
 from becalm.patrol.desk.place_cards import load_notes
 from becalm.patrol.desk.seed import PURPOSE
@@ -64,8 +67,11 @@ def forecast_plan(plan: str) -> PlanPage:
     return PlanPage(read_plan(Path(plan)))
 
 
-def check_plan(plan: str) -> PlanVerdict:
-    """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it."""
+def check_plan(plan: str, desk: Desk | None = None) -> PlanVerdict:
+    """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it.
+
+    With a desk, also blackouts that were set since the plan was drawn are held against it.
+    """
     plan_folder = Path(plan)
     plan_path = plan_folder / "plan.json" if plan_folder.is_dir() else plan_folder
     visits_path = plan_path.with_name("visits.csv")
@@ -85,7 +91,16 @@ def check_plan(plan: str) -> PlanVerdict:
     if not isinstance(plan_json, dict):
         json_fault = Fault(plan_path.name, "is not a JSON object", "give a plan.json")
         raise InputError("The plan cannot be read", (json_fault,))
-    return judge_plan(plan_json, visits_path.read_bytes())
+    closures = _list_new_closures(desk, read_plan(plan_path)) if desk else []
+    return judge_plan(plan_json, visits_path.read_bytes(), closures=closures)
+
+
+def _list_new_closures(desk: Desk, plan: PlanDocument) -> list[tuple[str, datetime, datetime]]:
+    """What was closed since the plan was drawn."""
+    places = plan.inputs.places
+    blackouts = load_blackouts(desk).blackouts
+    closures = list_closures(places, blackouts)
+    return [(hotspot, span.start, span.end) for hotspot, span in closures]
 
 
 def _tours_of_unit(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:

@@ -4,7 +4,7 @@ And what the plan of the days before leaves to it: visits owed, and bursts that 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -12,47 +12,43 @@ from pathlib import Path
 
 from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
-from becalm.formats.durable_files import sha256_of
-from becalm.patrol.core import travel as travel_core
-from becalm.patrol.core.blackouts import Blackout, apply_blackouts
-from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
+from becalm.methods.arrays import seed_generator
+from becalm.patrol.core.blackouts import apply_blackouts
+from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage, raise_dosage
 from becalm.patrol.core.dose_places import dose_places, select_places
+from becalm.patrol.core.lending import LentTours, lend_tours
 from becalm.patrol.core.plan_inputs import (
     Arm,
     Base,
     Burst,
-    Mode,
     PatrolPlace,
     PlanInputs,
-    TravelTable,
     UnitShift,
 )
 from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts
-from becalm.patrol.core.policy import PolicyBook
-from becalm.patrol.core.request import InputsRequest, TravelRequest
+from becalm.patrol.core.policy import PolicyBook, WhenIdle
+from becalm.patrol.core.request import InputsRequest
 from becalm.patrol.core.roster import (
     Roster,
     expand_shifts,
     find_changed_nights,
-    read_instant,
     select_working_shifts,
 )
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.core.trial import select_arms
+from becalm.patrol.desk.blackouts import KnownBlackouts, load_blackouts
 from becalm.patrol.desk.hotspots import PatrolHotspots, describe_arm_conflicts, load_hotspots
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
-from becalm.patrol.files.read_blackouts import BLACKOUTS_FILE, read_blackouts
+from becalm.patrol.desk.travel import TravelTimes, load_travel
+from becalm.patrol.files.read_blackouts import BLACKOUTS_FILE
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
-from becalm.patrol.files.read_travel import read_travel
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
 from becalm.patrol.files.trial_arms import read_arms
 from becalm.patrol.files.write_plan import PlanDocument
-from becalm.terms import Fault, PlanError, UsageError, suggest_word
+from becalm.terms import PlanError, UsageError, suggest_word
 from becalm.workspace.config import POLICY_FILE, UNITS_FILE, Workspace
-from becalm.workspace.place_names import find_street_file
 from becalm.workspace.reviewed_toml import Source
-from becalm.workspace.streets import read_streets
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,7 @@ class PinnedChoices:
     find_seed: int | None = None
     overrides: tuple[int, ...] | None = None  # the entries of the ledger with decisions about places
     earlier_plans: tuple[str, ...] | None = None  # each as `<commitment> <index of its re-plan>`
+    blackouts: tuple[int, ...] | None = None  # the entries of the ledger with blackouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +74,7 @@ class PatrolInputs:
     capacity: Capacity  # of the dosage that the policy asks for, before anything gave
     earlier_plans: tuple[str, ...] = ()  # of the days before, from which visits owed are carried over
     overrides: tuple[int, ...] = ()  # the entries of the ledger whose decisions about places were kept
+    blackouts: tuple[int, ...] = ()  # and those with blackouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +86,7 @@ class InputFiles:
     hotspots: PatrolHotspots
     arms: Mapping[tuple[str, date], Arm]
     sources: Mapping[str, str]
-    blackouts: tuple[Blackout, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TravelTimes:
-    """A table for each mode in use, where it came from, and what its reader must be told."""
-
-    tables: Mapping[Mode, TravelTable]
-    sources: Mapping[str, str]
-    notes: tuple[str, ...]
+    blackouts: KnownBlackouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +111,8 @@ class _DosedInputs:
     arms: Mapping[tuple[str, date], Arm]
     dosage_notes: tuple[str, ...]
     arm_notes: tuple[str, ...]
+    capacity: Capacity  # with the tours that are lent
+    lending_notes: tuple[str, ...] = ()
 
 
 def load_inputs(
@@ -143,19 +134,11 @@ def load_inputs(
     pins = pins or PinnedChoices()
     find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
     load_list = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
-    dosed_inputs = _dose_inputs(desk, request, arms, load_list)
+    input_files = _read_files(desk, request, arms, load_list, pins.blackouts)
+    dosed_inputs = _dose_inputs(desk, request, input_files, find_seed)
     places, book = dosed_inputs.places, dosed_inputs.files.book
-    plan_capacity = assess_capacity(
-        places,
-        dosed_inputs.shifts,
-        dosed_inputs.travel.tables,
-        book.planner,
-        days=request.days,
-        arms=dosed_inputs.arms,
-    )
-    fitted_dosage = (
-        fit_dosage(places, plan_capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
-    )
+    plan_capacity = dosed_inputs.capacity
+    fitted_dosage = _fit_dosage(request, dosed_inputs) if is_fitted else (places, ())
     plan_names = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
     carried_plans = carry_over(desk, plan_names, request.first_day, (place.hotspot for place in places))
     shifts, shift_notes = select_working_shifts(dosed_inputs.shifts, {place.area for place in places})
@@ -164,6 +147,7 @@ def load_inputs(
     change_notes = _clock_change_notes(request, plan_inputs.zone)
     plan_notes = (
         *dosed_inputs.dosage_notes,
+        *dosed_inputs.lending_notes,
         *omission_notes,
         *shift_notes,
         *dosed_inputs.travel.notes,
@@ -179,13 +163,11 @@ def load_inputs(
         capacity=plan_capacity,
         earlier_plans=carried_plans.plans,
         overrides=dosed_inputs.files.hotspots.entries,
+        blackouts=dosed_inputs.files.blackouts.entries,
     )
 
 
-def _dose_inputs(
-    desk: Desk, request: InputsRequest, arms: str | None, load_list: Callable[[], PatrolHotspots]
-) -> _DosedInputs:
-    input_files = _read_files(desk, request, arms, load_list)
+def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles, find_seed: int) -> _DosedInputs:
     book, roster, zone = input_files.book, input_files.roster, desk.workspace.city.time_zone
     area_by_base = {tour.base: tour.area for tour in roster.tours}
     area_by_base |= {team.base: team.area for team in roster.teams}
@@ -204,16 +186,56 @@ def _dose_inputs(
     )
     shifts = tuple(shift for shift in all_shifts if request.area in ("", shift.area))
     places, blackout_notes = apply_blackouts(
-        [place for place in dosage.places if request.area in ("", place.area)], shifts, input_files.blackouts
+        [place for place in dosage.places if request.area in ("", place.area)],
+        shifts,
+        input_files.blackouts.blackouts,
     )
     used_bases = {shift.base for shift in shifts}
     used_base_list = tuple(base for base in roster.bases if base.base in used_bases)
     loaded_travel = load_travel(desk.workspace, request.ways, places, used_base_list, shifts, book)
     arms_of_days, arm_notes = _arms_of_days(input_files, places, request)
     dosage_notes = (*input_files.hotspots.notes, *dosage.notes, *blackout_notes)
-    return _DosedInputs(
-        input_files, places, shifts, used_base_list, loaded_travel, arms_of_days, dosage_notes, arm_notes
+    assess = partial(
+        assess_capacity,
+        places,
+        travel=loaded_travel.tables,
+        policy=book.planner,
+        days=request.days,
+        arms=arms_of_days,
     )
+    lent = LentTours(shifts)
+    if _when_idle(request, book) != "keep":
+        capacity = assess(shifts=shifts)
+        rng = seed_generator(find_seed)
+        lent = lend_tours(places, shifts, loaded_travel.tables, book.planner, capacity, rng)
+    return _DosedInputs(
+        input_files,
+        places,
+        lent.shifts,
+        used_base_list,
+        loaded_travel,
+        arms_of_days,
+        dosage_notes,
+        arm_notes,
+        assess(shifts=lent.shifts),
+        lent.notes,
+    )
+
+
+def _when_idle(request: InputsRequest, book: PolicyBook) -> WhenIdle:
+    return request.when_idle or book.dose.when_idle
+
+
+def _fit_dosage(
+    request: InputsRequest, dosed: _DosedInputs
+) -> tuple[tuple[PatrolPlace, ...], tuple[str, ...]]:
+    """The places with a dosage that their units can give, and that uses their time where that is asked."""
+    book, capacity = dosed.files.book, dosed.capacity
+    places, notes = fit_dosage(dosed.places, capacity, when_short=book.dose.when_short)
+    if _when_idle(request, book) != "raise":
+        return places, notes
+    raised_places, raising_notes = raise_dosage(places, capacity)
+    return raised_places, (*notes, *raising_notes)
 
 
 def _build_plan_inputs(
@@ -240,7 +262,11 @@ def _build_plan_inputs(
 
 
 def _read_files(
-    desk: Desk, request: InputsRequest, arms: str | None, load_list: Callable[[], PatrolHotspots]
+    desk: Desk,
+    request: InputsRequest,
+    arms: str | None,
+    load_list: Callable[[], PatrolHotspots],
+    blackout_entries: tuple[int, ...] | None,
 ) -> InputFiles:
     """Read every file, and report what is wrong in all of them together."""
     (book, policy_sources), (units_path, roster), hotspots, arms_of_days = collect_errors(
@@ -250,11 +276,12 @@ def _read_files(
         lambda: read_arms(Path(arms)) if arms else {},
     )
     hash_by_source = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
-    blackouts_path, zone = desk.workspace.path / BLACKOUTS_FILE, desk.workspace.city.time_zone
-    areas = frozenset(area.area for area in roster.areas)
-    blackouts = read_blackouts(blackouts_path, areas, lambda text: read_instant(text, zone))
-    if blackouts:
+    blackouts = load_blackouts(desk, frozenset(area.area for area in roster.areas), blackout_entries)
+    blackouts_path = desk.workspace.path / BLACKOUTS_FILE
+    if blackouts_path.is_file():
         hash_by_source[BLACKOUTS_FILE] = hash_file(blackouts_path)
+    if blackouts.entries:
+        hash_by_source["blackouts in the ledger"] = f"entries {', '.join(map(str, blackouts.entries))}"
     return InputFiles(book, roster, hotspots, arms_of_days, hash_by_source, blackouts)
 
 
@@ -334,92 +361,6 @@ def _clock_change_notes(request: InputsRequest, zone: str) -> tuple[str, ...]:
         f"{day} has {hours} hours: tours over that night keep their clock times."
         for day, hours in changed_nights
     )
-
-
-def load_travel(
-    workspace: Workspace,
-    request: TravelRequest,
-    places: Sequence[PatrolPlace],
-    bases: Sequence[Base],
-    shifts: Sequence[UnitShift],
-    book: PolicyBook,
-) -> TravelTimes:
-    """How many minutes is it from each stop to each other, by each mode in use?
-
-    Raises PlanError with every hotspot that no unit of its area can reach and be back from within its shift,
-    and why; or every pair of a given table that is longer than a way over another stop.
-    """
-    used_modes = sorted({shift.mode for shift in shifts})
-    point_of_stop = travel_core.locate_stops(places, bases)
-    streets_path = find_streets(workspace, request.streets)
-    if request.travel is not None:
-        travel, faults = _travel_by_table(request, point_of_stop, used_modes, book), tuple[Fault, ...]()
-    elif streets_path is not None:
-        travel, faults = _travel_over_streets(workspace, streets_path, point_of_stop, used_modes, book)
-    else:
-        travel, faults = _travel_by_straight_lines(point_of_stop, used_modes, book), ()
-    travel_core.check_reach(places, shifts, travel.tables, book.planner, faults)
-    return travel
-
-
-def find_streets(workspace: Workspace, file_name: str | None) -> Path | None:
-    """The streets: the file that was named, else the workspace's own, if there is one."""
-    return Path(file_name) if file_name else find_street_file(workspace)
-
-
-def _travel_by_straight_lines(
-    stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
-) -> TravelTimes:
-    travel_tables = [
-        travel_core.straight_line_table(stops, mode, book.paces[mode], quantile=book.quantile)
-        for mode in modes
-    ]
-    travel_note = (
-        f"Travel in straight lines ({_speeds(modes, book)}, with a detour factor): rivers and railways are "
-        "ignored. Add a street network to include them."
-    )
-    return TravelTimes(
-        travel_core.round_up_travel(travel_tables), {"streets": "none: straight lines"}, (travel_note,)
-    )
-
-
-def _travel_over_streets(
-    workspace: Workspace, path: Path, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
-) -> tuple[TravelTimes, tuple[Fault, ...]]:
-    street_network = read_streets(path, crs=workspace.city.crs)
-    street_tables = [
-        travel_core.build_street_table(street_network, stops, mode, book.paces[mode], quantile=book.quantile)
-        for mode in modes
-    ]
-    travel_note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
-    table_of_mode = travel_core.round_up_travel([street_table.table for street_table in street_tables])
-    street_faults = tuple(fault for street_table in street_tables for fault in street_table.out_of_reach)
-    return TravelTimes(table_of_mode, {"streets": sha256_of(path)}, (travel_note,)), street_faults
-
-
-def _travel_by_table(
-    request: TravelRequest, stops: travel_core.Stops, modes: Sequence[Mode], book: PolicyBook
-) -> TravelTimes:
-    table_path = Path(request.travel or "")
-    table_of_mode = read_travel(table_path, tuple(stops), modes, quantile=book.quantile)
-    triangle_faults = tuple(
-        fault for table in table_of_mode.values() for fault in travel_core.find_broken_triangles(table)
-    )
-    if triangle_faults and not request.close_triangles:
-        raise PlanError(
-            f"{table_path.name}: some trips are longer than going through another stop; nothing was planned. "
-            "Correct them, or shorten them all with `close_triangles`.",
-            triangle_faults,
-        )
-    shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in triangle_faults)
-    travel_notes = (f"Travel by {table_path.name}, as given.", *shortened_notes)
-    return TravelTimes(
-        travel_core.round_up_travel(table_of_mode.values()), {"travel": sha256_of(table_path)}, travel_notes
-    )
-
-
-def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:
-    return ", ".join(f"{mode} {book.paces[mode].kph:g} km/h" for mode in modes)
 
 
 def find_earlier_plans(desk: Desk, request: InputsRequest) -> tuple[str, ...]:

@@ -6,12 +6,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
+from becalm.patrol.core.instants import read_instant
 from becalm.patrol.core.request import NextRequest
-from becalm.patrol.core.roster import read_instant
-from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import SealedBox, plan_name
-from becalm.patrol.files.unit_sheets import tours_of
-from becalm.patrol.files.unit_tours import TimedStop, UnitTour, UnitTours, build_unit_tours, read_unit_tours
+from becalm.patrol.files.unit_tours import TimedStop, UnitTour, UnitTours, read_unit_tours
 from becalm.terms import PlanError, UsageError, suggest_word
 
 
@@ -55,6 +53,10 @@ def _load_unit_tours(path: Path, unit: str) -> UnitTours:
     unit_tours = read_unit_tours(path if path.is_dir() else path.parent, unit)
     if unit_tours is not None:
         return unit_tours
+    # Only here: what reads a whole plan takes longer to load than the answer may take.
+    from becalm.patrol.files.read_plan import read_plan
+    from becalm.patrol.files.unit_sheets import build_unit_tours, tours_of
+
     plan = read_plan(path)
     tours_of_unit = tours_of(plan)
     if unit not in tours_of_unit:

@@ -82,7 +82,7 @@ def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
     history = seed.find_seed_history(desk, _read_commitment(plan, request.plan))
     sampling_key = _opened_key(plan, history)
     _check_used_once(desk, history)
-    check_same_distribution(fit_distribution(plan.inputs), plan.distribution)
+    check_same_distribution(fit_distribution(plan.sealed_inputs), plan.distribution)
     new_files = plan_files(redraw_plan(plan, sampling_key)[0])
     file_contents = {
         name: (folder / name).read_bytes() for name in COMPARED_FILES if (folder / name).is_file()
@@ -110,7 +110,7 @@ def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
         )
     if refusal := seed.explain_planner(plan.version):
         raise ReplayError(refusal)
-    inputs_sha256 = sha256_of_inputs(inputs_object(plan.inputs, plan.distribution, crs=plan.crs))
+    inputs_sha256 = sha256_of_inputs(inputs_object(plan.sealed_inputs, plan.distribution, crs=plan.crs))
     commitment = compute_commitment(history.secret, inputs_sha256=inputs_sha256, version=plan.version)
     if commitment != history.commitment:
         raise ReplayError(

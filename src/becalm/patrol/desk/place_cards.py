@@ -7,7 +7,8 @@ from becalm.desk import Desk
 from becalm.patrol.core.place_cards import PlaceCard, ReportedOffences, cut_maps, explain_places
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.request import InputsRequest
-from becalm.patrol.desk.inputs import find_policy, find_streets
+from becalm.patrol.desk.inputs import find_policy
+from becalm.patrol.desk.travel import find_streets
 from becalm.patrol.files.place_cards import TASKS_FILE, read_cards, read_tasks
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.unit_sheets import SheetNotes

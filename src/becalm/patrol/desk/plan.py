@@ -17,6 +17,7 @@ from becalm.patrol.core.plan_result import RouteDistribution
 from becalm.patrol.core.request import CommitRequest, InputsRequest, PlanRequest
 from becalm.patrol.core.seed_history import Ground, SeedHistory
 from becalm.patrol.desk import seed
+from becalm.patrol.desk.blackouts import describe_new_blackouts
 from becalm.patrol.desk.hotspots import describe_override_differences
 from becalm.patrol.desk.inputs import PatrolInputs, PinnedChoices, load_inputs
 from becalm.patrol.desk.place_cards import load_plan_notes
@@ -30,6 +31,7 @@ from becalm.terms.request import request_values
 SEALED_FILES: Final = ("plan.json", "visits.csv")
 REQUEST: Final = "request.json"
 OVERRIDES: Final = "overrides"
+BLACKOUTS: Final = "blackouts"
 FIRST_USE: Final = "First plan on this machine: the planner is being compiled, once, in 10 to 20 seconds."
 
 
@@ -104,8 +106,11 @@ def plan_patrol(
     plan_texts = plan_files(plan, notes)
     is_reissue = _record_plan(desk, sealed_seed, plan, plan_texts)
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
-    override_differences = describe_override_differences(inputs.sources, active_entries(desk))
-    return WrittenPlan(folder, plan, history, plan_texts, inputs, is_reissue, override_differences)
+    differences = (
+        *describe_override_differences(inputs.sources, active_entries(desk)),
+        *describe_new_blackouts(desk, inputs.blackouts, inputs.plan_inputs),
+    )
+    return WrittenPlan(folder, plan, history, plan_texts, inputs, is_reissue, differences)
 
 
 def default_folder(desk: Desk, first_day: date) -> Path:
@@ -232,7 +237,9 @@ def _keep_choices(
 ) -> None:
     """Keep beside the seed what was asked for, and what was chosen with it."""
     overrides_line = " ".join((OVERRIDES, *map(str, inputs.overrides)))
-    choices_text = "\n".join((str(inputs.find_seed), overrides_line, *inputs.earlier_plans)) + "\n"
+    blackouts_line = " ".join((BLACKOUTS, *map(str, inputs.blackouts)))
+    choice_lines = (str(inputs.find_seed), overrides_line, blackouts_line, *inputs.earlier_plans)
+    choices_text = "\n".join(choice_lines) + "\n"
     sealed_store = seed.sealed_box(desk)
     sealed_store.keep(history.commitment, INPUTS, choices_text)
     sealed_store.keep(history.commitment, REQUEST, json_text(request_values(request)))
@@ -244,12 +251,12 @@ def _pinned_choices(desk: Desk, history: SeedHistory | None) -> PinnedChoices:
     if not choices_text:
         return PinnedChoices()
     find_seed, *choice_lines = choices_text.splitlines()
-    override_entries = tuple(
-        int(entry)
-        for plan_line in choice_lines
-        if plan_line.startswith(OVERRIDES)
-        for entry in plan_line.split()[1:]
-    )
+    entries_by_word = {
+        word: tuple(map(int, entries))
+        for word, *entries in map(str.split, choice_lines)
+        if word in (OVERRIDES, BLACKOUTS)
+    }
+    plan_lines = tuple(line for line in choice_lines if line.split()[0] not in (OVERRIDES, BLACKOUTS))
     return PinnedChoices(
-        int(find_seed), override_entries, tuple(x for x in choice_lines if not x.startswith(OVERRIDES))
+        int(find_seed), entries_by_word.get(OVERRIDES, ()), plan_lines, entries_by_word.get(BLACKOUTS, ())
     )

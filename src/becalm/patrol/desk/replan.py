@@ -11,20 +11,23 @@ from becalm.desk import Desk, record_event
 from becalm.formats.durable_files import sha256_of_text
 from becalm.ledger import Fact
 from becalm.patrol.core import replan as replan_core
+from becalm.patrol.core.blackouts import Closure, list_closures
+from becalm.patrol.core.instants import read_instant
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.plan_inputs import Burst
+from becalm.patrol.core.plan_inputs import Burst, Span, UnitShift
 from becalm.patrol.core.plan_result import UnitRoute, tally_bursts
 from becalm.patrol.core.request import ReplanRequest
-from becalm.patrol.core.roster import read_instant
 from becalm.patrol.core.seed_audit import count_replans
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk import seed
+from becalm.patrol.desk.blackouts import load_blackouts
+from becalm.patrol.desk.joining_units import find_joining_shifts
 from becalm.patrol.desk.place_cards import load_notes
 from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files
-from becalm.patrol.files.read_plan import read_plan
+from becalm.patrol.files.read_plan import read_plan, read_shift
 from becalm.patrol.files.sealed_box import plan_name
 from becalm.patrol.files.unit_sheets import local_time_text
-from becalm.patrol.files.write_plan import PlanDocument, instant
+from becalm.patrol.files.write_plan import PlanDocument, instant, shift_object, span_pair
 from becalm.render.pages import write_folder
 from becalm.terms import PlanError, UsageError, suggest_word
 
@@ -50,6 +53,11 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     Raises PlanError where no unit is on tour then, the seed lies open, or a newer plan stands than the one
     named.
     """
+    if sum(map(bool, (request.unit, request.area, request.urgent, request.joining))) != 1:
+        raise UsageError(
+            "Name the unit to re-plan with `unit`, a whole area with `area`, a hotspot with `urgent`, or a "
+            "file of units that join with `joining`."
+        )
     path, reason, zone = Path(request.plan), _check_reason(request), desk.workspace.city.time_zone
     at = desk.now() if request.at is None else read_instant(request.at, zone)
     free_from = read_instant(request.busy_until, zone) if request.busy_until else None
@@ -58,7 +66,12 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
     replan_number = len(plan.commitment["replans"]) + 1
     _check_newest(replan_number, history)
-    unit_states = _unit_states(plan, request, at, free_from)
+    joining_shifts = find_joining_shifts(desk, request.joining, plan, at) if request.joining else ()
+    unit_states = tuple(_joining_state(shift, at) for shift in joining_shifts) or _unit_states(
+        plan, request, at, free_from
+    )
+    blackouts = load_blackouts(desk).blackouts
+    closures = list_closures(plan.inputs.places, blackouts, after=at)
     unit_names = tuple(state.unit for state in unit_states)
     second_person = _check_second(desk, request, history, unit_names, at)
     sealed_seed = seed.open_sealed(desk, history)
@@ -68,6 +81,8 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
         "reason": reason,
         "states": [_state_object(s) for s in unit_states],
         **({"urgent": request.urgent} if request.urgent else {}),
+        **({"blackouts": [[hotspot, *span_pair(span)] for hotspot, span in closures]} if closures else {}),
+        **({"shifts": [shift_object(shift) for shift in joining_shifts]} if joining_shifts else {}),
     }
     event_facts: dict[str, Fact] = {
         "commitment": history.commitment,
@@ -101,6 +116,7 @@ def tally_lost(old_plan: PlanDocument, new_plan: PlanDocument) -> dict[str, int]
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
     """The plan with the tours that this note names drawn again: the same note and key give the same plan."""
+    plan = _add_joining_shifts(plan, note)
     replan_step = _replan_step(plan, note, key)
     new_routes = replan_core.replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
     route_by_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
@@ -119,12 +135,24 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
     )
 
 
+def _add_joining_shifts(plan: PlanDocument, note: Mapping[str, Any]) -> PlanDocument:
+    """The plan with the tours of units that join, still without bursts."""
+    joining_shifts = tuple(read_shift(shift) for shift in note.get("shifts", ()))
+    known_tours = {(shift.unit, shift.hours.start) for shift in plan.inputs.shifts}
+    new_shifts = tuple(s for s in joining_shifts if (s.unit, s.hours.start) not in known_tours)
+    new_routes = tuple(
+        UnitRoute(s.unit, s.area, s.day, (), None, 0.0, 0.0, 0.0, int(note["index"])) for s in joining_shifts
+    )
+    all_shifts = (*plan.inputs.shifts, *new_shifts)
+    return replace(plan, inputs=replace(plan.inputs, shifts=all_shifts), routes=(*plan.routes, *new_routes))
+
+
 def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[replan_core.ReplanStep, ...]]:
     """A plan drawn again, first draw and re-plans; and each re-plan with the moment it was made."""
-    first_plan = plan_bursts(plan.inputs, key=key, distribution=plan.distribution)
+    first_plan = plan_bursts(plan.sealed_inputs, key=key, distribution=plan.distribution)
     plan_document = PlanDocument.of(
         replace(first_plan, bound_bits=plan.bound_bits),
-        plan.inputs,
+        plan.sealed_inputs,
         version=plan.version,
         crs=plan.crs,
         commitment={**plan.commitment, "replans": []},
@@ -136,24 +164,35 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, tuple[rep
     for note in plan.commitment["replans"]:
         replan_steps.append(_replan_step(plan_document, note, key))
         plan_document = apply_replan(plan_document, note, key)
+    # A step knows of the units that join with it only: their chances are not asked for.
     return plan_document, tuple(replan_steps)
 
 
 def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> replan_core.ReplanStep:
     at = datetime.fromisoformat(note["at"])
     replan_moment = replan_core.ReplanMoment(
-        plan.distribution, plan.routes, at, int(note["index"]), key, str(note.get("urgent") or "")
+        plan.distribution,
+        plan.routes,
+        at,
+        int(note["index"]),
+        key,
+        str(note.get("urgent") or ""),
+        tuple(_read_closure(*closure) for closure in note.get("blackouts", ())),
     )
     return replan_core.ReplanStep(replan_moment, tuple(_read_state(state) for state in note["states"]))
+
+
+def _read_closure(hotspot: str, start: str, end: str) -> Closure:
+    return hotspot, Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def _joining_state(shift: UnitShift, at: datetime) -> replan_core.UnitState:
+    return replan_core.UnitState(shift.unit, max(at, shift.hours.start), shift.base)
 
 
 def _unit_states(
     plan: PlanDocument, request: ReplanRequest, at: datetime, free_from: datetime | None
 ) -> tuple[replan_core.UnitState, ...]:
-    if sum(map(bool, (request.unit, request.area, request.urgent))) != 1:
-        raise UsageError(
-            "Name the unit to re-plan with `unit`, a whole area with `area`, or a hotspot with `urgent`."
-        )
     routes_on_tour = _select_routes(plan, request, at)
     if not routes_on_tour:
         unit_text = request.unit or f"of {request.area or request.urgent}"

@@ -14,8 +14,8 @@ from becalm.patrol.files import unit_sheets
 from becalm.patrol.files.calendars import cancelled_calendar, unit_calendar
 from becalm.patrol.files.place_cards import CARDS_FILE, cards_json
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
-from becalm.patrol.files.unit_sheets import SheetNotes
-from becalm.patrol.files.unit_tours import TOURS_FOLDER, tour_files
+from becalm.patrol.files.unit_sheets import SheetNotes, tour_files
+from becalm.patrol.files.unit_tours import TOURS_FOLDER
 from becalm.patrol.files.write_plan import PlanDocument, plan_json, visits_csv
 from becalm.render.pages import FolderKind
 

@@ -1,10 +1,12 @@
 """A plan in words and figures: for the commander's page, the briefing and the screen."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from becalm.patrol.core.dead_zones import AreaDeadZone, find_dead_zones
 from becalm.patrol.core.duty_shares import KOPER_HOURS, AreaDuty, tally_duty
 from becalm.patrol.core.plan_result import DosageForecast, PlaceForecast, forecast_dosage
 from becalm.patrol.files.unit_sheets import Stop, stops_of, tours_of
@@ -31,7 +33,9 @@ class PlanPage:
     @cached_property
     def inputs_sha256(self) -> str:
         """The hash of what the plan was made from."""
-        return sha256_of_inputs(inputs_object(self.plan.inputs, self.plan.distribution, crs=self.plan.crs))
+        return sha256_of_inputs(
+            inputs_object(self.plan.sealed_inputs, self.plan.distribution, crs=self.plan.crs)
+        )
 
     @property
     def days_in_words(self) -> str:
@@ -113,6 +117,41 @@ class PlanPage:
             "the rest: waiting for a time that was drawn, calls, other work. Guidance after Koper asks for "
             f"10 to 16 minutes about every {words.decimal(KOPER_HOURS, 0)} hours; here the middle place of "
             f"the middle area is visited about every {words.decimal(between, 1)} hours with a unit on duty."
+        )
+
+    @cached_property
+    def dead_zones(self) -> tuple[AreaDeadZone, ...]:
+        """When nobody can be at a place of an area, and which starts would end it."""
+        return find_dead_zones(self.plan.inputs)
+
+    def possible_per_day(self, area: str) -> float:
+        """Bursts a day that fit into the duty of this area."""
+        return next((float(row["possible"]) for row in self.plan.capacity if row["area"] == area), 0.0)
+
+    @property
+    def spare_sentence(self) -> str:
+        """What the rest of duty could hold."""
+        possible = sum(float(row["possible"]) for row in self.plan.capacity)
+        spare = possible - self.bursts_per_day
+        if spare < 1:
+            return "The plan uses what is possible."
+        return (
+            f"About {words.decimal(spare, 0)} more bursts a day would fit into the rest of duty. Plan with "
+            "when_idle “raise” to raise targets where units have time to spare, up to a visit every "
+            f"{words.decimal(KOPER_HOURS, 0)} hours. “lend”, the usual setting, lends tours to areas that "
+            "fall short."
+        )
+
+    @property
+    def lent_tours(self) -> tuple[tuple[str, str, int, str], ...]:
+        """Who lends whom how many tours, and why."""
+        counts = Counter(
+            (shift.lent_from, shift.area, shift.lent_because)
+            for shift in self.plan.inputs.shifts
+            if shift.lent_from
+        )
+        return tuple(
+            (lender, borrower, count, reason) for (lender, borrower, reason), count in sorted(counts.items())
         )
 
     @property

@@ -21,11 +21,13 @@ from pyproj import Transformer
 from becalm.formats.csv_rows import check_faultless, find_missing_columns, read_csv_rows
 from becalm.methods.arrays import Floats, Ints
 from becalm.patrol.core.delivery import CheckIn, DeliveredVisit, Traces
+from becalm.patrol.core.plan_inputs import Span
 from becalm.patrol.files.write_plan import instant
 from becalm.render.spreadsheet import csv_text
-from becalm.terms import Fault, InputError
+from becalm.terms import Fault, InputError, PlanError
 
 TRACE_COLUMNS = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
+DELIVERED_COLUMNS = ("unit", "hotspot", "start", "end", "officers", "officer_minutes", "source")
 CHECK_IN_COLUMNS = ("unit", "hotspot", "start", "end")
 NUMBER_COLUMNS = ("longitude", "latitude", "easting_m", "northing_m", "accuracy_m")
 
@@ -64,6 +66,38 @@ def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozense
                 faults.append(Fault(row_text, str(error), "correct or drop this row"))
     check_faultless("The log of check-ins", faults)
     return tuple(check_ins)
+
+
+def read_delivered(paths: Sequence[Path]) -> tuple[DeliveredVisit, ...]:
+    """The visits that `becalm patrol delivered` wrote, of all these files; one that comes twice counts once.
+
+    Raises InputError with every fault of every file.
+    """
+    visits: dict[DeliveredVisit, None] = {}
+    faults: list[Fault] = []
+    for path in paths:
+        for row_text, row in read_csv_rows(path, DELIVERED_COLUMNS, faults):
+            try:
+                visits[_delivered_visit(row)] = None
+            except (ValueError, PlanError) as error:
+                faults.append(Fault(row_text, str(error), "use it as `becalm patrol delivered` wrote it"))
+    check_faultless("The delivered visits", faults)
+    return tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
+
+
+def _delivered_visit(row: Mapping[str, Any]) -> DeliveredVisit:
+    source = row["source"]
+    if source not in ("trace", "check-in"):
+        raise ValueError(f"its source is {source!r}, neither trace nor check-in")
+    return DeliveredVisit(
+        unit=row["unit"] or "",
+        hotspot=row["hotspot"] or "",
+        span=Span(_instant(row["start"]), _instant(row["end"])),
+        officers=int(row["officers"]),
+        officer_minutes=float(row["officer_minutes"]),
+        source="trace" if source == "trace" else "check-in",
+        accuracy_m=None,
+    )
 
 
 def _read_fixes(path: Path) -> pa.Table:

@@ -4,14 +4,14 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 
 from becalm.patrol.core import plan_inputs, plan_result
 from becalm.patrol.core.plan_inputs import Burst, Span
@@ -38,6 +38,11 @@ def _shift_fields(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "hours": shift_hours, "meal_window": _optional_span(entry["meal_window"])}
 
 
+def read_shift(entry: Mapping[str, Any]) -> plan_inputs.UnitShift:
+    """A tour as plan.json holds it; raises ValidationError where it is none."""
+    return _SHIFT.validate_python(dict(entry))
+
+
 def _travel_table(entry: dict[str, Any]) -> plan_inputs.TravelTable:
     minute_rows = [[math.inf if minutes is None else minutes for minutes in row] for row in entry["minutes"]]
     minutes_table = np.array(minute_rows, dtype=np.float64).reshape(len(minute_rows), -1)
@@ -46,6 +51,9 @@ def _travel_table(entry: dict[str, Any]) -> plan_inputs.TravelTable:
 
 def _route_fields(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "bursts": (), "meal": _optional_span(entry["meal"])}
+
+
+_SHIFT: Final = TypeAdapter(Annotated[plan_inputs.UnitShift, BeforeValidator(_shift_fields)])
 
 
 class _Strict(BaseModel):
@@ -89,10 +97,17 @@ class _Plan(_Strict):
     shortfalls: tuple[plan_result.Shortfall, ...]
     visits_sha256: str
 
+    def joining_shifts(self) -> tuple[plan_inputs.UnitShift, ...]:
+        return tuple(
+            read_shift(shift)
+            for note in self.commitment.get("replans", ())
+            for shift in note.get("shifts", ())
+        )
+
     def inputs_of_plan(self) -> plan_inputs.PlanInputs:
         return plan_inputs.PlanInputs(
             places=self.places,
-            shifts=self.shifts,
+            shifts=(*self.shifts, *self.joining_shifts()),
             bases=self.bases,
             travel={table.mode: table for table in self.travel},
             policy=self.policy,
@@ -170,7 +185,7 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> write_plan.PlanDocum
             f"{where} is not a patrol plan: {error}. Use the file as becalm wrote it."
         ) from error
     inputs_json = write_plan.inputs_object(
-        plan_document.inputs, plan_document.distribution, crs=plan_document.crs
+        plan_document.sealed_inputs, plan_document.distribution, crs=plan_document.crs
     )
     if write_plan.sha256_of_inputs(inputs_json) != model.inputs_sha256:
         raise InputError(

@@ -14,6 +14,14 @@ from pyproj import Transformer
 from becalm.patrol.core.place_cards import PlaceCard, PlaceTask, find_task
 from becalm.patrol.core.plan_inputs import Burst, PatrolPlace, Span, UnitShift
 from becalm.patrol.files.place_map import draw_place_map
+from becalm.patrol.files.unit_tours import (
+    TOURS_FOLDER,
+    Stop,
+    TimedStop,
+    UnitTour,
+    UnitTours,
+    tour_file_name,
+)
 from becalm.patrol.files.write_plan import PlanDocument
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained
@@ -77,22 +85,6 @@ class SheetNotes:
     def task_at(self, hotspot: str) -> PlaceTask:
         """What to do at this place, and whom to call."""
         return find_task(self.tasks, hotspot, self.usual_task)
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """One burst as the sheet shows it; times are the city's."""
-
-    start: str
-    end: str
-    name: str
-    hotspot: str
-    position: str
-    radius_m: str
-    why: str = ""
-    task: str = ""
-    call: str = ""
-    map: str = ""
 
 
 def stops_of(
@@ -181,6 +173,7 @@ class Sheet:
     is_sealed: bool
     other_units: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    lent: str = ""  # from where to where, and why, where the tour is lent
 
 
 def unit_sheets(
@@ -222,6 +215,9 @@ def build_sheet(
         is_sealed=is_sealed,
         other_units=find_other_units(plan, tour_shift),
         calls=tuple(dict.fromkeys(stop.call for stop in stops if stop.call)),
+        lent=f"Lent by {tour_shift.lent_from} to {tour_shift.area} on this tour: {tour_shift.lent_because}."
+        if tour_shift.lent_from
+        else "",
     )
 
 
@@ -242,3 +238,38 @@ def find_other_units(plan: PlanDocument, shift: UnitShift) -> tuple[str, ...]:
         if area_shift.hours.start < shift.hours.end and shift.hours.start < area_shift.hours.end
     )
     return tuple(sorted(set(overlapping) - {shift.unit}))
+
+
+def tour_files(plan: PlanDocument, notes: SheetNotes | None = None) -> dict[str, str]:
+    """The file of every unit by its name in a plan's folder."""
+    return {
+        f"{TOURS_FOLDER}/{tour_file_name(unit)}": build_unit_tours(plan, unit, tours, notes).model_dump_json()
+        + "\n"
+        for unit, tours in tours_of(plan).items()
+    }
+
+
+def build_unit_tours(
+    plan: PlanDocument, unit: str, tours: Iterable[Tour], notes: SheetNotes | None = None
+) -> UnitTours:
+    """The tours of a unit as its file holds them."""
+    return UnitTours(
+        unit=unit,
+        zone=plan.inputs.zone,
+        commitment=str(plan.commitment.get("commitment") or ""),
+        replans=len(plan.commitment.get("replans") or ()),
+        tours=tuple(
+            UnitTour(
+                day=tour.shift.day,
+                starts_at=tour.shift.hours.start,
+                ends_at=tour.shift.hours.end,
+                ends_in_words=local_time_text(tour.shift.hours.end, plan),
+                base=tour.shift.base,
+                stops=tuple(
+                    TimedStop(starts_at=burst.span.start, ends_at=burst.span.end, stop=stop)
+                    for burst, stop in zip(tour.bursts, stops_of(plan, tour.bursts, notes), strict=True)
+                ),
+            )
+            for tour in tours
+        ),
+    )

@@ -16,7 +16,8 @@ arms           [[hotspot, day, arm], …]: what the experiment drew for a place 
                the place's blackouts as well
 bases          base, easting_m, northing_m
 shifts         one object a unit on a tour: unit, area, day, start, end, base, crew, mode, meal_minutes,
-               meal_window ([start, end] or null for the middle half of the shift), burst_share, pair
+               meal_window ([start, end] or null for the middle half of the shift), burst_share, pair; of
+               a tour that is lent to the area also lent_from (the unit's own area) and lent_because
 travel         one object a mode: mode, quantile, source, stops (hotspots and bases), minutes (a row for each
                stop to every stop, null where there is no way)
 owed           visits that places were owed when the plan began, by hotspot (below 0: got too often)
@@ -29,10 +30,11 @@ inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, ti
 commitment     commitment, entry (its number in the ledger), area (empty: all), share_sha256 (of an
                overseer's share, or empty), again (the reason, where it is not the first one for these
                days), replans (one object each: index, at, reason, and the states that were begun from:
-               unit, free_from, stop, meal_done, on_duty)
+               unit, free_from, stop, meal_done, on_duty; blackouts ([[hotspot, start, end], …]) that were
+               set since; shifts of units that joined, as above; urgent, a hotspot)
 capacity       one object an area, of the dosage before anything gave: area, places, unit_shifts_per_day,
                open_minutes_per_day, burst_minutes, hop_minutes, possible, possible_low, possible_high and
-               wanted (bursts a day), gives
+               wanted (bursts a day), borrowed_per_day and lent_per_day (tours), gives
 notes          what whoever signs the plan was told
 entropy        bits, bound_bits (0: not asked for), ratio and travel_share of the whole plan
 routes         one object a tour: unit, area, day, meal ([start, end] or null), travel_minutes, bits,
@@ -52,7 +54,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -67,6 +69,7 @@ INPUTS = (
     *("from", "days", "time_zone", "crs", "policy", "places", "arms", "bases", "shifts", "travel"),
     *("owed", "earlier", "law"),
 )
+LENT = ("lent_from", "lent_because")
 FACTORS = ("low_factor", "high_factor")  # named where they are not the usual ones, as plans always were
 
 
@@ -82,15 +85,18 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
         "places": [_json_object(place, dosage=_json_object(place.dosage)) for place in inputs.places],
         "arms": [[hotspot, day.isoformat(), arm] for (hotspot, day), arm in arm_items],
         "bases": [_json_object(base) for base in inputs.bases],
-        "shifts": [
-            _json_object(s, hours=dict(zip(("start", "end"), span_pair(s.hours), strict=True)))
-            for s in inputs.shifts
-        ],
+        "shifts": [shift_object(shift) for shift in inputs.shifts],
         "travel": [_travel(table) for _, table in sorted(inputs.travel.items())],
         "owed": {hotspot: float(visits) for hotspot, visits in sorted(inputs.owed_visits.items())},
         "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in inputs.earlier],
         "law": distribution.as_json(),
     }
+
+
+def shift_object(shift: UnitShift) -> dict[str, Any]:
+    """A tour as plan.json holds it; whose tour it is is named where it is lent."""
+    hours = dict(zip(("start", "end"), span_pair(shift.hours), strict=True))
+    return _json_object(shift, hours=hours, **({} if shift.lent_from else {key: {} for key in LENT}))
 
 
 def sha256_of_inputs(document: Mapping[str, Any]) -> str:
@@ -179,6 +185,19 @@ class PlanDocument(PatrolPlan):
     capacity: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def sealed_inputs(self) -> PlanInputs:
+        """What the seed was sealed with: without the tours of units that joined since."""
+        joined = {
+            (shift["unit"], shift["start"])
+            for note in self.commitment.get("replans", ())
+            for shift in note.get("shifts", ())
+        }
+        if not joined:
+            return self.inputs
+        shifts = tuple(s for s in self.inputs.shifts if (s.unit, instant(s.hours.start)) not in joined)
+        return replace(self.inputs, shifts=shifts)
+
     @classmethod
     def of(
         cls,
@@ -207,7 +226,7 @@ class PlanDocument(PatrolPlan):
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
-    inputs_part = inputs_object(plan.inputs, plan.distribution, crs=plan.crs)
+    inputs_part = inputs_object(plan.sealed_inputs, plan.distribution, crs=plan.crs)
     entropy_bits = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
     json_fields = {
         "format": FORMAT,
@@ -259,6 +278,8 @@ def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
             "possible_low": float(area.possible_per_day.low),
             "possible_high": float(area.possible_per_day.high),
             "wanted": float(area.wanted_per_day),
+            "borrowed_per_day": float(area.borrowed_per_day),
+            "lent_per_day": float(area.lent_per_day),
             "gives": list(area.remedies),
         }
         for area in capacity.areas
