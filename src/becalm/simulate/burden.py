@@ -90,7 +90,8 @@ def expected_counts(residents: Ints, trait: str, measure: str, area_factors: Flo
     """How many of a measure are to be expected, by area and group?"""
     factors = np.array(FACTORS[trait][measure])
     mean_factor = float(np.array(list(SHARES[trait].values())) @ factors)
-    return residents * factors / mean_factor * area_factors[:, None] * PER_THOUSAND[measure] / 1000
+    rates = area_factors[:, None] * factors / mean_factor * PER_THOUSAND[measure] / 1000
+    return np.asarray(residents * rates, dtype=np.float64)
 
 
 def true_ratios(

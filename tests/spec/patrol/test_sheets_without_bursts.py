@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from becalm.patrol.files.unit_sheets import Sheet, Stop
+from becalm.patrol.files.unit_sheets import Sheet
+from becalm.patrol.files.unit_tours import Stop
 from becalm.render.pages import self_contained
 
 STOP = Stop("15:11", "15:31", "High Street", "p1", "53.62978, 1.16957", "85", task="Be seen, on foot.")

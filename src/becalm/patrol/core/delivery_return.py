@@ -251,7 +251,9 @@ def _build_row(
         delivered_hours=estimate("minutes"),
         background_hours=estimate("background"),
         officer_hours=estimate("officer_minutes"),
-        **{kind: outcome_counts[kind] for kind in OUTCOMES},
+        arrests=outcome_counts["arrests"],
+        stops=outcome_counts["stops"],
+        seizures=outcome_counts["seizures"],
     )
 
 

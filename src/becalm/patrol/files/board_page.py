@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from becalm.patrol.files.unit_sheets import Stop, local_clock
+from becalm.patrol.files.unit_sheets import local_clock
+from becalm.patrol.files.unit_tours import Stop
 from becalm.patrol.files.write_plan import PlanDocument, instant
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from becalm.patrol.core.burden import BENCHMARKS, BURDENS, AreaBurden, Burden, GroupBurden
+from becalm.patrol.core.burden import BENCHMARKS, BURDENS, Against, AreaBurden, Burden, GroupBurden
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained
 from becalm.terms import Estimate
@@ -100,9 +100,9 @@ class BurdenPage:
         value = words.decimal(ratio.value, 2) if isfinite(ratio.value) else "no limit"
         return f"{value} ({ends[0]} to {ends[1]})"
 
-    def area_ratio(self, area: AreaBurden, measure: str, against: str) -> str:
+    def area_ratio(self, area: AreaBurden, measure: str, against: Against) -> str:
         """The ratio of an area to all others."""
-        return self.ratio_text(dict(area.ratios).get((measure, against)))  # type: ignore[call-overload]  # names of both
+        return self.ratio_text(area.ratios.get((measure, against)))
 
 
 def burden_page(burden: Burden, *, version: str) -> str:

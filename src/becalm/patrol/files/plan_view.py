@@ -9,7 +9,8 @@ from functools import cached_property
 from becalm.patrol.core.dead_zones import AreaDeadZone, find_dead_zones
 from becalm.patrol.core.duty_shares import KOPER_HOURS, AreaDuty, tally_duty
 from becalm.patrol.core.plan_result import DosageForecast, PlaceForecast, forecast_dosage
-from becalm.patrol.files.unit_sheets import Stop, stops_of, tours_of
+from becalm.patrol.files.unit_sheets import stops_of, tours_of
+from becalm.patrol.files.unit_tours import Stop
 from becalm.patrol.files.write_plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from becalm.formats.csv_rows import check_faultless, read_csv_rows
 from becalm.patrol.core.burden import BurdenCount, Measure, Trait
@@ -25,7 +25,11 @@ def read_burden_counts(path: Path) -> tuple[BurdenCount, ...]:
         else:
             counts.append(
                 BurdenCount(
-                    row["measure"], row["area"].strip(), row["trait"], row["group"].strip(), int(row["count"])
+                    cast("Measure", row["measure"]),
+                    row["area"].strip(),
+                    cast("Trait", row["trait"]),
+                    row["group"].strip(),
+                    int(row["count"]),
                 )
             )
     repeats = Counter((c.measure, c.area, c.trait, c.group) for c in counts)
