@@ -23,6 +23,9 @@ ABOUT_PEOPLE = (
 )
 """The purposes for which a record about a person may be made, read or passed on."""
 
+ABOUT_OFFICERS = ("duty planning", "welfare")
+"""The purposes for which a record about an officer may be read, beside those."""
+
 REASON = required_fact("reason", "text", "why, without names of people")
 FILES = required_fact("files", "pairs", "each file and its SHA-256")
 PLACE_FACTS = (
@@ -62,6 +65,18 @@ KINDS = (
         ),
         about_person=True,
         purposes=ABOUT_PEOPLE,
+    ),
+    EventKind(
+        "record_accessed",
+        "Somebody saw a record about a person, or asked to; officers' records too.",
+        (
+            required_fact("what", "text", "what was shown, e.g. payload"),
+            optional_fact("entries", "wholes", "which entries"),
+            optional_fact("result", "text", "a code, where nothing was shown"),
+        ),
+        version=2,
+        about_person=True,
+        purposes=(*ABOUT_PEOPLE, *ABOUT_OFFICERS),
     ),
     EventKind(
         "access_log_read",

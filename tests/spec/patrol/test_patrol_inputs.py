@@ -106,7 +106,7 @@ def test_a_start_that_the_clock_leaves_out_is_the_same_time_after_the_change() -
 
 def test_meals_follow_the_length_of_the_tour() -> None:
     meals = policy().meals
-    assert [meal_minutes(meals, h) for h in (3, 4, 7.9, 8, 9, 10, 12)] == [0, 30, 30, 45, 50, 60, 60]
+    assert [meal_minutes(meals, h) for h in (3, 4, 6.5, 7.9, 8, 9, 10, 12)] == [0, 30, 35, 40, 45, 50, 60, 60]
     unit_shifts = shifts(team(starts=(time(22),)), first=date(2026, 10, 24))
     assert [s.meal_minutes for s in unit_shifts] == [50]  # nine hours, on the night that has 25
 

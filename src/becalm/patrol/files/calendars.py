@@ -5,18 +5,12 @@ again replaces what the phone shows (a higher SEQUENCE), and bursts that are no 
 calendar of their own (METHOD:CANCEL), since one calendar has one method.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final
-
-from icalendar import Calendar, Event
 
 from becalm.patrol.core.plan_inputs import Burst, Span
 from becalm.patrol.files.unit_sheets import NEXT, SheetNotes, Tour, to_wgs84_of
 from becalm.patrol.files.write_plan import PlanDocument
-
-PRODUCT: Final = "-//becalm//patrol//EN"
+from becalm.render.calendars import CalendarEvent, calendar_text
 
 
 def unit_calendar(
@@ -30,30 +24,29 @@ def unit_calendar(
 
     Of so many bursts; where `burst_limit` is None, all bursts and meals of all tours.
     """
-    calendar = _new_calendar("PUBLISH")
+    return _calendar_text(plan, _unit_events(plan, tours, burst_limit, notes or SheetNotes()), "PUBLISH")
+
+
+def _unit_events(
+    plan: PlanDocument, tours: Sequence[Tour], burst_limit: int | None, notes: SheetNotes
+) -> Iterator[CalendarEvent]:
     for number, tour in enumerate(tours):
         tour_properties = {
             "SUMMARY": f"{tour.shift.unit}: tour",
             "LOCATION": tour.shift.base,
             "TRANSP": "TRANSPARENT",
         }
-        calendar.add_component(_event(plan, tour, _tour_name(tour), tour.shift.hours, tour_properties))
+        yield _event(tour, _tour_name(tour), tour.shift.hours, tour_properties)
         is_told = burst_limit is None or number == 0
-        for event in _burst_events(
-            plan, tour, tour.bursts[:burst_limit] if is_told else (), notes or SheetNotes()
-        ):
-            calendar.add_component(event)
+        yield from _burst_events(plan, tour, tour.bursts[:burst_limit] if is_told else (), notes)
         if is_told and tour.meal:
-            meal_name = f"meal of {_tour_name(tour)}"
-            calendar.add_component(_event(plan, tour, meal_name, tour.meal, {"SUMMARY": "Meal"}))
-    return str(calendar.to_ical(), "utf-8")
+            yield _event(tour, f"meal of {_tour_name(tour)}", tour.meal, {"SUMMARY": "Meal"})
 
 
 def cancelled_calendar(plan: PlanDocument, tours: Iterable[Tour]) -> str:
     """The bursts that a re-plan left no room for, cancelled; "" where there are none."""
     events = [
         _event(
-            plan,
             tour,
             _burst_name(tour, number),
             tour.shift.hours,
@@ -62,19 +55,12 @@ def cancelled_calendar(plan: PlanDocument, tours: Iterable[Tour]) -> str:
         for tour in tours
         for number in range(len(tour.bursts), NEXT if tour.replan else 0)
     ]
-    calendar = _new_calendar("CANCEL")
-    for event in events:
-        calendar.add_component(event)
-    return str(calendar.to_ical(), "utf-8") if events else ""
+    return _calendar_text(plan, events, "CANCEL") if events else ""
 
 
-def _new_calendar(method: str) -> Calendar:
-    calendar = Calendar()
-    calendar.add("VERSION", "2.0")
-    calendar.add("PRODID", PRODUCT)
-    calendar.add("CALSCALE", "GREGORIAN")
-    calendar.add("METHOD", method)
-    return calendar
+def _calendar_text(plan: PlanDocument, events: Iterable[CalendarEvent], method: str) -> str:
+    # Stamped with the first day of the plan, not with a clock: the same plan gives the same bytes.
+    return calendar_text(events, job="patrol", method=method, stamped_on=plan.inputs.first_day)
 
 
 def _tour_name(tour: Tour) -> str:
@@ -87,7 +73,7 @@ def _burst_name(tour: Tour, number: int) -> str:
 
 def _burst_events(
     plan: PlanDocument, tour: Tour, bursts: Sequence[Burst], notes: SheetNotes
-) -> Iterator[Event]:
+) -> Iterator[CalendarEvent]:
     place_of_hotspot = {visited_place.hotspot: visited_place for visited_place in plan.inputs.places}
     for number, burst in enumerate(bursts):
         visited_place = place_of_hotspot[burst.hotspot]
@@ -102,20 +88,8 @@ def _burst_events(
             "GEO": (round(latitude, 6), round(longitude, 6)),
             **({"DESCRIPTION": task_text} if task_text else {}),
         }
-        yield _event(plan, tour, _burst_name(tour, number), burst.span, event_properties)
+        yield _event(tour, _burst_name(tour, number), burst.span, event_properties)
 
 
-def _event(plan: PlanDocument, tour: Tour, name: str, span: Span, properties: Mapping[str, object]) -> Event:
-    first_day = plan.inputs.first_day
-    calendar_event = Event()
-    base_properties = {
-        "UID": f"{hashlib.sha256(name.encode()).hexdigest()[:32]}@becalm",
-        # Stamped with the first day of the plan, not with a clock: the same plan gives the same bytes.
-        "DTSTAMP": datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC),
-        "DTSTART": span.start,
-        "DTEND": span.end,
-        "SEQUENCE": tour.replan,
-    }
-    for property_name, value in {**base_properties, **properties}.items():
-        calendar_event.add(property_name, value)
-    return calendar_event
+def _event(tour: Tour, name: str, span: Span, properties: Mapping[str, object]) -> CalendarEvent:
+    return CalendarEvent(name, span.start, span.end, tour.replan, properties)

@@ -10,6 +10,7 @@ from becalm.console.command import Session
 from becalm.staff.core.request import BackRequest, LoadRequest, NeedRequest
 
 if TYPE_CHECKING:
+    from becalm.staff.core.released import Released
     from becalm.staff.desk.need import NeedAnswer
     from becalm.staff.desk.people import LoadedStaff
 
@@ -39,10 +40,14 @@ def back(session: Session, request: BackRequest) -> None:
 
 
 def need(session: Session, request: NeedRequest) -> None:
-    """Say how many officers each tour wants, from the harm of the hotspots and its hours, with the reason."""
+    """Say how many officers each tour wants and why; or which hours were freed."""
     from becalm.console.emit import View
-    from becalm.staff.desk.need import state_need
+    from becalm.staff.desk.need import measure_freed_hours, state_need
 
+    if request.released:
+        freed_view = View(_released_data, _released_rows, _released_lines)
+        session.emit(measure_freed_hours(request), freed_view)
+        return
     view = View(_need_data, _need_rows, _need_lines)
     session.emit(state_need(session.open_desk(), request), view)
 
@@ -62,3 +67,39 @@ def _need_lines(answer: NeedAnswer) -> Iterable[object]:
     rows = [tuple(str(row[name]) for name in columns) for row in _need_rows(answer)]
     yield string_table(columns, rows, left=("command_unit", "day", "tour", "reason"))
     yield from answer.notes
+
+
+def _released_rows(released: tuple[Released, ...]) -> list[dict[str, object]]:
+    return [
+        {
+            "demand": row.demand,
+            "baseline_weeks": row.baseline_weeks,
+            "weeks": row.weeks,
+            "baseline_hours": round(row.baseline_hours, 1),
+            "hours": round(row.hours, 1),
+            "freed_hours": round(row.released.value, 1),
+            "low": round(row.released.low, 1),
+            "high": round(row.released.high, 1),
+            "is_new_capacity": row.is_sure,
+        }
+        for row in released
+    ]
+
+
+def _released_data(released: tuple[Released, ...]) -> dict[str, object]:
+    estimate = released[-1].released
+    return {"level": estimate.level, "method": estimate.method, "weekly": _released_rows(released)}
+
+
+def _released_lines(released: tuple[Released, ...]) -> Iterable[object]:
+    from becalm.console.screen import string_table
+
+    level, total = f"{released[-1].released.level:.0%}", released[-1]
+    columns = ("demand", "baseline_hours", "hours", "freed_hours", "low", "high")
+    rows = [tuple(str(row[name]) for name in columns) for row in _released_rows(released)]
+    yield f"Hours a week, with {level} intervals ({total.released.method})"
+    yield string_table(columns, rows, left=("demand",))
+    if total.is_sure:
+        yield f"New capacity: {total.released.value:,.0f} hours a week; count on {total.released.low:,.0f}."
+    else:
+        yield "No new capacity is sure: the interval of all demands holds 0."

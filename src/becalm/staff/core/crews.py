@@ -1,7 +1,7 @@
 """Officers into crews: drivers and tutors where they are needed, staggered starts, one use at a time."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -28,49 +28,103 @@ class Crew:
     use: Use
     is_mobile: bool  # somebody may drive
     officers: tuple[Officer, ...]
+    supervisor: str = ""  # the staff number of who is within reach; empty where nobody is on the tour
 
 
-def form_crews(problem: RosterProblem, lines: Lines, rules: RuleBook) -> tuple[Crew, ...]:
+@dataclass(frozen=True, slots=True)
+class CrewRules:
+    """What crews are formed by, beside who is there."""
+
+    least: int
+    supervisor_ranks: frozenset[str]
+    partners: Mapping[date, Sequence[tuple[str, str]]]  # who is to serve together
+
+    def is_supervisor(self, officer: Officer, day: date) -> bool:
+        """Whether this officer may supervise, by rank or by a skill that has not expired."""
+        return officer.rank in self.supervisor_ranks or officer.has_skill(SUPERVISOR, day)
+
+
+SUPERVISOR = "supervisor"
+
+
+def form_crews(
+    problem: RosterProblem,
+    lines: Lines,
+    rules: RuleBook,
+    partners: Sequence[tuple[str, str, date]] = (),
+) -> tuple[Crew, ...]:
     """The crews of every tour, in order of day, tour and command unit.
 
-    A recruit serves with a tutor or not on the street; whoever is left alone does administration. Partners
-    of the day before stay together where that costs nothing else.
+    A recruit serves with a tutor or not on the street; whoever is left alone does administration. Those who
+    are to serve together do; partners of the day before stay together where that costs nothing else.
+    Supervisors are spread over crews, and each crew without one is within reach of one on its tour.
     """
+    partners_by_day: dict[date, list[tuple[str, str]]] = {}
+    for first, second, day in partners:
+        partners_by_day.setdefault(day, []).append((first, second))
+    ranks = frozenset(rank for skill in rules.skills if skill.skill == SUPERVISOR for rank in skill.ranks)
+    crew_rules = CrewRules(int(rules.value("minimum_crew")), ranks, partners_by_day)
     crews: list[Crew] = []
-    partners: dict[str, frozenset[str]] = {}
+    usual_partners: dict[str, frozenset[str]] = {}
     for day_index in range(problem.days):
-        day = problem.first_day + timedelta(days=day_index)
-        new_partners: dict[str, frozenset[str]] = {}
-        for tour_number, kind in enumerate(rules.tours, start=1):
-            for unit_number, command_unit in enumerate(problem.command_units):
-                is_there = (lines.tours[:, day_index] == tour_number) & (
-                    lines.places[:, day_index] == unit_number
-                )
-                officers = [problem.officers[row] for row in is_there.nonzero()[0]]
-                is_recruit = [bool(problem.people.is_recruit[row]) for row in is_there.nonzero()[0]]
-                recruits = {o.staff_number for o, flag in zip(officers, is_recruit, strict=True) if flag}
-                groups = _group(officers, recruits, day, partners, int(rules.value("minimum_crew")))
-                for number, (group, use) in enumerate(groups):
-                    start = _staggered(kind.start, rules.stagger_minutes[number % len(rules.stagger_minutes)])
-                    unit = f"{command_unit} {kind.tour} {number + 1}"
-                    is_mobile = any(officer.has_skill("driver", day) for officer in group)
-                    crews.append(
-                        Crew(
-                            unit,
-                            command_unit,
-                            day,
-                            kind.tour,
-                            start,
-                            kind.hours,
-                            use,
-                            is_mobile,
-                            tuple(group),
-                        )
-                    )
-                    names = frozenset(officer.staff_number for officer in group)
-                    new_partners |= dict.fromkeys(names, names)
-        partners |= new_partners
+        day_crews = [
+            crew
+            for tour_number in range(1, len(rules.tours) + 1)
+            for unit_number in range(len(problem.command_units))
+            for crew in _form_cell(
+                problem, lines, rules, crew_rules, (day_index, tour_number, unit_number), usual_partners
+            )
+        ]
+        for crew in day_crews:
+            names = frozenset(officer.staff_number for officer in crew.officers)
+            usual_partners |= dict.fromkeys(names, names)
+        crews += day_crews
     return tuple(crews)
+
+
+def _form_cell(
+    problem: RosterProblem,
+    lines: Lines,
+    rules: RuleBook,
+    crew_rules: CrewRules,
+    cell: tuple[int, int, int],
+    usual_partners: Mapping[str, frozenset[str]],
+) -> list[Crew]:
+    """The crews of one command unit on one tour."""
+    day_index, tour_number, unit_number = cell
+    day, kind = problem.first_day + timedelta(days=day_index), rules.tours[tour_number - 1]
+    command_unit = problem.command_units[unit_number]
+    is_there = (lines.tours[:, day_index] == tour_number) & (lines.places[:, day_index] == unit_number)
+    rows = is_there.nonzero()[0].tolist()
+    officers = [problem.officers[row] for row in rows]
+    recruits = {problem.officers[row].staff_number for row in rows if problem.people.is_recruit[row]}
+    crews = []
+    for number, (group, use) in enumerate(_group(officers, recruits, day, usual_partners, crew_rules)):
+        start = _staggered(kind.start, rules.stagger_minutes[number % len(rules.stagger_minutes)])
+        is_mobile = any(officer.has_skill("driver", day) for officer in group)
+        unit = f"{command_unit} {kind.tour} {number + 1}"
+        crews.append(
+            Crew(unit, command_unit, day, kind.tour, start, kind.hours, use, is_mobile, tuple(group))
+        )
+    return _assign_supervisors(crews, day, crew_rules)
+
+
+def _assign_supervisors(crews: Sequence[Crew], day: date, crew_rules: CrewRules) -> list[Crew]:
+    """The supervisor of each crew: its own, else the one of the tour who has the fewest crews so far."""
+    loads = {
+        officer.staff_number: 0
+        for crew in crews
+        for officer in crew.officers
+        if crew_rules.is_supervisor(officer, day)
+    }
+    supervised_crews = []
+    for crew in crews:
+        own = [o.staff_number for o in crew.officers if o.staff_number in loads]
+        supervisor = own[0] if own else min(loads, key=loads.__getitem__, default="")
+        if supervisor:
+            loads[supervisor] += 1
+        supervised_crews.append(replace(crew, supervisor=supervisor))
+    return supervised_crews
 
 
 def _staggered(start: time, minutes: int) -> time:
@@ -81,19 +135,23 @@ def _group(
     officers: Sequence[Officer],
     recruits: set[str],
     day: date,
-    partners: dict[str, frozenset[str]],
-    least: int,
+    usual_partners: Mapping[str, frozenset[str]],
+    crew_rules: CrewRules,
 ) -> Iterator[tuple[list[Officer], Use]]:
-    """Crews of `least` officers; who is left over joins the last crew, or does administration alone."""
-    tutors = [o for o in officers if o.is_tutor and o.staff_number not in recruits]
-    learners = [o for o in officers if o.staff_number in recruits]
-    pairs = [[tutor, learner] for tutor, learner in zip(tutors, learners, strict=False)]
+    """Crews of the least size; who is left over joins the last crew, or does administration alone."""
+    least = crew_rules.least
+    pairs = list(_pinned_pairs(officers, recruits, crew_rules.partners.get(day, ())))
+    taken_names = {o.staff_number for pair in pairs for o in pair}
+    tutors = [o for o in officers if o.is_tutor and o.staff_number not in recruits | taken_names]
+    learners = [o for o in officers if o.staff_number in recruits - taken_names]
+    pairs += [[tutor, learner] for tutor, learner in zip(tutors, learners, strict=False)]
     paired_names = {o.staff_number for pair in pairs for o in pair}
     unaccompanied = [o for o in learners if o.staff_number not in paired_names]
     free_officers = [o for o in officers if o.staff_number not in paired_names | recruits]
-    crews = [_fill(pair, free_officers, day, partners, least) for pair in pairs]
+    crews = [_fill(pair, free_officers, day, usual_partners, crew_rules) for pair in pairs]
     while len(free_officers) >= least:
-        crews.append(_fill([_next_first(free_officers, day)], free_officers, day, partners, least))
+        first = [_next_first(free_officers, day)]
+        crews.append(_fill(first, free_officers, day, usual_partners, crew_rules))
     full_crews = [crew for crew in crews if len(crew) >= least]
     left_over = [o for crew in crews if len(crew) < least for o in crew] + free_officers
     if full_crews and left_over:
@@ -103,6 +161,23 @@ def _group(
         yield crew, "patrol"
     if unaccompanied or left_over:
         yield unaccompanied + left_over, "admin"
+
+
+def _pinned_pairs(
+    officers: Sequence[Officer], recruits: set[str], pairs: Sequence[tuple[str, str]]
+) -> Iterator[list[Officer]]:
+    """Those who are to serve together and are both there; a recruit only with a tutor."""
+    officer_by_number = {officer.staff_number: officer for officer in officers}
+    taken: set[str] = set()
+    for names in pairs:
+        if not set(names) <= officer_by_number.keys() - taken:
+            continue
+        pair = [officer_by_number[name] for name in names]
+        learner_count = sum(name in recruits for name in names)
+        tutor_count = sum(o.is_tutor and o.staff_number not in recruits for o in pair)
+        if learner_count <= tutor_count:
+            taken |= set(names)
+            yield pair
 
 
 def _next_first(free_officers: list[Officer], day: date) -> Officer:
@@ -116,18 +191,20 @@ def _fill(
     crew: list[Officer],
     free_officers: list[Officer],
     day: date,
-    partners: dict[str, frozenset[str]],
-    least: int,
+    usual_partners: Mapping[str, frozenset[str]],
+    crew_rules: CrewRules,
 ) -> list[Officer]:
     """Fill a crew up: the driver that it lacks, a partner of yesterday, or whoever leaves a driver free."""
-    while len(crew) < least and free_officers:
-        usual_partners = partners.get(crew[0].staff_number, frozenset())
+    while len(crew) < crew_rules.least and free_officers:
+        known_names = usual_partners.get(crew[0].staff_number, frozenset())
         lacks_driver = not any(o.has_skill("driver", day) for o in crew)
+        has_supervisor = any(crew_rules.is_supervisor(o, day) for o in crew)
         best = min(
             free_officers,
             key=lambda o: (
                 lacks_driver and not o.has_skill("driver", day),
-                o.staff_number not in usual_partners,
+                has_supervisor and crew_rules.is_supervisor(o, day),
+                o.staff_number not in known_names,
                 o.has_skill("driver", day) and not lacks_driver,
             ),
         )

@@ -43,6 +43,7 @@ class WorkedTour:
     command_unit: str
     unit: str  # the crew
     use: str
+    supervisor: str = ""  # the staff number of who is within reach of the crew
 
     @property
     def end(self) -> datetime:
@@ -68,6 +69,17 @@ class Judgement:
     checked_count: Mapping[str, int]
     violations: tuple[Violation, ...]
     unjudged: tuple[str, ...]  # staff numbers with too little history for the average of hours
+    set_aside: tuple[Violation, ...] = ()  # by a recorded derogation
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWaiver:
+    """A derogation on record: this rule is set aside for one tour, and rest follows until an instant."""
+
+    staff_number: str
+    rule: str
+    day: date
+    rest_until: datetime  # aware
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,7 @@ class Evidence:
     first_day: date
     zone: str
     past_first_day: date  # from which on past tours are known
+    waivers: tuple[RuleWaiver, ...] = ()
 
 
 def judge_roster(evidence: Evidence) -> Judgement:
@@ -96,6 +109,8 @@ def judge_roster(evidence: Evidence) -> Judgement:
     checked_count = Counter(dict.fromkeys(RULE_NAMES, 0))
     violations: list[Violation] = []
     spans = _latest_spans(evidence.spans)
+    # Earlier hours stand in for what the records do not reach back to; two weeks are let pass.
+    is_history_short = _history_days(evidence) < 7 * evidence.rules.value("reference_weeks") - 14
     unjudged = []
     for number, tours in sorted(tours_by_officer.items()):
         checked_count["known_officer"] += 1
@@ -115,15 +130,42 @@ def judge_roster(evidence: Evidence) -> Judgement:
         ):
             checked_count[rule] += check_count
             violations += rule_violations
-        if (
-            officer.earlier_hours is None
-            and _history_days(evidence) < 7 * evidence.rules.value("reference_weeks") - 14
-        ):
-            unjudged.append(number)
+        unjudged += [number] if officer.earlier_hours is None and is_history_short else []
     for rule, check_count, rule_violations in _check_crews(evidence, officer_by_number):
         checked_count[rule] += check_count
         violations += rule_violations
-    return Judgement(dict(checked_count), tuple(violations), tuple(unjudged))
+    kept_violations, set_aside = _apply_waivers(evidence, violations)
+    kept_violations += _check_compensatory_rest(evidence.waivers, tours_by_officer)
+    if evidence.waivers:
+        checked_count["compensatory_rest"] = len(evidence.waivers)
+    return Judgement(dict(checked_count), tuple(kept_violations), tuple(unjudged), tuple(set_aside))
+
+
+def _apply_waivers(
+    evidence: Evidence, violations: Sequence[Violation]
+) -> tuple[list[Violation], list[Violation]]:
+    """What is broken, and what was set aside by name: only rules that the rule file lets be set aside."""
+    may_waive = {rule.rule for rule in evidence.rules.rules if rule.derogation}
+    waived = {(w.staff_number, w.rule, w.day) for w in evidence.waivers if w.rule in may_waive}
+    kept_violations: list[Violation] = []
+    set_aside: list[Violation] = []
+    for violation in violations:
+        key = (violation.staff_number, violation.rule, violation.day)
+        (set_aside if key in waived else kept_violations).append(violation)
+    return kept_violations, set_aside
+
+
+def _check_compensatory_rest(
+    waivers: Sequence[RuleWaiver], tours_by_officer: Mapping[str, Sequence[WorkedTour]]
+) -> Iterator[Violation]:
+    """After a tour for which a rule was set aside, nothing may start before the rest is over."""
+    for waiver in waivers:
+        tours = tours_by_officer.get(waiver.staff_number, ())
+        starts = [tour.start for tour in tours if tour.day == waiver.day]
+        for tour in tours:
+            if starts and min(starts) < tour.start < waiver.rest_until:
+                problem = f"works before the rest ends that makes up for {waiver.day}"
+                yield Violation("compensatory_rest", waiver.staff_number, tour.day, problem)
 
 
 Checks = Iterator[tuple[str, int, list[Violation]]]

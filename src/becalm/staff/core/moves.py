@@ -1,14 +1,14 @@
 """What a roster changes against the published one, and which tours nobody can fill, each with its reason."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 
 from becalm.methods.arrays import Ints
 from becalm.staff.core.allocate import Lines
-from becalm.staff.core.notice import Notice, classify_change
+from becalm.staff.core.notice import Notice, NoticeClass, classify_change
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.staff.core.rule_book import RuleBook
 
@@ -55,6 +55,37 @@ def list_moves(
         why = _explain(problem, lines, row, column, place)
         moves.append(Move(problem.officers[row].staff_number, day, old, new, place, notice, why))
     return tuple(sorted(moves, key=lambda move: (move.day, move.staff_number)))
+
+
+NOTICE_ORDER: tuple[NoticeClass, ...] = (
+    "none",
+    "tour dropped",
+    "start moved",
+    "rest day, day in lieu",
+    "rest day, short notice",
+    "public holiday, short notice",
+)
+"""From the change that asks least of an officer to the one that asks most."""
+
+
+def order_to_ask(moves: Sequence[Move], cancelled_count: Mapping[str, int]) -> tuple[Move, ...]:
+    """Whom to ask first: by day, then by what the change asks, then by rest days lost so far."""
+    ordered = sorted(
+        moves,
+        key=lambda move: (
+            move.day,
+            NOTICE_ORDER.index(move.notice.notice_class),
+            cancelled_count.get(move.staff_number, 0),
+            move.staff_number,
+        ),
+    )
+    return tuple(replace(move, why=_with_count(move, cancelled_count)) for move in ordered)
+
+
+def _with_count(move: Move, cancelled_count: Mapping[str, int]) -> str:
+    count = cancelled_count.get(move.staff_number, 0)
+    noun = "rest day" if count == 1 else "rest days"
+    return f"{move.why}; lawful; {count} {noun} cancelled so far"
 
 
 def _explain(problem: RosterProblem, lines: Lines, row: int, column: int, place: str) -> str:

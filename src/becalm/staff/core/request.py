@@ -72,13 +72,29 @@ class AllocateRequest(Request):
     lend: Annotated[bool, Parameter("Let neighbouring command units lend officers to each other.")] = False
     pins: Annotated[
         FileName | None,
-        Parameter("Tours that stay, and wishes: a csv with officer, day, tour and kind (pin, off or offer)."),
+        Parameter(
+            "Tours that stay, and wishes: a csv with officer, day, tour, with and kind (pin, off, offer, "
+            "swap or crew). `with` names the other officer of a swap or a crew."
+        ),
     ] = None
     visits: Annotated[
         int,
         Parameter("Crews of each command unit and day to set aside for visits, from the early tour.", low=0),
     ] = 0
-    publish: Annotated[bool, Parameter("Record the roster and its changes in the ledger.")] = False
+    admin: Annotated[
+        FileName | None,
+        Parameter(
+            "Hours of administration wanted: a csv with command_unit, day, hours. They are filled first by "
+            "officers who may do nothing else; reading who that is leaves a trace in the ledger."
+        ),
+    ] = None
+    publish: Annotated[
+        bool,
+        Parameter(
+            "Record the roster and its changes in the ledger, and keep it as staff/roster of the workspace, "
+            "where `becalm run` finds it."
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +120,9 @@ class AbsentRequest(Request):
         Literal["sick", "leave", "court", "training", "self-isolating", "restricted", "abstracted"],
         Parameter("Why. It is kept apart from the record, and can be erased."),
     ] = "sick"
+    publish: Annotated[
+        bool, Parameter("Record the changes in the ledger, and put the new roster in force.")
+    ] = False
     purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
 
 
@@ -126,7 +145,16 @@ class NeedRequest(Request):
     first_day: Annotated[date, Parameter("The first day.", name="from")]
     days: Annotated[int, Parameter("How many days.", unit="days", low=1, high=35)] = 14
     rules: RulesFile = None
-    total: Annotated[int, Parameter("Tours of officers to share out over all these days.", low=1)]
+    total: Annotated[int | None, Parameter("Tours of officers to share out over all these days.", low=1)] = (
+        None
+    )
+    released: Annotated[
+        FileName | None,
+        Parameter(
+            "Say instead which hours a week were freed: a csv with demand (events, airport …), period "
+            "(baseline or now), week and hours."
+        ),
+    ] = None
     floor: Annotated[int, Parameter("The least on each tour.", unit="officers", low=0)] = 2
     cap: Annotated[int, Parameter("The most on each tour.", unit="officers", low=1)] = 40
     hotspots: Annotated[
@@ -136,12 +164,112 @@ class NeedRequest(Request):
     keep: Annotated[bool, Parameter("Keep the answer as staff/need.csv of the workspace.")] = False
 
 
-def read_instant(text: str) -> datetime:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastRequest(Request):
+    """How many officers will be there on each tour?"""
+
+    first_day: Annotated[date, Parameter("The first day.", name="from")]
+    days: Annotated[int, Parameter("How many days.", unit="days", low=1, high=35)] = 14
+    rules: RulesFile = None
+    event: Annotated[
+        tuple[str, ...],
+        Parameter("Officers whom a known event takes on a day (40@2020-05-09). Can be repeated."),
+    ] = ()
+    known_at: Annotated[
+        str,
+        Parameter(
+            "Absences as they were known at this instant (2020-05-04T05:30Z).",
+            default_text="now, or the first day if that is past",
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIfRequest(Request):
+    """What would be if officers were freed, kept at home, called to an event, or joined?"""
+
+    period: PeriodRequest
+    free: Annotated[
+        tuple[str, ...], Parameter("Officers freed, and from where (airport=20). Can be repeated.")
+    ] = ()
+    isolating: Annotated[
+        tuple[str, ...],
+        Parameter("Officers kept at home, as a share or a number (10%). Can be repeated."),
+    ] = ()
+    event: Annotated[
+        tuple[str, ...], Parameter("Officers called to an event on a day (40@2020-05-09). Can be repeated.")
+    ] = ()
+    recruits: Annotated[
+        tuple[str, ...], Parameter("Recruits who join on a day (15@2020-05-11). Can be repeated.")
+    ] = ()
+    minutes_per_burst: Annotated[
+        float,
+        Parameter(
+            "A burst with the way to it; `becalm patrol capacity` shows yours.",
+            unit="minutes",
+            low=5,
+            high=240,
+        ),
+    ] = 25.0
+    seed: Annotated[int, Parameter("Whom a change meets is drawn with this seed.", low=0)] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest(Request):
+    """Who carries nights, weekends and cancelled rest days, and which rules were set aside?"""
+
+    folder: Annotated[FileName, Parameter("The folder of a roster.", is_argument=True)]
+    rules: RulesFile = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetsRequest(Request):
+    """What does each officer and each command unit take from a roster?"""
+
+    folder: Annotated[FileName, Parameter("The folder of a roster.", is_argument=True)]
+    out: Annotated[
+        FileName | None, Parameter("The folder to write.", default_text="sheets, in the roster's folder")
+    ] = None
+    officer: Annotated[
+        tuple[str, ...], Parameter("Only for this officer. Can be repeated.", default_text="everybody")
+    ] = ()
+    day: Annotated[
+        date | None, Parameter("The day of the boards.", default_text="the first day of the roster")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequest(Request):
+    """What did an officer say who was asked to work?"""
+
+    officer: Annotated[str, Parameter("The staff number.", is_argument=True)]
+    day: Annotated[date, Parameter("The day that the officer was asked for.")]
+    tour: Annotated[str, Parameter("The tour.")]
+    answer: Annotated[Literal["yes", "no", "none"], Parameter("The answer; none: could not be reached.")]
+    purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerogateRequest(Request):
+    """Which rule is set aside for an officer, and what rest makes up for it?"""
+
+    officer: Annotated[str, Parameter("The staff number.", is_argument=True)]
+    rule: Annotated[str, Parameter("The rule, as the rule file names it (daily_rest_hours).")]
+    day: Annotated[date, Parameter("The day of the tour.")]
+    rest_until: Annotated[
+        str, Parameter("Until when the rest lasts that makes up for it (2020-05-06T22:00Z).")
+    ]
+    by: Annotated[str, Parameter("Who decided it: a rank or a post, no name.")]
+    rules: RulesFile = None
+    purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
+
+
+def read_instant(text: str, field: str = "known_at") -> datetime:
     """An aware instant; raises UsageError where the text is none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"`known_at` {text!r} is no instant. Write 2020-05-04T05:30Z.") from error
+        raise UsageError(f"`{field}` {text!r} is no instant. Write 2020-05-04T05:30Z.") from error
     if moment.tzinfo is None:
-        raise UsageError(f"`known_at` {text!r} names no zone. Write 2020-05-04T05:30Z.")
+        raise UsageError(f"`{field}` {text!r} names no zone. Write 2020-05-04T05:30Z.")
     return moment

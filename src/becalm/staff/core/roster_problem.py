@@ -28,6 +28,14 @@ class Wishes:
     pins: Mapping[tuple[str, date], str] = field(default_factory=dict)  # a tour, or rest
     days_off: frozenset[tuple[str, date]] = frozenset()
     offers: frozenset[tuple[str, date]] = frozenset()  # a rest day that the officer would work
+    swaps: tuple[tuple[str, str, date], ...] = ()  # two officers who would change places on a day
+    partners: tuple[tuple[str, str, date], ...] = ()  # two who are to serve in one crew
+    refused: frozenset[tuple[str, date]] = frozenset()  # asked, and said no: not to be asked again
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody asked for anything."""
+        return not (self.pins or self.days_off or self.offers or self.swaps or self.partners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +189,7 @@ def _apply_pins(possible: Bools, force: Force, rules: RuleBook, question: Roster
         if staff_number in row_of_officer and 0 <= index < question.days:
             is_pinned_tour = np.arange(possible.shape[2]) == rules.tour_number(tour)
             possible[row_of_officer[staff_number], index] &= is_pinned_tour
+    _bar_refused(possible, force, question)
     if question.is_fixed_before is not None:
         column = force.day_index(question.first_day)
         published = np.maximum(force.published[:, column : column + question.days], 0)
@@ -202,6 +211,17 @@ def _worked_options(force: Force, rules: RuleBook, *, first_day: date, days: int
     possible = may_work(force, rules, first_day=begin_day, days=column - first_column, with_bars=False)
     rows, columns = np.indices(options.shape)
     return np.where(possible[rows, columns, options], options, 0)
+
+
+def _bar_refused(possible: Bools, force: Force, question: RosterQuestion) -> None:
+    """Who said no for a day keeps what stands there, or rests."""
+    row_of_officer, column = force.row_of_officer, force.day_index(question.first_day)
+    for staff_number, day in question.wishes.refused:
+        index = (day - question.first_day).days
+        if staff_number in row_of_officer and 0 <= index < question.days:
+            row = row_of_officer[staff_number]
+            options = np.arange(possible.shape[2])
+            possible[row, index] &= (options == 0) | (options == force.published[row, column + index])
 
 
 def _tours_left(force: Force, rules: RuleBook, question: RosterQuestion) -> tuple[Ints, tuple[str, ...]]:

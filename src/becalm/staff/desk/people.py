@@ -1,15 +1,15 @@
 """Officers, their roster and absences: taken in, kept in the workspace and the ledger, and read back."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, make_event
 from becalm.formats.durable_files import make_private_folder, sha256_of, write_durably
-from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, apply_corrections
+from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, Ledger, apply_corrections
 from becalm.staff.core import events
 from becalm.staff.core.force import ADMIN_STATES, Force, Officer, Span, State, mark_spans, select_officers
 from becalm.staff.core.request import AbsentRequest, BackRequest, LoadRequest
@@ -141,7 +141,7 @@ def record_absence(desk: Desk, request: AbsentRequest, officers: Sequence[Office
     """Record that officers are away from now on, the reason apart and erasable."""
     since = _half_day(request.since, "since")
     until = _end(request.until) if request.until else since + timedelta(days=1)
-    _check_officers(request.officer, officers)
+    check_officers(request.officer, officers)
     if until <= since:
         raise UsageError(f"`until` {request.until} is before {request.since}. Give the last day away.")
     spans = tuple(Span(number, since, until, request.reason, desk.now()) for number in request.officer)
@@ -153,7 +153,7 @@ def record_return(desk: Desk, request: BackRequest, officers: Sequence[Officer])
     """Record that an officer is back."""
     since = _half_day(request.since, "since")
     until = _end(request.until) if request.until else since + timedelta(days=28)
-    _check_officers((request.officer,), officers)
+    check_officers((request.officer,), officers)
     span = Span(request.officer, since, until, "available", desk.now())
     return desk.open_ledger().append([_availability(desk, span, request.purpose)])[0]
 
@@ -169,15 +169,45 @@ def read_reasons(desk: Desk, *, purpose: str, officer: str, between: tuple[date,
         is_within = span.until.date() > between[0] and span.since.date() <= between[1]
         if span.may_patrol or not is_within or not entry.commitment:
             continue
-        facts: dict[str, Fact] = {"what": "payload", "entries": (entry.seq,)}
-        access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=officer)
-        payload = ledger.payload(entry.seq, access=access)
-        if payload is not None:
-            reason_by_entry[entry.seq] = str(json.loads(payload)["state"])
+        details = _read_details(desk, ledger, entry, purpose)
+        if details:
+            reason_by_entry[entry.seq] = str(details["state"])
     return reason_by_entry
 
 
-def _check_officers(numbers: Sequence[str], officers: Sequence[Officer]) -> None:
+def mark_admin_only(desk: Desk, inputs: StaffInputs, *, between: tuple[date, date], purpose: str) -> Force:
+    """The force with those marked who may do administration only on these days.
+
+    That is a detail: it is read from the payloads, and each reading is recorded with its purpose.
+    """
+    ledger, zone = desk.open_ledger(), desk.workspace.city.time_zone
+    admin_spans = []
+    entries = ledger.verified_entries(kinds=(events.AVAILABILITY, WITHDRAWN))
+    for corrected in apply_corrections(entries, kind=events.AVAILABILITY):
+        span = _read_span(corrected.latest_entry, zone)
+        is_within = span.until.date() > between[0] and span.since.date() <= between[1]
+        if not corrected.is_withdrawn and not span.may_patrol and is_within:
+            details = _read_details(desk, ledger, corrected.latest_entry, purpose)
+            span = replace(span, state="restricted" if details.get("admin") else "away")
+        if not corrected.is_withdrawn:
+            admin_spans.append(span)
+    force = inputs.force
+    _, is_admin = mark_spans(force.officers, admin_spans, first_day=force.first_day, days=force.days)
+    return replace(force, is_admin=is_admin)
+
+
+def _read_details(desk: Desk, ledger: Ledger, entry: Entry, purpose: str) -> Mapping[str, object]:
+    """The details of one absence, empty once they are erased; the reading is recorded first."""
+    if not entry.commitment:
+        return {}
+    facts: dict[str, Fact] = {"what": "payload", "entries": (entry.seq,)}
+    access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=entry.event.subject)
+    payload = ledger.payload(entry.seq, access=access)
+    return dict(json.loads(payload)) if payload is not None else {}
+
+
+def check_officers(numbers: Sequence[str], officers: Sequence[Officer]) -> None:
+    """Raise UsageError where one of these staff numbers is unknown."""
     known_numbers = {officer.staff_number for officer in officers}
     unknown_numbers = [number for number in numbers if number not in known_numbers]
     if unknown_numbers:

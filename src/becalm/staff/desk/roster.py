@@ -1,9 +1,11 @@
 """Rosters: made, judged, and made again at short notice."""
 
 import json
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from becalm import __version__
@@ -15,23 +17,34 @@ from becalm.methods.arrays import seed_generator
 from becalm.patrol.desk import inputs as patrol_inputs
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.staff.core import events, roster_problem
+from becalm.staff.core.administration import plan_administration
 from becalm.staff.core.allocate import Allocation, allocate_again, allocate_roster
-from becalm.staff.core.crews import form_crews, set_aside
+from becalm.staff.core.crews import Crew, form_crews, set_aside
+from becalm.staff.core.fairness import count_rest_days
 from becalm.staff.core.force import with_roster
 from becalm.staff.core.judge import Evidence, Judgement, judge_roster, list_past_tours
-from becalm.staff.core.moves import list_moves, list_short_tours
-from becalm.staff.core.need import TourNeed, name_lenders, name_neighbours
+from becalm.staff.core.moves import list_moves, list_short_tours, order_to_ask
+from becalm.staff.core.need import AdminNeed, TourNeed, name_lenders, name_neighbours
 from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, PeriodRequest
-from becalm.staff.desk.people import StaffInputs, command_units, read_inputs, record_absence
+from becalm.staff.core.wishes import answer_wishes, check_pins, settle_swaps
+from becalm.staff.desk.answers import read_changes, read_refusals, read_waivers
+from becalm.staff.desk.people import (
+    STAFF_FOLDER,
+    StaffInputs,
+    command_units,
+    mark_admin_only,
+    read_inputs,
+    record_absence,
+)
 from becalm.staff.desk.solver import open_engine
 from becalm.staff.files import roster_folder
-from becalm.staff.files.read_need import read_need, read_wishes
+from becalm.staff.files.read_need import read_admin_need, read_need, read_wishes
 from becalm.staff.files.roster_folder import RosterDocument
 from becalm.staff.files.roster_view import RosterAnswer
 from becalm.tables import list_public_holidays
 from becalm.terms import QuestionError, RunRecord, request_values
 from becalm.workspace.boundaries import load_boundaries
-from becalm.workspace.config import UNITS_FILE
+from becalm.workspace.config import UNITS_FILE, Workspace
 
 NEED_FILE = "staff/need.csv"
 CHANGE_PRICE = 10.0  # points for any change at short notice: their number counts
@@ -43,20 +56,20 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
     Raises InputError, QuestionError or UsageError with everything that is wrong; then nothing is written.
     """
     folder = Path(request.out)
-    check_folder_free(folder, ("run.json",), kind=roster_folder.ROSTER_FOLDER)
+    check_folder_free(folder, roster_folder.ROSTER_NAMES, kind=roster_folder.ROSTER_FOLDER)
     inputs = read_inputs(desk, request.period.rules, request.period.known_instant)
     needs, need_hashes = load_need(desk, request.period, inputs)
+    admin_needs, admin_hashes = _load_admin_need(desk, request)
     question = roster_problem.RosterQuestion(
         first_day=request.period.first_day,
         days=request.period.days,
-        today=_today(desk),
+        today=today_of(desk),
         zone=desk.workspace.city.time_zone,
         needs=needs,
         neighbours=_neighbours(desk) if request.lend else {},
         wishes=_wishes(request.pins, inputs),
     )
-    problem = roster_problem.build_problem(inputs.force, inputs.rules, question)
-    roster_problem.check_problem(problem)
+    problem, question, refusals = _build_with_swaps(inputs, question)
     allocation = allocate_roster(
         problem,
         seed_generator(request.seed),
@@ -64,12 +77,67 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
         open_engine=open_engine,
         progress=desk.progress,
     )
-    run = _run(desk, "staff allocate", request.seed, request, {**inputs.hashes, **need_hashes})
-    answer = _answer(desk, question, problem, allocation, inputs, run, folder, visits=request.visits)
-    write_folder(folder, roster_folder.roster_files(answer.document), kind=roster_folder.ROSTER_FOLDER)
-    if request.publish:
-        _publish(desk, answer, inputs, request.seed)
+    run = _run(
+        desk, "staff allocate", request.seed, request, {**inputs.hashes, **need_hashes, **admin_hashes}
+    )
+    answer = _answer(
+        desk, question, problem, allocation, inputs, run, folder, visits=request.visits, refusals=refusals
+    )
+    if request.admin:
+        answer = _with_administration(desk, answer, inputs, admin_needs)
+    _write(desk, answer, inputs, request.seed, publish=request.publish)
     return answer
+
+
+def _build_with_swaps(
+    inputs: StaffInputs, question: roster_problem.RosterQuestion
+) -> tuple[roster_problem.RosterProblem, roster_problem.RosterQuestion, dict[int, str]]:
+    """The problem with every swap that is lawful as pins, and why the others are refused.
+
+    Raises RosterError where no roster can meet the question.
+    """
+    problem = roster_problem.build_problem(inputs.force, inputs.rules, question)
+    roster_problem.check_problem(problem)
+    check_pins(problem, question.wishes, inputs.rules)
+    if not question.wishes.swaps:
+        return problem, question, {}
+    wishes, refusals = settle_swaps(problem, question.wishes, inputs.rules)
+    question = replace(question, wishes=wishes)
+    return roster_problem.build_problem(inputs.force, inputs.rules, question), question, refusals
+
+
+def _load_admin_need(desk: Desk, request: AllocateRequest) -> tuple[tuple[AdminNeed, ...], dict[str, str]]:
+    if not request.admin:
+        return (), {}
+    path = Path(request.admin)
+    return read_admin_need(path, command_units(desk)), {"admin": sha256_of(path)}
+
+
+def _with_administration(
+    desk: Desk, answer: RosterAnswer, inputs: StaffInputs, needs: Sequence[AdminNeed]
+) -> RosterAnswer:
+    """The roster with those who may do administration only; their details are read for it, on record."""
+    document = answer.document
+    last_day = document.first_day + timedelta(days=document.days - 1)
+    force = mark_admin_only(desk, inputs, between=(document.first_day, last_day), purpose="duty planning")
+    administration = plan_administration(
+        force, needs, document.crews, inputs.rules, first_day=document.first_day, days=document.days
+    )
+    return replace(answer, document=replace(document, administration=administration))
+
+
+def _write(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int, *, publish: bool) -> None:
+    """The folder; a published roster is also kept in the workspace, and recorded."""
+    files = roster_folder.roster_files(answer.document)
+    write_folder(answer.folder, files, kind=roster_folder.ROSTER_FOLDER)
+    if publish:
+        _publish(desk, answer, inputs, seed)
+        write_folder(published_folder(desk.workspace), files, kind=roster_folder.ROSTER_FOLDER)
+
+
+def published_folder(workspace: Workspace) -> Path:
+    """Where the roster that is in force lies in a workspace."""
+    return workspace.path / STAFF_FOLDER / "roster"
 
 
 def load_need(
@@ -88,7 +156,7 @@ def load_need(
 def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
     """Record that officers are away, and make the roster that is in force again with the fewest changes."""
     folder, old_folder = Path(request.out), Path(request.folder)
-    check_folder_free(folder, ("run.json",), kind=roster_folder.ROSTER_FOLDER)
+    check_folder_free(folder, roster_folder.ROSTER_NAMES, kind=roster_folder.ROSTER_FOLDER)
     old_run = read_record(old_folder / "run.json")
     before = read_inputs(desk, None)
     tours, first_day, days = roster_folder.read_roster_folder(
@@ -107,12 +175,13 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
     question = roster_problem.RosterQuestion(
         first_day=first_day,
         days=days,
-        today=_today(desk),
+        today=today_of(desk),
         zone=desk.workspace.city.time_zone,
         needs=needs,
         neighbours=name_lenders(tours, inputs.officers),
         is_fixed_before=_first_open_day(request.since),
         change_price=CHANGE_PRICE,
+        wishes=roster_problem.Wishes(refused=read_refusals(desk)),
     )
     problem = roster_problem.build_problem(force, inputs.rules, question)
     places = problem.find_places([(t.staff_number, t.day, t.command_unit) for t in tours])
@@ -125,7 +194,10 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
         {**inputs.hashes, "need": sha256_of(old_folder / "need.csv")},
     )
     answer = _answer(desk, question, problem, allocation, inputs, run, folder)
-    write_folder(folder, roster_folder.roster_files(answer.document), kind=roster_folder.ROSTER_FOLDER)
+    cancelled_count, _ = count_rest_days(read_changes(desk), date.min, date.max)
+    moves = order_to_ask(answer.document.moves, cancelled_count)
+    answer = replace(answer, document=replace(answer.document, moves=moves))
+    _write(desk, answer, inputs, old_run.seed, publish=request.publish)
     return answer
 
 
@@ -143,8 +215,9 @@ def check(desk: Desk, request: CheckRequest) -> Judgement:
         first_day=inputs.book.first_day, until=first_day, zone=zone,
     )  # fmt: skip
     evidence = Evidence(
-        tours, past_tours, inputs.officers, inputs.spans, inputs.rules, first_day, zone, inputs.book.first_day
-    )
+        tours, past_tours, inputs.officers, inputs.spans, inputs.rules, first_day, zone,
+        inputs.book.first_day, read_waivers(desk),
+    )  # fmt: skip
     return judge_roster(evidence)
 
 
@@ -158,15 +231,17 @@ def _answer(
     folder: Path,
     *,
     visits: int = 0,
+    refusals: Mapping[int, str] = MappingProxyType({}),
 ) -> RosterAnswer:
     lines, rules = allocation.lines, inputs.rules
     years = range(question.first_day.year, question.first_day.year + 2)
     holidays = set(list_public_holidays(desk.workspace.city.holidays, years))
     head, bases = _units(desk)
+    crews = form_crews(problem, lines, rules, question.wishes.partners)
     document = RosterDocument(
         first_day=question.first_day,
         days=question.days,
-        crews=set_aside(form_crews(problem, lines, rules), visits, rules),
+        crews=set_aside(crews, visits, rules),
         resting=problem.list_resting(lines.tours),
         moves=list_moves(problem, lines, rules, today=question.today, holidays=holidays),
         short_tours=list_short_tours(problem, lines, rules),
@@ -174,15 +249,21 @@ def _answer(
         run=run,
         bases=bases,
         units_head=head,
+        wishes=answer_wishes(problem, lines, crews, question.wishes, refusals, rules),
     )
-    notes = list(_notes(problem, head, allocation))
+    notes = list(_notes(problem, head, allocation, crews))
     return RosterAnswer(
         document, allocation, problem, folder, tuple(notes), roster_folder.sha256_of_roster(document)
     )
 
 
-def _notes(problem: roster_problem.RosterProblem, head: str, allocation: Allocation) -> Sequence[str]:
+def _notes(
+    problem: roster_problem.RosterProblem, head: str, allocation: Allocation, crews: Sequence[Crew]
+) -> Sequence[str]:
     notes = []
+    alone_count = sum(crew.use == "patrol" and not crew.supervisor for crew in crews)
+    if alone_count:
+        notes.append(f"{alone_count} crews have no supervisor of their command unit on their tour.")
     if problem.unjudged:
         notes.append(
             f"The average week of {len(problem.unjudged)} officers was not judged: their records do not go "
@@ -236,7 +317,8 @@ def _run(
     return RunRecord(question, __version__, seed, desk.now(), None, parameters, hashes)
 
 
-def _today(desk: Desk) -> date:
+def today_of(desk: Desk) -> date:
+    """The civil day at which it is now in the city."""
     return desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
 
 

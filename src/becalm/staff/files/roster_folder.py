@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +13,14 @@ from becalm.formats.json_text import record_json
 from becalm.formats.mapped_rows import Rows, read_rows
 from becalm.render.pages import FolderKind
 from becalm.render.spreadsheet import csv_text
+from becalm.staff.core.administration import AdminDay, Administration
 from becalm.staff.core.crews import BURST_SHARE, Crew
+from becalm.staff.core.fairness import DayChange
 from becalm.staff.core.judge import WorkedTour
 from becalm.staff.core.moves import Move, ShortTour
 from becalm.staff.core.need import TourNeed
 from becalm.staff.core.rule_book import REST_DAY, RuleBook
+from becalm.staff.core.wishes import WishAnswer
 from becalm.terms import InputError, RunRecord
 
 ROSTER_COLUMNS: Final = ("staff_number", "day", "tour", "command_unit", "unit", "use", "start", "hours")
@@ -27,7 +30,12 @@ TOUR_COLUMNS: Final = (
 MOVE_COLUMNS: Final = ("officer", "day", "from", "to", "notice", "why")
 NEED_COLUMNS: Final = ("command_unit", "day", "tour", "officers", "reason")
 SHORT_COLUMNS: Final = ("command_unit", "day", "tour", "missing", "why")
-ROSTER_FOLDER: Final = FolderKind("an earlier roster", record="run.json", later_names=frozenset({"sheets"}))
+WISH_COLUMNS: Final = ("officer", "day", "kind", "with", "outcome", "why")
+ADMIN_COLUMNS: Final = tuple(field.name for field in fields(AdminDay))
+SUPERVISOR: Final = "supervisor"
+LATER_NAMES: Final = frozenset({"sheets", "wishes.csv", "administration.csv", "units.toml"})
+ROSTER_FOLDER: Final = FolderKind("an earlier roster", record="run.json", later_names=LATER_NAMES)
+ROSTER_NAMES: Final = ("roster.csv", "tours.csv", "moves.csv", "short.csv", "need.csv", "run.json")
 UNPLACED_BASE: Final = "base {area}"
 
 
@@ -45,6 +53,13 @@ class RosterDocument:
     run: RunRecord
     bases: Mapping[str, str]  # the base of each command unit, where units.toml names one
     units_head: str  # areas and bases of the workspace's units, as TOML; empty where it has none
+    administration: Administration | None = None
+    wishes: tuple[WishAnswer, ...] = ()
+
+    @property
+    def all_crews(self) -> tuple[Crew, ...]:
+        """The crews of the roster, and those who do administration because they may do nothing else."""
+        return (*self.crews, *(self.administration.crews if self.administration else ()))
 
 
 def roster_csv(document: RosterDocument) -> str:
@@ -59,13 +74,14 @@ def roster_csv(document: RosterDocument) -> str:
             crew.use,
             f"{crew.start:%H:%M}",
             f"{crew.hours:g}",
+            crew.supervisor,
         )
         for crew in document.crews
         for officer in crew.officers
     ]
-    rows += [(number, day, REST_DAY, unit, "", "", "", "") for number, day, unit in document.resting]
+    rows += [(number, day, REST_DAY, unit, "", "", "", "", "") for number, day, unit in document.resting]
     rows.sort(key=lambda row: (str(row[0]), str(row[1])))
-    return csv_text(ROSTER_COLUMNS, rows)
+    return csv_text((*ROSTER_COLUMNS, SUPERVISOR), rows)
 
 
 def tours_csv(document: RosterDocument) -> str:
@@ -77,7 +93,7 @@ def tours_csv(document: RosterDocument) -> str:
             "vehicle" if crew.is_mobile else "foot", f"{crew.start:%H:%M}", f"{crew.hours:g}",
             len(crew.officers), BURST_SHARE, "", crew.use,
         )
-        for crew in document.crews
+        for crew in document.all_crews
     ]  # fmt: skip
     return csv_text(TOUR_COLUMNS, rows)
 
@@ -97,9 +113,20 @@ def roster_files(document: RosterDocument) -> dict[str, str | bytes]:
         "need.csv": need_csv(document.needs),
         "run.json": record_json(document.run),
     }
+    if document.wishes:
+        texts["wishes.csv"] = csv_text(WISH_COLUMNS, map(_wish_row, document.wishes))
+    if document.administration:
+        texts["administration.csv"] = csv_text(
+            ADMIN_COLUMNS, [astuple(day) for day in document.administration.days]
+        )
     if document.units_head:
         texts["units.toml"] = units_toml(document)
     return dict(texts)
+
+
+def _wish_row(wish: WishAnswer) -> tuple[object, ...]:
+    outcome = "granted" if wish.is_granted else "not granted"
+    return (wish.staff_number, wish.day, wish.kind, wish.partner, outcome, wish.why)
 
 
 def need_csv(needs: Sequence[TourNeed]) -> str:
@@ -165,5 +192,38 @@ def _read_tour(rows: Rows, row: int, day: date, kind_names: set[str], zone: str)
         rows.refuse(row, f"a tour of {hours:g} hours", "give more than 0 and at most 24")
     elif isinstance(start, time) and isinstance(hours, float):
         moment = datetime.combine(day, start, ZoneInfo(zone))
-        words = (rows.text(name, row) for name in ("tour", "command_unit", "unit", "use"))
+        words = (rows.text(name, row) for name in ("tour", "command_unit", "unit", "use", SUPERVISOR))
         yield WorkedTour(rows.text("staff_number", row), moment, hours, day, *words)
+
+
+def read_moves(folder: Path) -> tuple[DayChange, ...]:
+    """The changes that a roster's folder tells of; raises InputError with every row that cannot be read."""
+    rows = read_rows(folder / "moves.csv", MOVE_COLUMNS)
+    changes = []
+    for row in range(len(rows)):
+        day = rows.parse("day", row, date.fromisoformat, "day (YYYY-MM-DD)")
+        if isinstance(day, date):
+            number, old, new, notice = (rows.text(name, row) for name in ("officer", "from", "to", "notice"))
+            changes.append(DayChange(number, day, old, new, notice))
+    if rows.faults:
+        raise InputError(f"moves.csv of {folder} has {len(rows.faults)} faults", tuple(rows.faults))
+    return tuple(changes)
+
+
+def read_homes(folder: Path) -> dict[str, str]:
+    """The command unit of each officer in the roster, as on the rest days; else of the first tour."""
+    rows = read_rows(folder / "roster.csv", ROSTER_COLUMNS)
+    homes: dict[str, str] = {}
+    for row in range(len(rows)):
+        number, unit = rows.text("staff_number", row), rows.text("command_unit", row)
+        if rows.text("tour", row) == REST_DAY:
+            homes[number] = unit
+        else:
+            homes.setdefault(number, unit)
+    return homes
+
+
+def read_short_tours(folder: Path) -> tuple[dict[str, str], ...]:
+    """The tours that stay short, as the folder tells of them."""
+    rows = read_rows(folder / "short.csv", SHORT_COLUMNS)
+    return tuple({name: rows.text(name, row) for name in SHORT_COLUMNS} for row in range(len(rows)))
