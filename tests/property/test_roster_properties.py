@@ -4,65 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from small_force import FIRST_DAY, PAST_DAYS, RULES, draw_force, draw_question
+from small_force import FIRST_DAY, RULES, draw_force, draw_question, evidence_of
 
 from becalm.staff.core.allocate import allocate_roster, evaluate
-from becalm.staff.core.crews import form_crews
-from becalm.staff.core.force import Force, Span
-from becalm.staff.core.judge import RULE_NAMES, Evidence, WorkedTour, judge_roster, list_past_tours
-from becalm.staff.core.roster_problem import RosterProblem, build_problem
+from becalm.staff.core.force import Span
+from becalm.staff.core.judge import RULE_NAMES, Evidence, judge_roster
+from becalm.staff.core.roster_problem import build_problem
 from becalm.staff.desk.solver import open_engine
-
-ZONE = "Europe/London"
-
-
-def spans_of(force: Force) -> tuple[Span, ...]:
-    """The half-days away, as spans."""
-    begin = datetime.combine(force.first_day, time())
-    return tuple(
-        Span(
-            officer.staff_number,
-            begin + timedelta(hours=12 * int(half)),
-            begin + timedelta(hours=12 * (int(half) + 1)),
-            "away",
-            datetime(2019, 1, 1, tzinfo=ZoneInfo(ZONE)),
-        )
-        for row, officer in enumerate(force.officers)
-        for half in np.flatnonzero(force.is_away[row])
-    )
-
-
-def evidence_of(force: Force, problem: RosterProblem, lines, rules=RULES) -> Evidence:
-    tours = tuple(
-        WorkedTour(
-            officer.staff_number,
-            datetime.combine(crew.day, crew.start, ZoneInfo(ZONE)),
-            crew.hours,
-            crew.day,
-            crew.tour,
-            crew.command_unit,
-            crew.unit,
-            crew.use,
-        )
-        for crew in form_crews(problem, lines, rules)
-        for officer in crew.officers
-    )
-    spans = spans_of(force)
-    past = list_past_tours(
-        force.officers,
-        force.published.tolist(),
-        spans,
-        rules,
-        first_day=force.first_day,
-        until=FIRST_DAY,
-        zone=ZONE,
-    )
-    past_first_day = FIRST_DAY - timedelta(days=PAST_DAYS)
-    return Evidence(tours, past, force.officers, spans, rules, FIRST_DAY, ZONE, past_first_day)
 
 
 def check_lawful(seed: int) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.staff.core.force import Force, Officer
+from becalm.staff.core.allocate import Lines
+from becalm.staff.core.crews import form_crews
+from becalm.staff.core.force import Force, Officer, Span
+from becalm.staff.core.judge import Evidence, WorkedTour, list_past_tours
 from becalm.staff.core.need import TourNeed
 from becalm.staff.core.roster_problem import RosterProblem, RosterQuestion, build_problem
 from becalm.staff.core.rule_book import RuleBook
@@ -16,6 +20,7 @@ FIRST_DAY = date(2020, 5, 4)
 PATTERN = (1, 1, 2, 2, 3, 3, 0, 0, 0, 0)
 PAST_DAYS = 119
 RULES: RuleBook = read_rules()
+ZONE = "Europe/London"
 
 
 def draw_force(seed: int, *, officers: int, days: int, units: int = 1, away_share: float = 0.2) -> Force:
@@ -68,3 +73,49 @@ def draw_problem(seed: int, *, officers: int = 8, days: int = 7, units: int = 1)
     """A small problem of its own for each seed."""
     force = draw_force(seed, officers=officers, days=days, units=units)
     return build_problem(force, RULES, draw_question(seed, force, days=days))
+
+
+def spans_of(force: Force) -> tuple[Span, ...]:
+    """The half-days away, as spans."""
+    begin = datetime.combine(force.first_day, time())
+    return tuple(
+        Span(
+            officer.staff_number,
+            begin + timedelta(hours=12 * int(half)),
+            begin + timedelta(hours=12 * (int(half) + 1)),
+            "away",
+            datetime(2019, 1, 1, tzinfo=ZoneInfo(ZONE)),
+        )
+        for row, officer in enumerate(force.officers)
+        for half in np.flatnonzero(force.is_away[row])
+    )
+
+
+def evidence_of(force: Force, problem: RosterProblem, lines: Lines, rules: RuleBook = RULES) -> Evidence:
+    """The crews of these lines as the judge takes them."""
+    tours = tuple(
+        WorkedTour(
+            officer.staff_number,
+            datetime.combine(crew.day, crew.start, ZoneInfo(ZONE)),
+            crew.hours,
+            crew.day,
+            crew.tour,
+            crew.command_unit,
+            crew.unit,
+            crew.use,
+        )
+        for crew in form_crews(problem, lines, rules)
+        for officer in crew.officers
+    )
+    spans = spans_of(force)
+    past = list_past_tours(
+        force.officers,
+        force.published.tolist(),
+        spans,
+        rules,
+        first_day=force.first_day,
+        until=FIRST_DAY,
+        zone=ZONE,
+    )
+    past_first_day = FIRST_DAY - timedelta(days=PAST_DAYS)
+    return Evidence(tours, past, force.officers, spans, rules, FIRST_DAY, ZONE, past_first_day)

@@ -17,7 +17,8 @@ from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.plan_view import PatrolSection
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.write_plan import PlanDocument, visits_csv
-from becalm.terms import InputError, PlanError, ReplayError, RunRecord, UsageError
+from becalm.staff.desk.roster import find_published_tours
+from becalm.terms import FileName, InputError, PlanError, ReplayError, RunRecord, UsageError
 from becalm.workspace.config import UNITS_FILE
 
 PLAN = "patrol/plan.json"
@@ -47,7 +48,7 @@ def add_patrol(
         if hotspots is None:
             return _note_no_plan(run, "No patrol plan: there are no hotspots to plan for.")
         try:
-            plan_request = PlanRequest(inputs=InputsRequest(first_day=first_day, days=DAYS))
+            plan_request = PlanRequest(inputs=_plan_inputs(desk, first_day))
             plan_history = plan_patrol(desk, plan_request, hotspot_list=hotspots).history
         except (PlanError, InputError, UsageError) as error:
             return _note_no_plan(run, f"No patrol plan could be made. {error.message}")
@@ -68,6 +69,15 @@ def add_patrol(
             sorted({**run.data, PLAN: sha256_of_text(plan_json), **sha256_by_source}.items())
         ),  # as it is read again
     )
+
+
+def _plan_inputs(desk: Desk, first_day: date) -> InputsRequest:
+    """Two weeks of the workspace's units; of the crews of the roster in force, as far as it goes."""
+    coverage = find_published_tours(desk, first_day)
+    if coverage is None:
+        return InputsRequest(first_day=first_day, days=DAYS)
+    units_file, days = coverage
+    return InputsRequest(first_day=first_day, days=min(DAYS, days), units=FileName(str(units_file)))
 
 
 def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:

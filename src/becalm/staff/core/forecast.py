@@ -89,7 +89,8 @@ def forecast_strength(
                 is_unit = np.array([unit in (ALL_UNITS, name) for name in units])
                 is_known = is_there & is_unit & ~is_away[:, column, tour]
                 away = int((is_there & is_unit).sum() - is_known.sum())
-                quantiles = _quantiles(int(is_known.sum()), away, rates, unit, lead, tour)
+                chances = strength_chances(int(is_known.sum()), away, rates, unit=unit, lead=lead, tour=tour)
+                quantiles = mid_quantiles(chances, LEVELS)
                 published_count = int((is_there & is_unit).sum())
                 low, middle, high = (round(value * share_left, 2) for value in quantiles)
                 rows.append(
@@ -104,15 +105,18 @@ def _share_left(is_known: Bools, taken: int, rules: RuleBook) -> float:
     return max(0.0, 1.0 - taken / len(rules.tours) / known)
 
 
-def _quantiles(
-    known: int, away: int, rates: AbsenceRates, unit: str, lead: int, tour: int
-) -> tuple[float, ...]:
-    """Those who are there: those known to be, less new absences, and those who come back."""
+def strength_chances(
+    known: int, away: int, rates: AbsenceRates, *, unit: str, lead: int, tour: int
+) -> Floats:
+    """The chances of 0, 1, 2 … officers on a tour, so many days ahead.
+
+    `known` are published for it and not known to be away, less new absences; of the `away` some come back.
+    """
     new_share = min(0.95, rates.new_share[lead, tour] * rates.unit_ratio.get(unit, 1.0))
     extra = rates.unit_sd.get(unit, 0.0) ** 2 * new_share / (1.0 - new_share)
     staying = beta_binomial(known, 1.0 - new_share, min(0.5, rates.correlation + extra))
     returning = beta_binomial(away, float(rates.back_share[lead, tour]), rates.correlation)
-    return mid_quantiles(np.convolve(staying, returning), LEVELS)
+    return np.convolve(staying, returning)
 
 
 def learn_rates(

@@ -138,7 +138,9 @@ def _add_recruits(force: Force, change: Change, rng: np.random.Generator, first_
     return _append(force, officers, published, has_joined_from=max(0, force.day_index(day)))
 
 
-def _append(force: Force, officers: tuple[Officer, ...], published: NDArray[np.int8], *, has_joined_from: int) -> Force:
+def _append(
+    force: Force, officers: tuple[Officer, ...], published: NDArray[np.int8], *, has_joined_from: int
+) -> Force:
     is_away = np.zeros((len(officers), 2 * force.days), np.bool_)
     is_away[:, : 2 * has_joined_from] = True
     return replace(

@@ -32,6 +32,7 @@ from becalm.staff.desk.people import (
     STAFF_FOLDER,
     StaffInputs,
     command_units,
+    find_rules,
     mark_admin_only,
     read_inputs,
     record_absence,
@@ -39,6 +40,7 @@ from becalm.staff.desk.people import (
 from becalm.staff.desk.solver import open_engine
 from becalm.staff.files import roster_folder
 from becalm.staff.files.read_need import read_admin_need, read_need, read_wishes
+from becalm.staff.files.read_rules import read_rules
 from becalm.staff.files.roster_folder import RosterDocument
 from becalm.staff.files.roster_view import RosterAnswer
 from becalm.tables import list_public_holidays
@@ -138,6 +140,17 @@ def _write(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int, *, 
 def published_folder(workspace: Workspace) -> Path:
     """Where the roster that is in force lies in a workspace."""
     return workspace.path / STAFF_FOLDER / "roster"
+
+
+def find_published_tours(desk: Desk, first_day: date) -> tuple[Path, int] | None:
+    """The units of the roster in force for patrol, and how many days from this one on it covers; or none."""
+    folder = published_folder(desk.workspace)
+    if not (folder / "units.toml").is_file():
+        return None
+    rules = read_rules(find_rules(desk, None))
+    _, roster_day, days = roster_folder.read_roster_folder(folder, rules, zone=desk.workspace.city.time_zone)
+    days_left = days - (first_day - roster_day).days
+    return (folder / "units.toml", days_left) if 0 < days_left <= days else None
 
 
 def load_need(
