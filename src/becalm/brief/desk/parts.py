@@ -4,12 +4,16 @@ import json
 from dataclasses import replace
 from typing import Final
 
+from becalm.brief.desk.staff import HEADING, make_staff_part
 from becalm.brief.desk.watch import make_watch_part
 from becalm.brief.part import BriefingPart, PartMaker
 from becalm.desk import Desk
 from becalm.terms import QuestionError, ReplayError, RunRecord, UsageError
 
-MAKERS: Final = (PartMaker("sustain", "Watch: is it rising again?", make_watch_part),)
+MAKERS: Final = (
+    PartMaker("staff", HEADING, make_staff_part),
+    PartMaker("sustain", "Watch: is it rising again?", make_watch_part),
+)
 
 
 def add_parts(desk: Desk, run: RunRecord) -> tuple[RunRecord, tuple[BriefingPart, ...]]:

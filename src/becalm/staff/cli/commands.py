@@ -6,6 +6,7 @@ from becalm.console.command import command
 from becalm.staff.cli.duty import answer, derogate, report, sheets
 from becalm.staff.cli.outlook import forecast, what_if
 from becalm.staff.cli.people import back, load, need
+from becalm.staff.cli.privacy import access_pack, dpia, retention
 from becalm.staff.cli.roster import absent, allocate, check
 from becalm.staff.core import request as requests
 
@@ -24,3 +25,6 @@ command(app, "what-if", requests.WhatIfRequest)(what_if)
 command(app, "report", requests.ReportRequest)(report)
 command(app, "derogate", requests.DerogateRequest)(derogate)
 command(app, "sheets", requests.SheetsRequest, has_files=False)(sheets)
+command(app, "retention", requests.RetentionRequest)(retention)
+command(app, "access-pack", requests.AccessPackRequest, has_files=False)(access_pack)
+command(app, "dpia", requests.AssessmentRequest, has_files=False)(dpia)

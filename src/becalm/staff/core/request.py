@@ -264,6 +264,31 @@ class DerogateRequest(Request):
     purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRequest(Request):
+    """Which details of absences are past their term?"""
+
+    today: Annotated[date | None, Parameter("As if it were this day.", default_text="today")] = None
+    erase: Annotated[bool, Parameter("Destroy them for good.")] = False
+    rules: RulesFile = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPackRequest(Request):
+    """What is held about an officer?"""
+
+    officer: Annotated[str, Parameter("The staff number.", is_argument=True)]
+    out: Annotated[FileName, Parameter("The page to write (.html).")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessmentRequest(Request):
+    """What does an impact assessment say of officers' data?"""
+
+    out: Annotated[FileName, Parameter("The page to write (.html).")]
+    rules: RulesFile = None
+
+
 def read_instant(text: str, field: str = "known_at") -> datetime:
     """An aware instant; raises UsageError where the text is none."""
     try:

@@ -95,6 +95,7 @@ class RuleBook:
     rostered_ranks: tuple[str, ...]
     stagger_minutes: tuple[int, ...]
     free_nights: int = 3  # in the planned days, before nights have a price
+    detail_weeks: int = 26  # after an absence ended, for which why somebody was away is kept
 
     def value(self, rule: str) -> float:
         """The value of a rule."""

@@ -175,6 +175,11 @@ def read_reasons(desk: Desk, *, purpose: str, officer: str, between: tuple[date,
     return reason_by_entry
 
 
+def parse_until(entry: Entry, zone: str) -> date:
+    """The day on which the absence of this entry ended."""
+    return _read_span(entry, zone).until.date()
+
+
 def mark_admin_only(desk: Desk, inputs: StaffInputs, *, between: tuple[date, date], purpose: str) -> Force:
     """The force with those marked who may do administration only on these days.
 

@@ -32,6 +32,7 @@ class RulesFile(Strict):
     rostered_ranks: tuple[str, ...] = Field(min_length=1)
     stagger_minutes: tuple[int, ...] = (0,)
     free_nights: int = Field(default=3, ge=0)
+    detail_weeks: int = Field(default=26, ge=0)
     tours: tuple[rule_book.TourKind, ...] = Field(min_length=1)
     rules: tuple[RuleEntry, ...]
     skills: tuple[rule_book.SkillNeed, ...] = ()
@@ -65,6 +66,7 @@ def read_rules(source: Source = SHIPPED) -> rule_book.RuleBook:
         rostered_ranks=entry.rostered_ranks,
         stagger_minutes=entry.stagger_minutes,
         free_nights=entry.free_nights,
+        detail_weeks=entry.detail_weeks,
     )
 
 

@@ -16,10 +16,11 @@ COLUMNS = (
 
 def officers_csv(officers: Sequence[Officer]) -> str:
     """The officers, in the columns that are read."""
-    return csv_text(COLUMNS, map(_officer_row, officers))
+    return csv_text(COLUMNS, map(officer_row, officers))
 
 
-def _officer_row(officer: Officer) -> tuple[object, ...]:
+def officer_row(officer: Officer) -> tuple[object, ...]:
+    """One officer, in the order of the columns."""
     skills = ";".join(f"{skill}:{expiry}" if expiry else skill for skill, expiry in officer.skills.items())
     hours = "" if officer.earlier_hours is None else f"{officer.earlier_hours:g}"
     return (
