@@ -207,7 +207,7 @@ def forecast(size: float) -> None:
                 is_all = row.command_unit == "all"
                 strength = int((is_there if is_all else is_there & (units == row.command_unit)).sum())
                 chances = strength_chances(
-                    row.known, row.published - row.known, rates,
+                    row.available, row.published - row.available, rates,
                     unit=row.command_unit, lead=(row.day - today).days, tour=tour - 1,
                 )  # fmt: skip
                 kind = "a tour of the force" if is_all else "a tour of a command unit"

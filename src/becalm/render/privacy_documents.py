@@ -18,7 +18,7 @@ class FieldUse:
     place: str
     purpose: str
     readers: str
-    kept: str
+    retention: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Assessment:
 
 def assessment_document(assessment: Assessment) -> Document:
     """The draft of an impact assessment, in the order of the ICO's template."""
-    field_rows = [(f.field, f.place, f.purpose, f.readers, f.kept) for f in assessment.fields]
+    field_rows = [(f.field, f.place, f.purpose, f.readers, f.retention) for f in assessment.fields]
     risk_rows = [(s.risk, s.measure) for s in assessment.safeguards]
     return Document(
         assessment.title,
@@ -71,7 +71,7 @@ class HeldRecord:
     """One thing that is held about somebody."""
 
     when: str
-    what: str
+    kind: str
     facts: str
     details: str
 
@@ -85,7 +85,7 @@ def access_document(
     job: str,
 ) -> Document:
     """Everything that is held about one person, and who saw it (when, who, what for)."""
-    record_rows = [(r.when, r.what, r.facts, r.details) for r in records]
+    record_rows = [(r.when, r.kind, r.facts, r.details) for r in records]
     return Document(
         f"What is held about {subject}",
         (

@@ -49,7 +49,7 @@ def strength_of(force: Force, spans: tuple[Span, ...] = (), **options: object):
 def test_where_nobody_was_ever_away_unforeseen_the_forecast_is_what_is_known() -> None:
     early = [row for row in strength_of(steady_force(away_rows=4)) if row.tour == "early"]
     assert {(row.p10, row.p50, row.p90) for row in early if row.command_unit == "all"} == {(16.0,) * 3}
-    assert {row.known for row in early if row.command_unit == "Unit 0"} == {8}
+    assert {row.available for row in early if row.command_unit == "Unit 0"} == {8}
 
 
 def test_absences_that_nobody_foresaw_lower_the_strength_by_their_share() -> None:
@@ -63,19 +63,19 @@ def test_absences_that_nobody_foresaw_lower_the_strength_by_their_share() -> Non
         spans += [Span(f"T{row + 1:03d}", since, since + DAY, "away", told_at) for row in rows]
     rows = strength_of(replace(force, is_away=is_away), tuple(spans))
     whole = next(row for row in rows if row.command_unit == "all" and row.tour == "early")
-    assert (whole.known, whole.p50) == (100, pytest.approx(90, abs=1))
+    assert (whole.available, whole.p50) == (100, pytest.approx(90, abs=1))
     assert 84 < whole.p10 < whole.p50 < whole.p90 < 96
 
 
 def test_an_event_takes_its_officers_and_a_recruit_counts_from_the_first_day() -> None:
     force = steady_force()
-    rows = strength_of(force, taken={FIRST_DAY: 6})
+    rows = strength_of(force, event_officers={FIRST_DAY: 6})
     by_day = {row.day: row.p50 for row in rows if row.command_unit == "all" and row.tour == "early"}
     assert (by_day[FIRST_DAY], by_day[FIRST_DAY + DAY]) == (18.0, 20.0)  # a third of the event's six
     recruit = replace(force.officers[0], recruit_since=FIRST_DAY + DAY)
     rows = strength_of(replace(force, officers=(recruit, *force.officers[1:])))
     early = [row for row in rows if row.command_unit == "all" and row.tour == "early"]
-    assert [row.known for row in early] == [19, 20, 20]
+    assert [row.available for row in early] == [19, 20, 20]
 
 
 def test_too_short_a_past_is_refused_with_what_is_missing() -> None:

@@ -66,16 +66,22 @@ def _unit_table(roster: DutyRoster) -> PartTable:
     """Each command unit: tours, crews, changes by what they ask of officers, tours short."""
     home = roster.home_of_officer
     tours = Counter(tour.command_unit for tour in roster.tours)
-    lent = Counter(t.command_unit for t in roster.tours if home.get(t.staff_number) != t.command_unit)
-    cancelled, other = Counter[str](), Counter[str]()
+    lent_count = Counter(t.command_unit for t in roster.tours if home.get(t.staff_number) != t.command_unit)
+    cancelled_count, other_count = Counter[str](), Counter[str]()
     for change in roster.changes:
         is_cancelled = change.old == REST_DAY != change.new
-        (cancelled if is_cancelled else other)[home.get(change.staff_number, "")] += 1
-    short = Counter[str]()
+        (cancelled_count if is_cancelled else other_count)[home.get(change.staff_number, "")] += 1
+    short_count = Counter[str]()
     for row in roster.short_tours:
-        short[row["command_unit"]] += int(row["missing"])
+        short_count[row["command_unit"]] += int(row["missing"])
     rows = tuple(
-        (unit, *(f"{counts[unit]:,}" for counts in (tours, lent, cancelled, other, short)))
+        (
+            unit,
+            *(
+                f"{counts[unit]:,}"
+                for counts in (tours, lent_count, cancelled_count, other_count, short_count)
+            ),
+        )
         for unit in sorted(set(home.values()))
     )
     headings = ("Command unit", "Tours", "Lent in", "Rest days cancelled", "Other changes", "Short")
@@ -87,9 +93,9 @@ def _short_tables(roster: DutyRoster) -> Sequence[PartTable]:
     """The tours that nobody can fill, each with its reason."""
     if not roster.short_tours:
         return ()
-    shown = roster.short_tours[:MOST_SHORT_ROWS]
-    hidden_count = len(roster.short_tours) - len(shown)
-    rows = tuple((s["day"], s["command_unit"], s["tour"], s["why"], s["missing"]) for s in shown)
+    short_tours = roster.short_tours[:MOST_SHORT_ROWS]
+    hidden_count = len(roster.short_tours) - len(short_tours)
+    rows = tuple((s["day"], s["command_unit"], s["tour"], s["why"], s["missing"]) for s in short_tours)
     note = f"{hidden_count} more stand in short.csv of the roster" if hidden_count else ""
     headings = ("Day", "Command unit", "Tour", "Why", "Missing")
     return (PartTable("Tours that stay short", note, headings, rows, 4),)

@@ -47,8 +47,8 @@ def _report_lines(report: FairnessReport) -> Iterator[object]:
     columns = ("command_unit", "measure", "officers", "least", "median", "mean", "most")
     rows = [tuple(_text(getattr(spread, name)) for name in columns) for spread in report.spreads]
     yield string_table(columns, rows, left=("command_unit", "measure"))
-    owed = sorted(report.burdens, key=lambda burden: -burden.days_owed)
-    for burden in [burden for burden in owed if burden.days_owed][:10]:
+    burdens = sorted(report.burdens, key=lambda burden: -burden.days_owed)
+    for burden in [burden for burden in burdens if burden.days_owed][:10]:
         days = "day" if burden.days_owed == 1 else "days"
         yield f"  owed       {burden.staff_number} ({burden.command_unit}): {burden.days_owed} {days}"
     if not report.derogations:

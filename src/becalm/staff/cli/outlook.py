@@ -39,7 +39,7 @@ def _forecast_data(answer: ForecastAnswer) -> dict[str, object]:
 def _forecast_lines(answer: ForecastAnswer) -> Iterator[object]:
     from becalm.console.screen import string_table
 
-    columns = ("command_unit", "day", "tour", "published", "known", "p10", "p50", "p90")
+    columns = ("command_unit", "day", "tour", "published", "available", "p10", "p50", "p90")
     yield f"Strength as known at {answer.known_at:%Y-%m-%d %H:%M} UTC; 8 days in 10 lie between p10 and p90."
     rows = [
         (*(str(row[name]) for name in columns[:5]), *(f"{row[name]:.1f}" for name in columns[5:]))

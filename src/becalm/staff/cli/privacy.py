@@ -38,9 +38,9 @@ def _retention_rows(answer: RetentionAnswer) -> list[dict[str, object]]:
 
 def _retention_lines(answer: RetentionAnswer) -> Iterator[str]:
     count = len(answer.entries)
-    what = "details of absences that ended" if count != 1 else "detail of an absence that ended"
+    noun = "details of absences that ended" if count != 1 else "detail of an absence that ended"
     verb = "Destroyed" if answer.is_erased else "Past their term:"
-    yield f"{verb} {count:,} {what} before {answer.past_before}."
+    yield f"{verb} {count:,} {noun} before {answer.past_before}."
     if count and not answer.is_erased:
         yield "Destroy them for good: becalm staff retention --erase"
 

@@ -1,13 +1,19 @@
 """Who works when and where: a lawful roster at once, a proven bound, then the best that the work allows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.staff.core.column_generation import Master, choose_lines, enrich, raise_bound
+from becalm.staff.core.column_generation import (
+    Master,
+    choose_lines,
+    enrich,
+    likeliest_lines,
+    raise_bound,
+)
 from becalm.staff.core.line_kernels import Roster, count_cells, improve_lines, price_cells, price_lines
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.terms import Progress, silent_progress
@@ -15,6 +21,7 @@ from becalm.terms import Progress, silent_progress
 DESCENT_ROUNDS = 3
 NOISE = 6.0  # points, at the first shake; it fades to nothing at the last
 MOST_NODES = 20
+LENDING_ROUNDS, LENDING_GAP = 40, 0.02
 ENRICH_ROUNDS, ENRICH_LINES = 4, 400  # a small command unit gets more rounds: its lines are few
 LEAST_GAIN = 1e-9
 
@@ -69,24 +76,31 @@ def allocate_roster(
     start_lines = evaluate(problem, problem.remaining_lines, home_places(problem))
     lines = descend(at_home(problem), start_lines, rng)
     unit_count = len(problem.command_units)
-    bounds = np.zeros(unit_count)
+    bounds, bound = np.zeros(unit_count), 0.0
     steps_taken = 0
     try:
         with progress("allocate", total=unit_count + work, unit="steps") as report_progress:
+            pool: list[OfficerLine] = []
             if work:
                 for unit in range(unit_count):
-                    bounds[unit], lines = solve_unit(at_home(problem), lines, unit, rng, open_engine())
+                    bounds[unit], lines, new_lines = solve_unit(
+                        at_home(problem), lines, unit, rng, open_engine()
+                    )
+                    pool += new_lines
                     report_progress(1)
+            if work and may_lend(problem):
+                bounds = np.zeros(unit_count)  # who lends changes what each command unit could cost
+                bound, lines = solve_with_lending(problem, lines, pool, rng, open_engine())
+            else:
+                bound = float(bounds.sum())
             lines = descend(problem, lines, rng)
             for step in range(work):
                 lines = shake(problem, lines, rng, NOISE * (1 - step / work))
                 steps_taken = step + 1
                 report_progress(1)
     except KeyboardInterrupt:
-        return Allocation(lines, 0.0, bounds, steps_taken, is_stopped=True)
-    if problem.people.units.shape[1] > 1:  # lending may cost less than what was proven without it
-        bounds = np.zeros(unit_count)
-    return Allocation(lines, float(bounds.sum()), bounds, steps_taken, is_stopped=False)
+        return Allocation(lines, bound, bounds, steps_taken, is_stopped=True)
+    return Allocation(lines, bound, bounds, steps_taken, is_stopped=False)
 
 
 TRIES = 6
@@ -109,6 +123,11 @@ def allocate_again(
         if tried_lines.cost < best_lines.cost - LEAST_GAIN:
             best_lines = tried_lines
     return Allocation(best_lines, 0.0, np.zeros(len(problem.command_units)), TRIES, is_stopped=False)
+
+
+def may_lend(problem: RosterProblem) -> bool:
+    """Whether anybody may serve in another command unit."""
+    return problem.people.units.shape[1] > 1
 
 
 def at_home(problem: RosterProblem) -> RosterProblem:
@@ -169,10 +188,40 @@ def shake(problem: RosterProblem, lines: Lines, rng: np.random.Generator, noise:
     return tried_lines if tried_lines.cost < lines.cost - LEAST_GAIN else lines
 
 
+OfficerLine = tuple[int, Ints, Ints]  # the officer's row, tours and command units
+
+
+def solve_with_lending(
+    problem: RosterProblem,
+    lines: Lines,
+    pool: Sequence[OfficerLine],
+    rng: np.random.Generator,
+    engine: Any,
+) -> tuple[float, Lines]:
+    """The bound of the whole command with lending, and a roster from its likeliest lines.
+
+    One linear programme over all command units, begun with the lines (`pool`) that were made for each by
+    itself. Whole lines are not chosen by branching here: the likeliest ones, improved officer by officer, are
+    as good in a fraction of the time.
+    """
+    officers = np.arange(len(problem.officers))
+    master = Master(problem, np.arange(len(problem.command_units)), officers, engine)
+    for tours, places in ((lines.tours, lines.places), (problem.remaining_lines, home_places(problem))):
+        master.add_lines((row, tours[row], places[row]) for row in officers.tolist())
+    master.add_lines(pool)
+    bound = raise_bound(master, most_rounds=LENDING_ROUNDS, gap=LENDING_GAP, is_interior=True)
+    chosen_lines = likeliest_lines(master)
+    tours = np.array([line for line, _ in chosen_lines])
+    where = np.array([places for _, places in chosen_lines])
+    places = np.where(where < 0, problem.people.units[:, :1], where)
+    new_lines = descend(problem, evaluate(problem, tours, places), rng)
+    return bound, new_lines if new_lines.cost < lines.cost - LEAST_GAIN else lines
+
+
 def solve_unit(
     problem: RosterProblem, lines: Lines, unit: int, rng: np.random.Generator, engine: Any
-) -> tuple[float, Lines]:
-    """The bound of a command unit by itself, and the whole roster with the best lines found for it.
+) -> tuple[float, Lines, list[OfficerLine]]:
+    """The bound of a command unit by itself, the whole roster with the best lines, and all lines made for it.
 
     Lines that are worked elsewhere do not count here: the bound is that of a roster without lending.
     """
@@ -182,12 +231,17 @@ def solve_unit(
         master.add_lines((place, tours[row], lines.places[row]) for place, row in enumerate(officers))
     bound = raise_bound(master)
     enrich(master, rng, rounds=ENRICH_ROUNDS + ENRICH_LINES // len(officers))
+    pool = [
+        (int(officers[place]), np.array(line), np.where(np.array(where) < 0, unit, np.array(where)))
+        for place, (line, where) in master.columns
+    ]
     unit_lines = choose_lines(master, most_nodes=MOST_NODES)
     if unit_lines is None:
-        return bound, lines
+        return bound, lines, pool
     tours, places = lines.tours.copy(), lines.places.copy()
     tours[officers] = [line for line, _ in unit_lines]
     where = np.array([where for _, where in unit_lines])
     places[officers] = np.where(where < 0, problem.people.units[officers, :1], where)
     new_lines = evaluate(problem, tours, places)
-    return bound, new_lines if new_lines.cost < lines.cost - LEAST_GAIN else lines
+    is_better = new_lines.cost < lines.cost - LEAST_GAIN
+    return bound, new_lines if is_better else lines, pool

@@ -31,6 +31,7 @@ INTEGER_OPTIONS = (  # the programme is tight: what HiGHS spends on its root by 
     ("mip_heuristic_run_root_reduced_cost", False),
     ("mip_heuristic_run_rens", False),
 )
+INTERIOR_OPTIONS = (("solver", "ipm"), ("run_crossover", "off"))
 NEW_COLUMN = -1e-6  # a reduced price below this is worth a column
 Line = tuple[tuple[int, ...], tuple[int, ...]]  # the tour and the command unit (as rows) of each day
 
@@ -158,13 +159,25 @@ class Master:
         return spread
 
 
-def raise_bound(master: Master, *, most_rounds: int = MOST_ROUNDS) -> float:
-    """Add columns until no line is worth one, and return the best bound from below that was proven."""
+def raise_bound(
+    master: Master, *, most_rounds: int = MOST_ROUNDS, gap: float = GAP, is_interior: bool = False
+) -> float:
+    """Add columns until no line is worth one, and return the best bound from below that was proven.
+
+    It ends early once the bound is within `gap` of the linear programme. `is_interior` solves it by an
+    interior point: a whole command with lending has thousands of rows, and there that is three times as
+    quick as the simplex, with duals from the middle of the best ones.
+    """
+    if is_interior:
+        for option, value in INTERIOR_OPTIONS:
+            master.engine.setOptionValue(option, value)
     problem, best_bound = master.problem, -np.inf
     best_duals: Floats | None = None
     lines = np.zeros((len(master.officers), problem.days), np.int64)
     places = np.zeros_like(lines)
     for master.rounds in range(1, most_rounds + 1):
+        if is_interior:
+            master.engine.clearSolver()
         master.engine.run()
         cost = master.engine.getInfo().objective_function_value
         exact_duals = np.array(master.engine.getSolution().row_dual)
@@ -186,7 +199,7 @@ def raise_bound(master: Master, *, most_rounds: int = MOST_ROUNDS) -> float:
         new_count = master.add_lines(
             (place, lines[place], places[place]) for place in np.flatnonzero(is_worth).tolist()
         )
-        if cost - best_bound <= GAP * max(1.0, abs(cost)) or (new_count == 0 and not is_smooth):
+        if cost - best_bound <= gap * max(1.0, abs(cost)) or (new_count == 0 and not is_smooth):
             break
         if new_count == 0:
             best_duals = None  # the smoothed duals have nothing more to say: ask the exact ones
@@ -205,6 +218,18 @@ def enrich(master: Master, rng: np.random.Generator, *, rounds: int) -> None:
         spread = master.spread_duals(noisy_duals)
         price_columns(master.officers, spread, problem.people, problem.rules, problem.limits, lines, places)
         master.add_lines((place, lines[place], places[place]) for place in range(len(lines)))
+
+
+def likeliest_lines(master: Master) -> list[Line]:
+    """For each officer the line of which the last linear programme takes most."""
+    values = np.array(master.engine.getSolution().col_value)[master.first_column :]
+    best_value = np.full(len(master.officers), -1.0)
+    best_line: list[Line] = [((), ())] * len(master.officers)
+    # The last columns came after the last solution: they have no value yet.
+    for (place, line), value in zip(master.columns, values, strict=False):
+        if value > best_value[place]:
+            best_value[place], best_line[place] = value, line
+    return best_line
 
 
 def choose_lines(master: Master, *, most_nodes: int) -> list[Line] | None:

@@ -119,8 +119,8 @@ def _assign_supervisors(crews: Sequence[Crew], day: date, crew_rules: CrewRules)
     }
     supervised_crews = []
     for crew in crews:
-        own = [o.staff_number for o in crew.officers if o.staff_number in loads]
-        supervisor = own[0] if own else min(loads, key=loads.__getitem__, default="")
+        own_supervisors = [o.staff_number for o in crew.officers if o.staff_number in loads]
+        supervisor = own_supervisors[0] if own_supervisors else min(loads, key=loads.__getitem__, default="")
         if supervisor:
             loads[supervisor] += 1
         supervised_crews.append(replace(crew, supervisor=supervisor))
@@ -168,15 +168,15 @@ def _pinned_pairs(
 ) -> Iterator[list[Officer]]:
     """Those who are to serve together and are both there; a recruit only with a tutor."""
     officer_by_number = {officer.staff_number: officer for officer in officers}
-    taken: set[str] = set()
+    paired_names: set[str] = set()
     for names in pairs:
-        if not set(names) <= officer_by_number.keys() - taken:
+        if not set(names) <= officer_by_number.keys() - paired_names:
             continue
         pair = [officer_by_number[name] for name in names]
         learner_count = sum(name in recruits for name in names)
         tutor_count = sum(o.is_tutor and o.staff_number not in recruits for o in pair)
         if learner_count <= tutor_count:
-            taken |= set(names)
+            paired_names |= set(names)
             yield pair
 
 

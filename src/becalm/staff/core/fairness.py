@@ -90,7 +90,7 @@ def measure_burdens(
     for tour in tours:
         if first_day <= tour.day <= last_day:
             tours_of_officer[tour.staff_number].append(tour)
-    cancelled, owed = count_rest_days(changes, first_day, last_day)
+    cancelled_count, owed_count = count_rest_days(changes, first_day, last_day)
     return tuple(
         Burden(
             staff_number=officer.staff_number,
@@ -99,8 +99,8 @@ def measure_burdens(
             hours=sum(tour.hours for tour in own_tours),
             nights=sum(tour.tour in night_names for tour in own_tours),
             weekend_days=sum(tour.day.weekday() >= 5 for tour in own_tours),
-            rest_days_cancelled=cancelled[officer.staff_number],
-            days_owed=owed[officer.staff_number],
+            rest_days_cancelled=cancelled_count[officer.staff_number],
+            days_owed=owed_count[officer.staff_number],
         )
         for officer in officers
         if officer.rank in rules.rostered_ranks
@@ -118,12 +118,12 @@ def count_rest_days(
         latest_change[change.staff_number, change.day] = DayChange(
             change.staff_number, change.day, first_old, change.new, change.notice_class
         )
-    cancelled, owed = Counter[str](), Counter[str]()
+    cancelled_count, owed_count = Counter[str](), Counter[str]()
     for change in latest_change.values():
         if change.old == REST_DAY != change.new:
-            owed[change.staff_number] += 1
-            cancelled[change.staff_number] += first_day <= change.day <= last_day
-    return cancelled, owed
+            owed_count[change.staff_number] += 1
+            cancelled_count[change.staff_number] += first_day <= change.day <= last_day
+    return cancelled_count, owed_count
 
 
 def measure_spreads(burdens: Sequence[Burden]) -> tuple[Spread, ...]:

@@ -35,7 +35,7 @@ class Strength:
     day: date
     tour: str
     published: int
-    known: int  # published and not known to be away
+    available: int  # published and not known to be away
     p10: float
     p50: float
     p90: float
@@ -65,12 +65,12 @@ def forecast_strength(
     first_day: date,
     days: int,
     zone: str,
-    taken: Mapping[date, int] | None = None,
+    event_officers: Mapping[date, int] | None = None,
 ) -> tuple[Strength, ...]:
     """Strength by command unit, day and tour, and of the whole force (p10, p50, p90).
 
     `force` holds what is known now of these days; `spans` are those with which the past is played again.
-    `taken` officers go to a known event on a day, from all tours alike.
+    `event_officers` go to a known event on a day, from all tours alike.
 
     Raises QuestionError where fewer than 28 days of the past are known.
     """
@@ -84,7 +84,9 @@ def forecast_strength(
         lead = max(0, min((day - today).days, len(rates.new_share) - 1))
         for tour, kind in enumerate(rules.tours):
             is_there = (published[:, column] == tour + 1) & has_joined[:, column]
-            share_left = _share_left(is_there & ~is_away[:, column, tour], (taken or {}).get(day, 0), rules)
+            share_left = _share_left(
+                is_there & ~is_away[:, column, tour], (event_officers or {}).get(day, 0), rules
+            )
             for unit in (*sorted(set(units)), ALL_UNITS):
                 is_unit = np.array([unit in (ALL_UNITS, name) for name in units])
                 is_known = is_there & is_unit & ~is_away[:, column, tour]
@@ -99,22 +101,22 @@ def forecast_strength(
     return tuple(rows)
 
 
-def _share_left(is_known: Bools, taken: int, rules: RuleBook) -> float:
-    """The share of a tour that an event leaves, which takes its officers from all tours of a day alike."""
-    known = max(1, int(is_known.sum()))
-    return max(0.0, 1.0 - taken / len(rules.tours) / known)
+def _share_left(is_known: Bools, event_officers: int, rules: RuleBook) -> float:
+    """The share of a tour that an event leaves: it takes its officers from all tours of a day alike."""
+    on_tour = max(1, int(is_known.sum()))
+    return max(0.0, 1.0 - event_officers / len(rules.tours) / on_tour)
 
 
 def strength_chances(
-    known: int, away: int, rates: AbsenceRates, *, unit: str, lead: int, tour: int
+    available: int, away: int, rates: AbsenceRates, *, unit: str, lead: int, tour: int
 ) -> Floats:
     """The chances of 0, 1, 2 … officers on a tour, so many days ahead.
 
-    `known` are published for it and not known to be away, less new absences; of the `away` some come back.
+    Of the `available` (published, not known to be away) new absences are taken; of the `away` some come back.
     """
     new_share = min(0.95, rates.new_share[lead, tour] * rates.unit_ratio.get(unit, 1.0))
     extra = rates.unit_sd.get(unit, 0.0) ** 2 * new_share / (1.0 - new_share)
-    staying = beta_binomial(known, 1.0 - new_share, min(0.5, rates.correlation + extra))
+    staying = beta_binomial(available, 1.0 - new_share, min(0.5, rates.correlation + extra))
     returning = beta_binomial(away, float(rates.back_share[lead, tour]), rates.correlation)
     return np.convolve(staying, returning)
 
@@ -135,32 +137,32 @@ def learn_rates(
     leads = max(1, min(days, MOST_LEAD_DAYS, past_days // 2))
     is_away = mark_tours(force, rules)
     shape = (past_days, leads, len(rules.tours))
-    new, not_known, back, known = (np.zeros(shape) for _ in range(4))
+    new_count, open_count, back_count, away_count = (np.zeros(shape) for _ in range(4))
     units = sorted({officer.command_unit for officer in force.officers})
     unit_rows = np.array([units.index(officer.command_unit) for officer in force.officers])
     new_of_unit, present_of_unit = np.zeros(len(units)), np.zeros(len(units))
     for origin, is_known_away in _replay(force, spans, rules, past_days, leads, zone):
         width = is_known_away.shape[1]
         truth = is_away[:, origin : origin + width]
-        new[origin, :width] = (truth & ~is_known_away).sum(axis=0)
-        not_known[origin, :width] = (~is_known_away).sum(axis=0)
-        back[origin, :width] = (~truth & is_known_away).sum(axis=0)
-        known[origin, :width] = is_known_away.sum(axis=0)
+        new_count[origin, :width] = (truth & ~is_known_away).sum(axis=0)
+        open_count[origin, :width] = (~is_known_away).sum(axis=0)
+        back_count[origin, :width] = (~truth & is_known_away).sum(axis=0)
+        away_count[origin, :width] = is_known_away.sum(axis=0)
         # Leads repeat the same absence: its first day, the day before which nobody knew it, counts it once.
         is_news = (truth & ~is_known_away)[:, 0].any(axis=1)
         new_of_unit += np.bincount(unit_rows, is_news, len(units))
         present_of_unit += np.bincount(unit_rows, ~is_known_away[:, 0].all(axis=1), len(units))
-    new_share = _rising(new.sum(axis=0) / np.maximum(1, not_known.sum(axis=0)))
+    new_share = _rising(new_count.sum(axis=0) / np.maximum(1, open_count.sum(axis=0)))
     expected = present_of_unit * new_of_unit.sum() / max(1.0, present_of_unit.sum())
     ratios = shrink_ratios(new_of_unit, expected)
     chances = np.broadcast_to(new_share, shape)
     is_whole = np.arange(past_days)[:, None] + np.arange(leads) < past_days
     correlation = estimate_correlation(
-        new[is_whole], not_known[is_whole], chances[is_whole], independent=past_days / leads
+        new_count[is_whole], open_count[is_whole], chances[is_whole], independent=past_days / leads
     )
     return AbsenceRates(
         new_share,
-        back.sum(axis=0) / np.maximum(1, known.sum(axis=0)),
+        back_count.sum(axis=0) / np.maximum(1, away_count.sum(axis=0)),
         dict(zip(units, ratios.ratio.tolist(), strict=True)),
         dict(zip(units, ratios.relative_sd.tolist(), strict=True)),
         correlation,

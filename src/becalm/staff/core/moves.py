@@ -70,7 +70,7 @@ NOTICE_ORDER: tuple[NoticeClass, ...] = (
 
 def order_to_ask(moves: Sequence[Move], cancelled_count: Mapping[str, int]) -> tuple[Move, ...]:
     """Whom to ask first: by day, then by what the change asks, then by rest days lost so far."""
-    ordered = sorted(
+    moves_in_order = sorted(
         moves,
         key=lambda move: (
             move.day,
@@ -79,7 +79,7 @@ def order_to_ask(moves: Sequence[Move], cancelled_count: Mapping[str, int]) -> t
             move.staff_number,
         ),
     )
-    return tuple(replace(move, why=_with_count(move, cancelled_count)) for move in ordered)
+    return tuple(replace(move, why=_with_count(move, cancelled_count)) for move in moves_in_order)
 
 
 def _with_count(move: Move, cancelled_count: Mapping[str, int]) -> str:

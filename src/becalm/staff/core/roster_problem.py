@@ -30,7 +30,7 @@ class Wishes:
     offers: frozenset[tuple[str, date]] = frozenset()  # a rest day that the officer would work
     swaps: tuple[tuple[str, str, date], ...] = ()  # two officers who would change places on a day
     partners: tuple[tuple[str, str, date], ...] = ()  # two who are to serve in one crew
-    refused: frozenset[tuple[str, date]] = frozenset()  # asked, and said no: not to be asked again
+    refusals: frozenset[tuple[str, date]] = frozenset()  # asked, and said no: not to be asked again
 
     @property
     def is_empty(self) -> bool:
@@ -216,7 +216,7 @@ def _worked_options(force: Force, rules: RuleBook, *, first_day: date, days: int
 def _bar_refused(possible: Bools, force: Force, question: RosterQuestion) -> None:
     """Who said no for a day keeps what stands there, or rests."""
     row_of_officer, column = force.row_of_officer, force.day_index(question.first_day)
-    for staff_number, day in question.wishes.refused:
+    for staff_number, day in question.wishes.refusals:
         index = (day - question.first_day).days
         if staff_number in row_of_officer and 0 <= index < question.days:
             row = row_of_officer[staff_number]

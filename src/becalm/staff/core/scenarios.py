@@ -76,8 +76,8 @@ def parse_changes(
 
 
 def _parse_change(measure: Measure, text: str) -> Change | None:
-    donor, has_donor, rest = text.partition("=") if measure == "free" else ("", "", text)
-    amount_text, has_day, day_text = rest.partition("@")
+    donor, has_donor, amount_and_day = text.partition("=") if measure == "free" else ("", "", text)
+    amount_text, has_day, day_text = amount_and_day.partition("@")
     amount = AMOUNT.match(amount_text.strip())
     needs_day = measure in ("event", "recruits")
     if amount is None or bool(has_day) != needs_day or (measure == "free" and not (has_donor and donor)):

@@ -51,11 +51,11 @@ def forecast(desk: Desk, request: ForecastRequest) -> ForecastAnswer:
     )
     inputs = read_inputs(desk, request.rules, known_at)
     _check_days(inputs, request.first_day, request.days)
-    taken = {event.day: int(event.count) for event in events if event.day}
+    event_officers = {event.day: int(event.count) for event in events if event.day}
     today = known_at.astimezone(ZoneInfo(zone)).date()
     rows = forecast_strength(
         inputs.force, inputs.spans, inputs.rules, today=min(today, request.first_day),
-        first_day=request.first_day, days=request.days, zone=zone, taken=taken,
+        first_day=request.first_day, days=request.days, zone=zone, event_officers=event_officers,
     )  # fmt: skip
     notes = tuple(f"{event.label} are taken from all tours of that day alike." for event in events)
     return ForecastAnswer(rows, known_at.astimezone(UTC), notes)

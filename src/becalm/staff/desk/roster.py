@@ -185,17 +185,7 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
         first_day=first_day,
         days=days,
     )
-    question = roster_problem.RosterQuestion(
-        first_day=first_day,
-        days=days,
-        today=today_of(desk),
-        zone=desk.workspace.city.time_zone,
-        needs=needs,
-        neighbours=name_lenders(tours, inputs.officers),
-        is_fixed_before=_first_open_day(request.since),
-        change_price=CHANGE_PRICE,
-        wishes=roster_problem.Wishes(refused=read_refusals(desk)),
-    )
+    question = _question_again(desk, request, (first_day, days), needs, name_lenders(tours, inputs.officers))
     problem = roster_problem.build_problem(force, inputs.rules, question)
     places = problem.find_places([(t.staff_number, t.day, t.command_unit) for t in tours])
     allocation = allocate_again(problem, seed_generator(old_run.seed), places=places)
@@ -212,6 +202,28 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
     answer = replace(answer, document=replace(answer.document, moves=moves))
     _write(desk, answer, inputs, old_run.seed, publish=request.publish)
     return answer
+
+
+def _question_again(
+    desk: Desk,
+    request: AbsentRequest,
+    period: tuple[date, int],
+    needs: tuple[TourNeed, ...],
+    neighbours: Mapping[str, tuple[str, ...]],
+) -> roster_problem.RosterQuestion:
+    """The question of a roster in force: only its days from now on may change, and every change counts."""
+    first_day, days = period
+    return roster_problem.RosterQuestion(
+        first_day=first_day,
+        days=days,
+        today=today_of(desk),
+        zone=desk.workspace.city.time_zone,
+        needs=needs,
+        neighbours=neighbours,
+        is_fixed_before=_first_open_day(request.since),
+        change_price=CHANGE_PRICE,
+        wishes=roster_problem.Wishes(refusals=read_refusals(desk)),
+    )
 
 
 def _first_open_day(since: str) -> date:

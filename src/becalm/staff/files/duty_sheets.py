@@ -140,7 +140,7 @@ def unit_board(roster: DutyRoster, command_unit: str, day: date) -> str:
     for tour in roster.tours:
         if tour.day == day and tour.command_unit == command_unit:
             crews[tour.unit].append(tour)
-    ordered = sorted(crews.items(), key=lambda entry: (entry[1][0].start, entry[0]))
+    sorted_crews = sorted(crews.items(), key=lambda entry: (entry[1][0].start, entry[0]))
     rows = [
         BoardCrew(
             words.capital(members[0].tour),
@@ -150,7 +150,7 @@ def unit_board(roster: DutyRoster, command_unit: str, day: date) -> str:
             members[0].supervisor or "none on this tour",
             members[0].use,
         )
-        for unit, members in ordered
+        for unit, members in sorted_crews
     ]
     short = [s for s in roster.short_tours if s["command_unit"] == command_unit and s["day"] == str(day)]
     return self_contained(
