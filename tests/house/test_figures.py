@@ -24,7 +24,7 @@ def measure(root: Path) -> ModuleType:
 
 MODULES = 500  # agreed: 340, for the first four jobs; sustain, evaluate and staff brought the others
 LINES = (
-    88_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    92_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.062  # agreed: 0.060, which the jobs of then keep; the four new ones bring more
 

@@ -127,7 +127,7 @@ def allocate_again(
 
 def may_lend(problem: RosterProblem) -> bool:
     """Whether anybody may serve in another command unit."""
-    return problem.people.units.shape[1] > 1
+    return int(problem.people.units.shape[1]) > 1
 
 
 def at_home(problem: RosterProblem) -> RosterProblem:
