@@ -11,7 +11,7 @@ from becalm.staff.core.column_generation import (
     Master,
     choose_lines,
     enrich,
-    likeliest_lines,
+    most_used_lines,
     raise_bound,
 )
 from becalm.staff.core.line_kernels import Roster, count_cells, improve_lines, price_cells, price_lines
@@ -198,10 +198,10 @@ def solve_with_lending(
     rng: np.random.Generator,
     engine: Any,
 ) -> tuple[float, Lines]:
-    """The bound of the whole command with lending, and a roster from its likeliest lines.
+    """The bound of the whole command with lending, and a roster from the lines that it takes most of.
 
     One linear programme over all command units, begun with the lines (`pool`) that were made for each by
-    itself. Whole lines are not chosen by branching here: the likeliest ones, improved officer by officer, are
+    itself. Whole lines are not chosen by branching here: those that it takes most of, improved officer by officer, are
     as good in a fraction of the time.
     """
     officers = np.arange(len(problem.officers))
@@ -210,7 +210,7 @@ def solve_with_lending(
         master.add_lines((row, tours[row], places[row]) for row in officers.tolist())
     master.add_lines(pool)
     bound = raise_bound(master, most_rounds=LENDING_ROUNDS, gap=LENDING_GAP, is_interior=True)
-    chosen_lines = likeliest_lines(master)
+    chosen_lines = most_used_lines(master)
     tours = np.array([line for line, _ in chosen_lines])
     where = np.array([places for _, places in chosen_lines])
     places = np.where(where < 0, problem.people.units[:, :1], where)

@@ -220,7 +220,7 @@ def enrich(master: Master, rng: np.random.Generator, *, rounds: int) -> None:
         master.add_lines((place, lines[place], places[place]) for place in range(len(lines)))
 
 
-def likeliest_lines(master: Master) -> list[Line]:
+def most_used_lines(master: Master) -> list[Line]:
     """For each officer the line of which the last linear programme takes most."""
     values = np.array(master.engine.getSolution().col_value)[master.first_column :]
     best_value = np.full(len(master.officers), -1.0)

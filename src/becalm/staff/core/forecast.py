@@ -1,6 +1,6 @@
 """How many officers will be there on each tour, seen from a day on which not every absence is known?
 
-The past says how often somebody who was not known to be away, so many days ahead, was away after all, and how
+The past says how often somebody who was not known to be away, some days ahead, was away after all, and how
 often somebody who was known to be away had come back. It is played again as it was known on each past day.
 """
 
@@ -110,7 +110,7 @@ def _share_left(is_known: Bools, event_officers: int, rules: RuleBook) -> float:
 def strength_chances(
     available: int, away: int, rates: AbsenceRates, *, unit: str, lead: int, tour: int
 ) -> Floats:
-    """The chances of 0, 1, 2 … officers on a tour, so many days ahead.
+    """The chances of 0, 1, 2 … officers on a tour, `lead` days ahead.
 
     Of the `available` (published, not known to be away) new absences are taken; of the `away` some come back.
     """
