@@ -201,8 +201,8 @@ def solve_with_lending(
     """The bound of the whole command with lending, and a roster from the lines that it takes most of.
 
     One linear programme over all command units, begun with the lines (`pool`) that were made for each by
-    itself. Whole lines are not chosen by branching here: those that it takes most of, improved officer by officer, are
-    as good in a fraction of the time.
+    itself. Whole lines are not chosen by branching here: those that it takes most of, improved officer by
+    officer, are as good in a fraction of the time.
     """
     officers = np.arange(len(problem.officers))
     master = Master(problem, np.arange(len(problem.command_units)), officers, engine)
