@@ -6,7 +6,7 @@ somebody belongs to, or anything that the police found by looking: the rule cann
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Final
@@ -85,6 +85,17 @@ class EventRow:
     outcome: str
     owner: str = ""
     is_live: bool = False
+
+
+def sort_rows(rows: Iterable[EventRow]) -> list[EventRow]:
+    """The newest first, and otherwise always in one order, however they came in."""
+    return sorted(
+        rows,
+        key=lambda row: (
+            -(row.occurred_on - EPOCH).days,
+            *(row.crime_ref, row.role, row.status, row.offence, row.basis, row.found_by, row.outcome),
+        ),
+    )
 
 
 def encode_rows(rows: Sequence[EventRow]) -> CrimeEvents:

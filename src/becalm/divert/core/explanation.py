@@ -10,7 +10,15 @@ from datetime import date
 
 import numpy as np
 
-from becalm.divert.core.crime_events import EPOCH, SUSPECT_ROLES, WHY_NOT, CrimeEvents, EventRow, encode_rows
+from becalm.divert.core.crime_events import (
+    EPOCH,
+    SUSPECT_ROLES,
+    WHY_NOT,
+    CrimeEvents,
+    EventRow,
+    encode_rows,
+    sort_rows,
+)
 from becalm.divert.core.rule import Rule
 from becalm.divert.core.score import (
     AGE_UNKNOWN,
@@ -130,7 +138,7 @@ def explain_person(
     """
     as_of_day = (as_of - EPOCH).days
     adult_day = np.array([majority_day(born_on, rule.adult_age)], np.int64)
-    sorted_rows = sorted(rows, key=lambda row: (-(row.occurred_on - EPOCH).days, row.crime_ref, row.role))
+    sorted_rows = sort_rows(rows)
     events = encode_rows(sorted_rows)
     scores = score_people(events, adult_day, rule, as_of_day=as_of_day)
     is_selected = bool((scores.passes & cut.admits(scores))[0])

@@ -44,7 +44,7 @@ def compare_selections(before: Selection, after: Selection) -> RuleChange:
     is_before[before.rows], is_after[after.rows] = True, True
     properties = {
         "all": np.ones(count, np.bool_),
-        "also victims": (before.scores.victim_points > 0) | (after.scores.victim_points > 0),
+        "also victims": _victims(before, count) | _victims(after, count),
         "marginal": _marginal(before, count) | _marginal(after, count),
         "fewer crimes count by the present rule": _is_below(before.scores, after.scores, "crimes"),
         "fewer days count": _is_below(before.scores, after.scores, "dates"),
@@ -60,6 +60,12 @@ def compare_selections(before: Selection, after: Selection) -> RuleChange:
         for name, has_it in properties.items()
     )
     return RuleChange(rows)
+
+
+def _victims(selection: Selection, count: int) -> Bools:
+    is_victim = np.zeros(count, np.bool_)
+    is_victim[selection.rows[selection.victim_points > 0]] = True
+    return is_victim
 
 
 def _marginal(selection: Selection, count: int) -> Bools:

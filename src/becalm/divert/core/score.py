@@ -261,7 +261,8 @@ class Selection:
     """Whom the rule selects out of many people."""
 
     rows: Ints  # of the people who are selected
-    scores: PersonScores  # of all people
+    scores: PersonScores  # of all people, from what may count against a suspect alone
+    victim_points: Ints  # of those selected
     is_marginal: Bools  # of those selected
     cut: Cut
     other_cut: Cut
@@ -269,15 +270,48 @@ class Selection:
 
 def select_people(events: CrimeEvents, adult_day: Ints, rule: Rule, *, as_of_day: int) -> Selection:
     """Whom does the rule select, and whose answer is marginal?"""
-    scores = score_people(events, adult_day, rule, as_of_day=as_of_day)
-    other_scores = score_people(events, adult_day, rule, as_of_day=as_of_day, by_other_weights=True)
-    cut, other_cut = find_cut(scores, rule.limit), find_cut(other_scores, rule.limit)
+    earning_events = _take_earning(events, rule, as_of_day)
+    scores, cut, other_cut = _score_both_ways(earning_events, adult_day, rule, as_of_day)
     is_selected = scores.passes & cut.admits(scores)
     rows = np.flatnonzero(is_selected)
+    stability = judge_stability(
+        _events_of(earning_events, is_selected),
+        adult_day[rows],
+        rule,
+        as_of_day=as_of_day,
+        cut=cut,
+        other_cut=other_cut,
+    )
+    all_theirs = score_people(_events_of(events, is_selected), adult_day[rows], rule, as_of_day=as_of_day)
+    is_marginal = stability.marginal(np.ones(len(rows), np.bool_))
+    return Selection(rows, scores, all_theirs.victim_points, is_marginal, cut, other_cut)
+
+
+def find_cuts(events: CrimeEvents, adult_day: Ints, rule: Rule, *, as_of_day: int) -> tuple[Cut, Cut]:
+    """Where the list ends by the weights in force, and by the other ones."""
+    _, cut, other_cut = _score_both_ways(_take_earning(events, rule, as_of_day), adult_day, rule, as_of_day)
+    return cut, other_cut
+
+
+def _take_earning(events: CrimeEvents, rule: Rule, as_of_day: int) -> CrimeEvents:
+    """The events that can earn points as suspect: to sort the others too would take most of the time."""
+    age = as_of_day - events.day
+    may_earn = weigh_events(events, rule).suspect_weight > 0
+    return events.take(may_earn & (age >= 0) & (age <= rule.window_days + SHIFT_DAYS))
+
+
+def _score_both_ways(
+    events: CrimeEvents, adult_day: Ints, rule: Rule, as_of_day: int
+) -> tuple[PersonScores, Cut, Cut]:
+    scores, other_scores = (
+        score_people(events, adult_day, rule, as_of_day=as_of_day, by_other_weights=by_other_weights)
+        for by_other_weights in (False, True)
+    )
+    return scores, find_cut(scores, rule.limit), find_cut(other_scores, rule.limit)
+
+
+def _events_of(events: CrimeEvents, is_selected: Bools) -> CrimeEvents:
+    """The events of these people alone, who are numbered from 0."""
     new_index = np.cumsum(is_selected) - 1
     is_theirs = is_selected[events.person]
-    their_events = events.take(is_theirs, new_index[events.person[is_theirs]])
-    stability = judge_stability(
-        their_events, adult_day[rows], rule, as_of_day=as_of_day, cut=cut, other_cut=other_cut
-    )
-    return Selection(rows, scores, stability.marginal(np.ones(len(rows), np.bool_)), cut, other_cut)
+    return events.take(is_theirs, new_index[events.person[is_theirs]])

@@ -12,7 +12,7 @@ from becalm.divert.core.explanation import Explanation, digest_explanation, expl
 from becalm.divert.core.population import Population, population_of
 from becalm.divert.core.request import ExplainRequest, ListRequest
 from becalm.divert.core.rule import Rule
-from becalm.divert.core.score import Selection, select_people
+from becalm.divert.core.score import Selection, find_cuts, select_people
 from becalm.divert.desk.context import (
     born_on,
     case_row,
@@ -88,7 +88,7 @@ def _listed_persons(
     records: Records, selection: Selection, states: dict[str, str]
 ) -> tuple[ListedPerson, ...]:
     names = records.people["person"].take(selection.rows).to_pylist()
-    victim_points = selection.scores.victim_points[selection.rows].tolist()
+    victim_points = selection.victim_points.tolist()
     listed_persons = (
         ListedPerson(
             person,
@@ -132,16 +132,15 @@ def explain_row(desk: Desk, records: Records, row: int, *, as_of: date) -> Expla
     """The page of reasons of one person, by the rule in force; nothing is recorded."""
     rule = read_rule_in_force(desk)
     population = read_population(records, rule)
-    as_of_day = population.day(as_of)
-    selection = select_people(population.events, population.adult_day, rule, as_of_day=as_of_day)
+    cut, other_cut = find_cuts(population.events, population.adult_day, rule, as_of_day=population.day(as_of))
     return explain_person(
         records.person_at(row),
         records.rows_of_person(row),
         born_on(records, row),
         rule,
         as_of=as_of,
-        cut=selection.cut,
-        other_cut=selection.other_cut,
+        cut=cut,
+        other_cut=other_cut,
     )
 
 

@@ -17,7 +17,7 @@ from becalm.divert.desk.cases import leave_programme
 from becalm.divert.desk.context import read_rule_in_force, records_file, require_role, today
 from becalm.divert.files.records_file import Records
 from becalm.ledger import Entry, Fact
-from becalm.terms import BecalmError, CaseError, Fault, QuestionError
+from becalm.terms import BecalmError, CaseError, Fault
 
 ERASED_AT_ONCE: Final = 20_000
 RULE_NAME: Final = "divert retention"
@@ -42,6 +42,9 @@ class _Due:
     forgotten_people: tuple[str, ...]  # who leave the records altogether
 
 
+NOTHING_DUE: Final = _Due((), (), ())
+
+
 def purge(desk: Desk, request: PurgeRequest) -> PurgeResult:
     """End what has run out, and destroy what is due; done again, it finds nothing to do.
 
@@ -53,15 +56,17 @@ def purge(desk: Desk, request: PurgeRequest) -> PurgeResult:
     if day > today(desk):
         raise step_refusal("day", f"{day} is in the future", "give today or an earlier day")
     expired_people = () if request.person else _expire(desk, day)
-    due = _due_at_request(desk, request.person) if request.person else _find_all_due(desk, day)
-    reason = request.code if request.person else RULE_NAME
+    due = NOTHING_DUE
     try:
-        _destroy(desk, due, reason)
+        due = _due_at_request(desk, request.person) if request.person else _find_all_due(desk, day)
+        _destroy(desk, due, request.code if request.person else RULE_NAME)
     except (BecalmError, OSError) as error:
+        if isinstance(error, CaseError):
+            raise
         problem = type(error).__name__
         _record(desk, day, due, erased_count=0, expired_count=len(expired_people), problem=problem)
         fault = Fault("purge", str(error), "mend it, and run the purge again; nobody is approved until then")
-        raise CaseError(f"{len(due.seqs)} details could not be destroyed", (fault,)) from error
+        raise CaseError("Details whose time is over could not be destroyed", (fault,)) from error
     _record(desk, day, due, erased_count=len(due.seqs), expired_count=len(expired_people))
     return PurgeResult(day, len(due.seqs), len(due.seqs), 0, len(expired_people), due.people)
 
@@ -120,10 +125,9 @@ DETAIL_KINDS: Final = (
 
 
 def _current_people(desk: Desk) -> set[str]:
-    try:
-        return set(records_file(desk).read().people["person"].to_pylist())
-    except QuestionError:  # nothing was taken in
-        return set()
+    """Who is in the records. Where they are there and cannot be read, nothing may be called over."""
+    file = records_file(desk)
+    return set(file.read().people["person"].to_pylist()) if file.path.is_file() else set()
 
 
 def _due_at_request(desk: Desk, person: str) -> _Due:

@@ -34,6 +34,7 @@ from becalm.divert.core.crime_events import (
     STATUSES,
     CrimeEvents,
     EventRow,
+    sort_rows,
 )
 from becalm.formats.durable_files import make_private_folder, open_private, write_durably
 from becalm.ledger.store.payloads import read_payload_key
@@ -140,9 +141,7 @@ class Records:
         records = np.flatnonzero(self.main == row)
         is_theirs = pc.is_in(self.events["person"], pa.array(records, pa.int32()))
         rows = [self._event_row(values) for values in self.events.filter(is_theirs).to_pylist()]
-        return sorted(
-            rows, key=lambda event: (-(event.occurred_on - EPOCH).days, event.crime_ref, event.role)
-        )
+        return sort_rows(rows)
 
     def _event_row(self, values: dict[str, object]) -> EventRow:
         def word(name: str) -> str:
