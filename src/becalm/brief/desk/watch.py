@@ -19,7 +19,7 @@ from becalm.terms import QuestionError, RunRecord
 MOST_QUIET_ROWS = 12
 NO_STEP = (
     "No watch: no step is declared, so nothing is known to have fallen. Declare from which day the numbers "
-    'stand at another level: becalm sustain step add --from DAY --kind lockdown --reason "…".'
+    "stand at another level, and why: `becalm sustain step add`."
 )
 
 

@@ -21,10 +21,10 @@ from becalm.terms import Estimate
 
 ONSET: Final = LEARNING_TIMES + 4  # the column in which a planted rebound begins
 CLIMB_WEEKS: Final = 8
-DRAWINGS: Final = 24
+DRAWINGS: Final = 16
 PLACEBO_HISTORY: Final = 2 * LEAST_HISTORY
 PLACEBO_APART: Final = 26  # weeks between the starts of two placebo stretches
-PLACEBO_RUNS: Final = 4
+PLACEBO_RUNS: Final = 2
 
 
 def climb(share: Floats, to: Floats, *, weeks: int, onset: int, length: int) -> Floats:

@@ -21,7 +21,7 @@ from becalm.sustain.core.baseline import fit_baseline
 from becalm.sustain.core.null_worlds import NullWorld, draw_worlds
 
 SOUGHT_ALARMS: Final = 60.0  # of each kind, in all drawings together: a threshold is known to about a tenth
-MOST_SERIES, LEAST_SERIES = 25_600, 3_000  # drawn in all, as far as the kinds ask for more or fewer
+MOST_SERIES, LEAST_SERIES = 16_000, 3_000  # drawn in all, as far as the kinds ask for more or fewer
 SLOW_SHARE: Final = 0.1  # of the drawings for alarms that fit a regression each week
 SLOW_ALARMS: Final = ("farrington",)
 DRAWN_IN_CLASS: Final = 1_500  # drawn years from which one threshold is set
