@@ -69,9 +69,12 @@ def seasonal_design(times: ArrayLike, *, cycle: float, harmonics: int = 2) -> Fl
     return np.column_stack([np.ones_like(t), centred_times, *wave_columns])
 
 
-def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> SeriesFit:
+def fit_series(
+    counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0, least_gain: float = _LEAST_GAIN
+) -> SeriesFit:
     """Fit every series (a row of `counts`) on the same design by quasi-Poisson regression.
 
+    It ends once no log-likelihood gains more than `least_gain` of itself.
     `exposure` is one number per time, e.g. the days of the month, or one per series and time. A series of
     zeros fits a mean of (almost) zero.
 
@@ -82,7 +85,7 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
-    fitted_coefficients = _fit_coefficients(y, design, log_exposures)
+    fitted_coefficients = _fit_coefficients(y, design, log_exposures, least_gain)
     fitted_means = np.maximum(
         np.exp(np.minimum(fitted_coefficients @ design.T + log_exposures, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
     )
@@ -122,7 +125,7 @@ def moderate_phi(
     return np.maximum(phi, 1.0), prior_weight + effective_degrees
 
 
-def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
+def _fit_coefficients(y: Floats, design: Floats, offset: Floats, least_gain: float) -> Floats:
     """Newton's method on the Poisson likelihood of all series at once, with halved steps where it falls."""
     column_count = design.shape[1]
     coefficients = np.zeros((y.shape[0], column_count))
@@ -146,7 +149,7 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
         step_sizes = np.where(is_better[:, None], np.minimum(1.0, 2.0 * step_sizes), step_sizes / 2.0)
         likelihood_gains = np.abs(next_likelihood - log_likelihoods) / (1.0 + np.abs(log_likelihoods))
         log_likelihoods = np.where(is_better, next_likelihood, log_likelihoods)
-        if likelihood_gains.max() < _LEAST_GAIN:
+        if likelihood_gains.max() < least_gain:
             break
     return coefficients
 

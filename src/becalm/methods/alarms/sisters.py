@@ -50,9 +50,11 @@ def group_scores(log_ratios: Singles, members: Bools) -> Floats:
 @njit(cache=True, nogil=True, parallel=True)
 def _mix(log_ratios, shares):  # type: ignore[no-untyped-def]  # a kernel
     """log(1 - p + p r) of each likelihood ratio r, without overflow."""
-    log_chance = math.log(RISING_CHANCE)
+    log_chance, log_rest = math.log(RISING_CHANCE), math.log(1.0 - RISING_CHANCE)
     for i in prange(log_ratios.shape[0]):
         if log_ratios[i] > 30.0:
             shares[i] = log_ratios[i] + log_chance
+        elif log_ratios[i] < -17.0:  # adds less than a number of this precision holds
+            shares[i] = log_rest
         else:
             shares[i] = math.log(1.0 - RISING_CHANCE + RISING_CHANCE * math.exp(log_ratios[i]))

@@ -18,6 +18,7 @@ WEEKS_IN_YEAR: Final = 365.25 / 7.0
 LONGEST_HISTORY: Final = 260  # weeks: older ones say little about the level just before the step
 TREND_WEEKS: Final = 104  # fewer than two years cannot tell a trend from the season
 LARGEST_LOG_MEAN: Final = 20.0
+LEAST_GAIN: Final = 1e-10  # coefficients are then known to a millionth; less is not seen in a count
 WAVES: Final = 4  # columns: sine and cosine of the year and of half a year
 
 
@@ -39,7 +40,7 @@ def fit_baseline(history: Floats, weeks_since: int) -> Baseline:
     history_weeks = history.shape[1]
     design = baseline_design(history_weeks, weeks_since)
     past_design, later_design = design[:history_weeks], design[history_weeks:]
-    fit = fit_series(history, past_design)
+    fit = fit_series(history, past_design, least_gain=LEAST_GAIN)
     excess = _estimate_excess(history, fit.mean, fit.degrees)
     phi = 1.0 + excess * fit.mean.mean(axis=1)
     information = np.einsum("st,ti,tj->sij", fit.mean / phi[:, None], past_design, past_design, optimize=True)
