@@ -18,7 +18,7 @@ WEEKS_IN_YEAR: Final = 365.25 / 7.0
 LONGEST_HISTORY: Final = 260  # weeks: older ones say little about the level just before the step
 TREND_WEEKS: Final = 104  # fewer than two years cannot tell a trend from the season
 LARGEST_LOG_MEAN: Final = 20.0
-LEAST_GAIN: Final = 1e-10  # coefficients are then known to a millionth; less is not seen in a count
+LEAST_GAIN: Final = 1e-7  # of the log-likelihood by the last step: the next would move a mean by less than it
 WAVES: Final = 4  # columns: sine and cosine of the year and of half a year
 
 
