@@ -113,3 +113,26 @@ def with_value(rule: str, value: float):
 @pytest.mark.parametrize("rule", RULE_NAMES)
 def test_a_planted_fault_of_each_rule_is_found(rule: str, lawful: Evidence) -> None:
     assert rule in {violation.rule for violation in judge_roster(planted_faults(lawful)[rule]).violations}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lending_costs_no_more_and_no_less_than_its_bound(seed: int) -> None:
+    force = draw_force(seed, officers=45, days=7, units=3, away_share=0.35)
+    question = draw_question(seed, force, days=7, share=0.2)
+    units = sorted({officer.command_unit for officer in force.officers})
+    neighbours = {unit: tuple(name for name in units if name != unit) for unit in units}
+    lent_question = replace(question, neighbours=neighbours)
+    home_roster, lent_roster = (
+        allocate_roster(
+            build_problem(force, RULES, asked_question),
+            np.random.default_rng(seed),
+            work=3,
+            open_engine=open_engine,
+        )
+        for asked_question in (question, lent_question)
+    )
+    assert 0 < lent_roster.bound <= lent_roster.lines.cost + 1e-6
+    assert lent_roster.bound <= home_roster.bound + 1e-6
+    assert lent_roster.lines.cost <= home_roster.lines.cost + 1e-6
+    problem = build_problem(force, RULES, lent_question)
+    assert judge_roster(evidence_of(force, problem, lent_roster.lines)).violations == ()

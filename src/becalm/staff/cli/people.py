@@ -27,6 +27,7 @@ def load(session: Session, request: LoadRequest) -> None:
 def _lines(staff: LoadedStaff) -> Iterable[str]:
     yield f"Took in {staff.officers} officers in {staff.command_units} command units, by {staff.rules!r}"
     yield f"  roster     from {staff.first_day} to {staff.last_day}"
+    yield f"  skills     {staff.expiring_skills} expire by {staff.last_day} and count for nothing after"
     yield f"  absences   {staff.absences:,}, of which {staff.new_absences:,} were not known yet"
 
 

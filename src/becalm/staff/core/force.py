@@ -85,6 +85,12 @@ class Force:
         return (day - self.first_day).days
 
 
+def count_expiring(officers: Sequence[Officer], last_day: date) -> int:
+    """How many skills end by this day?"""
+    expiries = [expiry for officer in officers for expiry in officer.skills.values()]
+    return sum(expiry is not None and expiry <= last_day for expiry in expiries)
+
+
 def select_officers(force: Force, ranks: Sequence[str]) -> Force:
     """Only the officers of these ranks."""
     rows = [row for row, officer in enumerate(force.officers) if officer.rank in ranks]

@@ -11,7 +11,16 @@ from becalm.desk import Desk, make_event
 from becalm.formats.durable_files import make_private_folder, sha256_of, write_durably
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, Ledger, apply_corrections
 from becalm.staff.core import events
-from becalm.staff.core.force import ADMIN_STATES, Force, Officer, Span, State, mark_spans, select_officers
+from becalm.staff.core.force import (
+    ADMIN_STATES,
+    Force,
+    Officer,
+    Span,
+    State,
+    count_expiring,
+    mark_spans,
+    select_officers,
+)
 from becalm.staff.core.request import AbsentRequest, BackRequest, LoadRequest
 from becalm.staff.core.rule_book import RuleBook
 from becalm.staff.files.read_rules import SHIPPED, read_rules
@@ -34,6 +43,7 @@ class LoadedStaff:
     absences: int
     new_absences: int  # recorded now; the others were known already
     rules: str
+    expiring_skills: int  # by the last day of the roster: from its expiry on, a skill counts for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ def load_staff(desk: Desk, request: LoadRequest) -> LoadedStaff:
         len(book.spans),
         len(new_spans),
         rules.title,
+        count_expiring(book.officers, last_day),
     )
 
 
