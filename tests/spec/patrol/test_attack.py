@@ -23,6 +23,7 @@ from becalm.patrol.core.plan_inputs import freest_inputs
 from becalm.patrol.core.predictability import find_longest_dead_zone
 from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.return_bound import bound_returns
+from becalm.patrol.core.leak_scans import scan_log
 from becalm.patrol.core.visit_log import VisitLog, log_of_bursts, midnights_s
 from becalm.patrol.core.visit_rates import draw_independent_visits
 from becalm.patrol.files.visit_log import read_visit_log
@@ -88,6 +89,18 @@ def test_the_rest_of_the_day_on_which_a_log_ends_is_left_out() -> None:
     assert not moments.live[:, moments.at_s > midnights[20] + 6 * 3600].any()
 
 
+def test_what_can_hardly_happen_after_a_departure_has_no_ratio() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)[:-1]
+    start_s = np.sort((midnights[:, None] + 19 * 3600 + np.arange(4) * 700).ravel())  # one hour a day
+    log = replace(
+        LOG, hotspot=np.arange(len(start_s)) % 2, start_s=start_s, end_s=start_s + 600, unit=start_s * 0 - 1
+    )
+    log = replace(log, hotspots=log.hotspots[:2], areas=log.areas[:2])
+    returns = scan_log(log, build_moments(log, SETTINGS)).returns
+    assert all(rate.ratio.high < 10.0 for rate in returns)  # 3688879454 where nothing is expected
+    assert len(returns) < 8
+
+
 def test_a_log_that_is_mostly_silent_is_refused() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
     gap = (LOG.start_s >= midnights[14]) & (LOG.start_s < midnights[20])
@@ -100,6 +113,7 @@ def test_what_a_log_with_gaps_still_holds_is_used_and_the_gaps_are_named() -> No
     gap = (LOG.start_s >= midnights[15]) & (LOG.start_s < midnights[19])
     moments = build_moments(keep(LOG, ~gap), SETTINGS)
     assert any("left out" in note for note in moments.notes)
+    assert not any(note.startswith("hotspot") for note in moments.notes)  # the days are named once
     assert moments.live[:, moments.is_test].any()
 
 

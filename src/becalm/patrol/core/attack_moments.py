@@ -214,14 +214,16 @@ def _close_hours(moments: MomentGrid, log: VisitLog) -> MomentGrid:
 
 def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out stretches of days in which a hotspot's visits stop as no chance would have it."""
-    for h, daily in enumerate(count_starts_by_day(log, moments)):
+    # Days on which the whole log is silent have been left out, and named, already.
+    days = np.unique(moments.day[moments.live.any(axis=0)])
+    for h, daily in enumerate(count_starts_by_day(log, moments)[:, days]):
         silent_runs = np.flatnonzero(np.diff(np.concatenate([[0], daily == 0, [0]]))).reshape(-1, 2)
         for first, end in silent_runs.tolist():
             # The mean of the other days, over this run: so many visits would have been expected in it.
             if daily.sum() * (end - first) / max(len(daily) - (end - first), 1) >= SILENT_VISITS:
                 is_live = np.ones_like(moments.live)
-                is_live[h, (moments.day >= first) & (moments.day < end)] = False
-                date_text = _name_dates(moments, np.arange(first, end))
+                is_live[h, np.isin(moments.day, days[first:end])] = False
+                date_text = _name_dates(moments, days[first:end])
                 gap_note = (
                     f"hotspot {log.hotspots[h]}: no visit on {date_text}: treated as a gap and left out"
                 )
