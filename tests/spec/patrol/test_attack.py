@@ -19,11 +19,11 @@ from becalm.patrol.core.attack_moments import (
     count_starts_by_day,
     label_moments,
 )
+from becalm.patrol.core.leak_scans import scan_log
 from becalm.patrol.core.plan_inputs import freest_inputs
 from becalm.patrol.core.predictability import find_longest_dead_zone
 from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.return_bound import bound_returns
-from becalm.patrol.core.leak_scans import scan_log
 from becalm.patrol.core.visit_log import VisitLog, log_of_bursts, midnights_s
 from becalm.patrol.core.visit_rates import draw_independent_visits
 from becalm.patrol.files.visit_log import read_visit_log
