@@ -256,5 +256,9 @@ def test_a_role_that_may_not_is_refused_and_an_emergency_is_recorded(programme: 
     assert "may not explain" in programme.run("visiting officer", "vic", *words, code=14).output
     assert "is no role here" in programme.run("investigator", "ivy", *words, code=14).output
     programme.run("visiting officer", "vic", *words, "--emergency", "A threat to his life came in just now.")
+    another = ("explain", programme.person("N102"), "--purpose", "visit")
+    assert "may not explain" in programme.run("visiting officer", "vic", *another, code=14).output
+    reason = ("--emergency", "I want to know where he lives now.")
+    programme.run("investigator", "ivy", *words, *reason, code=14)
     lines = programme.ask("auditor", "aud", "who", person, "--purpose", "audit")["lines"]
     assert ("vic", "access_forced") in {(line["actor"], line["kind"]) for line in lines}

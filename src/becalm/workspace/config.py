@@ -76,6 +76,7 @@ COMMENTS: Final = {
     "archive.engine": 'or "spark", where records outgrow one machine',
     "brief": "the defaults of `becalm run`",
     "public": "counts below these are withheld from tables made for the public",
+    "divert": "who hears at once when somebody sets a role aside in an emergency",
     "sustain": "what counts as normal, how many false alarms a year, and who hears of alarms",
     "ledger": "its database, the key that signs its heads, and where signed heads are sent",
 }
@@ -168,6 +169,12 @@ class SustainEntry(Strict):
     notify: tuple[str, ...] = ()
 
 
+class DivertEntry(Strict):
+    """The [divert] table: who hears at once when somebody sets a role aside in an emergency."""
+
+    notify: tuple[str, ...] = ()
+
+
 class Config(Strict):
     """becalm.toml."""
 
@@ -176,6 +183,7 @@ class Config(Strict):
     archive: ArchiveEntry = ArchiveEntry()
     brief: BriefEntry = BriefEntry()
     sustain: SustainEntry = SustainEntry()
+    divert: DivertEntry = DivertEntry()
     ledger: LedgerEntry = LedgerEntry()
     public: PublicEntry = PublicEntry()
 
@@ -292,6 +300,7 @@ def config_text(config: Config) -> str:
         "archive": config.archive.model_dump(),
         "brief": config.brief.model_dump(exclude_defaults=True),
         "sustain": config.sustain.model_dump(exclude_defaults=True),
+        "divert": config.divert.model_dump(exclude_defaults=True),
         "ledger": config.ledger.model_dump(exclude_defaults=True),
     }
     for table_name, table_entries in entries_by_table.items():

@@ -125,4 +125,10 @@ def _govern_lines(answer: GovernAnswer) -> Iterable[str]:
         yield from (f"  {line}" for line in answer.changes[:MOST_CHANGES])
     if answer.entry is not None:
         yield f"Signed (entry {answer.entry})."
+    for habit in answer.approvers:
+        pace = "unopened" if habit.median_seconds is None else f"{habit.median_seconds:.0f} s"
+        yield (
+            f"  {habit.approver}: {habit.decision_count} decisions, {habit.approval_share:.0%} approved, "
+            f"median {pace} after opening the evidence, {habit.overturn_count} overturned"
+        )
     yield from (f"  before anybody is approved: {fault}" for fault in answer.open_faults)

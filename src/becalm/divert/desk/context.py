@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
-from becalm.divert.core.access import check_access, may, step_refusal
+from becalm.divert.core.access import ROLES, check_access, may, step_refusal
 from becalm.divert.core.personal_fields import check_fields
 from becalm.divert.core.rule import Rule
 from becalm.divert.files.read_rule import SHIPPED, read_rule
 from becalm.divert.files.records_file import Records, RecordsFile
 from becalm.ledger import EventToAppend, Ledger, format_instant
+from becalm.ledger.anchors import AnchorSettings, send_text
 from becalm.ledger.events import ABOUT_PEOPLE
 from becalm.terms import UsageError
 
@@ -55,10 +56,10 @@ def check_purpose(purpose: str) -> None:
         raise UsageError(f"`purpose {purpose!r}` is not allowed. Write one of: {', '.join(ABOUT_PEOPLE)}.")
 
 
-def require_role(desk: Desk, act: str) -> Desk:
+def require_role(desk: Desk, act: str, *, person: str = "") -> Desk:
     """The desk with whoever is proven to sit at it; raises CaseError where their role may not do this."""
     desk = identify(desk)
-    if not may(desk.role, act) and not _has_forced_access(desk, act):
+    if not may(desk.role, act) and not _has_forced_access(desk, act, person):
         check_access(desk.role, act)
     return desk
 
@@ -84,21 +85,38 @@ def is_proven(desk: Desk) -> bool:
     return login is not None and bool(login.roles)
 
 
-def _has_forced_access(desk: Desk, act: str) -> bool:
-    """Did this actor set the role aside for this act within the last hour?"""
-    forced = desk.open_ledger().entries(kinds=(kinds.FORCED_ACCESS,), actor=desk.actor)
+def _has_forced_access(desk: Desk, act: str, person: str) -> bool:
+    """Did this actor set the role aside for this act and person within the last hour?"""
     now = format_instant(desk.now())
-    return any(entry.event.facts["act"] == act and str(entry.event.facts["until"]) > now for entry in forced)
+    return bool(person) and any(
+        entry.event.facts["act"] == act and str(entry.event.facts["until"]) > now
+        for entry in desk.open_ledger().entries(
+            kinds=(kinds.FORCED_ACCESS,), actor=desk.actor, subject=person
+        )
+    )
 
 
 def force_access(desk: Desk, act: str, person: str, *, purpose: str, reason: str) -> None:
     """Set the role aside for an hour, for one act; the reason is kept, and the officer is told."""
     if may(desk.role, act):
         return
+    if desk.role not in ROLES:
+        check_access(desk.role, act)
     until = desk.now() + timedelta(minutes=EMERGENCY_MINUTES)
     facts = {"act": act, "until": format_instant(until)}
     event = make_event(desk, kinds.FORCED_ACCESS, purpose=purpose, facts=facts, subject=person)
     desk.open_ledger().append([EventToAppend(event, to_payload(kinds.FORCED_ACCESS, {"reason": reason}))])
+    _notify_officer(desk, act, person)
+
+
+def _notify_officer(desk: Desk, act: str, person: str) -> None:
+    """Tell the places of `[divert] notify` at once; the record has it even where no message arrives."""
+    config = desk.workspace.config
+    if config.divert.notify:
+        text = f"{desk.actor} ({desk.role}) set the role aside to {act} {person}. See becalm divert who.\n"
+        settings = AnchorSettings(desk.workspace.path, "divert", config.ledger.smtp)
+        name = f"emergency-{format_instant(desk.now())[:19].replace(':', '')}"
+        send_text(text, "becalm: a role was set aside", name, places=config.divert.notify, settings=settings)
 
 
 def note_access(desk: Desk, person: str, shown_text: str, *, purpose: str) -> None:

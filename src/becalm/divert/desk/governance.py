@@ -13,6 +13,7 @@ from becalm import __version__
 from becalm.desk import Desk, record_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
+from becalm.divert.core.approval_habits import ApproverHabit, describe_approvers
 from becalm.divert.core.request import GovernRequest
 from becalm.divert.core.score import select_people
 from becalm.divert.desk.approval_gates import last_entry, list_approval_faults, settings_sha256
@@ -48,6 +49,7 @@ class GovernAnswer:
     changes: tuple[str, ...]  # lines of a comparison with what stood in the folder
     entry: int | None  # of the signature
     open_faults: tuple[str, ...]  # what stands against approvals now
+    approvers: tuple[ApproverHabit, ...]  # of all time: rate, pace and overturned decisions
 
 
 def write_governance(desk: Desk, request: GovernRequest) -> GovernAnswer:
@@ -70,6 +72,9 @@ def write_governance(desk: Desk, request: GovernRequest) -> GovernAnswer:
         changes,
         entry,
         tuple(map(str, list_approval_faults(desk))),
+        describe_approvers(
+            desk.open_ledger().entries(kinds=(kinds.EVIDENCE, kinds.DECISION, kinds.CHALLENGE_DECISION))
+        ),
     )
 
 

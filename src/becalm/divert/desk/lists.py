@@ -18,6 +18,7 @@ from becalm.divert.desk.context import (
     case_row,
     check_purpose,
     force_access,
+    identify,
     note_access,
     programme_mode,
     read_rule_in_force,
@@ -110,9 +111,10 @@ def explain(desk: Desk, request: ExplainRequest) -> Explanation:
     opened the evidence is recorded: without it nobody approves.
     """
     check_purpose(request.purpose)
+    desk = identify(desk)
     if request.emergency:
         force_access(desk, "explain", request.person, purpose=request.purpose, reason=request.emergency)
-    desk = require_role(desk, "explain")
+    desk = require_role(desk, "explain", person=request.person)
     records = records_file(desk).read()
     row = records.row_of(request.person)
     person = records.person_at(row)
