@@ -1,4 +1,4 @@
-"""Ratios between groups: a published interval, coverage from five people up, and no drift by what police find."""
+"""Ratios between groups: a published interval, coverage from five people up, no drift by police finds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ def test_intervals_hold_the_truth_in_small_groups_and_large_ones() -> None:
 @pytest.mark.exhaustive
 def test_intervals_hold_the_truth_from_five_to_a_thousand() -> None:
     shares = coverages(((5, 200), (10, 200), (50, 200), (200, 800), (1_000, 4_000)), 4_000)
-    print(f"mean {np.mean(shares):.4f}, least {min(shares):.4f}")
     assert 0.93 <= float(np.mean(shares)) <= 0.97
     assert min(shares) >= 0.91
 
@@ -85,7 +84,7 @@ PEOPLE, MONTHS, BIAS = 4_000, 36, 3.0
 
 
 def simulate(*, scores_discovered: bool, months: int, seed: int = 5) -> tuple[float, float]:
-    """The ratio of group B's share to A's on the list, by the rule and by reported crime alone, in the last year.
+    """The ratio of B's share to A's on the list, by the rule and by reported crime, in the last year.
 
     Both groups behave alike. The police look more at B, and most at those on the list.
     """
@@ -97,6 +96,7 @@ def simulate(*, scores_discovered: bool, months: int, seed: int = 5) -> tuple[fl
     person, day, found_by = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
     first = (date(2018, 1, 1) - EPOCH).days
     ratios, truths = [], []
+    adults = np.zeros(PEOPLE, np.int64)
     for month in range(months):
         reported = rng.poisson(propensity * 0.35)
         looks = np.where(is_b, BIAS, 1.0) * np.where(listed, 4.0, 1.0)
@@ -111,9 +111,7 @@ def simulate(*, scores_discovered: bool, months: int, seed: int = 5) -> tuple[fl
             shown = np.zeros_like(source) if scores_discovered and not answers else source
             kept = shown < len(SOURCES)
             events = arrays(person[kept], day[kept], shown[kept])
-            selection = select_people(
-                events, np.zeros(PEOPLE, np.int64), rule, as_of_day=first + 30 * (month + 1)
-            )
+            selection = select_people(events, adults, rule, as_of_day=first + 30 * (month + 1))
             on_list = np.zeros(PEOPLE, np.bool_)
             on_list[selection.rows] = True
             answers.append(on_list)
@@ -147,5 +145,4 @@ def test_what_police_find_moves_no_list_that_scores_reported_crime(months: int) 
     ratio, truth = simulate(scores_discovered=False, months=months)
     assert ratio == pytest.approx(truth, rel=0.05)
     drifted, truth = simulate(scores_discovered=True, months=months)
-    print(f"rule {ratio:.3f} against {truth:.3f}; scoring what police find {drifted:.3f}")
     assert drifted > 1.15 * truth

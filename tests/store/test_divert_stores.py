@@ -1,4 +1,4 @@
-"""What divert asks of a store: the same page on both, steps refused inside it, logins, and what stands apart."""
+"""What divert asks of a store: the same page on both, steps refused inside it, logins, a store apart."""
 
 from __future__ import annotations
 

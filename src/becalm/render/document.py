@@ -11,7 +11,8 @@ from typing import Any
 from becalm.render.pages import self_contained
 from becalm.terms import load_extra
 
-PAGE_MARGIN_MM = 18
+PAGE_MARGIN_MM = 13
+FONT_SIZES = {"Title": 15, "Heading2": 10, "Heading3": 9, "BodyText": 8}  # points
 POINTS_PER_MM = 72 / 25.4
 
 
@@ -76,8 +77,12 @@ def document_pdf(document: Document) -> bytes:
     """
     platypus = load_extra("reportlab.platypus", "pdf", "A PDF", "write the page as .html and print it")
     styles = load_extra("reportlab.lib.styles", "pdf", "A PDF").getSampleStyleSheet()
+    for name, size in FONT_SIZES.items():
+        styles[name].fontSize, styles[name].leading = size, size * 1.2
+        styles[name].spaceBefore, styles[name].spaceAfter = size * 0.4, size * 0.3
     colors = load_extra("reportlab.lib.colors", "pdf", "A PDF")
     grid = [("GRID", (0, 0), (-1, -1), 0.4, colors.grey), ("VALIGN", (0, 0), (-1, -1), "TOP")]
+    grid += [(f"{side}PADDING", (0, 0), (-1, -1), 1.5) for side in ("TOP", "BOTTOM")]
     buffer, margin = io.BytesIO(), PAGE_MARGIN_MM * POINTS_PER_MM
     page = platypus.SimpleDocTemplate(
         buffer,

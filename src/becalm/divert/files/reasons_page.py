@@ -84,8 +84,17 @@ def _gate_table(explanation: Explanation) -> DocumentTable:
 
 
 def _event_notes(explanation: Explanation) -> Iterator[str]:
+    """The events that earn nothing, by why; no event is left out."""
+    refs_by_reason: dict[str, list[str]] = {}
+    for line in explanation.events:
+        if not line.points:
+            role = ROLE_WORDS.get(line.event.role, line.event.role)
+            text = f"{line.event.occurred_on} {line.event.crime_ref} ({role})"
+            refs_by_reason.setdefault(line.why_not, []).append(text)
     if not explanation.events:
         yield "There are none."
+    for reason, refs in refs_by_reason.items():
+        yield f"No points, because {reason}: {'; '.join(refs)}."
 
 
 def _event_table(explanation: Explanation) -> DocumentTable:
@@ -94,16 +103,14 @@ def _event_table(explanation: Explanation) -> DocumentTable:
             line.event.occurred_on,
             line.event.crime_ref,
             line.event.offence,
-            ROLE_WORDS.get(line.event.role, line.event.role),
             STATUS_WORDS.get(line.event.status, line.event.status),
-            f"{line.harm_band} x {line.recency}" if line.points else "",
+            f"{line.harm_band} x {line.recency} x {line.points // (line.harm_band * line.recency)}",
             line.points,
-            line.why_not,
         )
         for line in explanation.events
+        if line.points
     ]
-    heads = ("day", "crime", "what", "you were", "case", "harm x new", "points", "why no points")
-    return text_table(heads, rows)
+    return text_table(("day", "crime", "what", "case", "harm x new x case", "points"), rows)
 
 
 def _firmness(explanation: Explanation) -> Iterator[str]:
