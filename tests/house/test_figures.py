@@ -22,7 +22,7 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 512  # agreed: 340, for the first four jobs; sustain, evaluate and staff brought the others
+MODULES = 526  # agreed: 340, for the first four jobs; sustain, evaluate and staff brought the others
 LINES = (
     92_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )

@@ -161,7 +161,7 @@ def test_ring_cells_that_were_never_or_always_near_are_left_out():
     is_near[1, 0] = is_near[2, [0, 4]] = True
     law = learn_law(exposure_by_draw(draws, is_near))
     assert law.is_comparable.tolist() == [False, True, True, False]
-    assert law.chance == pytest.approx([0.5, 0.75], abs=0.08)
+    assert law.treated_chance == pytest.approx([0.5, 0.75], abs=0.08)
 
 
 @pytest.mark.parametrize("dispersion", [1.0, 3.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,10 @@ import typer
 from becalm.console.command import Session, command
 from becalm.evaluate.core.request import (
     AmendRequest,
+    AnywayRequest,
+    DesignRequest,
     DraftRequest,
+    PowerRequest,
     ProtocolsRequest,
     RegisterRequest,
     StudyRequest,
@@ -115,6 +118,24 @@ def _list_lines(answer: tuple[RegisteredProtocol, ...]) -> Iterator[str]:
         )
 
 
+@command(app, "design", DesignRequest, has_files=False)
+def design(session: Session, request: DesignRequest) -> None:
+    """Show who is treated when, and what is refused already, before any outcome is read."""
+    from becalm.console.emit import View
+    from becalm.evaluate.desk.before_outcome import show_design
+    from becalm.evaluate.files import design_page
+
+    view = View(
+        design_page.design_object,
+        lambda answer: design_page.design_object(answer)["arms"],
+        lambda answer: _plain_lines(design_page.design_lines(answer)),
+    )
+    answer = show_design(session.open_desk(), request)
+    session.emit(answer, view)
+    if answer.refusals:
+        raise typer.Exit(REFUSAL_CODE)
+
+
 @command(app, "run", StudyRequest, has_files=False)
 def run(session: Session, request: StudyRequest) -> None:
     """Answer a protocol's question, or refuse it and say what would be valid instead."""
@@ -146,5 +167,41 @@ def _finding_lines(answer: Evaluation) -> Iterator[object]:
     yield from map(Text, finding_text.finding_lines(answer))
     yield from map(Text, answer.warnings)
     yield Text(f"Protocol {answer.protocol_sha256[:16]}: {answer.state}. Every run is kept in the ledger.")
+    if answer.equal_files:
+        yield Text(f"Byte for byte the same as the original: {', '.join(answer.equal_files)}.")
     if answer.folder:
         yield Text(f"Report: {Path(answer.folder) / 'index.html'}")
+        yield Text(f"Again:  becalm evaluate run --again {Path(answer.folder) / 'run.json'}")
+
+
+@command(app, "power", PowerRequest)
+def power(session: Session, request: PowerRequest) -> None:
+    """Say how likely an effect is to be found, by running the whole recipe on made-up studies."""
+    from becalm.console.emit import View
+    from becalm.evaluate.desk.before_outcome import assess_power
+    from becalm.evaluate.files import power_text
+
+    view = View(power_text.power_object, power_text.power_rows, power_text.power_lines)
+    session.emit(assess_power(session.open_desk(), request), view)
+
+
+@command(app, "anyway", AnywayRequest)
+def anyway(session: Session, request: AnywayRequest) -> None:
+    """Say what else explains a fall, and what may be left: a range, never a number."""
+    from becalm.console.emit import View
+    from becalm.evaluate.desk.anyway import ask_anyway
+    from becalm.evaluate.files import anyway_text
+
+    view = View(
+        anyway_text.anyway_object,
+        anyway_text.anyway_rows,
+        lambda answer: _plain_lines(anyway_text.anyway_lines(answer)),
+    )
+    session.emit(ask_anyway(session.open_desk(), request), view)
+
+
+def _plain_lines(lines: Iterable[str]) -> Iterator[object]:
+    """Lines of a user's own words: brackets in them are no markup."""
+    from rich.text import Text
+
+    return map(Text, lines)

@@ -111,6 +111,22 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
     return Dispersion(np.where(has_events, phi, 1.0), degrees)
 
 
+def panel_dispersion(panel: Floats) -> float:
+    """Variance over mean of counts of many places (rows) over times, around place by time; 1 at least.
+
+    Each count is expected to be its place's mean times the time's common factor. Better known than that of
+    a few totals, and right for them where places vary independently. 1.0 where there is no event.
+    """
+    rates, totals = panel.mean(axis=1), panel.sum(axis=0)
+    is_seen = rates > 0.0
+    if not is_seen.any() or panel.shape[1] < 2:
+        return 1.0
+    expected = rates[is_seen, None] * np.maximum(totals / totals.mean(), 1e-9)
+    pearson = float(((panel[is_seen] - expected) ** 2 / expected).sum())
+    spare = max((int(is_seen.sum()) - 1) * (panel.shape[1] - 1), 1)
+    return max(1.0, pearson / float(spare))
+
+
 def moderate_phi(
     own_phi: Floats, mean_of_series: Floats, means: Floats, degrees: Floats
 ) -> tuple[Floats, Floats]:

@@ -45,121 +45,196 @@ class RandomisationFinding:
 
 @dataclass(frozen=True, slots=True)
 class DrawLaw:
-    """What the law of the draw gives each unit: its chance, and per redraw the weight of each unit.
+    """What the law of the draw gives each unit that can be compared: its chances, and its arm in each redraw.
 
-    `is_treated` (draws x units); `is_comparable` says which of all units could be compared; others are out.
+    `is_treated` and `is_control` (draws x units); `is_control` is None where each unit is always in one of
+    both. `is_comparable` says which of all units could have been in either; the others are left out.
     """
 
-    is_treated: sparse.csr_matrix
-    chance: Floats
+    is_treated: sparse.csc_matrix
+    is_control: sparse.csc_matrix | None
+    treated_chance: Floats
+    control_chance: Floats
     is_comparable: Bools
 
 
-def learn_law(is_treated_by_draw: Bools | sparse.csr_matrix) -> DrawLaw:
-    """The chance of treatment of each unit, from redraws (draws x units) of the law that was used.
+def learn_law(
+    is_treated_by_draw: Bools | sparse.csr_matrix, is_control_by_draw: Bools | sparse.csr_matrix | None = None
+) -> DrawLaw:
+    """The chances of each unit, from redraws (draws x units) of the law that was used.
 
-    Raises ValueError where there are fewer than 100 redraws, or no unit could have got either.
+    Without `is_control_by_draw` whoever is not treated is a control. With it, units may be neither: in an arm
+    between both, or near a place that was treated.
+
+    Raises ValueError where there are fewer than 100 redraws, or no unit could have been in either.
     """
-    redraws = sparse.csr_matrix(is_treated_by_draw, dtype=np.float64)
-    draw_count = redraws.shape[0]
+    is_treated = sparse.csc_matrix(is_treated_by_draw, dtype=np.float64)
+    draw_count = is_treated.shape[0]
     if draw_count < 100:
         raise ValueError(f"{draw_count} redraws say too little about chances. Draw 1,000 or more.")
-    chance = (
-        np.asarray(redraws.sum(axis=0)).ravel() / draw_count
-    )  # a mean of shares would not reach 1 exactly
-    is_comparable = (chance > 0.0) & (chance < 1.0)
+    # A mean of shares would not reach 1 exactly.
+    treated_chance = np.asarray(is_treated.sum(axis=0)).ravel() / draw_count
+    is_control, control_chance = None, 1.0 - treated_chance
+    if is_control_by_draw is not None:
+        is_control = sparse.csc_matrix(is_control_by_draw, dtype=np.float64)
+        control_chance = np.asarray(is_control.sum(axis=0)).ravel() / draw_count
+    is_comparable = (treated_chance > 0.0) & (control_chance > 0.0)
     if not is_comparable.any():
         raise ValueError("Every unit is always or never treated: nothing was drawn that could be compared.")
-    return DrawLaw(redraws[:, is_comparable], chance[is_comparable], is_comparable)
+    return DrawLaw(
+        is_treated[:, is_comparable],
+        None if is_control is None else is_control[:, is_comparable],
+        treated_chance[is_comparable],
+        control_chance[is_comparable],
+        is_comparable,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedDraw:
+    """Where the draw that was used put each unit, as arrays over all units.
+
+    `dose` is the share of the full treatment that the unit got, from 0 to 1: the effect of a share is that
+    power of the effect on the ratio scale, and that share of it on the other.
+    """
+
+    is_treated: Bools
+    is_control: Bools
+    dose: Floats
+
+    @classmethod
+    def of(cls, is_treated: Bools) -> "ObservedDraw":
+        """A draw in which each unit got all of the treatment or nothing."""
+        treated = np.asarray(is_treated, dtype=bool)
+        return cls(treated, ~treated, treated.astype(np.float64))
+
+
+class RandomisationTest:
+    """The test of one law: made once, it takes any number of outcomes and draws.
+
+    `expected` are each unit's expected counts from before the draw (known without the outcome): they take the
+    differences between units out of the comparison and make it sharper, and bias nothing. On the scale
+    "ratio" the effect multiplies a unit's count, on "difference" it adds to it (`expected` is not used).
+    """
+
+    def __init__(self, law: DrawLaw, *, expected: Floats | float = 1.0, scale: Scale = "ratio") -> None:
+        self.law, self.scale = law, scale
+        every_exposure = np.broadcast_to(np.asarray(expected, dtype=np.float64), law.is_comparable.shape)
+        exposure = every_exposure[law.is_comparable] if scale == "ratio" else np.ones(len(law.treated_chance))
+        self.weighted_exposures = exposure / law.treated_chance, exposure / law.control_chance
+        self.exposures = _sum_arms(law, exposure[:, None])
+
+    def estimate(
+        self, outcome: Floats, observed_draw: Bools | ObservedDraw, *, level: float = 0.95
+    ) -> RandomisationFinding:
+        """What did the treatment do to the outcome (one number per unit), and is it more than chance?
+
+        Raises ValueError where nobody, or everybody, of the comparable units was treated.
+        """
+        test = self.observe(outcome, observed_draw)
+        low, high = _invert_test(test, test.estimate, 1.0 - level, self.scale)
+        return RandomisationFinding(
+            value=_effect(test.estimate, self.scale),
+            low=low,
+            high=high,
+            p_value=test.p_value(_effect(0.0, self.scale)),
+            compared_units=len(self.law.treated_chance),
+            left_out_units=int((~self.law.is_comparable).sum()),
+            draws=self.law.is_treated.shape[0],
+        )
+
+    def observe(self, outcome: Floats, observed_draw: Bools | ObservedDraw) -> "_Test":
+        """The p-value of every effect, for this outcome of this draw."""
+        draw = observed_draw if isinstance(observed_draw, ObservedDraw) else ObservedDraw.of(observed_draw)
+        is_comparable = self.law.is_comparable
+        comparable_draw = ObservedDraw(
+            draw.is_treated[is_comparable], draw.is_control[is_comparable], draw.dose[is_comparable]
+        )
+        if not comparable_draw.is_control.any() or not comparable_draw.is_treated.any():
+            raise ValueError("All comparable units are in one arm. There is nothing to compare them with.")
+        return _Test(self, np.asarray(outcome, dtype=np.float64)[is_comparable], comparable_draw)
 
 
 def randomisation_effect(
     outcome: Floats,
-    is_treated: Bools,
+    observed_draw: Bools | ObservedDraw,
     law: DrawLaw,
     *,
     expected: Floats | float = 1.0,
     scale: Scale = "ratio",
     level: float = 0.95,
 ) -> RandomisationFinding:
-    """What did the treatment do to the outcome (one number per unit), and is it more than chance?
-
-    `expected` are each unit's expected counts from before the draw (known without the outcome): they take the
-    differences between units out of the comparison and make it sharper, and bias nothing. On the scale
-    "ratio" the effect multiplies a unit's count, on "difference" it adds to it (`expected` is not used).
-
-    Raises ValueError where nobody, or everybody, of the comparable units was treated.
-    """
-    y = np.asarray(outcome, dtype=np.float64)[law.is_comparable]
-    was_treated = np.asarray(is_treated, dtype=bool)[law.is_comparable]
-    if was_treated.all() or not was_treated.any():
-        raise ValueError("All comparable units are in one arm. There is nothing to compare them with.")
-    every_exposure = np.broadcast_to(np.asarray(expected, dtype=np.float64), law.is_comparable.shape)
-    exposure: Floats = every_exposure[law.is_comparable] if scale == "ratio" else np.ones(len(y))
-    test = _Test(law, y, was_treated, exposure, scale)
-    estimate = test.estimate
-    low, high = _invert_test(test, estimate, 1.0 - level, scale)
-    return RandomisationFinding(
-        value=_effect(estimate, scale),
-        low=low,
-        high=high,
-        p_value=test.p_value(_effect(0.0, scale)),
-        compared_units=len(y),
-        left_out_units=int((~law.is_comparable).sum()),
-        draws=law.is_treated.shape[0],
+    """What did the treatment do to the outcome? By a RandomisationTest that is made for this once."""
+    return RandomisationTest(law, expected=expected, scale=scale).estimate(
+        outcome, observed_draw, level=level
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _ArmSums:
-    """Weighted sums in the treated arm and in the other, of the observed draw (last) and of every redraw."""
-
-    treated: Floats
-    control: Floats
+def _sum_arms(law: DrawLaw, columns: Floats) -> tuple[Floats, Floats]:
+    """Weighted sums of each column in the treated arm and in the control, redraw by redraw."""
+    # Most units hold no event: what is 0 in every column need not be added up over all draws.
+    rows = np.flatnonzero(columns.any(axis=1))
+    of_treated = columns[rows] / law.treated_chance[rows, None]
+    of_control = columns[rows] / law.control_chance[rows, None]
+    is_treated = law.is_treated if len(rows) == len(columns) else law.is_treated[:, rows]
+    treated = np.asarray(is_treated @ of_treated)
+    if law.is_control is None:
+        return treated, of_control.sum(axis=0) - is_treated @ of_control
+    is_control = law.is_control if len(rows) == len(columns) else law.is_control[:, rows]
+    return treated, np.asarray(is_control @ of_control)
 
 
 class _Test:
     """The p-value of each hypothesis about the size of the effect.
 
-    Without the treatment the counts would be  y0 = fixed + c moved , with c = 1 / r on the ratio scale (the
-    treated units' counts are moved) and c = -d on the other (the treated units are). Sums are linear in y0,
-    so that each hypothesis costs two vectors, and not a pass over all draws.
+    Without the treatment the counts would be a sum over the doses d that units got: those of dose d over
+    r ** d on the ratio scale, less d times the effect on the other. Sums over arms are linear in the counts,
+    so that each hypothesis costs a few vectors, and not a pass over all draws.
     """
 
-    def __init__(self, law: DrawLaw, y: Floats, was_treated: Bools, exposure: Floats, scale: Scale) -> None:
-        self.law, self.was_treated, self.scale = law, was_treated, scale
-        self.exposure = self._sum_arms(exposure)
-        is_ratio = scale == "ratio"
-        self.fixed = self._sum_arms(np.where(was_treated, 0.0, y) if is_ratio else y)
-        self.moved = self._sum_arms(
-            np.where(was_treated, y, 0.0) if is_ratio else was_treated.astype(np.float64)
+    def __init__(self, prepared: RandomisationTest, y: Floats, draw: ObservedDraw) -> None:
+        law, self.scale = prepared.law, prepared.scale
+        self.doses = np.unique(draw.dose) if self.scale == "ratio" else np.array([0.0, 1.0])
+        if self.scale == "ratio":
+            parts = np.column_stack([np.where(draw.dose == dose, y, 0.0) for dose in self.doses])
+        else:
+            parts = np.column_stack([y, draw.dose])
+        # The observed draw stands last, after the redraws.
+        arms = zip(
+            _sum_arms(law, parts),
+            prepared.exposures,
+            (draw.is_treated, draw.is_control),
+            (law.treated_chance, law.control_chance),
+            prepared.weighted_exposures,
+            strict=True,
         )
-        self.estimate = float(self._contrasts(1.0 if is_ratio else 0.0)[-1])
+        (self.treated_parts, self.treated_exposure), (self.control_parts, self.control_exposure) = (
+            (
+                np.vstack([sums, (parts[is_in_arm] / chance[is_in_arm, None]).sum(axis=0)]),
+                np.append(exposures[:, 0], weighted_exposure[is_in_arm].sum()),
+            )
+            for sums, exposures, is_in_arm, chance, weighted_exposure in arms
+        )
+        self.estimate = float(self._contrasts(0.0)[-1])
 
     def p_value(self, effect: float) -> float:
         """Two-sided: what share of redraws is as far from no contrast as the observed draw is?"""
-        contrasts = self._contrasts(1.0 / effect if self.scale == "ratio" else -effect)
+        contrasts = self._contrasts(float(np.log(effect)) if self.scale == "ratio" else effect)
         # nan: a redraw without an event in either arm; counting it as extreme errs on the safe side.
         distance = np.nan_to_num(np.abs(contrasts), nan=np.inf)
         extreme_count = int((distance[:-1] >= distance[-1] * (1.0 - 1e-12)).sum())
         return (extreme_count + 1.0) / len(contrasts)
 
-    def _sum_arms(self, values: Floats) -> _ArmSums:
-        treated_values, control_values = values / self.law.chance, values / (1.0 - self.law.chance)
-        treated = self.law.is_treated @ treated_values
-        control = control_values.sum() - self.law.is_treated @ control_values
-        observed_treated = float(treated_values[self.was_treated].sum())
-        observed_control = float(control_values[~self.was_treated].sum())
-        return _ArmSums(np.append(treated, observed_treated), np.append(control, observed_control))
-
-    def _contrasts(self, c: float) -> Floats:
+    def _contrasts(self, effect: float) -> Floats:
+        """The contrast of each redraw, and of the observed one, were this (log) effect taken away."""
+        factors = np.exp(-self.doses * effect) if self.scale == "ratio" else np.array([1.0, -effect])
         with np.errstate(divide="ignore", invalid="ignore"):
-            treated_mean = (self.fixed.treated + c * self.moved.treated) / self.exposure.treated
-            control_mean = (self.fixed.control + c * self.moved.control) / self.exposure.control
+            treated_mean = self.treated_parts @ factors / self.treated_exposure
+            control_mean = self.control_parts @ factors / self.control_exposure
             if self.scale == "difference":
                 return np.asarray(treated_mean - control_mean)
             # Rounding may leave a mean just below 0 where an arm holds no event.
-            return np.log(np.maximum(treated_mean, 0.0)) - np.log(np.maximum(control_mean, 0.0))
+            return np.asarray(np.log(np.maximum(treated_mean, 0.0)) - np.log(np.maximum(control_mean, 0.0)))
 
 
 def _invert_test(test: _Test, estimate: float, alpha: float, scale: Scale) -> tuple[float, float]:

@@ -104,16 +104,17 @@ def _frontier(study: EventStudy) -> _Frontier:
     is_known = ~is_after & (np.diag(study.covariance) > 0.0)  # the reference step is 0 by construction
     after_weights = is_after / is_after.sum()
     changes = _gap_changes(study)
+    working = _working_covariance(study.covariance)  # the same for every budget of bias
     start = np.zeros(int(is_known.sum()))
     least_bias = _bias(after_weights, changes, start, is_known)
     points = [(start, least_bias)]
     if len(start):
-        free = _least_variance(study, after_weights, is_known, changes, np.inf)
+        free = _least_variance(working, after_weights, is_known, changes, np.inf)
         most_bias = max(_bias(after_weights, changes, free, is_known), least_bias)
         budgets = (
             np.linspace(least_bias, most_bias, _BUDGETS)[1:-1].tolist() if most_bias > least_bias else []
         )
-        points += [(_least_variance(study, after_weights, is_known, changes, b), b) for b in budgets]
+        points += [(_least_variance(working, after_weights, is_known, changes, b), b) for b in budgets]
         points.append((free, most_bias))
     sums = []
     for before_weights, _ in points:
@@ -164,10 +165,9 @@ def _bias(after_weights: Floats, changes: Floats, before_weights: Floats, is_kno
 
 
 def _least_variance(
-    study: EventStudy, after_weights: Floats, is_known: Bools, changes: Floats, budget: float
+    covariance: Floats, after_weights: Floats, is_known: Bools, changes: Floats, budget: float
 ) -> Floats:
     """The weights of the steps before that make the variance least, with a bias within the budget."""
-    covariance = _working_covariance(study.covariance)
     of_before, across = covariance[np.ix_(is_known, is_known)], covariance[is_known] @ after_weights
     free = -np.linalg.solve(of_before, across)
     if not np.isfinite(budget):

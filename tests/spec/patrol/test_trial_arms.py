@@ -9,10 +9,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from patrols import first_day, place, policy
+from trial_reference import reference_arms
 
+from becalm.patrol.core.redraw_arms import build_trial
 from becalm.patrol.core.trial import (
     Override,
     assess_trial_power,
+    assign_blocks,
     check_overrides,
     cluster_places,
     compute_power,
@@ -140,3 +143,32 @@ def test_a_trial_with_next_to_no_events_is_refused() -> None:
         assess_trial_power([place("h0", harm=1.0)], RULE.arms, days=14, effect=0.2)
     with pytest.raises(QuestionError, match="is not a share"):
         assess_trial_power(town(), RULE.arms, days=14, effect=1.2)
+
+
+@pytest.mark.parametrize(("arms", "longest_run"), [(("off", "high"), 3), (("off", "low", "high"), 2)])
+def test_the_compiled_draw_gives_the_arms_of_the_plain_one(arms, longest_run) -> None:
+    rule = replace(RULE, arms=arms, longest_run=longest_run)
+    places = town(30, apart_m=200.0)
+    clusters = cluster_places(places, rule.neighbour_m)
+    blocks = assign_blocks(clusters, rule, first_day(), 28)
+    expected = reference_arms(blocks, rule, days=28, key=KEY)
+    drawn = {(r.hotspot, r.day): r.arm for r in draw(places, rule, days=28).days}
+    for (cluster, day), arm in expected.items():
+        for member in clusters[cluster]:
+            assert drawn[member.hotspot, first_day() + timedelta(days=day)] == arm
+
+
+def test_a_trial_can_be_drawn_again_and_keeps_its_blocks_and_runs() -> None:
+    places = town(24)
+    drawn = draw(places, days=28)
+    arm_by_day = {(r.hotspot, r.day): r.arm for r in drawn.days}
+    trial = build_trial(places, RULE, arm_by_day, (), first=first_day(), days=28, key=KEY)
+    redraws = trial.redraw(np.random.default_rng(1), draws=200)
+    assert [trial.arm_names[n] for n in trial.arms[0]] == [
+        arm_by_day[places[0].hotspot, first_day() + timedelta(days=d)] for d in range(28)
+    ]
+    assert np.abs((redraws == 2).mean(axis=0) - 1 / 3).max() < 0.15
+    runs = np.stack([redraws[..., d : 28 - 3 + d] for d in range(4)])
+    assert not (runs == runs[0]).all(axis=0).any()  # nobody stays four days in one arm
+    with pytest.raises(PlanError, match="not those that the trial's key draws"):
+        build_trial(places, RULE, arm_by_day, (), first=first_day(), days=28, key=bytes(32))

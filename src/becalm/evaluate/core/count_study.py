@@ -9,7 +9,7 @@ import numpy as np
 from ibis import Table
 from scipy.spatial import cKDTree
 
-from becalm.evaluate.core.protocol import Protocol
+from becalm.evaluate.core.protocol import PLAN_DESIGNS, Protocol
 from becalm.evaluate.core.study import StudyCounts, StudyPlaces
 from becalm.methods.arrays import Floats, Ints
 from becalm.tables import count_points, list_event_points
@@ -45,27 +45,14 @@ class PlaceTotals:
     ring: Floats
 
 
-def all_windows(protocol: Protocol) -> tuple[Period, ...]:
-    """Every window that counts are needed of."""
-    chosen_on = protocol.places.chosen_on
-    windows = protocol.windows
-    return (
-        windows.before,
-        windows.after,
-        *windows.matching,
-        *protocol.choices.before,
-        *((chosen_on,) if chosen_on else ()),
-    )
-
-
 def read_points(incidents: Table, protocol: Protocol) -> DatedPoints:
     """The records of the outcome's groups in all windows, by month where all windows are whole months.
 
     Raises QuestionError where days are needed and the records carry months alone.
     """
-    windows, groups = all_windows(protocol), protocol.outcome.offence_groups
+    windows, groups = protocol.windows_read, protocol.outcome.offence_groups
     whole = Period(min(w.start for w in windows), max(w.end for w in windows))
-    if all(window.is_whole_months for window in windows):
+    if protocol.design not in PLAN_DESIGNS and all(window.is_whole_months for window in windows):
         return _read_months(incidents, whole, groups)
     return _read_days(incidents, whole, groups)
 
@@ -162,6 +149,9 @@ def build_study(protocol: Protocol, places: StudyPlaces, points: DatedPoints) ->
         ring_after=sums.total(ring, windows.after),
         before_days=windows.before.days,
         after_days=windows.after.days,
+        panel_days=np.concatenate(
+            [sums.panel_days(windows.before, from_end=True), sums.panel_days(windows.after)]
+        ),
     )
 
 
@@ -173,6 +163,7 @@ class _Sums:
         self.is_by_day = len(spans) > 1 and spans[0].days == 1
         self.index_by_start: Mapping[date, int] = {span.start: number for number, span in enumerate(spans)}
         self.span_count = len(spans)
+        self.span_days = np.array([span.days for span in spans], dtype=np.float64)
 
     def _ends(self, window: Period) -> slice:
         return slice(self.index_by_start[window.start], self.index_by_start.get(window.end, self.span_count))
@@ -180,6 +171,10 @@ class _Sums:
     def total(self, counts: Floats, window: Period) -> Floats:
         """Of each place, over the window."""
         return np.asarray(counts[..., self._ends(window)].sum(axis=-1))
+
+    def panel_days(self, window: Period, *, from_end: bool = False) -> Floats:
+        """How many days each time of the window's panel has."""
+        return self.panel(self.span_days, window, from_end=from_end)
 
     def panel(self, counts: Floats, window: Period, *, from_end: bool = False) -> Floats:
         """Of each place, by month, or by whole blocks of days that begin with the window (or end with it)."""

@@ -1,5 +1,6 @@
 """One recipe for each design: counts in, a finding out."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -7,33 +8,60 @@ import numpy as np
 from scipy import stats
 
 from becalm.evaluate.core import study
-from becalm.evaluate.core.finding import Check, Finding, IdentifiedRange, NamedEstimate, Refusal
+from becalm.evaluate.core.estimate_series import evaluate_interrupted, name_ratio
+from becalm.evaluate.core.finding import (
+    ArmTotals,
+    Check,
+    Finding,
+    IdentifiedRange,
+    NamedEstimate,
+    Refusal,
+    StepEffect,
+)
 from becalm.evaluate.core.protocol import Protocol
 from becalm.evaluate.core.study import StudyCounts
 from becalm.methods import calibrated_control, displacement, trend_breakdown
 from becalm.methods.arrays import Bools, Floats, Ints, seed_generator
-from becalm.methods.dispersion import fit_series
-from becalm.methods.panel_effects import NEVER, EventStudy, LogEffect, event_study
+from becalm.methods.dispersion import fit_series, panel_dispersion
+from becalm.methods.panel_effects import (
+    NEVER,
+    EventStudy,
+    difference_in_differences,
+    event_study,
+    log_effect,
+)
 from becalm.methods.selection_fall import fall_by_selection
 from becalm.terms import Estimate, Progress, silent_progress
 
 LEAST_TIMES: Final = 3  # before the start, for an event study to show trends
 LEAST_PLACEBOS: Final = 19
+UNLIKELY: Final = 0.01  # chance of totals that vary so much, were places independent
 
 
 def evaluate(protocol: Protocol, counts: StudyCounts, *, progress: Progress = silent_progress) -> Finding:
     """What does the protocol's design answer on these counts, or why does it refuse?"""
+    study.check_counts(counts)
     refusals = study.find_refusals(protocol, counts)
-    expected_by_selection = _expect_by_selection(protocol, counts)
     if refusals:
-        return Finding(refusals=refusals, expected_by_selection=expected_by_selection)
-    if protocol.design == "calibrated":
+        finding = Finding(refusals=refusals)
+    elif protocol.design == "calibrated":
         finding = _calibrate(protocol, counts, progress)
     else:
-        finding = (_compare_trends if protocol.design == "difference" else _weigh_displacement)(
-            protocol, counts
+        finding = RECIPES[protocol.design](protocol, counts)
+    by_selection = _expect_by_selection(protocol, counts)
+    return replace(finding, expected_by_selection=by_selection, totals=_sum_places(counts))
+
+
+def _sum_places(counts: StudyCounts) -> tuple[ArmTotals, ...]:
+    """What each arm had before, for as many days as after, and after."""
+    share = counts.after_days / counts.before_days
+    is_treated = counts.places.is_treated
+    return tuple(
+        ArmTotals(
+            name, int(arm.sum()), share * float(counts.before[arm].sum()), float(counts.after[arm].sum())
         )
-    return replace(finding, expected_by_selection=expected_by_selection)
+        for name, arm in (("treated", is_treated), ("control", ~is_treated))
+    )
 
 
 def _expect_by_selection(protocol: Protocol, counts: StudyCounts) -> Estimate | None:
@@ -52,17 +80,26 @@ def _expect_by_selection(protocol: Protocol, counts: StudyCounts) -> Estimate | 
 
 
 def estimate_dispersion(counts: StudyCounts) -> float:
-    """Variance over mean of the arms' totals from time to time before the start; 1 at least."""
+    """Variance over mean of counts before the start; 1 at least.
+
+    That of places around place by time, unless the arms' totals vary so much more from time to time that
+    chance hardly explains it: then places moved together, and the totals' own is taken.
+    """
     before = counts.panel[:, : counts.panel_start]
     if before.shape[1] < LEAST_TIMES:
         return 1.0
+    of_places = panel_dispersion(before)
     arms = np.stack(
         [before[counts.places.is_treated].sum(axis=0), before[~counts.places.is_treated].sum(axis=0)]
     )
     arms = arms[arms.sum(axis=1) > 0]
+    if not len(arms):
+        return of_places
     trend = np.column_stack([np.ones(before.shape[1]), np.linspace(-1.0, 1.0, before.shape[1])])
     fits = fit_series(arms, trend)
-    return max(1.0, float(fits.pearson.sum() / (fits.degrees * len(arms)))) if len(arms) else 1.0
+    pearson, degrees = float(fits.pearson.sum()), fits.degrees * len(arms)
+    is_beyond_chance = pearson / of_places > float(stats.chi2.ppf(1.0 - UNLIKELY, degrees))
+    return max(of_places, pearson / degrees) if is_beyond_chance else of_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +145,7 @@ def _weigh_displacement(protocol: Protocol, counts: StudyCounts) -> Finding:
     treated, control = _sum_arms(counts.before, counts.after, is_treated)
     if min(*treated, *control) > 0:
         ratio = displacement.log_rate_ratio(treated, control, dispersion=arms.dispersion, level=level)
-        estimates.append(_name_ratio("places", ratio, level, "relative incidence rate ratio"))
+        estimates.append(name_ratio("places", ratio, level, "relative incidence rate ratio"))
     if not protocol.places.ring_m:
         return Finding(estimates=tuple(estimates))
     places, rings = (
@@ -131,13 +168,6 @@ def _sum_arms(before: Floats, after: Floats, is_treated: Bools) -> Floats:
     )
 
 
-def _name_ratio(
-    name: str, log_ratio: displacement.Difference | LogEffect, level: float, method: str
-) -> NamedEstimate:
-    value, low, high = displacement.effect_bounds(log_ratio).tolist()
-    return NamedEstimate(name, "ratio", Estimate(value, low, high, level, method), log_ratio.p_value)
-
-
 def _compare_trends(protocol: Protocol, counts: StudyCounts) -> Finding:
     """The log ratio of totals, the event study of its trends, and where the conclusion falls."""
     is_treated, level = counts.places.is_treated, protocol.analysis.level
@@ -151,15 +181,15 @@ def _compare_trends(protocol: Protocol, counts: StudyCounts) -> Finding:
             refusals=(Refusal("difference in differences", str(error), "take more places or longer windows"),)
         )
     estimates = (
-        _name_ratio("places", effect, level, "Poisson difference in differences, places as clusters"),
+        name_ratio("places", effect, level, "Poisson difference in differences, places as clusters"),
     )
     trends = _study_trends(counts, clusters)
     if trends is None:
         says = f"fewer than {LEAST_TIMES} times before the start, or a time without an event in an arm"
         return Finding(estimates=estimates, checks=(Check("trends before the start are known", False, says),))
-    checks = (_check_trends(trends, level),)
+    checks, steps = (_check_trends(trends, level),), _show_steps(trends, level)
     if not estimates[0].shows_effect:  # nothing was concluded that trends could undo
-        return Finding(estimates=estimates, checks=checks)
+        return Finding(estimates=estimates, checks=checks, steps=steps)
     breakdown = trend_breakdown.breakdown_value(trends, level=level)
     shares = [float(np.expm1(x)) for x in (breakdown.low, breakdown.value, breakdown.high)]
     low, value, high = sorted(shares)
@@ -168,7 +198,20 @@ def _compare_trends(protocol: Protocol, counts: StudyCounts) -> Finding:
         estimates=estimates,
         breakdown=Estimate(value, low, high, level, method),
         checks=checks,
+        steps=steps,
     )
+
+
+def _show_steps(trends: EventStudy, level: float) -> tuple[StepEffect, ...]:
+    """Each time's ratio of treated to control, against the last time before the start."""
+    errors = np.sqrt(np.diag(trends.covariance))
+    method = "event study, places as clusters"
+    steps = []
+    for step, value, error in zip(trends.steps.tolist(), trends.values, errors, strict=True):
+        effect = log_effect(float(value), float(error), trends.degrees, level)
+        ratio, low, high = np.exp([effect.value, effect.low, effect.high]).tolist()
+        steps.append(StepEffect(step, Estimate(ratio, low, high, level, method)))
+    return tuple(steps)
 
 
 def _study_trends(counts: StudyCounts, clusters: Ints | None) -> EventStudy | None:
@@ -238,6 +281,13 @@ def _calibrate(protocol: Protocol, counts: StudyCounts, progress: Progress) -> F
         identified=IdentifiedRange(control.effective_controls, expected, low, high),
         checks=(_check_placebos(scores, failure_count),),
     )
+
+
+RECIPES: Final[Mapping[str, Callable[[Protocol, StudyCounts], Finding]]] = {
+    "displacement": _weigh_displacement,
+    "difference": _compare_trends,
+    "interrupted": evaluate_interrupted,
+}
 
 
 def _refuse_unlike_choice(counts: StudyCounts, weights: Floats, level: float) -> Refusal | None:
@@ -317,3 +367,19 @@ def _check_placebos(scores: Floats, failure_count: int) -> Check:
         f"their middle is {middle:+.2f} standard units (within {middle_limit:.2f} by chance); "
         f"{failure_count} sets could not be balanced",
     )
+
+
+def estimate_quickly(protocol: Protocol, counts: StudyCounts) -> NamedEstimate | None:
+    """The design's own estimate without what stands beside it; None where it is refused. For many runs."""
+    is_treated, level = counts.places.is_treated, protocol.analysis.level
+    if protocol.design == "displacement":
+        finding = _weigh_displacement(protocol, counts)
+        return next((e for e in finding.estimates if e.scale == "ratio"), finding.main)
+    clusters = np.unique(counts.places.clusters, return_inverse=True)[1] if counts.places.clusters else None
+    try:
+        effect = difference_in_differences(
+            counts.before, counts.after, is_treated, clusters=clusters, level=level
+        )
+    except ValueError:
+        return None
+    return name_ratio("places", effect, level, "Poisson difference in differences, places as clusters")

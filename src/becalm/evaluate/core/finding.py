@@ -1,11 +1,11 @@
 """What an evaluation answers: estimates with intervals, checks, refusals, other choices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from becalm.terms import Estimate
 
-Scale = Literal["ratio", "difference"]
+Scale = Literal["ratio", "difference", "per 100 officer-hours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,29 @@ class ChoiceRow:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StepEffect:
+    """One time before or after the start (-1 is the last before it): treated to control, against that one."""
+
+    step: int
+    ratio: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTotals:
+    """One arm: its units, offences before and after (as its outcome weighs them), and hours where known.
+
+    `before` is for as many days as `after`. A count is None where it is withheld from the public.
+    """
+
+    arm: str
+    unit_count: int
+    before: float | None
+    after: float | None
+    planned_hours: float | None = None
+    delivered_hours: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """The whole answer of one run. Without estimates it is a refusal, and says why."""
@@ -74,8 +97,31 @@ class Finding:
     checks: tuple[Check, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     choices: tuple[ChoiceRow, ...] = ()
+    totals: tuple[ArmTotals, ...] = ()
+    steps: tuple[StepEffect, ...] = ()
 
     @property
     def main(self) -> NamedEstimate | None:
         """The estimate that the question is answered with."""
         return self.estimates[0] if self.estimates else None
+
+
+def withhold_small(finding: Finding, *, below: int) -> Finding:
+    """The finding as the public may see it: no count below `below`, and nothing that gives one away."""
+    is_small = [
+        [value is not None and value < below for value in (arm.before, arm.after)] for arm in finding.totals
+    ]
+    if not any(map(any, is_small)):
+        return finding
+    totals = tuple(
+        replace(arm, before=None if small_before else arm.before, after=None if small_after else arm.after)
+        for arm, (small_before, small_after) in zip(finding.totals, is_small, strict=True)
+    )
+    # A difference, with the counts beside it, would give the one that is withheld.
+    return replace(
+        finding,
+        totals=totals,
+        estimates=tuple(e for e in finding.estimates if e.scale == "ratio"),
+        displacement=tuple(e for e in finding.displacement if e.scale == "ratio"),
+        identified=None,
+    )

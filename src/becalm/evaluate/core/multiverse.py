@@ -1,26 +1,24 @@
 """The same question under every other choice that the protocol lists: none is picked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 
-from becalm.evaluate.core.count_study import DatedPoints, build_study
-from becalm.evaluate.core.estimate_effect import evaluate
 from becalm.evaluate.core.finding import ChoiceRow, Finding
 from becalm.evaluate.core.protocol import Protocol
-from becalm.evaluate.core.study import StudyPlaces
 
 
 def run_choices(
-    protocol: Protocol, places: StudyPlaces, points: DatedPoints, registered_finding: Finding
+    protocol: Protocol, registered_finding: Finding, answer: Callable[[Protocol], Finding]
 ) -> tuple[ChoiceRow, ...]:
     """One row for each combination of the listed choices; the registered one comes first and is marked.
 
-    Only ratios stand beside each other, since differences depend on the length of a window.
+    `answer` runs the recipe on another protocol. Only ratios stand beside each other, since differences
+    depend on the length of a window.
     """
     registered_row = _build_row(protocol, registered_finding, is_registered=True)
-    other_findings = ((c, evaluate(c, build_study(c, places, points))) for c in _vary(protocol))
-    return (registered_row, *(_build_row(c, finding, is_registered=False) for c, finding in other_findings))
+    other_rows = (_build_row(choice, answer(choice), is_registered=False) for choice in _vary(protocol))
+    return (registered_row, *other_rows)
 
 
 def _vary(protocol: Protocol) -> Iterator[Protocol]:

@@ -10,14 +10,27 @@ from datetime import date
 from typing import Final, Literal
 
 from becalm.terms import Fault, Period
+from becalm.terms.errors import suggest_word
 
-Design = Literal["displacement", "difference", "calibrated"]
+Design = Literal["trial", "starts", "displacement", "difference", "calibrated", "interrupted", "offer"]
 State = Literal["registered", "registered late", "exploratory"]
 
+PLACE_DESIGNS: Final = (
+    "displacement",
+    "difference",
+    "calibrated",
+    "interrupted",
+)  # they need a list of places
+PLAN_DESIGNS: Final = ("trial", "starts")  # they rest on what `becalm patrol` drew
+DRAWN_DESIGNS: Final = ("trial", "starts", "offer")  # chance decided who got it
 DESIGN_HELP: Final[dict[Design, str]] = {
+    "trial": "a trial whose arms were drawn by chance, tested by drawing them again by the same law",
+    "starts": "days with more patrols than their chances said against days with fewer",
     "displacement": "weighted displacement difference: treated, control and the rings around both",
     "difference": "difference in differences on the log scale, with the breakdown value of its trends",
     "calibrated": "calibrated control: weights of many controls that match every window and covariate",
+    "interrupted": "the treated places' series against its expected level, beside a control series",
+    "offer": "offers in a sealed random order: who was offered help early against who was to wait",
 }
 LEAST_WORDS: Final = 4  # of the stopping rule and of what would change our mind: one word decides nothing
 
@@ -47,6 +60,16 @@ class PlaceRule:
     chosen_on: Period | None
     ring_m: float = 0.0
     covariates: tuple[str, ...] = ()
+    treated: tuple[str, ...] = ()  # by name; empty: as the list itself says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialFiles:
+    """What a trial or a plan left: folders of `becalm patrol trial` and `plan`, and delivered visits."""
+
+    folder: str = ""
+    plans: tuple[str, ...] = ()
+    visits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +90,8 @@ class Analysis:
     multiplicity: str
     stopping: str
     placebo_sets: int = 999
+    draws: int = 1_000  # of the law of a trial
+    looks: tuple[float, ...] = ()  # shares of the days at which the outcome is looked at before the end
     seed: int = 1
 
 
@@ -91,19 +116,52 @@ class Protocol:
     analysis: Analysis
     choices: Choices
     change_our_mind: str
+    trial: TrialFiles = TrialFiles()
+    offer_file: str = ""
+
+    @property
+    def windows_read(self) -> tuple[Period, ...]:
+        """Every window that counts are needed of."""
+        chosen_on, windows = self.places.chosen_on, self.windows
+        chosen_windows = (chosen_on,) if chosen_on else ()
+        return (windows.before, windows.after, *windows.matching, *self.choices.before, *chosen_windows)
 
 
-def find_faults(protocol: Protocol, *, first_day: date, found_by_police: frozenset[str]) -> tuple[Fault, ...]:
+def find_faults(
+    protocol: Protocol,
+    *,
+    first_day: date,
+    found_by_police: frozenset[str],
+    known_groups: frozenset[str] = frozenset(),
+) -> tuple[Fault, ...]:
     """Everything about the protocol that can be refused before a place or a record is read.
 
     `first_day` is the first that the records cover; `found_by_police` are the offence groups that measure
-    police work.
+    police work, `known_groups` all that there are (any, if empty).
     """
     return (
         *_find_wording_faults(protocol),
         *_find_window_faults(protocol, first_day),
-        *_find_outcome_faults(protocol, found_by_police),
+        *_find_outcome_faults(protocol, found_by_police, known_groups),
+        *_find_file_faults(protocol),
     )
+
+
+def _find_file_faults(protocol: Protocol) -> Iterator[Fault]:
+    """Names of files that the design needs, and windows that go with them."""
+    design, trial = protocol.design, protocol.trial
+    if design in PLACE_DESIGNS and not protocol.places.file:
+        yield Fault("places.file", "is missing", "name the csv of places")
+    if design == "trial" and not trial.folder:
+        yield Fault("trial.folder", "is missing", "name the folder that `becalm patrol trial` wrote")
+    if design == "starts" and not trial.plans:
+        yield Fault("trial.plans", "is empty", "name the plans whose chances `becalm patrol chances` wrote")
+    if design in PLAN_DESIGNS and protocol.choices.designs:
+        yield Fault("choices.designs", f"need lists of places, which a {design} has not", "leave it empty")
+    if design == "offer" and not protocol.offer_file:
+        yield Fault("offer.file", "is missing", "name the csv of counts by wave")
+    if list(protocol.analysis.looks) != sorted(set(protocol.analysis.looks)):
+        yield Fault("analysis.looks", "are not in order", "write them from small to large, each once")
 
 
 def _find_wording_faults(protocol: Protocol) -> Iterator[Fault]:
@@ -121,6 +179,8 @@ def _find_wording_faults(protocol: Protocol) -> Iterator[Fault]:
 
 def _find_window_faults(protocol: Protocol, first_day: date) -> Iterator[Fault]:
     windows, chosen_on = protocol.windows, protocol.places.chosen_on
+    if protocol.design == "offer":  # its counts come from divert, by wave, and not from the records
+        return
     if windows.before.overlaps(windows.after):
         yield Fault("windows", f"before ({windows.before}) and after ({windows.after}) overlap", "part them")
     elif windows.after.start < windows.before.end:
@@ -144,8 +204,17 @@ def _find_window_faults(protocol: Protocol, first_day: date) -> Iterator[Fault]:
         yield Fault("windows.matching", "is empty", "name the windows that controls are matched on")
 
 
-def _find_outcome_faults(protocol: Protocol, found_by_police: frozenset[str]) -> Iterator[Fault]:
+def _find_outcome_faults(
+    protocol: Protocol, found_by_police: frozenset[str], known_groups: frozenset[str]
+) -> Iterator[Fault]:
     groups, weights = protocol.outcome.offence_groups, protocol.outcome.harm_weights
+    for group in groups if known_groups else ():
+        if group not in known_groups:
+            yield Fault(
+                "outcome.offence_groups",
+                f"{group!r} is no offence group",
+                suggest_word(group, sorted(known_groups)).rstrip("."),
+            )
     police_groups = sorted(set(groups) & found_by_police)
     if police_groups:
         yield Fault(

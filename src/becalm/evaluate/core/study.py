@@ -1,7 +1,7 @@
 """The places of a study with their counts, and what their design refuses before an effect is estimated."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from becalm.evaluate.core.finding import Refusal
 from becalm.evaluate.core.protocol import Protocol
 from becalm.methods.arrays import Bools, Floats
+from becalm.terms import Fault, InputError
 
 LEAST_PLACES = 5  # in an arm: below, nothing says how places vary
 LEAST_EVENTS = 20.0  # per arm before the start
@@ -47,6 +48,28 @@ class StudyCounts:
     ring_after: Floats
     before_days: int
     after_days: int
+    panel_days: Floats = field(default_factory=lambda: np.zeros(0))  # of each time of the panel
+
+
+def check_counts(counts: StudyCounts) -> None:
+    """Raise InputError with everything that is no count: holes, numbers below 0, parts without weights."""
+    faults = []
+    has_weights = bool((counts.group_weights != 1.0).any())
+    for name in ("before", "after", "matching", "panel", "ring_before", "ring_after"):
+        values = np.asarray(getattr(counts, name), dtype=np.float64)
+        checks = [
+            (~np.isfinite(values), "holes", "fill them, or leave the places out"),
+            (values < 0.0, "numbers below 0", "give counts"),
+        ]
+        if not has_weights:
+            checks.append((values % 1.0 > 0.0, "parts of an offence", "give whole counts, or weights"))
+        faults += [
+            Fault(f"counts {name}", f"hold {int(is_bad.sum())} {problem}", remedy)
+            for is_bad, problem, remedy in checks
+            if is_bad.any()
+        ]
+    if faults:
+        raise InputError(f"The counts have {len(faults)} faults", tuple(faults))
 
 
 def find_refusals(protocol: Protocol, counts: StudyCounts) -> tuple[Refusal, ...]:

@@ -1,21 +1,18 @@
 """Drafting, registering and amending protocols, and which there are."""
 
-from datetime import date
 from pathlib import Path
 
 from becalm.desk import Desk, record_event
 from becalm.evaluate.core import events
 from becalm.evaluate.core.events import RegisteredProtocol
-from becalm.evaluate.core.protocol import Protocol, find_faults
+from becalm.evaluate.core.protocol import Protocol
 from becalm.evaluate.core.request import AmendRequest, DraftRequest, RegisterRequest
-from becalm.evaluate.core.study import StudyPlaces
-from becalm.evaluate.files.places import read_places
-from becalm.evaluate.files.protocol_file import draft_text, protocol_sha256, read_protocol
+from becalm.evaluate.desk.studies import load_study
+from becalm.evaluate.files.protocol_file import draft_text
 from becalm.formats.durable_files import write_durably
 from becalm.formats.json_text import data_digest
 from becalm.ledger import Fact
-from becalm.terms import InputError, QuestionError, UsageError
-from becalm.workspace.read_offence_tables import load_offences
+from becalm.terms import QuestionError, UsageError
 
 
 def draft_protocol(request: DraftRequest) -> Path:
@@ -25,28 +22,6 @@ def draft_protocol(request: DraftRequest) -> Path:
         raise UsageError(f"{path} exists already. Give another name with `out`.")
     write_durably(path, draft_text(request.design))
     return path
-
-
-def load_protocol(desk: Desk, path: Path) -> tuple[Protocol, StudyPlaces, str]:
-    """The protocol in this file, its places and their hash, once all that can be checked holds.
-
-    Raises InputError with every fault of the protocol, or of its list of places.
-    """
-    protocol = read_protocol(path)
-    places_path = path.parent / protocol.places.file
-    places = read_places(places_path, covariates=protocol.places.covariates)
-    first_month = min((file.month for file in desk.archive.files("incidents") if file.month), default="")
-    if not first_month:
-        raise QuestionError("The archive holds no incidents. Load some with `becalm ingest PATH`.")
-    tables = load_offences(desk.workspace.offences_path).values()
-    police_groups = frozenset(g.key for table in tables for g in table.groups if g.found_by == "police")
-    faults = find_faults(
-        protocol, first_day=date.fromisoformat(f"{first_month}-01"), found_by_police=police_groups
-    )
-    if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} cannot be a protocol: {len(faults)} {noun}", faults)
-    return protocol, places, protocol_sha256(path, places_path)
 
 
 def list_protocols(desk: Desk) -> tuple[RegisteredProtocol, ...]:
@@ -61,13 +36,13 @@ def register_protocol(desk: Desk, request: RegisterRequest) -> RegisteredProtoco
 
     Raises UsageError where this very protocol is registered already.
     """
-    protocol, _, sha256 = load_protocol(desk, Path(request.protocol))
-    earlier = events.find_protocol(list_protocols(desk), sha256)
+    study = load_study(desk, Path(request.protocol))
+    earlier = events.find_protocol(list_protocols(desk), study.sha256)
     if earlier is not None:
         raise UsageError(
             f"This protocol is registered already (entry {earlier.entry}, {earlier.registered_at:%Y-%m-%d})."
         )
-    return _register(desk, protocol, sha256)
+    return _register(desk, study.protocol, study.sha256)
 
 
 def amend_protocol(desk: Desk, request: AmendRequest) -> RegisteredProtocol:
@@ -86,16 +61,16 @@ def amend_protocol(desk: Desk, request: AmendRequest) -> RegisteredProtocol:
             f"{len(replaced_protocols)} registered protocols begin with "
             f"{request.replaces!r}. Give the hash of one, as `becalm evaluate protocols` lists it."
         )
-    protocol, _, sha256 = load_protocol(desk, Path(request.protocol))
-    if events.find_protocol(protocols, sha256) is not None:
+    study = load_study(desk, Path(request.protocol))
+    if events.find_protocol(protocols, study.sha256) is not None:
         raise UsageError("This protocol is registered already: nothing in it was changed.")
     facts: dict[str, Fact] = {
-        "protocol_sha256": sha256,
+        "protocol_sha256": study.sha256,
         "replaces": replaced_protocols[0].protocol_sha256,
         "reason": request.reason.strip(),
     }
     record_event(desk, events.PROTOCOL_AMENDED, purpose=events.PURPOSE, facts=facts)
-    return _register(desk, protocol, sha256)
+    return _register(desk, study.protocol, study.sha256)
 
 
 def _register(desk: Desk, protocol: Protocol, sha256: str) -> RegisteredProtocol:

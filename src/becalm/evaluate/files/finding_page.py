@@ -6,7 +6,8 @@ from becalm import __version__
 from becalm.evaluate.core.evaluation import Evaluation
 from becalm.evaluate.core.finding import ChoiceRow
 from becalm.evaluate.core.protocol import DESIGN_HELP
-from becalm.evaluate.files.finding_text import estimate_texts
+from becalm.evaluate.files.design_drawings import step_chart, timeline
+from becalm.evaluate.files.finding_text import estimate_texts, total_texts
 from becalm.render import number_format as words
 from becalm.render import svg
 from becalm.render.pages import self_contained
@@ -19,25 +20,31 @@ MOST_PERCENT = 100.0  # the axis never reaches further
 
 def finding_page(answer: Evaluation) -> str:
     """The finding as a self-contained page."""
-    charts = [choice_chart(answer.finding.choices, narrow=narrow) for narrow in (False, True)]
+    widths, finding = (False, True), answer.finding
+    charts = [choice_chart(finding.choices, narrow=narrow) for narrow in widths]
+    step_charts = [step_chart(finding.steps, narrow=narrow) for narrow in widths]
+    timelines = [timeline(answer.protocol, narrow=narrow) for narrow in widths]
     return self_contained(
         "evaluation.html",
-        {"estimate_texts": estimate_texts},
+        {"estimate_texts": estimate_texts, "total_texts": total_texts},
         answer=answer,
         finding=answer.finding,
         design_help=DESIGN_HELP[answer.protocol.design],
+        has_hours=any(arm.planned_hours or arm.delivered_hours for arm in answer.finding.totals),
         charts=[chart for chart in charts if chart is not None],
+        step_charts=[chart for chart in step_charts if chart is not None],
+        timelines=[drawing for drawing in timelines if drawing is not None],
         title="Evaluation",
-        subtitle=f"Evaluation, {answer.state}",
+        subtitle=f"Evaluation, {answer.state}" + (", for the public" if answer.is_public else ""),
         version=f"becalm {__version__}",
         colophon=f"Protocol {answer.protocol_sha256[:16]}, {answer.state}.",
     )
 
 
 def choice_chart(rows: tuple[ChoiceRow, ...], *, narrow: bool) -> Markup | None:
-    """Every choice's change with its interval, the registered one first and marked; None without a ratio."""
+    """Every choice's change with its interval, the registered one first and marked; None without others."""
     shown_rows = [row for row in rows if row.estimate is not None]
-    if not shown_rows:
+    if len(rows) < 2 or not shown_rows:
         return None
     changes = [_changes(row) for row in shown_rows]
     ticks = round_ticks(

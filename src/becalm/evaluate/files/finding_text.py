@@ -1,12 +1,12 @@
 """A finding as JSON, as rows and as the lines of a screen."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from becalm.evaluate.core.evaluation import Evaluation
-from becalm.evaluate.core.finding import ChoiceRow, NamedEstimate
+from becalm.evaluate.core.finding import ArmTotals, ChoiceRow, NamedEstimate, Scale
 from becalm.render import number_format as words
 from becalm.terms import Estimate
 
@@ -31,6 +31,8 @@ def finding_object(answer: Evaluation) -> dict[str, Any]:
         "breakdown": estimate_object(finding.breakdown),
         "expected_by_selection": estimate_object(finding.expected_by_selection),
         "multiverse": [_choice_object(row) for row in finding.choices],
+        "steps": [{"step": step.step, **_rounded(asdict(step.ratio))} for step in finding.steps],
+        "totals": [_rounded(asdict(arm)) for arm in finding.totals],
         "checks": [asdict(check) for check in finding.checks],
         "refusals": [asdict(refusal) for refusal in finding.refusals],
         "words": answer.words,
@@ -84,12 +86,28 @@ def finding_rows(answer: Evaluation) -> list[dict[str, Any]]:
 def estimate_texts(effect: NamedEstimate) -> tuple[str, str, str]:
     """Value, interval and p-value as a reader expects them: per cent on a ratio, offences on a difference."""
     estimate = effect.estimate
-    show = _show_change if effect.scale == "ratio" else words.with_sign
+    show = SCALE_FORMATS[effect.scale]
     return show(estimate.value), f"{show(estimate.low)} to {show(estimate.high)}", f"{effect.p_value:.3f}"
 
 
 def _show_change(ratio: float) -> str:
     return words.percent(100.0 * (ratio - 1.0))
+
+
+SCALE_FORMATS: Final[Mapping[Scale, Callable[[float], str]]] = {
+    "ratio": _show_change,
+    "difference": words.with_sign,
+    "per 100 officer-hours": lambda value: f"{value:+.1f}".replace("-", "\N{MINUS SIGN}"),
+}
+
+
+def total_texts(arm: ArmTotals) -> tuple[str, ...]:
+    """One arm as a reader expects it: units, before, after, officer-hours planned and delivered."""
+    counts = ("withheld" if count is None else words.whole(count) for count in (arm.before, arm.after))
+    hours = (
+        "" if value is None else words.whole(value) for value in (arm.planned_hours, arm.delivered_hours)
+    )
+    return (arm.arm, words.whole(arm.unit_count), *counts, *hours)
 
 
 def finding_lines(answer: Evaluation) -> Iterator[str]:
@@ -100,6 +118,9 @@ def finding_lines(answer: Evaluation) -> Iterator[str]:
             f"Worth {identified.effective_controls:,.0f} controls. Expected {identified.expected:,.0f}; "
             f"equal fits give {identified.low:,.0f} to {identified.high:,.0f}."
         )
+    if finding.expected_by_selection is not None:
+        fall = words.percent(100.0 * finding.expected_by_selection.value)
+        yield f"Places with as many offences in the days that chose them change by {fall} with nothing done."
     if finding.breakdown is not None:
         yield (
             f"The conclusion falls if the trends part by {100 * finding.breakdown.low:.1f} % "

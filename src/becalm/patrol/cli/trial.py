@@ -58,6 +58,7 @@ def _trial_lines(trial: Trial) -> Iterator[str]:
         arms_path = trial.folder / "arms.csv"
         yield f"The arms are drawn: {arms_path} (entry {trial.entry} of the ledger)."
         yield f"Plan with them: becalm patrol plan --from DATE --arms {arms_path}"
+        yield f"The power of this very draw, by running its analysis: becalm evaluate power {trial.folder}"
     else:
         yield "Nothing is drawn yet: give --out FOLDER to draw the arms."
     yield from trial.notes

@@ -13,20 +13,17 @@ from typing import Final
 
 from scipy.stats import norm
 
-from becalm.methods.routes.bit_exact import derive_key, uniform_numbers
+from becalm.methods.routes.bit_exact import derive_key
+from becalm.patrol.core.arm_law import ARMS_LABEL, ClusterDay, keyed_numbers, learn_arm_law
 from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.terms import Fault, PlanError, QuestionError
 
-TRIES = 20_000  # swaps that are tried to shorten runs before the rule is called impossible
-BATCH = 256
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXPECTED_DAYS = 30.0  # what a place's expected count is of
 LEAST_EVENTS = 10.0  # per arm; below, the normal approximation of the log ratio says nothing
 GOOD_POWER = 0.8
 LEAST_FIRST: Final[tuple[Arm, ...]] = ("off", "low", "", "high")
-
-ClusterDay = tuple[int, int]  # the numbers of a cluster and of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +69,27 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     Raises PlanError where runs cannot be kept that short.
     """
     clusters = cluster_places(places, rule.neighbour_m)
-    block_by_cluster_day = _assign_blocks(clusters, rule, first, days)
-    random_numbers = _endless_numbers(derive_key(key, "trial arms"))
-    arm_by_day = _deal_arms(block_by_cluster_day, rule, random_numbers)
-    _shorten_runs(arm_by_day, block_by_cluster_day, rule, random_numbers, days)
+    block_by_cluster_day = assign_blocks(clusters, rule, first, days)
+    law = learn_arm_law(block_by_cluster_day, rule, days=days)
+    arm_numbers = law.deal(keyed_numbers(derive_key(key, ARMS_LABEL), law.most_numbers))
+    if arm_numbers is None:
+        raise PlanError(
+            f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms "
+            "and these places. Raise longest_run in the policy, or take more places or fewer arms."
+        )
     # Dealing and exchanging treat the arms alike, so that each has the same chance everywhere; a step that
     # favoured one would need its own propensities, and every later analysis with them.
     chance, dates = 1.0 / len(rule.arms), [first + timedelta(days=d) for d in range(days)]
     arm_days = [
-        ArmDay(place.hotspot, dates[d], arm, block_by_cluster_day[c, d], clusters[c][0].hotspot, chance)
-        for (c, d), arm in arm_by_day.items()
+        ArmDay(
+            place.hotspot,
+            dates[d],
+            rule.arms[arm_numbers[c, d]],
+            block_by_cluster_day[c, d],
+            clusters[c][0].hotspot,
+            chance,
+        )
+        for c, d in block_by_cluster_day
         for place in clusters[c]
     ]
     split_pair_count = _count_split_neighbours(clusters, rule.neighbour_m)
@@ -133,9 +141,10 @@ def _distance_m(a: PatrolPlace, b: PatrolPlace) -> float:
     return math.hypot(a.easting_m - b.easting_m, a.northing_m - b.northing_m)
 
 
-def _assign_blocks(
+def assign_blocks(
     clusters: Sequence[Sequence[PatrolPlace]], rule: ArmRule, first: date, days: int
 ) -> dict[ClusterDay, str]:
+    """The block of each cluster and day: its area, tercile of harm and weekday."""
     clusters_by_area: dict[str, list[int]] = defaultdict(list)
     for c, cluster in enumerate(clusters):
         clusters_by_area[cluster[0].area].append(c)
@@ -148,72 +157,6 @@ def _assign_blocks(
                     f"{area}/{tercile_number}/{WEEKDAYS[(first + timedelta(days=d)).weekday()]}"
                 )
     return dict(sorted(block_by_day.items()))
-
-
-def _endless_numbers(key: bytes) -> Iterator[int]:
-    batch_index = 0
-    while True:
-        yield from (int(number) for number in uniform_numbers(derive_key(key, batch_index), BATCH))
-        batch_index += 1
-
-
-def _group_by_block(blocks: dict[ClusterDay, str]) -> dict[str, list[ClusterDay]]:
-    block_days: dict[str, list[ClusterDay]] = defaultdict(list)
-    for cluster_day, block in blocks.items():
-        block_days[block].append(cluster_day)
-    return block_days
-
-
-def _deal_arms(blocks: dict[ClusterDay, str], rule: ArmRule, numbers: Iterator[int]) -> dict[ClusterDay, Arm]:
-    """Deal the arms out within each block, each block in an order of arms and of members of its own."""
-    arm_by_day: dict[ClusterDay, Arm] = {}
-    for members in _group_by_block(blocks).values():
-        # The order of arms is drawn too: what is left over after equal shares falls to any of them alike.
-        remaining_arms, arm_order = list(rule.arms), list[Arm]()
-        while remaining_arms:
-            arm_order.append(remaining_arms.pop(next(numbers) % len(remaining_arms)))
-        for i in range(len(members) - 1, 0, -1):  # Fisher and Yates: every order has the same chance
-            j = next(numbers) % (i + 1)
-            members[i], members[j] = members[j], members[i]
-        arm_by_day |= {cluster_day: arm_order[n % len(arm_order)] for n, cluster_day in enumerate(members)}
-    return dict(sorted(arm_by_day.items()))
-
-
-def _shorten_runs(
-    arms: dict[ClusterDay, Arm],
-    blocks: dict[ClusterDay, str],
-    rule: ArmRule,
-    numbers: Iterator[int],
-    days: int,
-) -> None:
-    """Exchange arms within blocks until no run is too long; an exchange may not lengthen another one."""
-    cluster_days_of_block = _group_by_block(blocks)
-    excess_by_cluster = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
-    for _ in range(TRIES):
-        clusters_to_mend = sorted(c for c, excess_days in excess_by_cluster.items() if excess_days)
-        if not clusters_to_mend:
-            return
-        cluster_day = (clusters_to_mend[next(numbers) % len(clusters_to_mend)], next(numbers) % days)
-        partner_days = cluster_days_of_block[blocks[cluster_day]]
-        partner_day = partner_days[next(numbers) % len(partner_days)]
-        arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
-        new_excess = {c: _excess_days(arms, c, days, rule) for c in {cluster_day[0], partner_day[0]}}
-        if sum(new_excess.values()) > sum(excess_by_cluster[c] for c in new_excess):
-            arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
-        else:
-            excess_by_cluster.update(new_excess)
-    raise PlanError(
-        f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms and "
-        "these places. Raise longest_run in the policy, or take more places or fewer arms."
-    )
-
-
-def _excess_days(arms: dict[ClusterDay, Arm], cluster: int, days: int, rule: ArmRule) -> int:
-    excess_days, run_days = 0, 1
-    for d in range(1, days):
-        run_days = run_days + 1 if arms[cluster, d] == arms[cluster, d - 1] else 1
-        excess_days += run_days > rule.longest_run
-    return excess_days
 
 
 def _count_split_neighbours(clusters: Sequence[Sequence[PatrolPlace]], neighbour_m: float) -> int:

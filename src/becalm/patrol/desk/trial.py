@@ -18,7 +18,14 @@ from becalm.patrol.core.seed_history import Ground
 from becalm.patrol.desk.hotspots import list_hotspots
 from becalm.patrol.desk.inputs import load_inputs
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol
-from becalm.patrol.files.trial_arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
+from becalm.patrol.files.trial_arms import (
+    SealedArms,
+    arms_csv,
+    arms_inputs_sha256,
+    read_arms,
+    trial_json,
+    trial_places_csv,
+)
 from becalm.terms import PlanError, UsageError
 
 TRIAL_QUESTION = "patrol trial: which place is in which arm on which day"
@@ -73,7 +80,8 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     )
     arms_text = arms_csv(arm_draw)
     trial_text = trial_json(arm_draw, trial_power, rule, sealed_arms, arms_sha256=sha256_of_text(arms_text))
-    entry = _write_trial(desk, trial_folder, {"arms.csv": arms_text, "trial.json": trial_text})
+    texts = {"arms.csv": arms_text, "places.csv": trial_places_csv(places), "trial.json": trial_text}
+    entry = _write_trial(desk, trial_folder, texts)
     return Trial(trial_power, arm_draw, trial_folder, entry.seq, (*arm_draw.notes, *inputs.notes))
 
 
@@ -130,12 +138,12 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     trial_path = Path(request.trial)
     arms_path = trial_path / "arms.csv" if trial_path.is_dir() else trial_path
     arm_by_day, arms_sha256 = read_arms(arms_path), sha256_of(arms_path)
-    _check_recorded(desk, arms_sha256, arms_path)
+    check_recorded(desk, arms_sha256, arms_path)
     arm_days = tuple(
         trial_core.ArmDay(hotspot, day, drawn_arm, "", "", 0.0)
         for (hotspot, day), drawn_arm in arm_by_day.items()
     )
-    earlier_overrides = tuple(_read_override(entry) for entry in _active_overrides(desk, arms_sha256))
+    earlier_overrides = list_overrides(desk, arms_sha256)
     override = trial_core.Override(request.hotspot, request.day, request.gave, request.by, request.reason)
     override_share = trial_core.check_overrides(
         trial_core.ArmDraw(arm_days, 0, 0), (*earlier_overrides, override)
@@ -154,12 +162,12 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     return RecordedOverride(override, drawn_arm, entry.seq, len(earlier_overrides) + 1, override_share)
 
 
-def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
+def list_overrides(desk: Desk, sha256: str) -> tuple[trial_core.Override, ...]:
     """The overrides of these arms that hold: a corrected one does not."""
     entries = tuple(desk.open_ledger().entries(kinds=("trial_arm_overridden",)))
     corrected_seqs = {entry.event.corrects for entry in entries}
     return tuple(
-        entry
+        _read_override(entry)
         for entry in entries
         if entry.event.facts["arms_sha256"] == sha256 and entry.seq not in corrected_seqs
     )
@@ -173,7 +181,8 @@ def _read_override(entry: Entry) -> trial_core.Override:
     )
 
 
-def _check_recorded(desk: Desk, sha256: str, path: Path) -> None:
+def check_recorded(desk: Desk, sha256: str, path: Path) -> None:
+    """Raises PlanError where the ledger holds no draw that gave this file."""
     report_entries = desk.open_ledger().entries(kinds=("report_published",))
     trial_entries = (entry for entry in report_entries if entry.event.facts.get("question") == TRIAL_QUESTION)
     if not any(sha256 in str(entry.event.facts["files"]) for entry in trial_entries):

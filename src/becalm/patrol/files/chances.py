@@ -9,16 +9,19 @@ holds the chance that one unit starts there, given the units that were drawn bef
 import gzip
 import io
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as pc
 
 from becalm.methods.arrays import Ints
 from becalm.patrol.core.chances import Chances, UnitChances
 from becalm.patrol.core.plan_result import CELL_MINUTES
+from becalm.terms import Fault, InputError
 
 CHANCES_NAME: Final = "auditor/chances.csv.gz"
 UNIT_CHANCES_NAME: Final = "auditor/unit_chances.csv.gz"
@@ -78,3 +81,26 @@ def _csv_bytes(columns: dict[str, pa.Array], *, with_header: bool) -> bytes:
     write_options = pc.WriteOptions(include_header=False, quoting_style="needed")
     pc.write_csv(pa.table(columns), csv_stream, write_options)
     return csv_stream.getvalue()
+
+
+def read_daily_starts(path: Path, *, zone: str) -> dict[tuple[str, date], float]:
+    """How many starts were to be expected at each place on each civil day, by what `chances_csv` wrote?
+
+    Raises InputError where there is no such file, or it is another.
+    """
+    try:
+        table = pc.read_csv(pa.input_stream(str(path)))
+        days = compute.local_timestamp(
+            compute.assume_timezone(table["starts_at"].cast(pa.timestamp("s")), "UTC").cast(
+                pa.timestamp("s", tz=zone)
+            )
+        ).cast(pa.date32())
+        daily = pa.table({"place": table["place_id"], "day": days, "start": table["start"]})
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        fault = Fault(
+            path.name, f"cannot be read as chances: {error}", "run `becalm patrol chances` on the plan"
+        )
+        raise InputError(f"{path} cannot be read", (fault,)) from error
+    sums = daily.group_by(["place", "day"]).aggregate([("start", "sum")])
+    columns = (sums[name].to_pylist() for name in ("place", "day", "start_sum"))
+    return {(place, day): start for place, day, start in zip(*columns, strict=True)}

@@ -8,6 +8,7 @@ officers where known.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,36 @@ def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
         crew_cells = (visit.officers, f"{visit.officer_minutes:.1f}")
         visit_rows.append((visit.unit, visit.hotspot, *time_cells, *crew_cells, visit.source, accuracy_cell))
     return csv_text(VISIT_COLUMNS, visit_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenVisit:
+    """One row of what `delivered_csv` wrote, as far as an evaluation needs it."""
+
+    hotspot: str
+    start: datetime
+    officer_minutes: float
+    is_traced: bool
+
+
+def read_visits(paths: Sequence[Path]) -> tuple[WrittenVisit, ...]:
+    """The visits of these files that traces confirm; of a file of check-ins alone, these.
+
+    Raises InputError with every fault of every file.
+    """
+    faults: list[Fault] = []
+    visits: list[WrittenVisit] = []
+    for path in paths:
+        of_file = []
+        for where, row in read_csv_rows(path, ("hotspot", "start", "officer_minutes", "source"), faults):
+            try:
+                minutes = float(row["officer_minutes"])
+                of_file.append(
+                    WrittenVisit(row["hotspot"], _instant(row["start"]), minutes, row["source"] == "trace")
+                )
+            except ValueError as error:
+                faults.append(Fault(where, str(error), "use the file as `becalm patrol delivered` wrote it"))
+        traced_visits = [visit for visit in of_file if visit.is_traced]
+        visits += traced_visits or of_file
+    check_faultless("The visits", faults)
+    return tuple(visits)

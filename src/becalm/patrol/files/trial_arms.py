@@ -8,13 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from becalm.formats.csv_rows import check_faultless, read_csv_rows
-from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
+from becalm.patrol.core.plan_inputs import Arm, Dosage, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.seal import Secret
 from becalm.patrol.core.trial import ArmDraw, TrialPower
 from becalm.render.spreadsheet import csv_text
-from becalm.terms import Fault
+from becalm.terms import Fault, InputError
 
 ARMS = ("off", "low", "high")
 
@@ -52,6 +54,64 @@ def arms_csv(arm_draw: ArmDraw) -> str:
     arm_days = arm_draw.days
     arm_rows = ((r.hotspot, str(r.day), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in arm_days)
     return csv_text(COLUMNS, arm_rows)
+
+
+PLACE_COLUMNS = ("hotspot", "area", "harm", "easting_m", "northing_m")
+
+
+def trial_places_csv(places: Sequence[PatrolPlace]) -> str:
+    """All that the draw knows of each place, to the last digit: from it the arms can be drawn again."""
+    rows = (
+        (p.hotspot, p.area, *(repr(float(n)) for n in (p.harm, p.easting_m, p.northing_m))) for p in places
+    )
+    return csv_text(PLACE_COLUMNS, rows)
+
+
+def read_trial_places(path: Path) -> tuple[PatrolPlace, ...]:
+    """The places of a trial, as far as its draw knows them. Raises InputError with every fault."""
+    faults: list[Fault] = []
+    places = []
+    for where, row in read_csv_rows(path, PLACE_COLUMNS, faults):
+        try:
+            harm, easting_m, northing_m = (float(row[name]) for name in PLACE_COLUMNS[2:])
+        except ValueError as error:
+            faults.append(Fault(where, str(error), "use the file as becalm wrote it"))
+            continue
+        place = PatrolPlace(
+            row["hotspot"], row["area"], easting_m, northing_m, 0.0, harm, Dosage(0.0, 0.0), ()
+        )
+        places.append(place)
+    check_faultless(path.name, faults)
+    return tuple(places)
+
+
+class StatedPower(BaseModel):
+    """What trial.json says of the trial's power, as far as it is read back."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    dispersion: float
+
+
+class TrialSheet(BaseModel):
+    """What trial.json says of the draw; the rest of it is for people."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    rule: ArmRule
+    key: str
+    inputs_sha256: str
+    arms_sha256: str
+    power: StatedPower
+
+
+def read_trial_sheet(path: Path) -> TrialSheet:
+    """How the arms were drawn. Raises InputError where the file is none of becalm's."""
+    try:
+        return TrialSheet.model_validate_json(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        fault = Fault(path.name, "is not what `becalm patrol trial` writes", "name the folder that it wrote")
+        raise InputError(f"{path} cannot be read as a trial", (fault,)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,47 @@
+"""How often the estimators err where the truth is known: a slice in every run, the whole table when asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation_worlds import Cell, build_protocol, count_errors, draw_study, fill_results
+from scipy import stats
+
+from becalm.evaluate.core.estimate_effect import evaluate
+
+SLICE_RUNS = 300
+TABLE_RUNS = 2_000
+
+
+@pytest.mark.parametrize("design", ["displacement", "difference", "trial"])
+@pytest.mark.parametrize(("is_chosen", "phi", "is_moved"), [(False, 1.0, False), (True, 3.0, True)])
+def test_a_slice_of_the_table_errs_about_as_often_as_it_says(design, is_chosen, phi, is_moved):
+    tally = count_errors(Cell(design, is_chosen, phi, is_moved, 20), SLICE_RUNS, seed=2)
+    assert tally["refused"] == 0
+    # An error of 2 to 9 % in truth is let through but once in a thousand; twice the level is not.
+    low, high = stats.binom.ppf([0.0005, 0.9995], SLICE_RUNS, [0.02, 0.09])
+    assert low <= tally["errors"] <= high
+
+
+def test_controls_that_were_never_chosen_are_refused_where_they_would_match_by_luck():
+    rng = np.random.default_rng(4)
+    cell = Cell("calibrated", True, 1.0, False, 20)
+    findings = [
+        evaluate(build_protocol("calibrated", 20), draw_study(cell, rng, controls=200)) for _ in range(5)
+    ]
+    assert all(finding.refusals for finding in findings)
+
+
+@pytest.mark.exhaustive
+def test_every_cell_of_the_table_errs_as_often_as_it_says(tmp_path):
+    """Resumable: name a file in BECALM_EVALUATION_ERRORS, and cells that it holds are not run again."""
+    path = Path(os.environ.get("BECALM_EVALUATION_ERRORS", tmp_path / "errors.jsonl"))
+    results = fill_results(path, TABLE_RUNS)
+    assert {tally["refused"] for tally in results.values()} == {0}
+    shares = {cell: tally["errors"] / tally["runs"] for cell, tally in results.items()}
+    outside = {cell: share for cell, share in shares.items() if not 0.035 <= share <= 0.065}
+    assert outside == {}
+    assert 0.047 <= np.mean(list(shares.values())) <= 0.053
