@@ -81,6 +81,11 @@ def test_what_if_shows_each_change_and_all_together(office: Path) -> None:
 
 
 def test_administration_is_counted_and_names_nobody(office: Path) -> None:
+    words = ("--from", FIRST_DAY, "--days", 2, "--need", office / "need.csv", "--work", 0)
+    files = ("--admin", office / "admin.csv", "--out", office / "admin")
+    record = answer_of(office, "allocate", *words, *files)["administration"]
+    assert record["needed_hours"] == 3 * 2 * 24
+    assert record["street_tours_freed"] == pytest.approx(record["admin_only_hours"] / 8, abs=0.06)
     rows = rows_of(office / "roster" / "administration.csv")
     assert len(rows) == 3 * 7
     assert sum(float(row["admin_only_hours"]) for row in rows) > 0

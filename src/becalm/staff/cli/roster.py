@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from becalm.console.command import Session
 from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest
@@ -53,10 +53,25 @@ def _roster_lines(answer: RosterAnswer) -> Iterator[str]:
         if bound
         else (f"  points     {record['cost']:,}; no bound was proven")
     )
+    yield from _further_lines(record)
     for short in answer.document.short_tours[:MOST_LINES]:
         place = f"{short.day} {short.command_unit} {short.tour}"
         yield f"  short      {place}: {short.missing} missing; {short.why}"
     yield from (f"  note       {note}" for note in answer.notes)
+
+
+def _further_lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """Administration and wishes, where somebody asked for them."""
+    if "administration" in record:
+        admin = record["administration"]
+        yield (
+            f"  admin      {admin['needed_hours']:g} hours wanted, {admin['admin_only_hours']:g} by officers "
+            f"who may do nothing else: {admin['street_tours_freed']:g} street tours are freed; "
+            f"{admin['hours_left']:g} hours are left"
+        )
+    if "wishes" in record:
+        granted_count = sum(wish["is_granted"] for wish in record["wishes"])
+        yield f"  wishes     {granted_count} of {len(record['wishes'])} granted; wishes.csv says why not"
 
 
 def _absent_lines(answer: RosterAnswer) -> Iterator[str]:

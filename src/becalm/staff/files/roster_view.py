@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,25 @@ def roster_record(answer: RosterAnswer) -> dict[str, Any]:
             }
             for s in document.short_tours
         ],
+        **_further_parts(document),
     }
+
+
+def _further_parts(document: RosterDocument) -> dict[str, Any]:
+    """Administration and wishes, where somebody asked for them."""
+    parts: dict[str, Any] = {}
+    if document.administration:
+        days = document.administration.days
+        parts["administration"] = {
+            "needed_hours": sum(day.needed_hours for day in days),
+            "admin_only_hours": sum(day.admin_only_hours for day in days),
+            "crew_hours": sum(day.crew_hours for day in days),
+            "hours_left": sum(day.hours_left for day in days),
+            "street_tours_freed": document.administration.freed_tours,
+        }
+    if document.wishes:
+        parts["wishes"] = [{**asdict(wish), "day": str(wish.day)} for wish in document.wishes]
+    return parts
 
 
 def _unit_rows(answer: RosterAnswer) -> Iterator[dict[str, Any]]:
