@@ -48,7 +48,7 @@ class PartMaker:
     """How the part of one job is made.
 
     `make` is given a desk whose records are held still, and the run; with `pins` it repeats an earlier part
-    from them, without it asks anew. It gives the part and its pins, and raises QuestionError or UsageError
+    from them, without it asks the job. It gives the part and its pins, and raises QuestionError or UsageError
     where the part must be left out.
     """
 

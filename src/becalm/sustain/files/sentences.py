@@ -53,8 +53,9 @@ def opening_sentences(watch: Watch) -> Iterator[str]:
 def budget_sentence(watch: Watch) -> str:
     """How many false alarms to expect, as promised and as the force's own past says."""
     budget, placebo = watch.budget, watch.placebo_per_year
+    total = budget.single + budget.groups
     promised = (
-        f"Budget: {budget.single + budget.groups:g} false alarms a year, "
+        f"Budget: {total:g} false alarm{'' if total == 1 else 's'} a year, "
         f"{budget.single:g} for single series and {budget.groups:g} for groups."
     )
     if placebo is None:
