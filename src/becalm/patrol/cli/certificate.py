@@ -202,8 +202,9 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
     from becalm.console.screen import string_table
 
     attack_settings = certificate.settings
+    hotspot_word = "hotspot" if certificate.hotspots == 1 else "hotspots"
     yield (
-        f"{certificate.visits:,} visits at {certificate.hotspots} hotspots, {certificate.first_day} to "
+        f"{certificate.visits:,} visits at {certificate.hotspots} {hotspot_word}, {certificate.first_day} to "
         f"{certificate.last_day} ({certificate.time_zone}): {attack_settings.train_days} days for training, "
         f"{attack_settings.test_days} for testing."
     )

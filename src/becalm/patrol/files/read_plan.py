@@ -168,7 +168,7 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> write_plan.PlanDocum
         plan_document = model.document(_read_bursts(visits))
     except ValidationError as error:
         raise InputError(
-            f"{where} is not a patrol plan: {error.error_count()} faults",
+            f"{where} is not a patrol plan (faults: {error.error_count()})",
             (
                 tuple(
                     Fault(
