@@ -274,5 +274,6 @@ def select_working_shifts(
         f"No hotspot lies in {idle_names_text}: their tours are not planned, and could be lent to others."
     )
     working_shifts = tuple(shift for shift in shifts if shift.area in areas)
-    advice_sentences = tuple(advice.sentence for advice in advise_staggered_starts(working_shifts))
+    own_shifts = tuple(shift for shift in working_shifts if not shift.lent_from)
+    advice_sentences = tuple(advice.sentence for advice in advise_staggered_starts(own_shifts))
     return working_shifts, (*((idle_note,) if idle_areas else ()), *advice_sentences)
