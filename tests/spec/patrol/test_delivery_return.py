@@ -122,3 +122,17 @@ def test_delivered_visits_are_read_as_they_were_written_and_faults_all_named(tmp
     with pytest.raises(InputError) as error:
         read_delivered([path])
     assert len(error.value.faults) == 2
+
+
+def test_without_visits_nothing_is_said_of_delivery() -> None:
+    answer = build_return([PLAN], (), OUTCOMES, DeliveryRule())
+    row = next(iter(return_rows(answer)))
+    assert (row["planned_visits"], row["delivered_hours"], row["officer_hours_low"]) == (2, None, None)
+    assert "nothing is known about delivery" in return_page(answer, version="becalm 0")
+
+
+def test_where_no_traced_unit_was_the_interval_has_no_end() -> None:
+    answer = build_return([PLAN], (VISITS[0],), (), DeliveryRule(), sampled_share=0.5)
+    (pier,) = (row for row in answer.select("quarter", of_places=True) if row.hotspot == "pier")
+    assert (pier.delivered_hours.low, pier.delivered_hours.high) == (0.0, float("inf"))
+    assert "no limit" in return_page(answer, version="becalm 0")

@@ -56,9 +56,9 @@ def _return_lines(answer: DeliveryReturn) -> Iterator[object]:
         Column("area", lambda row: row.area, is_text=True),
         Column("quarter", lambda row: row.period, is_text=True),
         Column("planned h", lambda row: f"{row.planned_hours:,.1f}"),
-        Column("delivered h", lambda row: _hours(row.delivered_hours)),
-        Column("background h", lambda row: _hours(row.background_hours)),
-        Column("officer h", lambda row: _hours(row.officer_hours)),
+        Column("delivered h", lambda row: _hours(row.delivered_hours, answer)),
+        Column("background h", lambda row: _hours(row.background_hours, answer)),
+        Column("officer h", lambda row: _hours(row.officer_hours, answer)),
         Column("arrests", lambda row: str(row.arrests)),
         Column("stops", lambda row: str(row.stops)),
         Column("seizures", lambda row: str(row.seizures)),
@@ -68,8 +68,11 @@ def _return_lines(answer: DeliveryReturn) -> Iterator[object]:
     yield "Months and places: --format csv, or --out RETURN.xlsx."
 
 
-def _hours(hours: Estimate) -> str:
-    ends_text = f" ({hours.low:,.1f} to {hours.high:,.1f})" if hours.low != hours.high else ""
+def _hours(hours: Estimate, answer: DeliveryReturn) -> str:
+    if not answer.has_visits:
+        return "-"
+    high_text = f"{hours.high:,.1f}" if hours.high < float("inf") else "no limit"
+    ends_text = f" ({hours.low:,.1f} to {high_text})" if hours.low != hours.high else ""
     return f"{hours.value:,.1f}{ends_text}"
 
 

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import sqrt
+from math import inf, sqrt
 from typing import Final, Literal
 
 from becalm.patrol.core.delivery import DeliveredVisit, compare_delivery
@@ -76,6 +76,7 @@ class DeliveryReturn:
     rows: tuple[ReturnRow, ...]
     sampled_share: float
     notes: tuple[str, ...] = ()
+    has_visits: bool = True  # without any, a zero would look like a failure: nothing is said of delivery
 
     def select(self, period_kind: PeriodKind, *, of_places: bool) -> tuple[ReturnRow, ...]:
         """The rows of one kind."""
@@ -119,7 +120,8 @@ def build_return(
             for hotspot, cell in _fill_cells(plan, visits, located, rule, month, span):
                 cells[month, hotspot].append(cell)
     rows = tuple(_list_rows(cells, place_by_hotspot, sampled_share))
-    return DeliveryReturn(rows, sampled_share, tuple(_list_notes(visits, elsewhere, sampled_share)))
+    notes = tuple(_list_notes(visits, elsewhere, sampled_share))
+    return DeliveryReturn(rows, sampled_share, notes, has_visits=bool(visits))
 
 
 def _months_of(plan: PlanFacts) -> Iterator[tuple[str, Span]]:
@@ -233,6 +235,8 @@ def _build_row(
 ) -> ReturnRow:
     def estimate(quantity: str, divisor: float = 60.0) -> Estimate:
         total = sum(cell.delivered[quantity] for cell in cells) / divisor
+        if sampled_share < 1.0 and not any(cell.by_unit for cell in cells):
+            return Estimate(0.0, 0.0, inf, LEVEL, SAMPLED)  # no traced unit was here: nobody knows
         by_unit: Counter[str] = Counter()
         for cell in cells:
             for (name, unit), amount in cell.by_unit.items():
@@ -277,7 +281,7 @@ def _list_notes(
     visits: Sequence[DeliveredVisit], elsewhere: Counter[str], sampled_share: float
 ) -> Iterator[str]:
     if not visits:
-        yield "No delivered visits were given: nothing is known about delivery, and the columns count none."
+        yield "No delivered visits were given: nothing is known about delivery."
     elif sampled_share < 1.0:
         yield (
             f"{sampled_share:.0%} of the units were traced: what was delivered is an estimate with its "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
+from math import isfinite
 from typing import Any
 
 from becalm.patrol.core.delivery_return import DeliveryReturn, ReturnRow
@@ -26,7 +27,10 @@ def return_rows(answer: DeliveryReturn) -> Iterator[Mapping[str, object]]:
             value = getattr(row, name)
             if isinstance(value, Estimate):
                 ends = {"": value.value, "_low": value.low, "_high": value.high}
-                cells |= {f"{name}{ending}": round(end, 2) for ending, end in ends.items()}
+                cells |= {
+                    f"{name}{ending}": _round(end) if answer.has_visits else None
+                    for ending, end in ends.items()
+                }
             else:
                 cells[name] = round(value, 2) if isinstance(value, float) else value
         yield cells
@@ -36,15 +40,22 @@ def return_object(answer: DeliveryReturn) -> dict[str, Any]:
     """The return as other programs read it."""
     return {
         "sampled_share": answer.sampled_share,
-        "rows": [{key: _round(value) for key, value in asdict(row).items()} for row in answer.rows],
+        "rows": [_row_object(row, answer) for row in answer.rows],
         "notes": list(answer.notes),
     }
+
+
+def _row_object(row: ReturnRow, answer: DeliveryReturn) -> dict[str, object]:
+    values = {key: _round(value) for key, value in asdict(row).items()}
+    return values | ({} if answer.has_visits else dict.fromkeys(ESTIMATES))
 
 
 def _round(value: object) -> object:
     if isinstance(value, dict):
         return {key: _round(part) for key, part in value.items()}
-    return round(value, 2) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return round(value, 2) if isfinite(value) else None  # an interval without an end
+    return value
 
 
 def return_page(answer: DeliveryReturn, *, version: str) -> str:
