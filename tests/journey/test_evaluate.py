@@ -138,6 +138,13 @@ def test_a_trial_goes_from_its_draw_to_a_report_that_is_made_again_byte_for_byte
     assert "Byte for byte the same as the original: finding.json, index.html, run.json." in again
 
 
+def test_a_public_report_says_that_it_is_one_and_is_made_again_too(study: Path) -> None:
+    evaluate(study, "run", study / "trial.toml", "--public", "--out", study / "public")
+    page = (study / "public" / "index.html").read_text("utf-8")
+    assert "for the public" in page
+    assert "Byte for byte" in evaluate(study, "run", "--again", study / "public" / "run.json")
+
+
 def test_a_run_is_not_made_again_from_files_that_changed(study: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)

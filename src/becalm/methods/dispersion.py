@@ -114,17 +114,17 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
 def panel_dispersion(panel: Floats) -> float:
     """Variance over mean of counts of many places (rows) over times, around place by time; 1 at least.
 
-    Each count is expected to be its place's mean times the time's common factor. Better known than that of
-    a few totals, and right for them where places vary independently. 1.0 where there is no event.
+    Each count is expected to be its place's mean times the time's common factor f. Squares are added up, and
+    not divided one by one, since the mean of a place with few events follows them: the sum of all squared
+    residuals has the expectation phi sum(rate) (F - sum(f^2) / F), F = sum(f). 1.0 where there is no event.
     """
     rates, totals = panel.mean(axis=1), panel.sum(axis=0)
-    is_seen = rates > 0.0
-    if not is_seen.any() or panel.shape[1] < 2:
+    time_count = panel.shape[1]
+    if not rates.any() or time_count < 2:
         return 1.0
-    expected = rates[is_seen, None] * np.maximum(totals / totals.mean(), 1e-9)
-    pearson = float(((panel[is_seen] - expected) ** 2 / expected).sum())
-    spare = max((int(is_seen.sum()) - 1) * (panel.shape[1] - 1), 1)
-    return max(1.0, pearson / float(spare))
+    factors = totals / totals.mean()
+    squares = float(((panel - rates[:, None] * factors) ** 2).sum())
+    return max(1.0, squares / float(rates.sum() * (time_count - (factors**2).sum() / time_count)))
 
 
 def moderate_phi(

@@ -11,6 +11,7 @@ import pytest
 from becalm.evaluate.core.estimate_effect import evaluate
 from becalm.evaluate.core.finding import Check, Finding, NamedEstimate
 from becalm.evaluate.core.protocol import (
+    DESIGN_HELP,
     Analysis,
     Choices,
     Outcome,
@@ -21,6 +22,7 @@ from becalm.evaluate.core.protocol import (
 )
 from becalm.evaluate.core.study import StudyCounts, StudyPlaces
 from becalm.evaluate.core.words import describe_finding
+from becalm.evaluate.files.places import check_places
 from becalm.evaluate.files.protocol_file import draft_text, read_protocol
 from becalm.terms import Estimate, InputError, Period
 
@@ -125,6 +127,57 @@ def test_a_draft_is_a_protocol_that_can_be_read(tmp_path, design):
     assert faults_of(protocol) == []
 
 
+@pytest.mark.parametrize("design", ["trial", "starts", "interrupted", "offer"])
+def test_a_draft_of_a_design_without_a_list_is_a_protocol_too(tmp_path, design):
+    path = tmp_path / "protocol.toml"
+    path.write_text(draft_text(design), encoding="utf-8")
+    assert faults_of(read_protocol(path)) == []
+
+
+def list_places(tmp_path, *rows, columns="place,easting_m,northing_m,arm,income,shops"):
+    path = tmp_path / "places.csv"
+    path.write_text("\n".join([columns, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def test_every_fault_of_a_list_of_places_comes_at_once(tmp_path):
+    path = list_places(tmp_path, "a,1,2,treated,5,x", "a,1,two,nobody,5,1")
+    _, faults = check_places(path, covariates=("income", "shops"), treated=("b",))
+    said = [f"{fault.where} {fault.what}" for fault in faults]
+    assert len(said) == 6
+    assert "places.treated 'b' is not in places.csv" in said
+    assert "places.csv: a stands twice" in said
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "where"),
+    [((5, 5, 5), (1, 2, 4), "places.csv: income"), ((1, 2, 4), (2, 4, 8), "places.csv: income, shops")],
+)
+def test_covariates_that_are_constant_or_sums_of_each_other_are_faults(tmp_path, second, third, where):
+    rows = [f"p{n},{n},0,{'treated' if n else 'control'},{second[n]},{third[n]}" for n in range(3)]
+    _, faults = check_places(list_places(tmp_path, *rows), covariates=("income", "shops"))
+    assert [fault.where for fault in faults] == [where]
+
+
+def test_names_in_the_protocol_stand_above_the_arms_of_the_list(tmp_path):
+    rows = [f"p{n},{n},0,control,{n},{n * n}" for n in range(4)]
+    places, faults = check_places(list_places(tmp_path, *rows), covariates=("income",), treated=("p2",))
+    assert faults == ()
+    assert places.is_treated.tolist() == [False, False, True, False]
+
+
+def test_holes_and_parts_of_offences_are_all_told_before_anything_is_estimated():
+    counts = build_counts()
+    bad = replace(counts, before=counts.before + 0.5, after=np.where(counts.after > 3, np.nan, -1.0))
+    with pytest.raises(InputError) as raised:
+        evaluate(build_protocol(), bad)
+    said = " ".join(str(fault) for fault in raised.value.faults)
+    assert "parts of an offence" in said
+    assert "holes" in said
+    assert "numbers below 0" in said
+    evaluate(build_protocol(), replace(counts, before=counts.before + 0.5, group_weights=np.array([1.5])))
+
+
 def test_every_fault_of_a_file_comes_at_once(tmp_path):
     path = tmp_path / "protocol.toml"
     text = (
@@ -217,7 +270,7 @@ def named_effect(low, value, high):
     return NamedEstimate("places", "ratio", Estimate(value, low, high, 0.95, "m"), 0.01)
 
 
-@pytest.mark.parametrize("design", ["displacement", "difference", "calibrated"])
+@pytest.mark.parametrize("design", [design for design in DESIGN_HELP if design != "trial"])
 @pytest.mark.parametrize("state", ["registered", "registered late", "exploratory"])
 def test_no_design_without_a_draw_says_that_something_was_reduced(design, state):
     finding = Finding(

@@ -159,7 +159,7 @@ def evaluate_starts(protocol: Protocol, counts: StartCounts) -> Finding:
     )
     estimates = [
         NamedEstimate("all starts together", "difference", _scaled(one, start_count), effect.p_value),
-        NamedEstimate("one start", "difference", one, effect.p_value),
+        NamedEstimate("each 100 starts", "difference", _scaled(one, 100.0), effect.p_value),
     ]
     if counts.hours_per_start:
         per_hours = _scaled(one, HOURS / counts.hours_per_start)
