@@ -4,6 +4,7 @@ import typer
 
 from becalm.console.command import command
 from becalm.divert.cli import cases, people, programme, rights
+from becalm.divert.cli.visits import commands as visits
 from becalm.divert.core import request as ask
 
 app = typer.Typer(
@@ -28,3 +29,4 @@ command(app, "who", ask.WhoRequest)(rights.who)
 command(app, "sar", ask.AccessPackRequest, has_files=False)(rights.sar)
 command(app, "govern", ask.GovernRequest, has_files=False)(programme.govern)
 command(app, "purge", ask.PurgeRequest)(rights.purge)
+visits.register(app)

@@ -37,7 +37,11 @@ STATE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
 """From each state, the states that may follow: approved after in_programme is an approval made again."""
 
 DECISIONS: Final = {"approved": "approved", "declined": "declined", "deferred": "deferred"}
-_STATE_AFTER_MEETING: Final = {"visit_made": "notified", "referral_started": "in_programme"}
+_STATE_AFTER_MEETING: Final = {
+    "visit_made": "notified",
+    "letter_left": "notified",
+    "referral_started": "in_programme",
+}
 
 
 def _refuse(entry: Entry, problem: str, remedy: str) -> CaseError:

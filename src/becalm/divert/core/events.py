@@ -5,6 +5,8 @@ payload, which can be erased. Released kinds are frozen: change one by adding a 
 """
 
 from becalm.divert.core.case_state import CASE_FOLD
+from becalm.divert.core.visits import events as visits
+from becalm.divert.core.visits.states import FOLDS as VISIT_FOLDS
 from becalm.ledger.event_kinds import EventKind, FactField, FactType, optional_fact, required_fact
 from becalm.ledger.events import ABOUT_PEOPLE
 
@@ -178,6 +180,7 @@ KINDS = (
             required_fact("as_of", "day", "as of which day"),
         ),
     ),
+    *visits.KINDS,
 )
 
-FOLDS = (CASE_FOLD,)
+FOLDS = (CASE_FOLD, *VISIT_FOLDS)

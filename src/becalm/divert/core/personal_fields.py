@@ -34,6 +34,7 @@ def _fields(
 ) -> tuple[PersonalField, ...]:
     return tuple(PersonalField(kind, name, access, clock, roles) for name in names.split())
 
+HELPERS: Final = ("coordinator", "provider worker", "rights officer")
 
 PERSONAL_FIELDS: Final = (
     *_fields("person_known", "person_number name born_on", CREW),
@@ -49,6 +50,16 @@ PERSONAL_FIELDS: Final = (
     *_fields("records_joined", "sentence", CASE_WORKERS),
     *_fields("records_parted", "sentence", CASE_WORKERS),
     *_fields("access_forced", "reason", RIGHTS, clock="rights"),
+    *_fields("appointment_made", "where present why", CREW),
+    *_fields("visit_checked", "conditions note", CREW, access="withheld"),
+    *_fields("visit_attempted", "note result", CREW),
+    *_fields("visit_made", "note result", CREW),
+    *_fields("offer_made", "needs", HELPERS),
+    *_fields("consent_changed", "note", HELPERS),
+    *_fields("referral_rejected", "note", HELPERS),
+    *_fields("session_held", "note", HELPERS),
+    *_fields("goal_judged", "goal", HELPERS),
+    *_fields("allocation_made", "seed", ("nobody by hand",), access="withheld"),
     *_fields("records", "person number_hmac details_hmac match_hmac born_day seq main", ("nobody by hand",)),
     *_fields("records", "crime day offence role status basis found_by outcome crime_ref", CASE_WORKERS),
     *_fields("records", "owner live", ("nobody by hand",), access="withheld"),

@@ -1,0 +1,121 @@
+"""`becalm divert visit`: times agreed or moved, the check, the pack, the outcome, the letter, what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from becalm.console.command import Session
+from becalm.divert.core.visits import request as ask
+
+if TYPE_CHECKING:
+    from becalm.divert.desk.visits.calls import DueOutcome, VisitPack
+    from becalm.ledger import Entry
+
+
+def appoint(session: Session, request: ask.AppointRequest) -> None:
+    """Agree a time for the next visit, or move one that was agreed; every move is kept."""
+    from becalm.divert.desk.visits.calls import appoint as agree
+
+    emit_steps(session, (agree(session.open_desk(), request),))
+
+
+def check(session: Session, request: ask.CheckRequest) -> None:
+    """Record whether the visit of a day is safe for everybody; it holds for 24 hours."""
+    from becalm.divert.desk.visits.calls import check_visit
+
+    emit_steps(session, (check_visit(session.open_desk(), request),))
+
+
+def pack(session: Session, request: ask.PackRequest) -> None:
+    """Open the pack of a visit: for the assigned crew, on the day, after a check; it is logged first."""
+    from becalm import __version__
+    from becalm.console.emit import View
+    from becalm.divert.desk.visits.calls import open_pack
+    from becalm.divert.files.visits.pack_page import pack_document, pack_page
+    from becalm.render.document import document_lines
+
+    opened = open_pack(session.open_desk(), request)
+    fields = {name: getattr(opened, name) for name in opened.__dataclass_fields__}
+    document = pack_document(**fields)
+    view = View(
+        _pack_data,
+        lambda answer: [_pack_data(answer)],
+        lambda _answer: document_lines(document),
+        is_private=True,
+        files={".html": lambda _answer: pack_page(document, __version__)},
+    )
+    session.emit(opened, view)
+
+
+def _pack_data(opened: VisitPack) -> dict[str, object]:
+    return {
+        "person": opened.person,
+        "visit": opened.visit,
+        "crew": opened.crew,
+        "expires_at": opened.expires_at.isoformat(),
+        "appointment": None if opened.appointment is None else opened.appointment["appointment"],
+        "check": {name: opened.check[name] for name in ("result", "approver", "expires_at")},
+        "conditions": opened.check_details.get("conditions") or [],
+        "details": dict(opened.details),
+        "card": opened.card,
+        "attempts_made": opened.attempts_made,
+    }
+
+
+def outcome(session: Session, request: ask.OutcomeRequest) -> None:
+    """Record what came of a call at a door, with the offer that was made."""
+    from becalm.divert.desk.visits.calls import record_outcome
+
+    emit_steps(session, record_outcome(session.open_desk(), request))
+
+
+def letter(session: Session, request: ask.LetterRequest) -> None:
+    """Record that the letter was left after the last attempt."""
+    from becalm.divert.desk.visits.calls import leave_letter
+
+    emit_steps(session, (leave_letter(session.open_desk(), request),))
+
+
+def due(session: Session, request: ask.DueRequest) -> None:
+    """List appointments that are over and have no outcome: somebody must say what came of them."""
+    from becalm.console.emit import View
+    from becalm.divert.desk.visits.calls import list_due
+
+    view: View[Any] = View(_due_rows, _due_rows, _due_lines, is_private=True)
+    session.emit(list_due(session.open_desk(), request), view)
+
+
+def _due_rows(answer: tuple[DueOutcome, ...]) -> list[dict[str, object]]:
+    return [asdict(row) for row in answer]
+
+
+def _due_lines(answer: tuple[DueOutcome, ...]) -> Iterable[object]:
+    from becalm.console.screen import string_table
+
+    if not answer:
+        yield "Every appointment that is over has its outcome."
+        return
+    columns = ("person", "appointment", "visit", "day", "daypart")
+    rows = [tuple(str(row[name]) for name in columns) for row in _due_rows(answer)]
+    yield string_table(columns, rows, left=columns)
+
+
+def emit_steps(session: Session, entries: tuple[Entry, ...]) -> None:
+    """Show what was recorded, with its numbers and facts."""
+    from becalm.console.emit import View, entry_data, facts_text
+
+    def data(answer: tuple[Entry, ...]) -> object:
+        listed = [entry_data(entry, with_subject=False) for entry in answer]
+        return listed[0] if len(listed) == 1 else listed
+
+    def rows(answer: tuple[Entry, ...]) -> list[dict[str, object]]:
+        listed = [entry_data(entry, with_subject=False) for entry in answer]
+        return [{**row, "facts": facts_text(row["facts"])} for row in listed]
+
+    def lines(answer: tuple[Entry, ...]) -> Iterable[str]:
+        for entry in answer:
+            yield f"Entry {entry.seq}: {entry.event.kind}, {facts_text(entry.event.facts)}"
+
+    session.emit(entries, View(data, rows, lines))

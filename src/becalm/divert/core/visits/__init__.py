@@ -1,0 +1,1 @@
+"""Visits and help: the protocol, the schedule of a day, what a step needs, and what came of it."""

@@ -1,0 +1,321 @@
+"""A programme of some weeks in a drawn city: how many are met once and twice under a protocol?
+
+Used to price a protocol before it is signed, and to judge the scheduler against what is possible at all.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import numpy as np
+
+from becalm.divert.core.visits import day_schedule
+from becalm.divert.core.visits.doors import EARLY, LATE, DoorWorld
+from becalm.divert.core.visits.protocol import VisitProtocol
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.routes import team_orienteering as routing
+
+FIRST_DAY = date(2020, 5, 4)  # a Monday
+DAYS_BETWEEN = 2  # 48 hours, at the same time of day
+RESERVE_MINUTES = 60.0  # planned beyond a crew's hours: misses are short, and the last visits may wait
+NEVER = -99  # a day before all others
+SHRINKAGE = 40.0  # attempts that the general mean counts for, where rates are learned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignSettings:
+    """How the programme is run."""
+
+    crews: int = 12
+    days: int = 42
+    rounds: int = 60  # of search on each day
+    learns_rates: bool = False  # by area and daypart; else every daypart counts the same
+    is_office_hours: bool = False  # as in 2020: weekdays by day, first visits first, any daypart again
+    is_unlimited: bool = False  # the ceiling: crews everywhere, and chances known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignResult:
+    """Shares of all who were selected, and what it took."""
+
+    first_contact: float
+    second_contact: float
+    attempts_each: float
+    vain_attempts_each: float
+    letters: float
+    same_lead: float  # of second contacts
+    busy_minutes: float  # of a crew and day
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far each of N people is; D dayparts. Changed day by day."""
+
+    visit: Ints  # 0: the first is due, 1: the second, 2: both were made, 3: a letter was left
+    attempts: Ints
+    tried: Ints  # [N, D] in this visit
+    last_day: Ints
+    contact_day: Ints
+    lead: Ints
+    agreed_day: Ints
+    agreed_part: Ints
+    attempt_total: int = 0
+    same_leads: int = 0
+    busy_minutes: float = 0.0
+    knocks: Floats = field(default_factory=lambda: np.zeros(0))  # [areas, D, 2]: attempts and contacts
+    offers: list[list[tuple[int, int]]] = field(default_factory=list)  # by area: days and dayparts
+
+
+def run_campaign(
+    world: DoorWorld, protocol: VisitProtocol, settings: CampaignSettings, rng: np.random.Generator
+) -> CampaignResult:
+    """How many are met once and twice, of all who were selected?"""
+    people, parts = world.chance.shape
+    state = _Progress(
+        visit=np.zeros(people, np.int64),
+        attempts=np.zeros(people, np.int64),
+        tried=np.zeros((people, parts), np.int64),
+        last_day=np.full(people, NEVER, np.int64),
+        contact_day=np.full(people, NEVER, np.int64),
+        lead=np.full(people, -1, np.int64),
+        agreed_day=np.full(people, NEVER, np.int64),
+        agreed_part=np.full(people, NEVER, np.int64),
+        knocks=np.zeros((world.settings.areas, parts, 2)),
+        offers=offered_times(settings, world.settings.areas, protocol),
+    )
+    for day in range(settings.days):
+        dayparts = np.array(protocol.dayparts_of(FIRST_DAY + timedelta(days=day)), np.int64)
+        _end_windows(state, protocol, day)
+        due, chance = _due(world, state, protocol, settings, dayparts, day)
+        if settings.is_unlimited:
+            for row, person in enumerate(due):
+                part = dayparts[int(np.argmax(chance[row]))]
+                _knock(world, state, protocol, rng, person, int(part), day, -1)
+        elif len(due):
+            _send_crews(world, state, protocol, settings, (due, chance, dayparts, day), rng)
+    contacts = (state.contact_day >= 0).sum()
+    seconds = (state.visit == 2).sum()
+    return CampaignResult(
+        first_contact=float(contacts / people),
+        second_contact=float(seconds / people),
+        attempts_each=state.attempt_total / people,
+        vain_attempts_each=(state.attempt_total - float(contacts + seconds)) / people,
+        letters=float((state.visit == 3).sum() / people),
+        same_lead=state.same_leads / max(int(seconds), 1),
+        busy_minutes=state.busy_minutes / (settings.crews * settings.days),
+    )
+
+
+def _end_windows(state: _Progress, protocol: VisitProtocol, day: int) -> None:
+    """Close visits whose attempts are used up, and second visits that come too late."""
+    is_over = (state.visit < 2) & (state.attempts >= protocol.attempts)
+    is_over |= (state.visit == 1) & (day > state.contact_day + protocol.second_until_days)
+    state.visit[is_over] = 3
+
+
+def _due(
+    world: DoorWorld,
+    state: _Progress,
+    protocol: VisitProtocol,
+    settings: CampaignSettings,
+    dayparts: Ints,
+    day: int,
+) -> tuple[Ints, Floats]:
+    """Who may be visited today, and the expected chance in each daypart of the day (0: not then)."""
+    has_appointment = state.agreed_day >= day
+    is_rested = state.last_day <= day - max(DAYS_BETWEEN, protocol.hours_between_attempts // 24)
+    is_spaced = (state.visit == 0) | (day >= state.contact_day + protocol.second_after_days)
+    is_open = (state.visit < 2) & is_rested & is_spaced & (~has_appointment | (state.agreed_day == day))
+    due = np.flatnonzero(is_open)
+    is_today = state.agreed_day[due] == day
+    if settings.is_office_hours:
+        is_office = np.array([not protocol.dayparts[n].is_weekend and n < 2 for n in dayparts])
+        is_possible = np.broadcast_to(is_office, (len(due), len(dayparts)))
+    else:
+        is_possible = day_schedule.tried_least(state.tried[due], dayparts)
+    agreed = state.agreed_part[due][:, None] == dayparts[None, :]
+    is_possible = np.where(is_today[:, None], agreed, is_possible)
+    chance = _expected_chance(world, state, settings, due, dayparts) * is_possible
+    is_wanted = chance.any(axis=1)
+    return due[is_wanted], chance[is_wanted]
+
+
+def _expected_chance(
+    world: DoorWorld, state: _Progress, settings: CampaignSettings, due: Ints, dayparts: Ints
+) -> Floats:
+    if settings.is_unlimited:
+        return world.chance[np.ix_(due, dayparts)] + 1e-6
+    mean = world.settings.mean_chance
+    if not settings.learns_rates:
+        return np.full((len(due), len(dayparts)), mean)
+    attempts, contacts = state.knocks[..., 0], state.knocks[..., 1]
+    rates = (contacts + SHRINKAGE * mean) / (attempts + SHRINKAGE)
+    return rates[np.ix_(world.area[due], dayparts)]
+
+
+def _send_crews(
+    world: DoorWorld,
+    state: _Progress,
+    protocol: VisitProtocol,
+    settings: CampaignSettings,
+    today: tuple[Ints, Floats, Ints, int],
+    rng: np.random.Generator,
+) -> None:
+    """Plan the day, and walk the routes."""
+    due, chance, dayparts, day = today
+    crews = _crew_hours(world, settings, day)
+    is_today = state.agreed_day[due] == day
+    second_weight = 0.2 if settings.is_office_hours else day_schedule.SECOND_WEIGHT
+    weight = np.where(state.visit[due] == 1, second_weight, day_schedule.FIRST_WEIGHT)
+    weight = np.where(is_today, day_schedule.APPOINTMENT_WEIGHT, weight)
+    starts = np.array([protocol.dayparts[n].start_minute for n in dayparts], float)
+    ends = np.array([protocol.dayparts[n].end_minute for n in dayparts], float)
+    problem = day_schedule.build_problem(
+        day_schedule.OpenVisits(
+            due,
+            chance,
+            np.broadcast_to(starts, chance.shape).copy(),
+            np.broadcast_to(ends - 1.0, chance.shape).copy(),
+            weight,
+            is_today,
+            np.where(state.visit[due] == 1, state.lead[due], -1),
+            np.ones((len(due), settings.crews), np.bool_),
+        ),
+        crews,
+        world.travel,
+        protocol,
+    )
+    problem = problem._replace(team_close=problem.team_close + RESERVE_MINUTES)
+    routes = day_schedule.plan_day(problem, rng, rounds=settings.rounds)
+    for crew in range(settings.crews):
+        _walk(world, state, protocol, problem, routes, (due, dayparts, day, crew), rng)
+
+
+def crew_areas(settings: CampaignSettings, area_count: int, day: int) -> tuple[Ints, Bools]:
+    """The area of each crew on a day, and whether it starts late: areas and hours in turn, by a rota.
+
+    A crew keeps to a few areas of its own, so that its lead comes back, and a time can be offered on a day on
+    which it is there anyway.
+    """
+    number = np.arange(settings.crews)
+    areas_each = -(-area_count // settings.crews)
+    area = (number * area_count // settings.crews + day % areas_each) % area_count
+    # Two days early, two days late: whoever was missed may be tried again after 48 hours, at other hours.
+    is_late = (day // max(areas_each, 2) + number) % 2 == 1
+    return area.astype(np.int64), is_late & (not settings.is_office_hours)
+
+
+def offered_times(
+    settings: CampaignSettings, area_count: int, protocol: VisitProtocol
+) -> list[list[tuple[int, int]]]:
+    """For each area, the days and dayparts in which a crew is there."""
+    times: list[list[tuple[int, int]]] = [[] for _ in range(area_count)]
+    for day in range(settings.days):
+        for area, is_late in zip(*crew_areas(settings, area_count, day), strict=True):
+            start = LATE if is_late else EARLY
+            for part in protocol.dayparts_of(FIRST_DAY + timedelta(days=day)):
+                overlap = min(protocol.dayparts[part].end_minute, start + 360) - max(
+                    protocol.dayparts[part].start_minute, start
+                )
+                if overlap >= 2 * protocol.talk_minutes:
+                    times[area].append((day, part))
+    return times
+
+
+def _crew_hours(world: DoorWorld, settings: CampaignSettings, day: int) -> day_schedule.CrewHours:
+    area, is_late = crew_areas(settings, world.settings.areas, day)
+    start = np.where(is_late, LATE, EARLY).astype(np.float64)
+    return day_schedule.CrewHours(len(world.area) + area, start, start + world.settings.crew_minutes)
+
+
+def _walk(
+    world: DoorWorld,
+    state: _Progress,
+    protocol: VisitProtocol,
+    problem: routing.OrienteeringProblem,
+    routes: routing.TeamRoutes,
+    today: tuple[Ints, Ints, int, int],
+    rng: np.random.Generator,
+) -> None:
+    """Walk one route as it turns out: talks take longer than misses, and what no longer fits is left out."""
+    due, dayparts, day, crew = today
+    here, moment = problem.base[crew], problem.team_open[crew]
+    for p in range(int(routes.stop_count[crew])):
+        i, w = int(routes.stop[crew, p]), int(routes.window[crew, p])
+        begin = max(moment + problem.travel[here, i], problem.open[i, w])
+        way_home = problem.travel[i, problem.base[crew]]
+        if (
+            begin > problem.close[i, w]
+            or begin + protocol.miss_minutes + way_home > problem.team_close[crew] - RESERVE_MINUTES
+        ):
+            continue
+        is_met = _knock(world, state, protocol, rng, int(due[i]), int(dayparts[w]), day, crew)
+        minutes = protocol.talk_minutes if is_met else protocol.miss_minutes
+        state.busy_minutes += begin + minutes - moment
+        here, moment = i, begin + minutes
+    state.busy_minutes += problem.travel[here, problem.base[crew]]
+
+
+def _knock(
+    world: DoorWorld,
+    state: _Progress,
+    protocol: VisitProtocol,
+    rng: np.random.Generator,
+    person: int,
+    part: int,
+    day: int,
+    crew: int,
+) -> bool:
+    """One attempt, and what follows: contact, a time agreed, a card that is rung back, or nothing."""
+    has_appointment = state.agreed_day[person] == day and state.agreed_part[person] == part
+    chance = world.settings.keep_chance if has_appointment else world.chance[person, part]
+    is_met = bool(rng.random() < chance) and bool(world.is_at_address[person])
+    state.attempt_total += 1
+    state.last_day[person] = day
+    state.attempts[person] += 1
+    state.tried[person, part] += 1
+    if not has_appointment:
+        state.knocks[world.area[person], part] += (1.0, float(is_met))
+    state.agreed_day[person] = NEVER
+    if is_met:
+        _meet(world, state, protocol, rng, person, day, crew)
+    elif (
+        protocol.is_card_left
+        and world.is_at_address[person]
+        and state.attempts[person] < protocol.attempts
+        and rng.random() < world.settings.card_chance
+    ):
+        _agree(world, state, rng, person, day + DAYS_BETWEEN, 5)
+    return is_met
+
+
+def _meet(
+    world: DoorWorld,
+    state: _Progress,
+    protocol: VisitProtocol,
+    rng: np.random.Generator,
+    person: int,
+    day: int,
+    crew: int,
+) -> None:
+    is_first = state.visit[person] == 0
+    if not is_first:
+        state.same_leads += int(crew == state.lead[person])
+        state.visit[person] = 2
+        return
+    state.visit[person], state.contact_day[person], state.lead[person] = 1, day, crew
+    state.attempts[person], state.tried[person] = 0, 0
+    if protocol.is_second_agreed and rng.random() < world.settings.agree_chance:
+        _agree(world, state, rng, person, day + protocol.second_after_days, 7)
+
+
+def _agree(
+    world: DoorWorld, state: _Progress, rng: np.random.Generator, person: int, first_day: int, days: int
+) -> None:
+    """The person chooses a day and daypart among those offered, rather one in which they are at home."""
+    offers = [offer for offer in state.offers[world.area[person]] if first_day <= offer[0] < first_day + days]
+    if not offers:
+        return
+    weights = np.array([world.chance[person, part] for _, part in offers])
+    state.agreed_day[person], state.agreed_part[person] = offers[
+        int(rng.choice(len(offers), p=weights / weights.sum()))
+    ]

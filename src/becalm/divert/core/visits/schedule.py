@@ -1,0 +1,333 @@
+"""The schedule of some days: who is due, when in the day, by which crew; and again without a crew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from becalm.divert.core.visits import day_schedule
+from becalm.divert.core.visits.history import VisitHistory
+from becalm.divert.core.visits.protocol import VisitProtocol
+from becalm.divert.core.visits.request import ScheduleRequest
+from becalm.ledger import Row
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.routes import team_orienteering as routing
+from becalm.terms import Fault
+
+MEAN_CHANCE = 0.45  # of contact, assumed for every door and daypart: what is learned gave nothing (manual)
+RESERVE_MINUTES = 60.0  # planned beyond a crew's hours: misses are short, and the last visits may wait
+APPOINTMENT_SLACK_MINUTES = 30.0  # how late a crew may be: late is not absent
+WAVE_FACTOR, LEAST_WAVE_FACTOR = 0.8, 0.2
+FIRST_SENTENCE = (
+    "Say first: this is voluntary. It is no search, no interview and no check of papers, and saying no has "
+    "no consequence."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledVisit:
+    """One visit of a schedule; `start` is in the city's time."""
+
+    day: date
+    crew: str
+    start: time
+    minutes: int
+    person: str
+    visit: int
+    daypart: str
+    appointment: str
+    is_reserve: bool  # made if there is time: earlier visits may last longer than planned
+
+
+@dataclass(frozen=True, slots=True)
+class CrewDay:
+    """A crew's hours on one day, its base, and what it is on."""
+
+    day: date
+    crew: str
+    base: str
+    start: time
+    hours: float
+    use: str
+
+    @property
+    def start_minute(self) -> float:
+        """Minutes since midnight."""
+        return self.start.hour * 60.0 + self.start.minute
+
+    @property
+    def end_minute(self) -> float:
+        """Minutes since midnight."""
+        return self.start_minute + self.hours * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Visits and crews of some days, how they were made, and what could not be placed."""
+
+    first_day: date
+    days: int
+    zone: str
+    seed: int
+    work: int
+    protocol: str
+    travel: str
+    crews: tuple[CrewDay, ...]
+    visits: tuple[ScheduledVisit, ...]
+    without: tuple[str, ...] = ()
+    unplaced: tuple[str, ...] = ()  # appointments for which no crew has time, by number
+
+    def faults(self, person: str, crew: str, now: datetime) -> Iterator[Fault]:
+        """Why may this crew not call on this person now?"""
+        crew_days = [c for c in self.crews if c.crew == crew and c.day == now.date()]
+        if not crew_days or crew in self.without:
+            yield Fault("crew", f"{crew} is not on duty on {now.date()}", "name the crew of the schedule")
+            return
+        for crew_day in crew_days:
+            if crew_day.use != "visits":
+                problem = f"{crew} is on {crew_day.use} at that hour"
+                yield Fault("crew", problem, "send a crew that is set aside for visits")
+        assigned = [v.crew for v in self.visits if v.person == person and v.day == now.date()]
+        if crew not in assigned:
+            problem = f"the visit is assigned to {assigned[0]}" if assigned else "no visit is planned today"
+            yield Fault("crew", problem, "only the assigned crew opens the pack, on the day")
+
+    def hours_end(self, crew: str, day: date) -> datetime:
+        """When the hours of a crew end, in UTC."""
+        crew_day = next(c for c in self.crews if c.crew == crew and c.day == day)
+        start = datetime.combine(day, crew_day.start, ZoneInfo(self.zone)).astimezone(UTC)
+        return start + timedelta(hours=crew_day.hours)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPerson:
+    """Somebody whom a crew may call on: where they live, what was done, what was agreed and asked for."""
+
+    person: str
+    point_m: tuple[float, float]
+    history: VisitHistory
+    wave: int
+    appointment: Row | None
+    unwished: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleInputs:
+    """People, crews, and the minutes between all their places."""
+
+    people: tuple[OpenPerson, ...]
+    crews: tuple[CrewDay, ...]
+    row_by_stop: Mapping[str, int]  # of people and bases, in `travel`
+    travel: Floats
+    protocol: VisitProtocol
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayProblem:
+    """One day's problem, with whom its rows and columns stand for."""
+
+    day: date
+    people: tuple[OpenPerson, ...]
+    crews: tuple[CrewDay, ...]
+    dayparts: tuple[int, ...]
+    problem: routing.OrienteeringProblem
+
+
+def make_schedule(
+    inputs: ScheduleInputs, request: ScheduleRequest, travel_note: str, rng: np.random.Generator
+) -> Schedule:
+    """Days one after the other: whoever is planned once is not planned again within these days.
+
+    What comes of a visit is not known ahead, so a schedule of many days is a forecast: make it anew each day.
+    """
+    visits: list[ScheduledVisit] = []
+    unplaced: list[str] = []
+    for offset in range(request.days):
+        day = request.first_day + timedelta(days=offset)
+        planned = {visit.person for visit in visits}
+        open_day = build_day(inputs, day, leave_out=planned)
+        if open_day is None:
+            continue
+        routes = day_schedule.plan_day(open_day.problem, rng, rounds=request.work)
+        visits += scheduled_visits(open_day, routes, inputs)
+        placed = {visit.person for visit in visits}
+        unplaced += [
+            str(person.appointment["appointment"])
+            for person in open_day.people
+            if person.appointment is not None and person.person not in placed
+        ]
+    protocol = inputs.protocol
+    return Schedule(
+        first_day=request.first_day,
+        days=request.days,
+        zone=inputs.zone,
+        seed=request.seed,
+        work=request.work,
+        protocol=f"{protocol.key}, version {protocol.version}",
+        travel=travel_note,
+        crews=inputs.crews,
+        visits=tuple(visits),
+        unplaced=tuple(unplaced),
+    )
+
+
+def share_out(
+    inputs: ScheduleInputs, former: Schedule, without: Sequence[str], rng: np.random.Generator
+) -> Schedule:
+    """The same schedule when crews fall out: the others keep what they have, and take what they can."""
+    visits: list[ScheduledVisit] = []
+    for day in sorted({crew.day for crew in former.crews}):
+        day_visits = [visit for visit in former.visits if visit.day == day]
+        elsewhere = {visit.person for visit in former.visits if visit.day != day}
+        open_day = build_day(inputs, day, leave_out=elsewhere)
+        lost = [n for n, crew in enumerate(open_day.crews) if crew.crew in without] if open_day else []
+        if open_day is None or not lost:
+            visits += day_visits
+            continue
+        problem, routes = open_day.problem, load_routes(open_day, day_visits, inputs.protocol)
+        for crew in lost:
+            problem, routes = day_schedule.without_crew(problem, routes, crew, rng)
+        visits += scheduled_visits(replace(open_day, problem=problem), routes, inputs)
+    return replace(former, visits=tuple(visits), without=(*former.without, *without))
+
+
+def build_day(inputs: ScheduleInputs, day: date, *, leave_out: set[str]) -> DayProblem | None:
+    """The visits that are due on a day and the crews set aside for them; None where there are none."""
+    crews = tuple(crew for crew in inputs.crews if crew.day == day and crew.use == "visits")
+    dayparts = inputs.protocol.dayparts_of(day)
+    due = [
+        (person, is_possible)
+        for person in inputs.people
+        if person.person not in leave_out
+        and (is_possible := possible_dayparts(person, inputs.protocol, day, dayparts)).any()
+    ]
+    if not crews or not due:
+        return None
+    people = tuple(person for person, _ in due)
+    chance = np.array([is_possible for _, is_possible in due]) * MEAN_CHANCE
+    visits = _open_visits(inputs, people, crews, dayparts, chance)
+    hours = day_schedule.CrewHours(
+        np.array([inputs.row_by_stop[crew.base] for crew in crews], np.int64),
+        np.array([crew.start_minute for crew in crews]),
+        np.array([crew.end_minute + RESERVE_MINUTES for crew in crews]),
+    )
+    problem = day_schedule.build_problem(visits, hours, inputs.travel, inputs.protocol)
+    return DayProblem(day, people, crews, dayparts, problem)
+
+
+def possible_dayparts(
+    person: OpenPerson, protocol: VisitProtocol, day: date, dayparts: tuple[int, ...]
+) -> Bools:
+    """In which dayparts of a day may somebody be called on? All false where not on that day at all."""
+    names = [protocol.dayparts[n].name for n in dayparts]
+    if person.appointment is not None:
+        is_day = person.appointment["day"] == day.isoformat()
+        return np.array([is_day and name == person.appointment["daypart"] for name in names])
+    history, visit = person.history, person.history.due_visit
+    is_open = visit <= 2 and len(history.attempts(visit)) < protocol.attempts
+    is_open &= all(
+        (day - call.day).days * 24 >= protocol.hours_between_attempts for call in history.calls[-1:]
+    )
+    if visit == 2 and history.contacts:
+        days = (day - history.contacts[0].day).days
+        is_open &= protocol.second_after_days <= days <= protocol.second_until_days
+    tried = np.array([history.tried(visit, protocol)])
+    is_next = day_schedule.tried_least(tried, np.array(dayparts))[0]
+    is_wished = np.array([name not in person.unwished for name in names])
+    return np.asarray(is_next & is_open & is_wished)
+
+
+def _open_visits(
+    inputs: ScheduleInputs,
+    people: tuple[OpenPerson, ...],
+    crews: tuple[CrewDay, ...],
+    dayparts: tuple[int, ...],
+    chance: Floats,
+) -> day_schedule.OpenVisits:
+    shape = chance.shape
+    starts = np.array([float(inputs.protocol.dayparts[n].start_minute) for n in dayparts])
+    ends = np.array([inputs.protocol.dayparts[n].end_minute - 1.0 for n in dayparts])
+    opens, closes = np.broadcast_to(starts, shape).copy(), np.broadcast_to(ends, shape).copy()
+    crew_names = [crew.crew for crew in crews]
+    first_wave = min(person.wave for person in people)
+    weights, leads = np.ones(len(people)), np.full(len(people), -1, np.int64)
+    for row, person in enumerate(people):
+        contacts = person.history.contacts
+        if person.appointment is not None:
+            weights[row] = day_schedule.APPOINTMENT_WEIGHT
+            opens[row] = _local_minute(str(person.appointment["starts_at"]), inputs.zone)
+            closes[row] = opens[row] + APPOINTMENT_SLACK_MINUTES
+        elif person.history.due_visit == 2:
+            weights[row] = day_schedule.SECOND_WEIGHT
+        else:
+            weights[row] = max(LEAST_WAVE_FACTOR, WAVE_FACTOR ** (person.wave - first_wave))
+        if contacts and contacts[0].crew in crew_names:
+            leads[row] = crew_names.index(contacts[0].crew)
+    return day_schedule.OpenVisits(
+        stop=np.array([inputs.row_by_stop[person.person] for person in people], np.int64),
+        chance=chance,
+        open=opens,
+        close=closes,
+        weight=weights,
+        is_appointment=np.array([person.appointment is not None for person in people]),
+        lead=leads,
+        is_allowed=np.ones((len(people), len(crews)), np.bool_),
+    )
+
+
+def _local_minute(instant: str, zone: str) -> float:
+    local = datetime.fromisoformat(instant).astimezone(ZoneInfo(zone))
+    return local.hour * 60.0 + local.minute
+
+
+def scheduled_visits(
+    open_day: DayProblem, routes: routing.TeamRoutes, inputs: ScheduleInputs
+) -> Iterator[ScheduledVisit]:
+    """The visits of a day's routes, with names for rows."""
+    problem = open_day.problem
+    for planned in day_schedule.planned_visits(routes):
+        person, crew = open_day.people[planned.visit], open_day.crews[planned.crew]
+        minutes = float(problem.minutes[planned.visit, planned.daypart])
+        way_home = float(problem.travel[planned.visit, problem.base[planned.crew]])
+        begin = int(planned.begin_minute)
+        yield ScheduledVisit(
+            day=open_day.day,
+            crew=crew.crew,
+            start=time(begin // 60, begin % 60),
+            minutes=inputs.protocol.talk_minutes,
+            person=person.person,
+            visit=person.history.due_visit,
+            daypart=inputs.protocol.dayparts[open_day.dayparts[planned.daypart]].name,
+            appointment=str(person.appointment["appointment"]) if person.appointment else "",
+            is_reserve=person.appointment is None
+            and planned.begin_minute + minutes + way_home > crew.end_minute,
+        )
+
+
+def load_routes(
+    open_day: DayProblem, visits: Sequence[ScheduledVisit], protocol: VisitProtocol
+) -> routing.TeamRoutes:
+    """The routes that a schedule stands for; who is no longer due is left out."""
+    routes = routing.empty_routes(open_day.problem)
+    row_of_person = {person.person: row for row, person in enumerate(open_day.people)}
+    column_of_name: dict[str, int] = {
+        protocol.dayparts[part].name: column for column, part in enumerate(open_day.dayparts)
+    }
+    for number, crew in enumerate(open_day.crews):
+        own_visits = sorted((v for v in visits if v.crew == crew.crew), key=lambda v: v.start)
+        stops: list[tuple[int, int]] = [
+            (row_of_person[v.person], column_of_name[v.daypart])
+            for v in own_visits
+            if v.person in row_of_person
+        ]
+        rows: Ints = np.array(stops, np.int64).reshape(-1, 2)
+        routes.stop[number, : len(rows)], routes.window[number, : len(rows)] = rows[:, 0], rows[:, 1]
+        routes.stop_count[number] = len(rows)
+        routes.team[rows[:, 0]] = number
+        routing.refresh_route(open_day.problem, routes, number)
+    return routes

@@ -1,0 +1,1 @@
+"""What is asked of visits and help: reads, asks the core, records."""

@@ -1,0 +1,341 @@
+"""Visits step by step: a time agreed or moved, the check, the pack at the door, the outcome, the letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from becalm.desk import Desk
+from becalm.divert.core.visits import events
+from becalm.divert.core.visits import request as ask
+from becalm.divert.core.visits.history import CARD_DIGITS, call_faults, unwished_dayparts
+from becalm.divert.core.visits.protocol import VisitProtocol
+from becalm.divert.core.visits.schedule import Schedule
+from becalm.divert.desk.context import check_purpose, require_role
+from becalm.divert.desk.visits.cases import (
+    OpenCase,
+    draw_number,
+    open_case,
+    protocol_in_force,
+    read_moment,
+    refuse,
+)
+from becalm.divert.files.visits.schedule_folder import read_assignments
+from becalm.ledger import Entry, EventToAppend, Fact, Row, format_instant
+from becalm.terms import CaseError, Fault
+
+CHECK_HOURS = 24
+PACK_HOURS = 12  # at most: it ends with the crew's hours
+LATEST_APPOINTMENT_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class VisitPack:
+    """What a crew needs to know at one door, today: no points, no rank, no crimes, nobody else."""
+
+    person: str
+    visit: int
+    crew: str
+    expires_at: datetime
+    zone: str
+    appointment: Row | None
+    check: Row
+    check_details: Mapping[str, object]
+    details: Mapping[str, str]
+    card: str
+    attempts_made: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueOutcome:
+    """An appointment that is over and has no outcome: somebody must say what came of it."""
+
+    person: str
+    appointment: str
+    visit: int
+    day: str
+    daypart: str
+
+
+def appoint(desk: Desk, request: ask.AppointRequest) -> Entry:
+    """Agree a time for the visit that is due, or move one that was agreed; the chain is kept.
+
+    Raises CaseError where the time is outside the hours, too near or too far, or the card is another's.
+    """
+    case = open_case(desk, request.person, "visit", purpose=request.purpose)
+    protocol = protocol_in_force(case.desk, request.protocol)
+    starts_at = read_moment(case.desk, request.at, "at")
+    local = starts_at.astimezone(case.zone)
+    refuse(_appointment_faults(case, protocol, request, local))
+    daypart = protocol.daypart_at(local)
+    assert daypart is not None  # it was checked
+    facts: dict[str, Fact] = {
+        "appointment": draw_number(case.desk, "A"),
+        "visit": case.history.due_visit,
+        "starts_at": format_instant(starts_at),
+        "day": local.date().isoformat(),
+        "daypart": daypart.name,
+        "asked_by": request.asked_by,
+        "place": request.place,
+        **({"moved_from": request.move} if request.move else {}),
+    }
+    details = {"where": request.where, "present": request.present, "why": request.why}
+    return case.append(case.event(events.APPOINTMENT, facts, details))[0]
+
+
+def _appointment_faults(
+    case: OpenCase, protocol: VisitProtocol, request: ask.AppointRequest, local: datetime
+) -> Iterator[Fault]:
+    yield from call_faults(case.history, protocol, local, has_appointment=True)
+    days = (local.date() - case.local_now().date()).days
+    if not 0 <= days <= LATEST_APPOINTMENT_DAYS:
+        remedy = f"give a day within {LATEST_APPOINTMENT_DAYS} days"
+        yield Fault("at", f"{local:%Y-%m-%d} is not ahead, or too far", remedy)
+    contacts = case.history.contacts
+    if case.history.due_visit == 2 and contacts:
+        earliest = contacts[0].day + timedelta(days=protocol.second_after_days)
+        if local.date() < earliest:
+            yield Fault(
+                "at", f"the second visit comes too soon after {contacts[0].day}", f"from {earliest} on"
+            )
+    if request.card and not case.history.has_card(request.card):
+        remedy = "ask for the number on the card again; tell the caller nothing about anybody"
+        yield Fault("card", f"{request.card} was not left for this person", remedy)
+    due = [row for row in _appointment_rows(case) if row["state"] == "due"]
+    if due and not request.move:
+        numbers = ", ".join(str(row["appointment"]) for row in due)
+        yield Fault("appointment", f"there is one already: {numbers}", f"move it: `move` {numbers}")
+    if request.move and not request.why:
+        yield Fault("why", "is missing", "say why the time is moved; it can be erased")
+
+
+def _appointment_rows(case: OpenCase) -> list[Row]:
+    rows = case.desk.open_ledger().state_rows("appointment")
+    return [row for row in rows if row["subject"] == case.person]  # type: ignore[misc]
+
+
+def check_visit(desk: Desk, request: ask.CheckRequest) -> Entry:
+    """Record what the safe-visit check says; it holds for 24 hours.
+
+    Raises CaseError where a no-go or conditions have no approver, or the day is not ahead.
+    """
+    case = open_case(desk, request.person, "visit", purpose=request.purpose)
+    now = case.local_now()
+    faults = []
+    if request.result != "go" and not request.approver:
+        faults.append(
+            Fault("approver", "is missing", "a no-go or conditions need somebody who answers for it")
+        )
+    if request.result == "conditions" and not request.condition:
+        faults.append(Fault("condition", "is missing", "say under which conditions the crew may go"))
+    if not 0 <= (request.day - now.date()).days <= 1:
+        remedy = "make the check within 24 hours before the visit"
+        faults.append(Fault("day", f"{request.day} is not today or tomorrow", remedy))
+    refuse(iter(faults))
+    facts: dict[str, Fact] = {
+        "day": request.day.isoformat(),
+        "result": request.result,
+        "approver": request.approver or case.desk.actor,
+        "expires_at": format_instant(case.desk.now() + timedelta(hours=CHECK_HOURS)),
+    }
+    details = {"conditions": list(request.condition), "note": request.note}
+    return case.append(case.event(events.CHECK, facts, details))[0]
+
+
+def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
+    """What the assigned crew needs to know at the door, on the day; opened, logged, then shown.
+
+    Raises CaseError where the check is missing, over or a no-go, the crew is another or not on duty for
+    visits, the hour is not wished for, or the protocol says not now.
+    """
+    case = open_case(desk, request.person, "visit", purpose=request.purpose)
+    protocol = protocol_in_force(case.desk, request.protocol)
+    now = case.local_now()
+    appointment = _appointment_of_day(case, now.date())
+    schedule = _schedule_of(case, request.crew, now)
+    check = _pack_row(case, now.date())
+    refuse(_pack_faults(case, protocol, now, appointment, check))
+    details = case.details()
+    unwished = unwished_dayparts(details.get("contact_wishes", ""), protocol)
+    refuse(
+        call_faults(case.history, protocol, now, has_appointment=appointment is not None, unwished=unwished)
+    )
+    visit = case.history.due_visit
+    expires_at = min(
+        schedule.hours_end(request.crew, now.date()), case.desk.now() + timedelta(hours=PACK_HOURS)
+    )
+    facts: dict[str, Fact] = {
+        "day": now.date().isoformat(),
+        "crew": request.crew,
+        "visit": visit,
+        "expires_at": format_instant(expires_at),
+    }
+    entry = case.append(case.event(events.PACK, facts))[0]
+    assert check is not None
+    return VisitPack(
+        person=case.person,
+        visit=visit,
+        crew=request.crew,
+        expires_at=expires_at,
+        zone=case.zone.key,
+        appointment=appointment,
+        check=check,
+        check_details=read_entry_details(case, int(str(check["seq"]))),
+        details=details,
+        card=entry.hash[:CARD_DIGITS],
+        attempts_made=len(case.history.attempts(visit)),
+    )
+
+
+def read_entry_details(case: OpenCase, seq: int) -> Mapping[str, object]:
+    """The details beside one entry about this person; the access is recorded first."""
+    import json
+
+    from becalm.desk import make_event
+
+    access = make_event(
+        case.desk, "record_accessed", purpose=case.purpose, subject=case.person,
+        facts={"what": "details", "entries": (seq,)},
+    )  # fmt: skip
+    payload = case.desk.open_ledger().payload(seq, access=access)
+    details: Mapping[str, object] = json.loads(payload) if payload else {}
+    return details
+
+
+def _appointment_of_day(case: OpenCase, day: date) -> Row | None:
+    rows = [r for r in _appointment_rows(case) if r["state"] == "due" and r["day"] == day.isoformat()]
+    return rows[-1] if rows else None
+
+
+def _pack_row(case: OpenCase, day: date) -> Row | None:
+    return case.state_row("pack", "day", day.isoformat())
+
+
+def _schedule_of(case: OpenCase, crew: str, now: datetime) -> Schedule:
+    """The schedule in force, by which the crew must be on duty for visits and sent to this person."""
+    schedule = read_assignments(case.desk.workspace.path)
+    refuse(schedule.faults(case.person, crew, now))
+    return schedule
+
+
+def _pack_faults(
+    case: OpenCase, protocol: VisitProtocol, now: datetime, appointment: Row | None, check: Row | None
+) -> Iterator[Fault]:
+    if check is None:
+        yield Fault("check", f"nobody looked at whether a visit on {now.date()} is safe", "visit check first")
+    elif check["result"] == "no_go":
+        yield Fault("check", "the check says no-go", f"do not visit; {check['approver']} answers for it")
+    elif str(check["expires_at"]) <= format_instant(case.desk.now()):
+        yield Fault("check", f"it ended at {check['expires_at']}", "make it again before you go")
+    due = [row for row in _appointment_rows(case) if row["state"] == "due"]
+    for row in due:
+        if appointment is None and str(row["day"]) > now.date().isoformat():
+            yield Fault("day", f"the person agreed to {row['day']}, {row['daypart']}", "come then")
+    if appointment is not None:
+        daypart = protocol.daypart_at(now)
+        if daypart is None or daypart.name != appointment["daypart"]:
+            yield Fault("hours", f"the person agreed to {appointment['daypart']}", "come then")
+
+
+def record_outcome(desk: Desk, request: ask.OutcomeRequest) -> tuple[Entry, ...]:
+    """Record what came of a call, and the offer that was made with it: together or not at all.
+
+    Raises CaseError where no pack was opened by this crew on that day, or an outcome is there already.
+    """
+    case = open_case(desk, request.person, "visit", purpose=request.purpose, may_be_closed=True)
+    protocol = protocol_in_force(case.desk, request.protocol, is_signed=False)
+    at = read_moment(case.desk, request.at, "at")
+    local = at.astimezone(case.zone)
+    refuse(_outcome_faults(case, request, protocol, local))
+    visit = min(case.history.due_visit, 2)
+    appointment = _appointment_of_day(case, local.date())
+    daypart = protocol.daypart_at(local)
+    facts: dict[str, Fact] = {
+        "visit": visit,
+        "day": local.date().isoformat(),
+        "daypart": daypart.name if daypart else "",
+        "crew": request.crew,
+        **({"appointment": str(appointment["appointment"])} if appointment else {}),
+    }
+    details = {"note": request.note, "result": request.result}
+    if request.result != "contact":
+        attempt = len(case.history.attempts(visit)) + 1
+        facts = {**facts, "attempt": attempt, "result": events.RESULTS[request.result]}
+        return case.append(case.event(events.ATTEMPT, facts, details, at))
+    met = case.event(events.VISIT, {**facts, "response": request.response or "thinking"}, details, at)
+    return case.append(met, _offer(case, request, visit, at))
+
+
+def _offer(case: OpenCase, request: ask.OutcomeRequest, visit: int, at: datetime) -> EventToAppend:
+    facts: dict[str, Fact] = {
+        "visit": visit,
+        "made": not request.no_offer,
+        "response": request.no_offer or request.response,
+    }
+    return case.event(events.OFFER, facts, {"needs": list(request.need)}, at)
+
+
+def _outcome_faults(
+    case: OpenCase, request: ask.OutcomeRequest, protocol: VisitProtocol, local: datetime
+) -> Iterator[Fault]:
+    if local > case.local_now():
+        yield Fault("at", f"{local:%Y-%m-%d %H:%M} is in the future", "record it when it has happened")
+    if protocol.daypart_at(local) is None:
+        yield Fault("at", f"{local:%H:%M} is outside the hours of visits", "give the time of the call")
+    if request.result == "contact" and not (request.response or request.no_offer):
+        yield Fault("response", "is missing", "say what they said, or why no offer was made: `no_offer`")
+    if request.result != "contact" and (request.response or request.need):
+        yield Fault("response", "nobody was met", "leave out `response` and `need`")
+    for need in request.need:
+        if need not in events.NEEDS:
+            yield Fault("need", f"{need!r} is no need", f"one of {', '.join(events.NEEDS)}")
+    pack = _pack_row(case, local.date())
+    if pack is not None and pack["outcome"]:
+        problem = f"an outcome of {local.date()} is there already (entry {pack['outcome_seq']})"
+        yield Fault("outcome", problem, "correct that entry: becalm record correct")
+
+
+def leave_letter(desk: Desk, request: ask.LetterRequest) -> Entry:
+    """Leave the letter that follows the last attempt; then nobody calls for a while.
+
+    Raises CaseError where attempts are left.
+    """
+    case = open_case(desk, request.person, "visit", purpose=request.purpose)
+    protocol = protocol_in_force(case.desk, request.protocol)
+    visit = case.history.due_visit
+    made = len(case.history.attempts(visit))
+    if visit > 2 or made < protocol.attempts:
+        problem = (
+            "both visits were made" if visit > 2 else f"{made} of {protocol.attempts} attempts were made"
+        )
+        raise CaseError("No letter is due", (Fault("letter", problem, "it follows the last attempt"),))
+    rest_until = case.local_now().date() + timedelta(days=protocol.rest_days)
+    facts: dict[str, Fact] = {"visit": visit, "rest_until": rest_until.isoformat()}
+    return case.append(case.event(events.LETTER, facts))[0]
+
+
+def list_due(desk: Desk, request: ask.DueRequest) -> tuple[DueOutcome, ...]:
+    """Appointments whose day is over and that have no outcome. Lateness is derived, never stored."""
+    desk = require_role(desk, "visit")
+    check_purpose(request.purpose)
+    from becalm.divert.desk.context import note_access, today
+
+    day = today(desk).isoformat()
+    rows = [
+        row
+        for row in desk.open_ledger().state_rows("appointment")
+        if row["state"] == "due" and str(row["day"]) < day
+    ]
+    for person in sorted({str(row["subject"]) for row in rows}):
+        note_access(desk, person, "appointment without an outcome", purpose=request.purpose)
+    return tuple(
+        DueOutcome(
+            str(row["subject"]),
+            str(row["appointment"]),
+            int(str(row["visit"])),
+            str(row["day"]),
+            str(row["daypart"]),
+        )
+        for row in rows
+    )

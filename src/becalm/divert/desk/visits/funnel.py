@@ -1,0 +1,103 @@
+"""The funnel, the providers' report, and what "Evaluate" may have: counts by wave, and no person."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from becalm.desk import Desk
+from becalm.divert.core.visits import events
+from becalm.divert.core.visits import request as ask
+from becalm.divert.core.visits.funnel import FUNNEL_KINDS, Funnel, count_funnel
+from becalm.divert.core.visits.providers import HelpProvider, ProviderReport, report_providers
+from becalm.divert.desk.context import born_on, records_file, require_role, today
+from becalm.divert.desk.visits.cases import protocol_in_force
+from becalm.divert.files.visits.read_providers import find_providers, read_providers
+from becalm.ledger import WITHDRAWN
+
+AGE_BANDS = ((25, "18-24"), (35, "25-34"), (45, "35-44"), (200, "45 and older"))
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAnswer:
+    """The directory, and what became of referrals, by provider."""
+
+    day: date
+    providers: tuple[HelpProvider, ...]
+    reports: tuple[ProviderReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaveHarm:
+    """Recorded events of one wave in the days after its allocation, as suspect and as victim."""
+
+    wave: int
+    people: int
+    as_suspect: int
+    as_victim: int
+
+
+def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
+    """How many of those who were selected were reached, offered help, and helped? No person is read."""
+    desk = require_role(desk, "funnel")
+    protocol = protocol_in_force(desk, request.protocol, is_signed=False)
+    zone = ZoneInfo(desk.workspace.city.time_zone)
+
+    def day_of(moment: datetime) -> date:
+        return moment.astimezone(zone).date()
+
+    entries = desk.open_ledger().verified_entries(kinds=(*FUNNEL_KINDS, WITHDRAWN))
+    return count_funnel(
+        entries,
+        as_of=request.as_of or today(desk),
+        day_of=day_of,
+        protocol=f"{protocol.key}, version {protocol.version}, {protocol.attempts} attempts",
+        by=request.by,
+        age_bands=_age_bands(desk) if request.by == "age" else None,
+    )
+
+
+def _age_bands(desk: Desk) -> Mapping[str, str]:
+    records, day = records_file(desk).read(), today(desk)
+    bands = {}
+    for row, person in enumerate(records.people["person"].to_pylist()):
+        born = born_on(records, row)
+        if born is not None:
+            years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+            bands[person] = next(name for limit, name in AGE_BANDS if years < limit)
+    return bands
+
+
+def show_providers(desk: Desk, request: ask.ProvidersRequest) -> ProviderAnswer:
+    """Who offers help, who is waiting there, and what came of it? Counts alone, no person."""
+    desk = require_role(desk, "providers")
+    providers = read_providers(find_providers(desk.workspace.path, request.file))
+    day = today(desk)
+    rows = desk.open_ledger().state_rows("referral")
+    return ProviderAnswer(day, providers, report_providers(providers, rows, day=day))  # type: ignore[arg-type]
+
+
+def count_harm_by_wave(desk: Desk, *, days: int) -> tuple[WaveHarm, ...]:
+    """Recorded events as suspect and as victim within so many days of the allocation, by wave: for evaluation.
+
+    Everybody who was allocated is counted, whatever became of them; found by police counts nowhere.
+    """
+    entries = desk.open_ledger().verified_entries(kinds=(events.ALLOCATION,))
+    records = records_file(desk).read()
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for entry in entries:
+        arm, person = str(entry.event.facts["arm"]), str(entry.event.facts["unit"])
+        if not arm.startswith("wave "):
+            continue
+        wave, start = int(arm.removeprefix("wave ")), entry.event.occurred_at.date()
+        counts[wave]["people"] += 1
+        for row in records.rows_of_person(records.row_of(person)):
+            if 0 <= (row.occurred_on - start).days < days and row.found_by == "victim":
+                counts[wave]["victim" if row.role == "victim" else "suspect"] += 1
+    return tuple(
+        WaveHarm(wave, count["people"], count["suspect"], count["victim"])
+        for wave, count in sorted(counts.items())
+    )

@@ -1,0 +1,1 @@
+"""The files of visits and help: protocol, crews, providers, schedule, sheets, calendars and packs."""

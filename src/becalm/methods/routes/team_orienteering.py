@@ -1,0 +1,374 @@
+"""Which stops does each of several teams visit in a day, and when, so that the value of them all is greatest?
+
+The team orienteering problem with time windows: not every stop can be visited, each has windows with a value
+of their own, each team starts and ends at its base within its hours. First every stop is inserted where value
+per minute is highest, until nothing fits; then stops near each other are taken out of some routes and put in
+again, many times, and what is worse is kept with a chance that falls (ruin and recreate). Whether a stop fits
+is known at once from how far each later stop may be delayed.
+
+Compiled by numba on first use. The same generator gives the same routes.
+
+Source: Vansteenwegen, Souffriau, Vanden Berghe and Van Oudheusden, Computers & Operations Research 36 (2009)
+3281-3290 (insertion and shifts); Christiaens and Vanden Berghe, Transportation Science 54 (2020) 417-433
+(removal of adjacent strings).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from becalm.methods.arrays import Bools, Floats, Ints
+
+LONGEST_ROUTE = 48
+NOISE = 0.15  # how much a score is varied when stops are put in again
+
+
+class OrienteeringProblem(NamedTuple):
+    """V stops with W windows each, R teams; minutes of the day throughout.
+
+    `travel` [V + bases, V + bases] holds minutes between stops, bases last; `base` [R] are rows of it. A
+    window [V, W] is when a visit may begin; `value` 0 forbids it. `minutes` [V, W] is how long it is expected
+    to take. `factor` [V, R] multiplies the value for a team, 0 forbids it. `neighbours` [V, K] are the
+    nearest stops. A stop that `is_fixed` is never taken out again.
+    """
+
+    travel: Floats
+    base: Ints
+    team_open: Floats
+    team_close: Floats
+    open: Floats
+    close: Floats
+    value: Floats
+    minutes: Floats
+    factor: Floats
+    neighbours: Ints
+    is_fixed: Bools
+
+
+class TeamRoutes(NamedTuple):
+    """The routes: stops and windows [R, L] of which the first `stop_count` [R] mean something.
+
+    `begin` [R, L] is when each visit begins, `slack` [R, L + 1] how long it may be delayed, the last the
+    return; `team` [V] is who visits a stop, -1 for nobody.
+    """
+
+    stop: Ints
+    window: Ints
+    stop_count: Ints
+    begin: Floats
+    slack: Floats
+    team: Ints
+
+
+def empty_routes(problem: OrienteeringProblem) -> TeamRoutes:
+    """Routes on which nobody is visited yet."""
+    teams, shape = len(problem.base), (len(problem.base), LONGEST_ROUTE)
+    routes = TeamRoutes(
+        np.zeros(shape, np.int64),
+        np.zeros(shape, np.int64),
+        np.zeros(teams, np.int64),
+        np.zeros(shape),
+        np.zeros((teams, LONGEST_ROUTE + 1)),
+        np.full(len(problem.value), -1, np.int64),
+    )
+    for r in range(teams):
+        refresh_route(problem, routes, r)
+    return routes
+
+
+def copy_routes(routes: TeamRoutes) -> TeamRoutes:
+    """The same routes, which can be changed apart."""
+    return TeamRoutes(
+        routes.stop.copy(),
+        routes.window.copy(),
+        routes.stop_count.copy(),
+        routes.begin.copy(),
+        routes.slack.copy(),
+        routes.team.copy(),
+    )
+
+
+def nearest_stops(travel: Floats, stop_count: int, count: int) -> Ints:
+    """The nearest stops [V, K] of each, itself first."""
+    between = travel[:stop_count, :stop_count]
+    kept = min(count, stop_count)
+    if kept == stop_count:
+        return np.argsort(between, axis=1, kind="stable").astype(np.int64)
+    nearest = np.argpartition(between, kept - 1, axis=1)[:, :kept]
+    order = np.argsort(np.take_along_axis(between, nearest, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(nearest, order, axis=1).astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def refresh_route(problem: OrienteeringProblem, routes: TeamRoutes, r: int) -> None:
+    """Work out again when each visit of a route begins, and how long it may be delayed."""
+    n, here, moment = routes.stop_count[r], problem.base[r], problem.team_open[r]
+    for p in range(n):
+        i, w = routes.stop[r, p], routes.window[r, p]
+        routes.begin[r, p] = max(moment + problem.travel[here, i], problem.open[i, w])
+        moment, here = routes.begin[r, p] + problem.minutes[i, w], i
+    routes.slack[r, n] = problem.team_close[r] - (moment + problem.travel[here, problem.base[r]])
+    arrival, later = moment + problem.travel[here, problem.base[r]], n
+    begin_later = arrival
+    for p in range(n - 1, -1, -1):
+        i, w = routes.stop[r, p], routes.window[r, p]
+        following = problem.base[r] if later == n else routes.stop[r, later]
+        arrival = routes.begin[r, p] + problem.minutes[i, w] + problem.travel[i, following]
+        wait = begin_later - arrival
+        routes.slack[r, p] = min(problem.close[i, w] - routes.begin[r, p], routes.slack[r, later] + wait)
+        later, begin_later = p, routes.begin[r, p]
+
+
+@njit(cache=True, nogil=True)
+def best_insertion(
+    problem: OrienteeringProblem, routes: TeamRoutes, r: int, i: int
+) -> tuple[float, int, int]:
+    """Where in this route does the stop bring most per minute? Score (0: nowhere), place and window."""
+    score, place, window = 0.0, 0, 0
+    n = routes.stop_count[r]
+    if problem.factor[i, r] <= 0.0 or n == LONGEST_ROUTE:
+        return score, place, window
+    for w in range(problem.value.shape[1]):
+        worth = problem.value[i, w] * problem.factor[i, r]
+        if worth <= 0.0 or problem.open[i, w] > problem.team_close[r]:
+            continue
+        for p in range(n + 1):
+            minutes = _detour(problem, routes, r, p, i, w)
+            if minutes >= 0.0 and worth / (minutes + 0.01) > score:
+                score, place, window = worth / (minutes + 0.01), p, w
+    return score, place, window
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _detour(problem: OrienteeringProblem, routes: TeamRoutes, r: int, p: int, i: int, w: int) -> float:
+    """How many minutes the stop takes at this place of the route; below 0 where it does not fit."""
+    n = routes.stop_count[r]
+    here, moment = problem.base[r], problem.team_open[r]
+    if p > 0:
+        here = routes.stop[r, p - 1]
+        moment = routes.begin[r, p - 1] + problem.minutes[here, routes.window[r, p - 1]]
+    begin = max(moment + problem.travel[here, i], problem.open[i, w])
+    if begin > problem.close[i, w]:
+        return -1.0
+    following = problem.base[r] if p == n else routes.stop[r, p]
+    arrival = begin + problem.minutes[i, w] + problem.travel[i, following]
+    planned = problem.team_close[r] - routes.slack[r, n] if p == n else routes.begin[r, p]
+    if arrival - planned > routes.slack[r, p] + 1e-9:
+        return -1.0
+    return float(arrival - moment - problem.travel[here, following])
+
+
+@njit(cache=True, nogil=True)
+def insert_stop(problem: OrienteeringProblem, routes: TeamRoutes, r: int, place: int, i: int, w: int) -> None:
+    """Put a stop into a route."""
+    for p in range(routes.stop_count[r], place, -1):
+        routes.stop[r, p], routes.window[r, p] = routes.stop[r, p - 1], routes.window[r, p - 1]
+    routes.stop[r, place], routes.window[r, place] = i, w
+    routes.stop_count[r] += 1
+    routes.team[i] = r
+    refresh_route(problem, routes, r)
+
+
+@njit(cache=True, nogil=True)
+def insert_stops(
+    problem: OrienteeringProblem,
+    routes: TeamRoutes,
+    stops: Ints,
+    teams: Ints,
+    rng: np.random.Generator,
+    noise: float,
+) -> None:
+    """Put in as many of these stops as fit into the routes of these teams, best value per minute first."""
+    scores = np.zeros((len(teams), len(stops)))
+    places = np.zeros((len(teams), len(stops)), np.int64)
+    windows = np.zeros((len(teams), len(stops)), np.int64)
+    best = np.zeros(len(teams), np.int64)
+    for t in range(len(teams)):
+        _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
+        best[t] = np.argmax(scores[t])
+    while True:
+        t = 0
+        for u in range(1, len(teams)):
+            if scores[u, best[u]] > scores[t, best[t]]:
+                t = u
+        k = best[t]
+        if scores[t, k] <= 0.0:
+            return
+        insert_stop(problem, routes, teams[t], places[t, k], stops[k], windows[t, k])
+        _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
+        for u in range(len(teams)):
+            scores[u, k] = 0.0
+            if u == t or best[u] == k:
+                best[u] = np.argmax(scores[u])
+
+
+@njit(cache=True, nogil=True)
+def _score_stops(
+    problem: OrienteeringProblem,
+    routes: TeamRoutes,
+    r: int,
+    stops: Ints,
+    answer: tuple[Floats, Ints, Ints],
+    rng: np.random.Generator,
+    noise: float,
+) -> None:
+    scores, places, windows = answer
+    for k in range(len(stops)):
+        scores[k] = 0.0
+        if routes.team[stops[k]] < 0:
+            scores[k], places[k], windows[k] = best_insertion(problem, routes, r, stops[k])
+            if noise > 0.0 and scores[k] > 0.0:
+                scores[k] *= 1.0 + noise * (rng.random() - 0.5)
+
+
+@njit(cache=True, nogil=True)
+def route_value(problem: OrienteeringProblem, routes: TeamRoutes, r: int, minute_price: float) -> float:
+    """The value of one route, less the price of the minutes until its return."""
+    total, n = 0.0, routes.stop_count[r]
+    for p in range(n):
+        i = routes.stop[r, p]
+        total += problem.value[i, routes.window[r, p]] * problem.factor[i, r]
+    spare = routes.slack[r, n] if n else problem.team_close[r] - problem.team_open[r]
+    return float(total + minute_price * spare)
+
+
+@njit(cache=True, nogil=True)
+def total_value(problem: OrienteeringProblem, routes: TeamRoutes) -> float:
+    """The value of all routes."""
+    total = 0.0
+    for r in range(len(routes.stop_count)):
+        total += route_value(problem, routes, r, 0.0)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def take_out(problem: OrienteeringProblem, routes: TeamRoutes, r: int, first: int, length: int) -> None:
+    """Take the stops of a part of a route out again, but for those that are fixed."""
+    kept = first
+    n = routes.stop_count[r]
+    for p in range(first, n):
+        i = routes.stop[r, p]
+        if p < first + length and not problem.is_fixed[i]:
+            routes.team[i] = -1
+        else:
+            routes.stop[r, kept], routes.window[r, kept] = i, routes.window[r, p]
+            kept += 1
+    routes.stop_count[r] = kept
+    refresh_route(problem, routes, r)
+
+
+@njit(cache=True, nogil=True)
+def _ruin(
+    problem: OrienteeringProblem, routes: TeamRoutes, rng: np.random.Generator, saved: TeamRoutes
+) -> Ints:
+    """Take strings of stops near a drawn one out of some routes; which routes they were.
+
+    What the routes were is copied into `saved`.
+    """
+    seed = int(rng.integers(0, len(routes.team)))
+    most_routes, longest = 1 + int(rng.integers(0, 4)), 1 + int(rng.integers(0, 8))
+    teams, team_count = np.zeros(most_routes, np.int64), 0
+    for i in problem.neighbours[seed]:
+        r = routes.team[i]
+        if r >= 0 and team_count < most_routes and not (teams[:team_count] == r).any():
+            _copy_route(routes, saved, r)
+            teams[team_count] = r
+            team_count += 1
+            position = 0
+            while routes.stop[r, position] != i:
+                position += 1
+            first = max(0, position - int(rng.integers(0, longest)))
+            take_out(problem, routes, r, first, min(longest, routes.stop_count[r] - first))
+    return teams[:team_count]
+
+
+@njit(cache=True, nogil=True)
+def _stops_near(problem: OrienteeringProblem, routes: TeamRoutes, teams: Ints, saved: TeamRoutes) -> Ints:
+    """The stops that nobody visits, among those near the ones that were taken out."""
+    stops, is_in, count = np.zeros(len(routes.team), np.int64), np.zeros(len(routes.team), np.bool_), 0
+    for r in teams:
+        for i in saved.stop[r, : saved.stop_count[r]]:
+            if routes.team[i] < 0:
+                for j in problem.neighbours[i]:
+                    if routes.team[j] < 0 and not is_in[j]:
+                        is_in[j] = True
+                        stops[count] = j
+                        count += 1
+    return stops[:count]
+
+
+@njit(cache=True, nogil=True)
+def _copy_route(source: TeamRoutes, target: TeamRoutes, r: int) -> None:
+    """Copy one route; `team` is set by whoever calls."""
+    n = source.stop_count[r]
+    target.stop_count[r] = n
+    for p in range(n):
+        target.stop[r, p], target.window[r, p] = source.stop[r, p], source.window[r, p]
+        target.begin[r, p], target.slack[r, p] = source.begin[r, p], source.slack[r, p]
+    target.slack[r, n] = source.slack[r, n]
+
+
+@njit(cache=True, nogil=True)
+def _restore(routes: TeamRoutes, saved: TeamRoutes, teams: Ints) -> None:
+    """Put these routes back as they were saved."""
+    for r in teams:
+        routes.team[routes.stop[r, : routes.stop_count[r]]] = -1
+    for r in teams:
+        _copy_route(saved, routes, r)
+        routes.team[routes.stop[r, : routes.stop_count[r]]] = r
+
+
+@njit(cache=True, nogil=True)
+def _value_of(problem: OrienteeringProblem, routes: TeamRoutes, teams: Ints, minute_price: float) -> float:
+    total = 0.0
+    for r in teams:
+        total += route_value(problem, routes, r, minute_price)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _copy_all(source: TeamRoutes, target: TeamRoutes) -> None:
+    for r in range(len(source.stop_count)):
+        _copy_route(source, target, r)
+    target.team[:] = source.team
+
+
+@njit(cache=True, nogil=True)
+def improve_routes(
+    problem: OrienteeringProblem,
+    routes: TeamRoutes,
+    best: TeamRoutes,
+    rng: np.random.Generator,
+    rounds: int,
+    heat: float,
+    minute_price: float,
+) -> float:
+    """Ruin and recreate so many times; the best routes are written to `best`, their value is the answer.
+
+    `heat` is the loss that is taken with a chance of 1 in e at first; it falls to a hundredth. Both `routes`
+    and `best` are changed.
+    """
+    _copy_all(routes, best)
+    saved = TeamRoutes(
+        routes.stop.copy(), routes.window.copy(), routes.stop_count.copy(),
+        routes.begin.copy(), routes.slack.copy(), routes.team.copy(),
+    )  # fmt: skip
+    value = total_value(problem, routes)
+    best_value = value
+    for k in range(rounds):
+        warmth = heat * 0.01 ** (k / rounds)
+        teams = _ruin(problem, routes, rng, saved)
+        stops = _stops_near(problem, routes, teams, saved)
+        if len(stops):
+            insert_stops(problem, routes, stops, teams, rng, NOISE)
+        old = _value_of(problem, saved, teams, minute_price)
+        new = _value_of(problem, routes, teams, minute_price)
+        if new < old + warmth * np.log(1.0 - rng.random()):
+            _restore(routes, saved, teams)
+            continue
+        value += _value_of(problem, routes, teams, 0.0) - _value_of(problem, saved, teams, 0.0)
+        if value > best_value + 1e-9:
+            best_value = value
+            _copy_all(routes, best)
+    return best_value
