@@ -14,10 +14,10 @@ from becalm.app.main import open_desk
 from becalm.desk import Desk, make_event
 from becalm.ledger import EventToAppend
 
-NOON = datetime(2030, 5, 6, 9, 0, tzinfo=UTC)  # a Monday; 10:00 in London
+MONDAY = datetime(2020, 5, 4, 9, 0, tzinfo=UTC)  # 10:00 in London
 HASH = "0" * 64
 PROVIDERS = """author = "ann"
-reviewed_on = 2030-01-01
+reviewed_on = 2020-01-01
 
 [[providers]]
 key = "harbour"
@@ -25,10 +25,10 @@ name = "Harbour"
 needs = ["work_and_learning"]
 capacity = 2
 waiting_days = 7
-contract_from = 2030-01-01
-contract_until = 2031-01-01
+contract_from = 2020-01-01
+contract_until = 2021-01-01
 agreement = "SA-1"
-agreement_until = 2031-01-01
+agreement_until = 2021-01-01
 
 [[providers]]
 key = "bridge"
@@ -36,10 +36,10 @@ name = "Bridge"
 needs = ["family"]
 capacity = 5
 waiting_days = 3
-contract_from = 2030-01-01
-contract_until = 2031-01-01
+contract_from = 2020-01-01
+contract_until = 2021-01-01
 agreement = "SA-2"
-agreement_until = 2030-05-01
+agreement_until = 2020-05-01
 """
 
 
@@ -47,7 +47,7 @@ agreement_until = 2030-05-01
 class Clock:
     """The time that the desk goes by; moved by the tests."""
 
-    at: datetime = NOON
+    at: datetime = MONDAY
     keys: Any = field(default_factory=lambda: count(1))
 
     def now(self) -> datetime:
@@ -57,7 +57,9 @@ class Clock:
 
 def make_workspace(folder: Path) -> Path:
     """A town with its people taken in, and nobody approved yet."""
-    becalm("simulate", "--size", "town", "--months", "2020-01:2020-04", "--incidents", 400, "--out", folder / "t")
+    becalm(
+        "simulate", "--size", "town", "--months", "2020-01:2020-04", "--incidents", 400, "--out", folder / "t"
+    )
     becalm("init", folder / "w", "--city", folder / "t" / "city.toml")
     (folder / "w" / "providers.toml").write_text(PROVIDERS, "utf-8")
     return folder / "w"
@@ -74,8 +76,9 @@ def approve(desk: Desk, people: list[str], as_of: date) -> None:
     for person in people:
         nomination = {
             **days, "rule_key": "r", "rule_version": 1, "rule_sha256": HASH, "data_sha256": HASH,
-            "explanation_sha256": HASH, "points": 9, "victim_points": 0, "crimes": 3, "dates": 3, "charged": 1,
-            "recent_days": 180, "adult": True, "marginal": False, "overlap": False, "codes": ("harm",),
+            "explanation_sha256": HASH, "points": 9, "victim_points": 0, "crimes": 3, "dates": 3,
+            "charged": 1, "recent_days": 180, "adult": True, "marginal": False, "overlap": False,
+            "codes": ("harm",),
         }  # fmt: skip
         steps: tuple[tuple[str, str, dict[str, Any]], ...] = (
             ("nora", "person_nominated", nomination),

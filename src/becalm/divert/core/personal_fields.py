@@ -34,6 +34,7 @@ def _fields(
 ) -> tuple[PersonalField, ...]:
     return tuple(PersonalField(kind, name, access, clock, roles) for name in names.split())
 
+
 HELPERS: Final = ("coordinator", "provider worker", "rights officer")
 
 PERSONAL_FIELDS: Final = (

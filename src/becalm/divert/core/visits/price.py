@@ -1,4 +1,4 @@
-"""What does each number of attempts buy, and how often does it knock in vain? The list that an owner signs."""
+"""What does each number of attempts buy, and how often does it knock in vain? The list to sign."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from becalm.ledger import Row
+from becalm.methods.rate_ratio_score import wilson_interval
 from becalm.terms import Estimate, Fault
 
 ANSWER_DAYS = 5  # for a provider to take a referral on
 START_DAYS = 10  # beside the waiting days, for the first session
 OPEN_STATES = ("sent", "accepted", "started")
 LEVEL = 0.95
-Z = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,16 @@ def deadline(row: Row, provider: HelpProvider | None) -> date | None:
 
 
 def score_estimate(count: int, total: int) -> Estimate | None:
-    """The share with its score interval; None where there is nobody.
-
-    Source: Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
+    """The share with its score interval (Wilson); None where there is nobody.
 
     >>> e = score_estimate(8, 10); round(e.low, 3), round(e.high, 3)
     (0.49, 0.943)
     """
     if not total:
         return None
+    low, high = wilson_interval(count, total, LEVEL)
     share = count / total
-    middle = (share + Z**2 / (2 * total)) / (1 + Z**2 / total)
-    half = Z / (1 + Z**2 / total) * (share * (1 - share) / total + Z**2 / (4 * total**2)) ** 0.5
-    return Estimate(
-        share, max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)), LEVEL, "Wilson"
-    )
+    return Estimate(share, min(low, share), max(high, share), LEVEL, "Wilson")
 
 
 @dataclass(frozen=True, slots=True)

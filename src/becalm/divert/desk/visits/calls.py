@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from becalm.desk import Desk
+from becalm.desk import Desk, make_event
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.history import CARD_DIGITS, call_faults, unwished_dayparts
@@ -189,16 +190,13 @@ def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
 
 
 def read_entry_details(case: OpenCase, seq: int) -> Mapping[str, object]:
-    """The details beside one entry about this person; the access is recorded first."""
-    import json
-
-    from becalm.desk import make_event
-
-    access = make_event(
-        case.desk, "record_accessed", purpose=case.purpose, subject=case.person,
-        facts={"what": "details", "entries": (seq,)},
-    )  # fmt: skip
-    payload = case.desk.open_ledger().payload(seq, access=access)
+    """The details beside one entry about this person, if any; the access is recorded first."""
+    ledger = case.desk.open_ledger()
+    if not next(ledger.entries(after=seq - 1, until=seq)).commitment:
+        return {}
+    facts: dict[str, Fact] = {"what": "details", "entries": (seq,)}
+    access = make_event(case.desk, "record_accessed", purpose=case.purpose, subject=case.person, facts=facts)
+    payload = ledger.payload(seq, access=access)
     details: Mapping[str, object] = json.loads(payload) if payload else {}
     return details
 
