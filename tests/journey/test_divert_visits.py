@@ -140,12 +140,18 @@ def template(town: Path) -> Path:
     return workspace.parent
 
 
+@pytest.fixture
+def programme(template: Path, tmp_path: Path) -> Programme:
+    """The prepared workspace, on SQLite."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return Programme(tmp_path / "w")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def programme(request: pytest.FixtureRequest, town: Path, tmp_path: Path) -> Iterator[Programme]:
+def on_both_stores(request: pytest.FixtureRequest, town: Path, tmp_path: Path) -> Iterator[Programme]:
+    """The same on each store."""
     if request.param == "sqlite":
-        prepared = request.getfixturevalue("template")
-        shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-        yield Programme(tmp_path / "w")
+        yield request.getfixturevalue("programme")
         return
     server: Server = request.getfixturevalue("postgres")
     workspace = Path(shutil.copytree(town / "w", tmp_path / "w"))
@@ -161,8 +167,9 @@ def programme(request: pytest.FixtureRequest, town: Path, tmp_path: Path) -> Ite
 
 
 def test_one_person_from_the_first_knock_through_a_moved_appointment_to_completed_help(
-    programme: Programme,
+    on_both_stores: Programme,
 ) -> None:
+    programme = on_both_stores
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     person = schedule.visits[0].person
@@ -227,7 +234,8 @@ def refused(match: str) -> Any:
     return pytest.raises(CaseError, match=match)
 
 
-def test_a_call_that_may_not_be_made_is_refused_and_leaves_nothing_behind(programme: Programme) -> None:
+def test_a_call_that_may_not_be_made_is_refused_and_leaves_nothing_behind(on_both_stores: Programme) -> None:
+    programme = on_both_stores
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     first, second = schedule.visits[0].person, schedule.visits[-1].person
@@ -371,8 +379,10 @@ def test_the_order_of_first_offers_is_drawn_once_from_a_sealed_seed_and_counted_
 
 
 def test_every_command_says_what_it_did_as_json(
-    programme: Programme, monkeypatch: pytest.MonkeyPatch
+    on_both_stores: Programme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    programme = on_both_stores
+
     def ask_for(role: str, *words: object, code: int = 0) -> Any:
         monkeypatch.setenv("BECALM_ROLE", role)
         options = ("--workspace", programme.workspace, "--format", "json")
