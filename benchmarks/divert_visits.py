@@ -226,7 +226,7 @@ def by_vroom(problem: routing.OrienteeringProblem, _limit_s: float) -> float:
             )
         )  # fmt: skip
     solution = instance.solve(exploration_level=1, nb_threads=1)
-    lost = {job.id for job in solution.unassigned}
+    lost = {job._id for job in solution.unassigned}
     return float(sum(problem.value[i, window[i]] for i in range(visits) if i not in lost))
 
 
