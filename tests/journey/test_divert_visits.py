@@ -36,12 +36,9 @@ def crews_csv(days: int) -> str:
     lines = ["day,unit,area,base,mode,start,hours,crew,burst_share,pair,use"]
     for offset in range(days):
         day = MONDAY.date() + timedelta(days=offset)
-        for unit, start, use in (
-            ("A", "09:00", "visits"),
-            ("B", "12:00", "visits"),
-            ("C", "09:00", "patrol"),
-        ):
-            lines.append(f"{day},{unit},Ash,base Ash,vehicle,{start},8,2,0.9,,{use}")
+        for crew in ("A 09:30 1 visits", "B 12:00 8 visits", "C 09:00 8 patrol"):
+            unit, start, hours, use = crew.split()
+            lines.append(f"{day},{unit},Ash,base Ash,vehicle,{start},{hours},2,0.9,,{use}")
     return "\n".join(lines) + "\n"
 
 
