@@ -3,8 +3,8 @@
 The team orienteering problem with time windows: not every stop can be visited, each has windows with a value
 of their own, each team starts and ends at its base within its hours. First every stop is inserted where value
 per minute is highest, until nothing fits; then stops near each other are taken out of some routes and put in
-again, many times, and what is worse is kept with a chance that falls (ruin and recreate). Whether a stop fits
-is known at once from how far each later stop may be delayed.
+again, many times, and what is worse is taken with a chance that falls (ruin and recreate). Whether a stop
+fits is known at once from how far each later stop may be delayed.
 
 Compiled by numba on first use. The same generator gives the same routes.
 
@@ -92,10 +92,10 @@ def copy_routes(routes: TeamRoutes) -> TeamRoutes:
 def nearest_stops(travel: Floats, stop_count: int, count: int) -> Ints:
     """The nearest stops [V, K] of each, itself first."""
     between = travel[:stop_count, :stop_count]
-    kept = min(count, stop_count)
-    if kept == stop_count:
+    neighbour_count = min(count, stop_count)
+    if neighbour_count == stop_count:
         return np.argsort(between, axis=1, kind="stable").astype(np.int64)
-    nearest = np.argpartition(between, kept - 1, axis=1)[:, :kept]
+    nearest = np.argpartition(between, neighbour_count - 1, axis=1)[:, :neighbour_count]
     order = np.argsort(np.take_along_axis(between, nearest, axis=1), axis=1, kind="stable")
     return np.take_along_axis(nearest, order, axis=1).astype(np.int64)
 
@@ -103,13 +103,13 @@ def nearest_stops(travel: Floats, stop_count: int, count: int) -> Ints:
 @njit(cache=True, nogil=True)
 def refresh_route(problem: OrienteeringProblem, routes: TeamRoutes, r: int) -> None:
     """Work out again when each visit of a route begins, and how long it may be delayed."""
-    n, here, moment = routes.stop_count[r], problem.base[r], problem.team_open[r]
+    n, position, moment = routes.stop_count[r], problem.base[r], problem.team_open[r]
     for p in range(n):
         i, w = routes.stop[r, p], routes.window[r, p]
-        routes.begin[r, p] = max(moment + problem.travel[here, i], problem.open[i, w])
-        moment, here = routes.begin[r, p] + problem.minutes[i, w], i
-    routes.slack[r, n] = problem.team_close[r] - (moment + problem.travel[here, problem.base[r]])
-    arrival, later = moment + problem.travel[here, problem.base[r]], n
+        routes.begin[r, p] = max(moment + problem.travel[position, i], problem.open[i, w])
+        moment, position = routes.begin[r, p] + problem.minutes[i, w], i
+    routes.slack[r, n] = problem.team_close[r] - (moment + problem.travel[position, problem.base[r]])
+    arrival, later = moment + problem.travel[position, problem.base[r]], n
     begin_later = arrival
     for p in range(n - 1, -1, -1):
         i, w = routes.stop[r, p], routes.window[r, p]
@@ -144,19 +144,19 @@ def best_insertion(
 def _detour(problem: OrienteeringProblem, routes: TeamRoutes, r: int, p: int, i: int, w: int) -> float:
     """How many minutes the stop takes at this place of the route; below 0 where it does not fit."""
     n = routes.stop_count[r]
-    here, moment = problem.base[r], problem.team_open[r]
+    position, moment = problem.base[r], problem.team_open[r]
     if p > 0:
-        here = routes.stop[r, p - 1]
-        moment = routes.begin[r, p - 1] + problem.minutes[here, routes.window[r, p - 1]]
-    begin = max(moment + problem.travel[here, i], problem.open[i, w])
+        position = routes.stop[r, p - 1]
+        moment = routes.begin[r, p - 1] + problem.minutes[position, routes.window[r, p - 1]]
+    begin = max(moment + problem.travel[position, i], problem.open[i, w])
     if begin > problem.close[i, w]:
         return -1.0
     following = problem.base[r] if p == n else routes.stop[r, p]
     arrival = begin + problem.minutes[i, w] + problem.travel[i, following]
-    planned = problem.team_close[r] - routes.slack[r, n] if p == n else routes.begin[r, p]
-    if arrival - planned > routes.slack[r, p] + 1e-9:
+    planned_arrival = problem.team_close[r] - routes.slack[r, n] if p == n else routes.begin[r, p]
+    if arrival - planned_arrival > routes.slack[r, p] + 1e-9:
         return -1.0
-    return float(arrival - moment - problem.travel[here, following])
+    return float(arrival - moment - problem.travel[position, following])
 
 
 @njit(cache=True, nogil=True)
@@ -245,16 +245,16 @@ def total_value(problem: OrienteeringProblem, routes: TeamRoutes) -> float:
 @njit(cache=True, nogil=True)
 def take_out(problem: OrienteeringProblem, routes: TeamRoutes, r: int, first: int, length: int) -> None:
     """Take the stops of a part of a route out again, but for those that are fixed."""
-    kept = first
+    place = first
     n = routes.stop_count[r]
     for p in range(first, n):
         i = routes.stop[r, p]
         if p < first + length and not problem.is_fixed[i]:
             routes.team[i] = -1
         else:
-            routes.stop[r, kept], routes.window[r, kept] = i, routes.window[r, p]
-            kept += 1
-    routes.stop_count[r] = kept
+            routes.stop[r, place], routes.window[r, place] = i, routes.window[r, p]
+            place += 1
+    routes.stop_count[r] = place
     refresh_route(problem, routes, r)
 
 

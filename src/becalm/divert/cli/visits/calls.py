@@ -10,7 +10,8 @@ from becalm.console.command import Session
 from becalm.divert.core.visits import request as ask
 
 if TYPE_CHECKING:
-    from becalm.divert.desk.visits.calls import DueOutcome, VisitPack
+    from becalm.divert.desk.visits.calls import DueOutcome
+    from becalm.divert.files.visits.pack_page import VisitPack
     from becalm.ledger import Entry
 
 
@@ -36,9 +37,8 @@ def pack(session: Session, request: ask.PackRequest) -> None:
     from becalm.divert.files.visits.pack_page import pack_document, pack_page
     from becalm.render.document import document_lines
 
-    opened = open_pack(session.open_desk(), request)
-    fields = {name: getattr(opened, name) for name in opened.__dataclass_fields__}
-    document = pack_document(**fields)
+    visit_pack = open_pack(session.open_desk(), request)
+    document = pack_document(visit_pack)
     view = View(
         _pack_data,
         lambda answer: [_pack_data(answer)],
@@ -46,21 +46,21 @@ def pack(session: Session, request: ask.PackRequest) -> None:
         is_private=True,
         files={".html": lambda _answer: pack_page(document, __version__)},
     )
-    session.emit(opened, view)
+    session.emit(visit_pack, view)
 
 
-def _pack_data(opened: VisitPack) -> dict[str, object]:
+def _pack_data(visit_pack: VisitPack) -> dict[str, object]:
     return {
-        "person": opened.person,
-        "visit": opened.visit,
-        "crew": opened.crew,
-        "expires_at": opened.expires_at.isoformat(),
-        "appointment": None if opened.appointment is None else opened.appointment["appointment"],
-        "check": {name: opened.check[name] for name in ("result", "approver", "expires_at")},
-        "conditions": opened.check_details.get("conditions") or [],
-        "details": dict(opened.details),
-        "card": opened.card,
-        "attempts_made": opened.attempts_made,
+        "person": visit_pack.person,
+        "visit": visit_pack.visit,
+        "crew": visit_pack.crew,
+        "expires_at": visit_pack.expires_at.isoformat(),
+        "appointment": None if visit_pack.appointment is None else visit_pack.appointment["appointment"],
+        "check": {name: visit_pack.check[name] for name in ("result", "approver", "expires_at")},
+        "conditions": visit_pack.check_details.get("conditions") or [],
+        "details": dict(visit_pack.details),
+        "card": visit_pack.card,
+        "attempts_made": visit_pack.attempts_made,
     }
 
 
@@ -107,12 +107,12 @@ def emit_steps(session: Session, entries: tuple[Entry, ...]) -> None:
     from becalm.console.emit import View, entry_data, facts_text
 
     def data(answer: tuple[Entry, ...]) -> object:
-        listed = [entry_data(entry, with_subject=False) for entry in answer]
-        return listed[0] if len(listed) == 1 else listed
+        entry_rows = [entry_data(entry, with_subject=False) for entry in answer]
+        return entry_rows[0] if len(entry_rows) == 1 else entry_rows
 
     def rows(answer: tuple[Entry, ...]) -> list[dict[str, object]]:
-        listed = [entry_data(entry, with_subject=False) for entry in answer]
-        return [{**row, "facts": facts_text(row["facts"])} for row in listed]
+        entry_rows = [entry_data(entry, with_subject=False) for entry in answer]
+        return [{**row, "facts": facts_text(row["facts"])} for row in entry_rows]
 
     def lines(answer: tuple[Entry, ...]) -> Iterable[str]:
         for entry in answer:

@@ -35,6 +35,7 @@ def _schedule_data(answer: ScheduleAnswer) -> dict[str, object]:
 
     schedule = answer.schedule
     return {
+        "mode": schedule.mode,
         "first_day": schedule.first_day.isoformat(),
         "days": schedule.days,
         "seed": schedule.seed,
@@ -51,8 +52,10 @@ def _schedule_data(answer: ScheduleAnswer) -> dict[str, object]:
 
 def _schedule_lines(answer: ScheduleAnswer) -> Iterable[object]:
     from becalm.console.screen import string_table
+    from becalm.divert.cli.people import mode_lines
 
     schedule = answer.schedule
+    yield from mode_lines(schedule.mode)
     crews = sorted({(visit.day, visit.crew) for visit in schedule.visits})
     yield f"{len(schedule.visits)} visits by {len(crews)} crews, in {answer.folder}"
     yield f"  protocol   {schedule.protocol}"

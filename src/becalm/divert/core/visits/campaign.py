@@ -52,7 +52,7 @@ class _Progress:
 
     visit: Ints  # 0: the first is due, 1: the second, 2: both were made, 3: a letter was left
     attempts: Ints
-    tried: Ints  # [N, D] in this visit
+    tries: Ints  # [N, D] in this visit
     last_day: Ints
     contact_day: Ints
     lead: Ints
@@ -73,7 +73,7 @@ def run_campaign(
     state = _Progress(
         visit=np.zeros(people, np.int64),
         attempts=np.zeros(people, np.int64),
-        tried=np.zeros((people, parts), np.int64),
+        tries=np.zeros((people, parts), np.int64),
         last_day=np.full(people, NEVER, np.int64),
         contact_day=np.full(people, NEVER, np.int64),
         lead=np.full(people, -1, np.int64),
@@ -89,7 +89,7 @@ def run_campaign(
         if settings.is_unlimited:
             for row, person in enumerate(due):
                 part = dayparts[int(np.argmax(chance[row]))]
-                _knock(world, state, protocol, rng, person, int(part), day, -1)
+                _knock(world, state, protocol, rng, (int(person), int(part), day, -1))
         elif len(due):
             _send_crews(world, state, protocol, settings, (due, chance, dayparts, day), rng)
     contacts = (state.contact_day >= 0).sum()
@@ -131,7 +131,7 @@ def _due(
         is_office = np.array([not protocol.dayparts[n].is_weekend and n < 2 for n in dayparts])
         is_possible = np.broadcast_to(is_office, (len(due), len(dayparts)))
     else:
-        is_possible = day_schedule.tried_least(state.tried[due], dayparts)
+        is_possible = day_schedule.tried_least(state.tries[due], dayparts)
     agreed = state.agreed_part[due][:, None] == dayparts[None, :]
     is_possible = np.where(is_today[:, None], agreed, is_possible)
     chance = _expected_chance(world, state, settings, due, dayparts) * is_possible
@@ -238,21 +238,21 @@ def _walk(
 ) -> None:
     """Walk one route as it turns out: talks take longer than misses, and what no longer fits is left out."""
     due, dayparts, day, crew = today
-    here, moment = problem.base[crew], problem.team_open[crew]
+    position, moment = problem.base[crew], problem.team_open[crew]
     for p in range(int(routes.stop_count[crew])):
         i, w = int(routes.stop[crew, p]), int(routes.window[crew, p])
-        begin = max(moment + problem.travel[here, i], problem.open[i, w])
+        begin = max(moment + problem.travel[position, i], problem.open[i, w])
         way_home = problem.travel[i, problem.base[crew]]
         if (
             begin > problem.close[i, w]
             or begin + protocol.miss_minutes + way_home > problem.team_close[crew] - RESERVE_MINUTES
         ):
             continue
-        is_met = _knock(world, state, protocol, rng, int(due[i]), int(dayparts[w]), day, crew)
+        is_met = _knock(world, state, protocol, rng, (int(due[i]), int(dayparts[w]), day, crew))
         minutes = protocol.talk_minutes if is_met else protocol.miss_minutes
         state.busy_minutes += begin + minutes - moment
-        here, moment = i, begin + minutes
-    state.busy_minutes += problem.travel[here, problem.base[crew]]
+        position, moment = i, begin + minutes
+    state.busy_minutes += problem.travel[position, problem.base[crew]]
 
 
 def _knock(
@@ -260,19 +260,20 @@ def _knock(
     state: _Progress,
     protocol: VisitProtocol,
     rng: np.random.Generator,
-    person: int,
-    part: int,
-    day: int,
-    crew: int,
+    call: tuple[int, int, int, int],
 ) -> bool:
-    """One attempt, and what follows: contact, a time agreed, a card that is rung back, or nothing."""
+    """One attempt, and what follows: contact, a time agreed, a card that is rung back, or nothing.
+
+    A call is a person, a daypart, a day and a crew.
+    """
+    person, part, day, crew = call
     has_appointment = state.agreed_day[person] == day and state.agreed_part[person] == part
     chance = world.settings.keep_chance if has_appointment else world.chance[person, part]
     is_met = bool(rng.random() < chance) and bool(world.is_at_address[person])
     state.attempt_total += 1
     state.last_day[person] = day
     state.attempts[person] += 1
-    state.tried[person, part] += 1
+    state.tries[person, part] += 1
     if not has_appointment:
         state.knocks[world.area[person], part] += (1.0, float(is_met))
     state.agreed_day[person] = NEVER
@@ -303,7 +304,7 @@ def _meet(
         state.visit[person] = 2
         return
     state.visit[person], state.contact_day[person], state.lead[person] = 1, day, crew
-    state.attempts[person], state.tried[person] = 0, 0
+    state.attempts[person], state.tries[person] = 0, 0
     if protocol.is_second_agreed and rng.random() < world.settings.agree_chance:
         _agree(world, state, rng, person, day + protocol.second_after_days, 7)
 

@@ -132,21 +132,21 @@ def without_crew(
     factor[:, crew] = 0.0
     reduced = problem._replace(factor=factor)
     orphans = routes.stop[crew, : routes.stop_count[crew]].copy()
-    kept = routing.copy_routes(routes)
-    kept.team[orphans] = -1
-    kept.stop_count[crew] = 0
-    routing.refresh_route(reduced, kept, crew)
+    new_routes = routing.copy_routes(routes)
+    new_routes.team[orphans] = -1
+    new_routes.stop_count[crew] = 0
+    routing.refresh_route(reduced, new_routes, crew)
     # What was promised or is a second visit may push out a first visit, so the search follows, briefly.
-    return reduced, plan_day(reduced, rng, rounds=ROUNDS // 8, routes=kept)
+    return reduced, plan_day(reduced, rng, rounds=ROUNDS // 8, routes=new_routes)
 
 
-def tried_least(tried: Ints, dayparts: Ints) -> Bools:
+def tried_least(tries: Ints, dayparts: Ints) -> Bools:
     """Which dayparts of a day may be tried next, for each person [V, W]?
 
-    `tried` [V, D] counts the attempts of this visit in every daypart of the week. None is repeated before all
+    `tries` [V, D] counts the attempts of this visit in every daypart of the week. None is repeated before all
     have been tried.
 
     >>> tried_least(np.array([[1, 0, 0, 1]]), np.array([0, 1]))
     array([[False,  True]])
     """
-    return np.asarray(tried[:, dayparts] == tried.min(axis=1, keepdims=True))
+    return np.asarray(tries[:, dayparts] == tries.min(axis=1, keepdims=True))

@@ -14,8 +14,10 @@ SEED_BYTES = 32
 
 def offer_commitment(seed: bytes, people: Sequence[str]) -> str:
     """The SHA-256 that binds the seed and the people whom it orders, before anybody sees the order."""
-    sealed = {"becalm": "offer seed 1", "people": sorted(people), "seed": seed.hex()}
-    return hashlib.sha256(json.dumps(sealed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    sealed_content = {"becalm": "offer seed 1", "people": sorted(people), "seed": seed.hex()}
+    return hashlib.sha256(
+        json.dumps(sealed_content, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 def draw_waves(

@@ -96,19 +96,19 @@ def count_funnel(
 
     `day_of` gives the civil day of an instant. `by` is week (of the stage's day), wave or age.
     """
-    selected, paths = 0, dict[str, _Path]()
+    selected_count, paths = 0, dict[str, _Path]()
     for entry in entries_in_force(entries):
         day = day_of(entry.event.occurred_at)
         if day > as_of:
             continue
         if entry.event.kind == "list_computed":
-            selected = int(str(entry.event.facts["selected"])) if not paths else selected
+            selected_count = int(str(entry.event.facts["selected"])) if not paths else selected_count
         elif entry.event.kind == events.ALLOCATION:
             _allocate(paths, entry, day)
         elif entry.event.subject in paths:
             _walk(paths[entry.event.subject], entry, day)
     counts = {stage: sum(stage in p.day_by_stage for p in paths.values()) for stage in STAGES}
-    counts["selected"] = max(selected, len(paths))
+    counts["selected"] = max(selected_count, len(paths))
     stages = tuple(
         FunnelStage(s, counts[s], score_estimate(counts[s], counts["selected"]), YEAR_2020.get(s))
         for s in STAGES

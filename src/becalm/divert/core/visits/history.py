@@ -32,7 +32,7 @@ class Consent:
     """Whether something may be passed on to a provider."""
 
     is_given: bool
-    what: tuple[str, ...]
+    shared_fields: tuple[str, ...]
     at: datetime
 
 
@@ -61,7 +61,7 @@ class VisitHistory:
         """The calls for one visit that were really made at the door."""
         return tuple(call for call in self.calls if call.visit == visit and call.code != "called_off")
 
-    def tried(self, visit: int, protocol: VisitProtocol) -> tuple[int, ...]:
+    def count_tries(self, visit: int, protocol: VisitProtocol) -> tuple[int, ...]:
         """How often each daypart of the protocol was tried for this visit."""
         names = [call.daypart for call in self.attempts(visit)]
         return tuple(names.count(part.name) for part in protocol.dayparts)
@@ -100,10 +100,10 @@ def read_history(entries: Iterable[Entry]) -> VisitHistory:
             is_made = bool(facts["made"])
             history = replace(history, is_offered=is_made, response=str(facts["response"]))
         elif event.kind == events.CONSENT:
-            what = facts["what"]
-            assert isinstance(what, tuple)
-            given = Consent(facts["change"] == "given", tuple(map(str, what)), event.occurred_at)
-            history = replace(history, consents={**history.consents, str(facts["provider"]): given})
+            shared_fields = facts["what"]
+            assert isinstance(shared_fields, tuple)
+            consent = Consent(facts["change"] == "given", tuple(map(str, shared_fields)), event.occurred_at)
+            history = replace(history, consents={**history.consents, str(facts["provider"]): consent})
     return history
 
 
@@ -161,9 +161,11 @@ def call_faults(
         yield Fault("wishes", f"the person asked for no {daypart.name}", "choose another part of the day")
     if history.rest_until and moment.date() < history.rest_until:
         yield Fault("letter", f"nobody calls until {history.rest_until}", "wait until the person rings")
-    made = len(history.attempts(visit))
-    if made >= protocol.attempts:
-        yield Fault("attempts", f"{made} were made for visit {visit}", "leave the letter: visit letter")
+    attempt_count = len(history.attempts(visit))
+    if attempt_count >= protocol.attempts:
+        yield Fault(
+            "attempts", f"{attempt_count} were made for visit {visit}", "leave the letter: visit letter"
+        )
     yield from _spacing_faults(history, protocol, moment, has_appointment=has_appointment)
     if daypart is not None and not has_appointment:
         yield from _daypart_faults(history, protocol, daypart.name)
@@ -186,8 +188,8 @@ def _spacing_faults(
 
 
 def _daypart_faults(history: VisitHistory, protocol: VisitProtocol, name: str) -> Iterator[Fault]:
-    tried = history.tried(history.due_visit, protocol)
-    count = tried[[part.name for part in protocol.dayparts].index(name)]
-    if count > min(tried):
-        untried = [part.name for part, n in zip(protocol.dayparts, tried, strict=True) if n == min(tried)]
+    tries = history.count_tries(history.due_visit, protocol)
+    count = tries[[part.name for part in protocol.dayparts].index(name)]
+    if count > min(tries):
+        untried = [part.name for part, n in zip(protocol.dayparts, tries, strict=True) if n == min(tries)]
         yield Fault("daypart", f"{name} was tried {count} times", f"try {', '.join(untried)} first")

@@ -34,8 +34,10 @@ def price_protocol(
     """A row for each chance at the door and each number of attempts, the protocol's own among them."""
     for chance in chances:
         for attempts in sorted({*PRICED_ATTEMPTS, protocol.attempts}):
-            changed = replace(protocol, attempts=attempts)
-            results = [_simulate(changed, chance, crews, people, seed + number) for number in range(cities)]
+            changed_protocol = replace(protocol, attempts=attempts)
+            results = [
+                _simulate(changed_protocol, chance, crews, people, seed + number) for number in range(cities)
+            ]
             yield ProtocolPrice(
                 chance=chance,
                 attempts=attempts,

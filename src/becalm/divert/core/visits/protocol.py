@@ -101,10 +101,14 @@ def protocol_faults(protocol: VisitProtocol, file_name: str) -> Iterator[Fault]:
 
 def _overlaps(dayparts: tuple[Daypart, ...], file_name: str) -> Iterator[Fault]:
     for number, part in enumerate(dayparts):
-        for other in dayparts[number + 1 :]:
-            if part.is_weekend == other.is_weekend and part.start < other.end and other.start < part.end:
+        for later_part in dayparts[number + 1 :]:
+            if (
+                part.is_weekend == later_part.is_weekend
+                and part.start < later_part.end
+                and later_part.start < part.end
+            ):
                 yield Fault(
                     f"{file_name}: {part.name}",
-                    f"overlaps {other.name}",
-                    "let one end where the other begins",
+                    f"overlaps {later_part.name}",
+                    "let one end where the later_part begins",
                 )

@@ -151,8 +151,9 @@ class ConsentRequest(Request):
     person: Person
     change: Annotated[Literal["given", "withdrawn"], Parameter("What the person said.")]
     provider: Provider
-    what: Annotated[
-        tuple[str, ...], Parameter("A field that may be passed on (name, phone, needs). Can be repeated.")
+    shared_fields: Annotated[
+        tuple[str, ...],
+        Parameter("A field that may be passed on (name, phone, needs). Can be repeated.", name="what"),
     ] = ("name", "phone")
     note: Note = ""
     purpose: Purpose = "referral"

@@ -80,6 +80,7 @@ class Schedule:
     visits: tuple[ScheduledVisit, ...]
     without: tuple[str, ...] = ()
     unplaced: tuple[str, ...] = ()  # appointments for which no crew has time, by number
+    mode: str = "rehearsal"  # or live, where people log in
 
     def faults(self, person: str, crew: str, now: datetime) -> Iterator[Fault]:
         """Why may this crew not call on this person now?"""
@@ -91,9 +92,13 @@ class Schedule:
             if crew_day.use != "visits":
                 problem = f"{crew} is on {crew_day.use} at that hour"
                 yield Fault("crew", problem, "send a crew that is set aside for visits")
-        assigned = [v.crew for v in self.visits if v.person == person and v.day == now.date()]
-        if crew not in assigned:
-            problem = f"the visit is assigned to {assigned[0]}" if assigned else "no visit is planned today"
+        assigned_crews = [v.crew for v in self.visits if v.person == person and v.day == now.date()]
+        if crew not in assigned_crews:
+            problem = (
+                f"the visit is assigned to {assigned_crews[0]}"
+                if assigned_crews
+                else "no visit is planned today"
+            )
             yield Fault("crew", problem, "only the assigned crew opens the pack, on the day")
 
     def hours_end(self, crew: str, day: date) -> datetime:
@@ -149,17 +154,17 @@ def make_schedule(
     unplaced: list[str] = []
     for offset in range(request.days):
         day = request.first_day + timedelta(days=offset)
-        planned = {visit.person for visit in visits}
-        open_day = build_day(inputs, day, leave_out=planned)
+        planned_people = {visit.person for visit in visits}
+        open_day = build_day(inputs, day, leave_out=planned_people)
         if open_day is None:
             continue
         routes = day_schedule.plan_day(open_day.problem, rng, rounds=request.work)
         visits += scheduled_visits(open_day, routes, inputs)
-        placed = {visit.person for visit in visits}
+        placed_people = {visit.person for visit in visits}
         unplaced += [
             str(person.appointment["appointment"])
             for person in open_day.people
-            if person.appointment is not None and person.person not in placed
+            if person.appointment is not None and person.person not in placed_people
         ]
     protocol = inputs.protocol
     return Schedule(
@@ -185,12 +190,12 @@ def share_out(
         day_visits = [visit for visit in former.visits if visit.day == day]
         elsewhere = {visit.person for visit in former.visits if visit.day != day}
         open_day = build_day(inputs, day, leave_out=elsewhere)
-        lost = [n for n, crew in enumerate(open_day.crews) if crew.crew in without] if open_day else []
-        if open_day is None or not lost:
+        lost_crews = [n for n, crew in enumerate(open_day.crews) if crew.crew in without] if open_day else []
+        if open_day is None or not lost_crews:
             visits += day_visits
             continue
         problem, routes = open_day.problem, load_routes(open_day, day_visits, inputs.protocol)
-        for crew in lost:
+        for crew in lost_crews:
             problem, routes = day_schedule.without_crew(problem, routes, crew, rng)
         visits += scheduled_visits(replace(open_day, problem=problem), routes, inputs)
     return replace(former, visits=tuple(visits), without=(*former.without, *without))
@@ -236,8 +241,8 @@ def possible_dayparts(
     if visit == 2 and history.contacts:
         days = (day - history.contacts[0].day).days
         is_open &= protocol.second_after_days <= days <= protocol.second_until_days
-    tried = np.array([history.tried(visit, protocol)])
-    is_next = day_schedule.tried_least(tried, np.array(dayparts))[0]
+    tries = np.array([history.count_tries(visit, protocol)])
+    is_next = day_schedule.tried_least(tries, np.array(dayparts))[0]
     is_wished = np.array([name not in person.unwished for name in names])
     return np.asarray(is_next & is_open & is_wished)
 
@@ -290,11 +295,11 @@ def scheduled_visits(
 ) -> Iterator[ScheduledVisit]:
     """The visits of a day's routes, with names for rows."""
     problem = open_day.problem
-    for planned in day_schedule.planned_visits(routes):
-        person, crew = open_day.people[planned.visit], open_day.crews[planned.crew]
-        minutes = float(problem.minutes[planned.visit, planned.daypart])
-        way_home = float(problem.travel[planned.visit, problem.base[planned.crew]])
-        begin = int(planned.begin_minute)
+    for planned_visit in day_schedule.planned_visits(routes):
+        person, crew = open_day.people[planned_visit.visit], open_day.crews[planned_visit.crew]
+        minutes = float(problem.minutes[planned_visit.visit, planned_visit.daypart])
+        way_home = float(problem.travel[planned_visit.visit, problem.base[planned_visit.crew]])
+        begin = int(planned_visit.begin_minute)
         yield ScheduledVisit(
             day=open_day.day,
             crew=crew.crew,
@@ -302,10 +307,10 @@ def scheduled_visits(
             minutes=inputs.protocol.talk_minutes,
             person=person.person,
             visit=person.history.due_visit,
-            daypart=inputs.protocol.dayparts[open_day.dayparts[planned.daypart]].name,
+            daypart=inputs.protocol.dayparts[open_day.dayparts[planned_visit.daypart]].name,
             appointment=str(person.appointment["appointment"]) if person.appointment else "",
             is_reserve=person.appointment is None
-            and planned.begin_minute + minutes + way_home > crew.end_minute,
+            and planned_visit.begin_minute + minutes + way_home > crew.end_minute,
         )
 
 

@@ -13,7 +13,13 @@ from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.history import CARD_DIGITS, call_faults, unwished_dayparts
 from becalm.divert.core.visits.protocol import VisitProtocol
 from becalm.divert.core.visits.schedule import Schedule
-from becalm.divert.desk.context import check_purpose, require_role
+from becalm.divert.desk.context import (
+    check_purpose,
+    note_access,
+    programme_mode,
+    require_role,
+    today,
+)
 from becalm.divert.desk.visits.cases import (
     OpenCase,
     draw_number,
@@ -22,6 +28,7 @@ from becalm.divert.desk.visits.cases import (
     read_moment,
     refuse,
 )
+from becalm.divert.files.visits.pack_page import VisitPack
 from becalm.divert.files.visits.schedule_folder import read_assignments
 from becalm.ledger import Entry, EventToAppend, Fact, Row, format_instant
 from becalm.terms import CaseError, Fault
@@ -29,23 +36,6 @@ from becalm.terms import CaseError, Fault
 CHECK_HOURS = 24
 PACK_HOURS = 12  # at most: it ends with the crew's hours
 LATEST_APPOINTMENT_DAYS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class VisitPack:
-    """What a crew needs to know at one door, today: no points, no rank, no crimes, nobody else."""
-
-    person: str
-    visit: int
-    crew: str
-    expires_at: datetime
-    zone: str
-    appointment: Row | None
-    check: Row
-    check_details: Mapping[str, object]
-    details: Mapping[str, str]
-    card: str
-    attempts_made: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +176,7 @@ def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
         details=details,
         card=entry.hash[:CARD_DIGITS],
         attempts_made=len(case.history.attempts(visit)),
+        mode=programme_mode(case.desk),
     )
 
 
@@ -261,8 +252,10 @@ def record_outcome(desk: Desk, request: ask.OutcomeRequest) -> tuple[Entry, ...]
         attempt = len(case.history.attempts(visit)) + 1
         facts = {**facts, "attempt": attempt, "result": events.RESULTS[request.result]}
         return case.append(case.event(events.ATTEMPT, facts, details, at))
-    met = case.event(events.VISIT, {**facts, "response": request.response or "thinking"}, details, at)
-    return case.append(met, _offer(case, request, visit, at))
+    contact_event = case.event(
+        events.VISIT, {**facts, "response": request.response or "thinking"}, details, at
+    )
+    return case.append(contact_event, _offer(case, request, visit, at))
 
 
 def _offer(case: OpenCase, request: ask.OutcomeRequest, visit: int, at: datetime) -> EventToAppend:
@@ -302,10 +295,12 @@ def leave_letter(desk: Desk, request: ask.LetterRequest) -> Entry:
     case = open_case(desk, request.person, "visit", purpose=request.purpose)
     protocol = protocol_in_force(case.desk, request.protocol)
     visit = case.history.due_visit
-    made = len(case.history.attempts(visit))
-    if visit > 2 or made < protocol.attempts:
+    attempt_count = len(case.history.attempts(visit))
+    if visit > 2 or attempt_count < protocol.attempts:
         problem = (
-            "both visits were made" if visit > 2 else f"{made} of {protocol.attempts} attempts were made"
+            "both visits were made"
+            if visit > 2
+            else f"{attempt_count} of {protocol.attempts} attempts were made"
         )
         raise CaseError("No letter is due", (Fault("letter", problem, "it follows the last attempt"),))
     rest_until = case.local_now().date() + timedelta(days=protocol.rest_days)
@@ -317,8 +312,6 @@ def list_due(desk: Desk, request: ask.DueRequest) -> tuple[DueOutcome, ...]:
     """Appointments whose day is over and that have no outcome. Lateness is derived, never stored."""
     desk = require_role(desk, "visit")
     check_purpose(request.purpose)
-    from becalm.divert.desk.context import note_access, today
-
     day = today(desk).isoformat()
     rows = [
         row

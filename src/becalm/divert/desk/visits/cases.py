@@ -48,11 +48,11 @@ class OpenCase:
         at: datetime | None = None,
     ) -> EventToAppend:
         """An event about this person, with details beside it where there are any."""
-        made = make_event(
+        event = make_event(
             self.desk, kind, purpose=self.purpose, facts=facts, subject=self.person, occurred_at=at
         )
         filled = {name: value for name, value in (details or {}).items() if value}
-        return EventToAppend(made, to_payload(kind, filled) if filled else None)
+        return EventToAppend(event, to_payload(kind, filled) if filled else None)
 
     def append(self, *to_append: EventToAppend) -> tuple[Entry, ...]:
         """Record these steps together: all or none."""
@@ -100,8 +100,8 @@ def _case_faults(row: Mapping[str, object] | None, person: str, *, may_be_closed
 
 def refuse(faults: Iterator[Fault]) -> None:
     """Raise CaseError with all these faults, if there are any."""
-    if listed := tuple(faults):
-        raise CaseError(NOTHING_DONE, listed)
+    if all_faults := tuple(faults):
+        raise CaseError(NOTHING_DONE, all_faults)
 
 
 def protocol_in_force(desk: Desk, file_name: str | None, *, is_signed: bool = True) -> VisitProtocol:

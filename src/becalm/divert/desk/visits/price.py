@@ -59,7 +59,7 @@ def price_visits(desk: Desk, request: PriceRequest) -> PriceList:
             "price_sha256": sha256_of_text(price_text),
         }
         entry = record_event(desk, events.PROTOCOL, purpose="visit", facts=facts)
-    signed = [
+    signature_seqs = [
         signature.seq
         for signature in desk.open_ledger().entries(kinds=(events.PROTOCOL,))
         if signature.event.facts["protocol_sha256"] == sha256
@@ -70,6 +70,6 @@ def price_visits(desk: Desk, request: PriceRequest) -> PriceList:
         prices=prices,
         assumptions=DoorSettings(people=request.people),
         crews=request.crews,
-        is_signed=bool(signed),
-        signed_entry=entry.seq if entry else max(signed, default=0),
+        is_signed=bool(signature_seqs),
+        signed_entry=entry.seq if entry else max(signature_seqs, default=0),
     )

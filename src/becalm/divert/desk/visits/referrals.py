@@ -27,7 +27,11 @@ def change_consent(desk: Desk, request: ask.ConsentRequest) -> Entry:
     case = open_case(desk, request.person, "consent", purpose=request.purpose, may_be_closed=True)
     provider = find_provider(case.desk, request.provider)
     refuse(_consent_faults(case, request, provider))
-    facts: dict[str, Fact] = {"change": request.change, "provider": provider.key, "what": tuple(request.what)}
+    facts: dict[str, Fact] = {
+        "change": request.change,
+        "provider": provider.key,
+        "what": tuple(request.shared_fields),
+    }
     to_append = [case.event(events.CONSENT, facts, {"note": request.note})]
     if request.change == "withdrawn":
         to_append += [
@@ -46,9 +50,9 @@ def change_consent(desk: Desk, request: ask.ConsentRequest) -> Entry:
 
 
 def _consent_faults(case: OpenCase, request: ask.ConsentRequest, provider: HelpProvider) -> Iterator[Fault]:
-    for name in request.what:
+    for name in request.shared_fields:
         if name not in PASSED_ON:
-            yield Fault("what", f"{name!r} may not be passed on", f"one of {', '.join(PASSED_ON)}")
+            yield Fault("shared_fields", f"{name!r} may not be passed on", f"one of {', '.join(PASSED_ON)}")
     consent = case.history.consents.get(provider.key)
     if request.change == "withdrawn" and (consent is None or not consent.is_given):
         yield Fault("change", f"no consent for {provider.key} is in force", "there is nothing to withdraw")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -23,7 +23,13 @@ from becalm.divert.core.visits.schedule import (
     make_schedule,
     share_out,
 )
-from becalm.divert.desk.context import check_purpose, records_file, require_role, to_payload
+from becalm.divert.desk.context import (
+    check_purpose,
+    programme_mode,
+    records_file,
+    require_role,
+    to_payload,
+)
 from becalm.divert.desk.people import read_details
 from becalm.divert.desk.visits.cases import protocol_in_force
 from becalm.divert.files.visits.schedule_folder import (
@@ -77,6 +83,7 @@ def schedule_visits(desk: Desk, request: ScheduleRequest) -> ScheduleAnswer:
         schedule = make_schedule(inputs, request, travel_note, rng)
     else:
         schedule = share_out(inputs, former, request.without, rng)
+    schedule = replace(schedule, mode=programme_mode(desk))
     write_folder(folder, schedule_files(schedule, __version__), kind=SCHEDULE_FOLDER)
     keep_in_force(desk.workspace.path, schedule)
     notes += [f"No crew has time for appointment {number}." for number in schedule.unplaced]

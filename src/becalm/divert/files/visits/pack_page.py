@@ -1,6 +1,7 @@
 """The pack of one visit as a page that needs no network: what a crew may know at one door, and no more."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -22,39 +23,46 @@ KNOWN_WISHES = (
 )
 
 
-def pack_document(
-    *,
-    person: str,
-    visit: int,
-    crew: str,
-    expires_at: datetime,
-    zone: str,
-    details: Mapping[str, str],
-    check: Row,
-    check_details: Mapping[str, object],
-    appointment: Row | None,
-    card: str,
-    attempts_made: int,
-) -> Document:
+@dataclass(frozen=True, slots=True)
+class VisitPack:
+    """What a crew needs to know at one door, today: no points, no rank, no crimes, nobody else."""
+
+    person: str
+    visit: int
+    crew: str
+    expires_at: datetime
+    zone: str
+    appointment: Row | None
+    check: Row
+    check_details: Mapping[str, object]
+    details: Mapping[str, str]
+    card: str
+    attempts_made: int
+    mode: str  # live, or a rehearsal where people are only declared
+
+
+def pack_document(pack: VisitPack) -> Document:
     """The pack: whom, where, which visit, wishes, what the check says with its age, and what to say."""
-    until = expires_at.astimezone(ZoneInfo(zone))
+    until = pack.expires_at.astimezone(ZoneInfo(pack.zone))
+    details, appointment = pack.details, pack.appointment
+    rehearsal = "" if pack.mode == "live" else "REHEARSAL: nobody here is to be called on. "
     rows = [
         ("name", details.get("name", "")),
         ("address", details.get("address", "")),
         ("phone", details.get("phone", "")),
-        ("visit", f"{('first', 'second')[visit - 1]}, {attempts_made} attempts so far"),
+        ("visit", f"{('first', 'second')[pack.visit - 1]}, {pack.attempts_made} attempts so far"),
         ("appointment", f"{appointment['daypart']}, {appointment['place']}" if appointment else "none"),
         *_wishes(details),
-        ("number on the card", card),
+        ("number on the card", pack.card),
     ]
     return Document(
-        title=f"Visit to {person}",
+        title=f"Visit to {pack.person}",
         sections=(
             Section("At the door", (FIRST_SENTENCE,), (text_table(("what", "answer"), rows),)),
-            Section("Is it safe", tuple(_check_words(check, check_details, zone))),
+            Section("Is it safe", tuple(_check_words(pack.check, pack.check_details, pack.zone))),
             Section("The offer", OFFER_WORDS),
         ),
-        notice=f"For {crew} alone, until {until:%H:%M} on {until:%-d %B}. Then it vanishes from the phone.",
+        notice=f"{rehearsal}For {pack.crew} alone, until {until:%H:%M} on {until:%-d %B}. Then it is gone.",
         colophon="It holds no points, no crimes and nobody else. It works without a network.",
     )
 

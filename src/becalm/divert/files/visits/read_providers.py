@@ -73,6 +73,6 @@ def _faults(provider: ProviderEntry, entry: ProvidersFile, file_name: str) -> li
     ]
     if provider.contract_until < provider.contract_from:
         faults.append(Fault(place, "the contract ends before it begins", "correct its dates"))
-    if [other.key for other in entry.providers].count(provider.key) > 1:
+    if [provider_entry.key for provider_entry in entry.providers].count(provider.key) > 1:
         faults.append(Fault(place, "this key comes twice", "give each provider a key of its own"))
     return faults

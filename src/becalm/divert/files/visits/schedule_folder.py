@@ -46,7 +46,7 @@ def read_crews(path: Path) -> tuple[CrewDay, ...]:
             continue
         if not 0 < crew.hours <= 16:
             faults.append(Fault(place, f"{crew.hours:g} hours", "give more than 0 and at most 16"))
-        if any((crew.day, crew.crew) == (other.day, other.crew) for other in crews):
+        if any((crew.day, crew.crew) == (crew_day.day, crew_day.crew) for crew_day in crews):
             faults.append(Fault(place, f"{crew.crew} is there twice on {crew.day}", "keep one row"))
         crews.append(crew)
     check_faultless(path.name, faults)
@@ -143,6 +143,7 @@ def crew_sheet(schedule: Schedule, crew: str, version: str) -> str:
     document = Document(
         title=f"Visits of {crew}",
         sections=tuple(sections),
+        notice="" if schedule.mode == "live" else "REHEARSAL: nobody here is to be called on.",
         colophon=f"Times are those of {schedule.zone}. Travel {schedule.travel}. {schedule.protocol}.",
         subtitle="Names and addresses come with the pack",
     )
