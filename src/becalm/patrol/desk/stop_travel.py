@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from becalm.methods.arrays import Floats
 from becalm.patrol.core import travel as travel_core
-from becalm.patrol.desk.inputs import find_policy, find_streets
+from becalm.patrol.desk.inputs import find_policy
+from becalm.patrol.desk.travel import find_streets
 from becalm.patrol.files.read_policy import load_policy
 from becalm.workspace.config import Workspace
 from becalm.workspace.streets import read_streets

@@ -42,7 +42,7 @@ from becalm.divert.files.visits.schedule_folder import (
 from becalm.ledger import Entry, EventToAppend, Ledger, Row
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.desk.inputs import read_duty_units
-from becalm.patrol.desk.travel import travel_minutes
+from becalm.patrol.desk.stop_travel import travel_minutes
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import CaseError, Fault, QuestionError
 
