@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,12 @@ from icalendar import Calendar
 from town import becalm
 
 from becalm.app.main import open_desk
+from becalm.brief.desk.staff import make_staff_part
 from becalm.formats.sheet import InputFile
 from becalm.formats.table_reader import read_sheet
 from becalm.staff.core.events import AVAILABILITY
-from becalm.terms import InputError, RosterError
+from becalm.staff.desk.roster import find_published_tours
+from becalm.terms import InputError, RosterError, RunRecord
 
 FIRST_DAY = date(2020, 5, 4)
 UNITS = ("Ash", "Beech", "Cedar")
@@ -121,6 +123,23 @@ def test_sheets_calendars_and_boards_agree_with_the_roster(office: Path) -> None
     assert [number for number in there if number not in board] == []
     book = read_sheet(InputFile("duty.xlsx", office / "sheets" / "duty.xlsx", "", date.min))
     assert len(book.data["officer"]) == len(worked)
+
+
+def test_the_briefing_says_what_the_roster_in_force_says_and_names_nobody(office: Path) -> None:
+    desk = open_desk(office / "w")
+    run = RunRecord("brief", "0", 1, datetime(2020, 5, 4, tzinfo=UTC), None, {}, {})
+    part, pins = make_staff_part(desk, run, None)
+    worked = [row for row in rows_of(office / "roster" / "roster.csv") if row["tour"] != "rest"]
+    assert f"{len(worked):,} tours of officers" in part.lead
+    units = {row[0]: row for row in part.tables[0].rows}
+    assert set(units) == set(UNITS)
+    assert int(units["Ash"][1]) == sum(row["command_unit"] == "Ash" for row in worked)
+    assert worked[0]["staff_number"] not in str(part)
+    repeated, _ = make_staff_part(desk, run, json.loads(json.dumps(pins)))
+    assert repeated == part
+    units_file, days = find_published_tours(desk, FIRST_DAY + timedelta(days=2)) or (Path(), 0)
+    assert (units_file.name, days) == ("units.toml", 5)
+    assert find_published_tours(desk, FIRST_DAY + timedelta(days=7)) is None
 
 
 def test_the_report_owes_a_day_for_each_rest_day_that_was_cancelled(office: Path) -> None:
