@@ -54,3 +54,8 @@ def test_intervals_between_mid_quantiles_cover_as_often_as_they_say_on_average()
         values = np.arange(121)
         coverages.append(chances[(values >= low) & (values <= high)].sum())
     assert np.mean(coverages) == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_quantile_lies_between_the_middles_of_two_values() -> None:
+    chances = np.array([0.25, 0.5, 0.25])  # middles at 0.125, 0.5 and 0.875
+    assert mid_quantiles(chances, (0.125, 0.3125, 0.5, 0.875, 0.99)) == (0.0, 0.5, 1.0, 2.0, 2.0)

@@ -32,7 +32,7 @@ def draw_spans(seed: int) -> tuple[tuple[Officer, ...], np.ndarray, tuple[Span, 
 
 
 def test_about_8_in_10_tours_of_the_force_lie_between_p10_and_p90() -> None:
-    """The bound of the issue (77 to 83 %) is measured by the benchmark over many forces; here it is looser."""
+    """The benchmark holds many forces against 77 to 83 %; here the bounds are looser."""
     inside = []
     for seed in range(6):
         officers, published, spans = draw_spans(seed)
