@@ -20,6 +20,8 @@ becalm.toml, all of it optional but [city]:
     false_alarms_per_year = 1.0  # of the whole force
     single_share = 0.5        # of these, the part for single series; the others are for groups of series
     notify = []               # where new alarms go: folders, "mailto:…", "https://…"
+    [divert]
+    notify = []               # who hears at once of an emergency: folders, "mailto:…", "https://…"
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
