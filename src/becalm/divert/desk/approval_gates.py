@@ -47,7 +47,7 @@ def list_approval_faults(desk: Desk) -> list[Fault]:
     if purge is None or purge.event.occurred_at < desk.now() - timedelta(hours=PURGE_HOURS):
         faults.append(Fault("purge", f"was not run within {PURGE_HOURS} hours", "becalm divert purge"))
     elif purge.event.facts["failed"]:
-        faults.append(Fault("purge", "failed the last time", "mend it and run becalm divert purge again"))
+        faults.append(Fault("purge", "failed the last time", "correct it and run becalm divert purge again"))
     return faults
 
 
