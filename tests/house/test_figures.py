@@ -22,11 +22,11 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 526  # agreed: 340, for the first four jobs; sustain, evaluate and staff brought the others
+MODULES = 560  # agreed: 340, for the first four jobs; sustain, evaluate and staff brought the others
 LINES = (
-    92_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    95_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
-IMPORT_SHARE = 0.062  # agreed: 0.060, which the jobs of then keep; the four new ones bring more
+IMPORT_SHARE = 0.067  # agreed: 0.060, which the jobs of then keep; the four new ones bring more
 
 
 def test_files_are_few_and_full(measure: ModuleType) -> None:
