@@ -56,7 +56,7 @@ def test_another_seed_gives_another_city(town: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     becalm("simulate", "--seed", 6, "--out", other, *TOWN, "--effect", "displacement")
     same = fingerprint(other).items() & fingerprint(town).items()
-    assert {name for name, _ in same} <= {"truth/delays.json"}
+    assert {name for name, _ in same} <= {"truth/delays.json", "divert/residents.csv"}
 
 
 def test_everything_that_is_promised_is_written(town: Path) -> None:
@@ -69,6 +69,8 @@ def test_everything_that_is_promised_is_written(town: Path) -> None:
         "lsoas.geojson",
         "police_uk",
         "staff",
+        "divert",
+        "burden",
         "streets",
         "truth",
         "units.toml",

@@ -35,7 +35,7 @@ def draw_place_map(
         if courses
         else None,
         svg.element("circle", cx=middle, cy=middle, r=radius, class_="map-place"),
-        *_street_names(streets),
+        *_street_names(streets, name),
         *_arrow(approach_m, radius),
         svg.line(8, SIDE - 8, 8 + SCALE_M * SIDE / (2 * MAP_REACH_M), SIDE - 8, class_="map-scale"),
         svg.text(8, SIDE - 13, f"{SCALE_M:.0f} m", class_="map-name"),
@@ -73,8 +73,11 @@ def _arrow(approach_m: tuple[float, float] | None, radius: float) -> Iterator[Ma
     yield svg.element("path", d=svg.path((left, tip, right)), class_="map-approach")
 
 
-def _street_names(streets: tuple[MapStreet, ...]) -> Iterator[Markup]:
-    """The names of the nearest streets, each along its longest straight piece, none over another."""
+def _street_names(streets: tuple[MapStreet, ...], place_name: str) -> Iterator[Markup]:
+    """The names of the nearest streets, each along its longest straight piece, none over another.
+
+    A street that the place is called by is named first, however short its pieces are.
+    """
     pieces: dict[str, tuple[float, tuple[float, float], tuple[float, float]]] = {}
     for street in streets:
         for begin, end in zip(street.course, street.course[1:], strict=False):
@@ -85,13 +88,15 @@ def _street_names(streets: tuple[MapStreet, ...]) -> Iterator[Markup]:
     middle_of_name = {
         name: ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2) for name, (_, begin, end) in pieces.items()
     }
-    for name in sorted(pieces, key=lambda name: (math.hypot(*middle_of_name[name]), name)):
+    for name in sorted(
+        pieces, key=lambda name: (name not in place_name, math.hypot(*middle_of_name[name]), name)
+    ):
         (length_m, begin, end), middle = pieces[name], middle_of_name[name]
         is_apart = all(math.dist(middle, middle_before) > 60 for middle_before in named_middles)
         if (
             len(named_middles) < NAMES_SHOWN
             and is_apart
-            and length_m >= min(LEAST_NAMED_M, LETTER_M * len(name))
+            and (name in place_name or length_m >= min(LEAST_NAMED_M, LETTER_M * len(name)))
         ):
             named_middles.append(middle)
             yield _street_name(name, middle, begin, end)
