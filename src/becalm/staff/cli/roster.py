@@ -119,5 +119,8 @@ def _judgement_lines(judgement: Judgement) -> Iterable[object]:
         [tuple(str(row[key]) for key in ("rule", "checked", "broken")) for row in rules],
         left=("rule",),
     )
+    for violation in judgement.set_aside:
+        place = f"{violation.staff_number} on {violation.day}"
+        yield f"Set aside by a derogation: {place}, {violation.rule}, {violation.problem}."
     if judgement.unjudged:
         yield f"Too little history for the average week of {len(judgement.unjudged)} officers."

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from becalm.staff.core.allocate import Allocation
-from becalm.staff.core.judge import Judgement
+from becalm.staff.core.judge import Judgement, Violation
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.staff.core.rule_book import REST_DAY
 from becalm.staff.files.roster_folder import RosterDocument
@@ -121,17 +121,21 @@ def judgement_record(judgement: Judgement) -> dict[str, Any]:
     ]
     return {
         "rules": rules,
-        "violations": list(violation_rows(judgement)),
+        "violations": [_violation_row(violation) for violation in judgement.violations],
+        "set_aside": [_violation_row(violation) for violation in judgement.set_aside],
         "not_judged": list(judgement.unjudged),
     }
 
 
 def violation_rows(judgement: Judgement) -> Iterator[dict[str, str]]:
     """Each rule that is broken."""
-    for violation in judgement.violations:
-        yield {
-            "rule": violation.rule,
-            "officer": violation.staff_number,
-            "day": str(violation.day),
-            "what": violation.problem,
-        }
+    return map(_violation_row, judgement.violations)
+
+
+def _violation_row(violation: Violation) -> dict[str, str]:
+    return {
+        "rule": violation.rule,
+        "officer": violation.staff_number,
+        "day": str(violation.day),
+        "what": violation.problem,
+    }
