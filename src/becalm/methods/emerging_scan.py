@@ -109,20 +109,20 @@ def tail_chance(score: float, highest: Floats) -> float:
 
 
 def _choose_circles(best: Floats, highest: Floats, x: Floats, y: Floats, most: int) -> list[EmergingCircle]:
-    chosen: list[EmergingCircle] = []
+    circles: list[EmergingCircle] = []
     for centre in np.argsort(-best[:, 0], kind="stable").tolist():
         score, radius, times, observed, expected = best[centre].tolist()
-        if score <= 0.0 or len(chosen) == most:
+        if score <= 0.0 or len(circles) == most:
             break
-        gaps = [np.hypot(x[centre] - x[c.centre], y[centre] - y[c.centre]) - c.radius for c in chosen]
+        gaps = [np.hypot(x[centre] - x[c.centre], y[centre] - y[c.centre]) - c.radius for c in circles]
         if all(gap > radius for gap in gaps):
             p = tail_chance(score, highest)
-            chosen.append(EmergingCircle(centre, radius, int(times), observed, expected, score, p))
-    return chosen
+            circles.append(EmergingCircle(centre, radius, int(times), observed, expected, score, p))
+    return circles
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _best_circles(counts, mean, shape, excess, factors, starts, others, distance):  # type: ignore[no-untyped-def]  # a kernel
+def _best_circles(counts, mean, shape, excess, factors, starts, neighbour_sites, distance):  # type: ignore[no-untyped-def]  # a kernel
     """For each centre its best circle: score, radius, times, observed, expected."""
     site_count, time_count = counts.shape
     best = np.zeros((site_count, 5))
@@ -130,7 +130,7 @@ def _best_circles(counts, mean, shape, excess, factors, starts, others, distance
         observed = np.zeros(time_count)  # of the last 1, 2, … times
         rate_sum, doubt_sum, square_sum = 0.0, 0.0, 0.0
         for i in range(starts[centre], starts[centre + 1]):
-            site = others[i]
+            site = neighbour_sites[i]
             running = 0.0
             for back in range(time_count):
                 running += counts[site, time_count - 1 - back]

@@ -81,8 +81,8 @@ def drift_components(design: Floats, cycle: float) -> tuple[Floats, Floats]:
     covariance = covariance - basis @ (basis.T @ covariance)
     covariance = covariance - (covariance @ basis) @ basis.T
     variances, components = np.linalg.eigh(covariance)
-    kept = np.argsort(-variances)[: time_count - column_count]
-    return components[:, kept], np.maximum(variances[kept], 0.0)
+    order = np.argsort(-variances)[: time_count - column_count]
+    return components[:, order], np.maximum(variances[order], 0.0)
 
 
 def path_covariance(time_count: int, cycle: float) -> Floats:

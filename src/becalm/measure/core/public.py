@@ -108,7 +108,7 @@ class _Parts:
         """1 for each part that the figure holds."""
         has_key = [
             by == figure.by
-            and all(wanted in ("", name) for wanted, name in zip(figure.key, key, strict=False))
+            and all(key_name in ("", name) for key_name, name in zip(figure.key, key, strict=False))
             for by, key in self.keys
         ]
         has_day = [any(w.start <= start < w.end for w in figure.windows) for start in self.starts]

@@ -48,15 +48,15 @@ def _windows(watch: Watch, series: WatchedSeries, reference: Period) -> Iterator
     """The columns of its weeks from which the levels of a series are made."""
     mondays = watch.mondays[-len(series.counts) :]
     first = len(series.counts) - series.weeks_since
-    known = first + np.flatnonzero(~np.isnan(series.counts[first:]))
+    known_columns = first + np.flatnonzero(~np.isnan(series.counts[first:]))
     in_reference = [
         column
         for column, monday in enumerate(mondays[:first])
         if reference.start <= monday and monday + WEEK <= reference.end
     ]
     for columns in (
-        known[-RECENT_WEEKS:].tolist(),
-        known[known < first + LEARNING_TIMES].tolist(),
+        known_columns[-RECENT_WEEKS:].tolist(),
+        known_columns[known_columns < first + LEARNING_TIMES].tolist(),
         in_reference,
     ):
         if columns:

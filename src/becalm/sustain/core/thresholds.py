@@ -166,9 +166,10 @@ def simulate_thresholds(
 
 def _measure_clumping(scores: Mapping[str, Floats], thresholds: Mapping[str, Sequence[Threshold]]) -> float:
     """Variance over mean of the alarms of a drawn year of the force; 1 where they come one by one."""
-    drawn = min(map(len, scores.values()))
+    drawing_count = min(map(len, scores.values()))
     alarms = sum(
-        (rows[:drawn] >= threshold_values(thresholds[name])).sum(axis=1) for name, rows in scores.items()
+        (rows[:drawing_count] >= threshold_values(thresholds[name])).sum(axis=1)
+        for name, rows in scores.items()
     )
     return max(float(np.var(alarms) / max(np.mean(alarms), 1e-9)), 1.0)
 

@@ -48,7 +48,7 @@ def _choose_target(
     group_by_key = terms.groups_by_key(
         load_offences(desk.workspace.offences_path).values(), source=source.key
     )
-    excluded = exclude_groups(counts, "offence_group", group_by_key, request.offence_group)
+    excluded_groups = exclude_groups(counts, "offence_group", group_by_key, request.offence_group)
     finder_by_group = {key[-1]: finder for key, finder in zip(counts.keys, counts.found_by, strict=True)}
     police_found = [group for group in request.offence_group if finder_by_group[group] == "police"]
     if police_found:
@@ -59,5 +59,5 @@ def _choose_target(
     return tuple(
         group
         for group, finder in finder_by_group.items()
-        if group not in excluded and group != UNKNOWN and finder != "police"
+        if group not in excluded_groups and group != UNKNOWN and finder != "police"
     )

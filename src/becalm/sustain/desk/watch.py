@@ -112,9 +112,9 @@ def ask_watch(
                 part, in_reference, alarm, families, calibration.thresholds, calibration.delays, decisions
             )
         )
-    gathered = _gather(desk, loaded_series, parts, series, calibrations_made, reference)
+    full_watch = _gather(desk, loaded_series, parts, series, calibrations_made, reference)
     return WatchAnswer(
-        with_effort(gathered, _read_effort(desk, loaded_series.series.mondays, known_at)),
+        with_effort(full_watch, _read_effort(desk, loaded_series.series.mondays, known_at)),
         _record_run(desk, request, loaded_series, calibrations_made, seed, known_at),
         (),
     )
