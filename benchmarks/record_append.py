@@ -1,89 +1,89 @@
-"""Appends by 32 writers, each event on the disk before its append returns, against one commit for each.
+"""Appends by 32 writers, each event on the disk before its writer goes on, against bare commits by as many.
 
-Two baselines, both with one event for each commit and one wait for the disk (WAL, synchronous=FULL):
+On both stores, by 32 threads of one program and by 8 programs of 4 threads. In the same run, in turns:
 
-- the store's own: one writer appends to the same ledger, which checks, links, folds and grows the tree;
-- plain SQLite by the standard library: the same columns in a table of their own, and nothing else.
+- the store's own single-commit rate: one writer, each event a commit, with all that a ledger does;
+- bare commits by as many writers: the same columns in a table of their own, one insert for each commit, and
+  nothing else: no check, no link, no state table, no tree;
+- the disk's fdatasync, of which the p99 bounds what anybody can do.
 
-The issue asks for 5 times "the store's own single-commit fdatasync rate", which is the first; the second
-stands beside it, because on a disk that answers at once it shows what the checking and linking costs.
-The p99 of an append is told against the p99 of the disk's fdatasync, which bounds what anybody can do.
-All in one run, in turns.
+In a file the 8 programs hand their events to a writer process (`becalm record serve`). On a server an event
+is acknowledged once it is handed in durably; how long it takes until all of them are sealed stands beside.
+The clock depends on what else runs on the machine, so each comparison is told by the processor's time too: of
+the programs, and of the server or the writer process.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from _measure import new_ledger, report
+from sqlalchemy import make_url
 
-from becalm.ledger import Event, EventToAppend, Ledger
+from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger import Event, EventToAppend
 from becalm.ledger.chain import COLUMNS
+from becalm.ledger.store.postgres import PostgresLedger
 
-ROUNDS, WRITERS, EACH, ALONE = 5, 32, 40, 300
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+from postgres import ADMIN, Server, throw_away_server
 
-
-def now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
+ROUNDS, WRITERS, PROGRAMS, EACH, ALONE = 3, 32, 8, 40, 200
+ROW = (1, *["2020-04-07T21:30:00.000000Z"] * 2, "arrest_made", 1, "U1", "officer", "patrol", "", "")
+ROW += ('{"activity":"dedicated patrol","offence":"robbery","unit":"U1"}', None, "", "ab" * 32, "cd" * 32)
+Act = Callable[[], object]
 
 
 def arrest() -> EventToAppend:
     """An event as a patrol's outcomes have it."""
     facts = {"unit": "U1", "offence": "robbery", "activity": "dedicated patrol"}
-    return EventToAppend(Event("arrest_made", 1, now(), "U1", "officer", "patrol", facts))
+    return EventToAppend(Event("arrest_made", 1, datetime.now(UTC), "U1", "officer", "patrol", facts))
 
 
-def timed(work: Callable[[], object], times: int) -> list[float]:
+def timed(act: Act, times: int) -> list[float]:
     """How long each call took, in seconds."""
     taken = []
     for _ in range(times):
         start = time.perf_counter()
-        work()
+        act()
         taken.append(time.perf_counter() - start)
     return taken
+
+
+def p99(taken: Sequence[float]) -> float:
+    """The time that 1 in 100 exceeds."""
+    return sorted(taken)[int(len(taken) * 0.99)]
 
 
 def sync_times(folder: Path) -> list[float]:
     """How long the disk takes to keep a page."""
     file = os.open(folder / "pages", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    def keep_page() -> None:
-        os.write(file, bytes(4096))
-        os.fdatasync(file)
-
-    taken = timed(keep_page, ALONE)
-    os.close(file)
-    return taken
+    try:
+        return timed(lambda: (os.write(file, bytes(4096)), os.fdatasync(file)), ALONE)
+    finally:
+        os.close(file)
 
 
-def commit_times(folder: Path, row: Sequence[object]) -> list[float]:
-    """How long SQLite takes for an insert with its commit."""
-    with closing(sqlite3.connect(folder / "plain.sqlite", isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"CREATE TABLE IF NOT EXISTS event ({', '.join(COLUMNS)})")
-        question = f"INSERT INTO event VALUES ({', '.join('?' * len(COLUMNS))})"
-        return timed(lambda: connection.execute(question, row), ALONE)
-
-
-def write_together(ledger: Ledger, writers: int = WRITERS) -> tuple[float, list[float]]:
-    """Seconds for each event over all writers, and how long each append took."""
+def together(acts: Sequence[Act]) -> tuple[float, list[float]]:
+    """Seconds for each event over all these writers, each a thread, and how long each waited."""
     taken: list[float] = []
-
-    def write() -> None:
-        taken.extend(timed(lambda: ledger.append([arrest()]), EACH))
-
-    threads = [threading.Thread(target=write) for _ in range(writers)]
+    threads = [threading.Thread(target=lambda a=act: taken.extend(timed(a, EACH))) for act in acts]  # type: ignore[misc]  # a thread's own
     start = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -92,38 +92,196 @@ def write_together(ledger: Ledger, writers: int = WRITERS) -> tuple[float, list[
     return (time.perf_counter() - start) / len(taken), taken
 
 
-def p99(taken: Sequence[float]) -> float:
-    """The time that 1 in 100 exceeds."""
-    return sorted(taken)[int(len(taken) * 0.99)]
+def processor_seconds(process: int) -> float:
+    """What a process and its children have used of the processor so far."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return sum(int(Path(f"/proc/{p}/schedstat").read_text().split()[0]) for p in (process, *children)) / 1e9
 
 
-def measure(name: str, folder: Path, ledger: Ledger) -> None:
-    """Measure all in turns, and print the lines for the table."""
-    (entry,) = ledger.append([arrest()])
-    row = next(iter(ledger.rows()))
-    plain, slowest, shared, alone, waits = [], [], [], [], []
-    for _ in range(ROUNDS):
-        slowest.append(p99(sync_times(folder)))
-        plain.append(sum(commit_times(folder, row)) / ALONE)
-        each, taken = write_together(ledger)
-        shared.append(each)
-        waits.append(p99(taken))
-        alone.append(median(timed(lambda: ledger.append([arrest()]), ALONE // 3)))
-    assert ledger.head().size == entry.seq + ROUNDS * (WRITERS * EACH + ALONE // 3)
-    ours, peer = f"by {WRITERS} writers ({name})", f"sqlite {sqlite3.sqlite_version}, 1 commit each"
-    report(f"append 1 event {ours}", median(shared), "itself, 1 writer", median(alone), least_ratio=5)
-    report(f"append 1 event {ours}", median(shared), peer, median(plain), least_ratio=5)
-    report(f"p99 of an append {ours}", median(waits), "fdatasync p99", median(slowest), least_ratio=0.2)
+@dataclass(frozen=True)
+class Written:
+    """What came of one run: seconds for each event by the clock and of the processor, and each wait."""
+
+    each: float
+    processor: float
+    waits: list[float]
 
 
-def main() -> None:
-    """Measure the ledger on SQLite."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ledger = new_ledger(folder / "ledger.sqlite")
-        measure("sqlite", folder, ledger)
+# --- the four ways to write -----------------------------------------------------------------------
+
+
+@contextmanager
+def ledger_acts(place: str, count: int) -> Iterator[list[Act]]:
+    """So many writers of one ledger, in a file or on a server."""
+    if place.startswith("postgresql"):
+        salt = partial(secrets.token_bytes, 32)
+        server_ledger = PostgresLedger(place, draw_salt=salt, kinds=EVENT_KINDS, folds=FOLDS)
+        yield [lambda: server_ledger.submit([arrest()])] * count
+        server_ledger.close()
+    else:
+        ledger = new_ledger(Path(place))
+        yield [lambda: ledger.append([arrest()])] * count
         ledger.close()
 
 
+@contextmanager
+def bare_acts(place: str, count: int) -> Iterator[list[Act]]:
+    """So many writers with a connection each, and one insert for each commit."""
+    connections: list[Any] = [_connect(place) for _ in range(count)]
+    mark = "%s" if place.startswith("postgresql") else "?"
+    insert = f"INSERT INTO bare VALUES ({', '.join([mark] * len(COLUMNS))})"
+    yield [partial(connection.execute, insert, ROW) for connection in connections]
+    for connection in connections:
+        connection.close()
+
+
+def _connect(place: str) -> Any:
+    if place.startswith("postgresql"):
+        import psycopg
+
+        url = make_url(place)
+        told = f"host={url.query['host']} dbname={url.database} user={ADMIN}"
+        return psycopg.connect(told, autocommit=True, prepare_threshold=0)
+    connection = sqlite3.connect(f"{place}.bare", timeout=60, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+WAYS = {"ledger": ledger_acts, "bare": bare_acts}
+
+
+def in_threads(way: str, place: str, server: int) -> Written:
+    """By threads of this program."""
+    with WAYS[way](place, WRITERS) as acts:
+        for act in dict.fromkeys(acts):
+            act()  # what a program does once is not what an append costs
+        before = time.process_time() + processor_seconds(server)
+        each, waits = together(acts)
+        used = time.process_time() + processor_seconds(server) - before
+        return Written(each, used / len(waits), waits)
+
+
+def in_programs(way: str, place: str, server: int) -> Written:
+    """By threads of several programs."""
+    command = [sys.executable, __file__, way, place]
+    running: list[Any] = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(PROGRAMS)
+    ]
+    for program in running:
+        assert program.stdout.readline() == "ready\n"
+    start, before = time.perf_counter(), processor_seconds(server)
+    for program in running:
+        program.stdin.write("go\n")
+        program.stdin.flush()
+    answers = [json.loads(program.stdout.readline()) for program in running]
+    whole, used = time.perf_counter() - start, processor_seconds(server) - before
+    for program in running:
+        program.communicate()
+    waits = [wait for answer in answers for wait in answer["waits"]]
+    used += sum(answer["processor"] for answer in answers)
+    return Written(whole / len(waits), used / len(waits), waits)
+
+
+def be_one_program(way: str, place: str) -> None:
+    """Be one of several programs."""
+    with WAYS[way](place, WRITERS // PROGRAMS) as acts:
+        for act in dict.fromkeys(acts):
+            act()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        before = time.process_time()
+        waits = together(acts)[1]
+        print(json.dumps({"waits": waits, "processor": time.process_time() - before}), flush=True)
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+
+def measure(name: str, place: str, server: int, sealed_after: Callable[[], float]) -> None:
+    """Measure all in turns, and print the lines for the table."""
+    spent: dict[str, list[float]] = {}
+
+    def note(what: str, value: float) -> None:
+        spent.setdefault(what, []).append(value)
+
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            note("sync p99", p99(sync_times(Path(folder))))
+        with WAYS["ledger"](place, 1) as (act,):
+            act()
+            note("alone", median(timed(act, ALONE)))
+        for way in WAYS:
+            for run in (in_threads, in_programs):
+                written = run(way, place, server)
+                note(f"{way} {run.__name__}", written.each)
+                note(f"{way} {run.__name__} processor", written.processor)
+                note(f"{way} {run.__name__} p99", p99(written.waits))
+                if way == "ledger":
+                    note(f"sealed {run.__name__}", sealed_after())
+    middle = {what: median(values) for what, values in spent.items()}
+    for run, words in (("in_threads", f"{WRITERS} threads"), ("in_programs", f"{PROGRAMS} programs")):
+        ours, title = middle[f"ledger {run}"], f"append by {words} ({name})"
+        report(title, ours, "itself, 1 writer", middle["alone"], least_ratio=5)
+        report(title, ours, "bare commits by as many", middle[f"bare {run}"], least_ratio=2)
+        used, bare_used = middle[f"ledger {run} processor"], middle[f"bare {run} processor"]
+        report(f"processor time, {title}", used, "of bare commits by as many", bare_used, least_ratio=2)
+        slow, sync = middle[f"ledger {run} p99"], middle["sync p99"]
+        report(f"p99, {title}", slow, "fdatasync p99", sync, least_ratio=0.2)
+        report(f"p99, {title}", slow, "p99 of bare commits by as many", middle[f"bare {run} p99"])
+        if middle[f"sealed {run}"]:
+            report(f"all sealed after the last of them, {title}", middle[f"sealed {run}"], most=1)
+
+
+def on_sqlite(folder: Path) -> None:
+    """The ledger in a file; the programs write through a process of their own."""
+    place = folder / "ledger.sqlite"
+    new_ledger(place).close()
+    with closing(_connect(str(place))) as connection:
+        connection.execute(f"CREATE TABLE bare ({', '.join(COLUMNS)})")
+    writer = subprocess.Popen(
+        [sys.executable, __file__, "serve", str(place)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    measure(f"sqlite {sqlite3.sqlite_version}", str(place), writer.pid, lambda: 0.0)
+    writer.terminate()
+    writer.wait()
+
+
+def on_postgresql(server: Server) -> None:
+    """The ledger on a server that was made for it."""
+    place = server.fresh_ledger()
+    database = str(make_url(place).database)
+    columns = ", ".join(f"{n} {'bigint' if n in ('seq', 'version', 'corrects') else 'text'}" for n in COLUMNS)
+    server.sql(f"CREATE TABLE bare ({columns})", database=database)
+
+    def sealed_after() -> float:
+        start = time.perf_counter()
+        while server.sql("SELECT count(*) FROM becalm.pending", database=database) != [(0,)]:
+            time.sleep(0.01)
+        return time.perf_counter() - start
+
+    version = server.sql("SHOW server_version")[0][0].split()[0]
+    assert server.process is not None
+    measure(f"postgresql {version}", place, server.process.pid, sealed_after)
+
+
+def main(words: list[str]) -> None:
+    """Measure both stores."""
+    if words[:1] == ["serve"]:
+        with closing(new_ledger(Path(words[1]))) as ledger, ledger.open_writer() as writer:
+            print("ready", flush=True)
+            writer.serve_forever()
+    elif words:
+        be_one_program(*words)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            on_sqlite(Path(name))
+        with throw_away_server() as server:
+            on_postgresql(server)
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -171,11 +171,11 @@ def test_nothing_is_sealed_before_what_an_older_transaction_may_still_hand_in(
     from sqlalchemy import make_url
 
     from becalm.ledger.store.payloads import encipher
-    from becalm.ledger.store.postgres_append import format_events
+    from becalm.ledger.store.postgres_pending import event_text, format_events
 
     ledger = make_postgres()
     insert_row = "INSERT INTO pending (ticket, events) VALUES ('later', %s)"
-    events = format_events([encipher(EventToAppend(visit("p2")), draw_salt)])
+    events = format_events([event_text(encipher(EventToAppend(visit("p2")), draw_salt))])
     told = f"host={postgres.folder} dbname={make_url(postgres_ledger).database} user={PROGRAM}"
     with psycopg.connect(told, options="-c search_path=becalm") as older:
         older.execute("CREATE TEMPORARY TABLE held (n int)")  # gives it a number among the transactions

@@ -1,4 +1,4 @@
-"""A program that writes a ledger until it is killed: `ledger_writer.py PLACE SEED [TURNS]`.
+"""A program that writes a ledger until it is killed, or asked to end: `ledger_writer.py PLACE SEED [TURNS]`.
 
 It prints a line for each append that returned: the number of its first entry, and its persons.
 """
@@ -6,6 +6,7 @@ It prints a line for each append that returned: the number of its first entry, a
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import threading
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from ledgers import access, draw_salt, open_postgres, open_sqlite, visit
 from becalm.ledger import EventToAppend, Ledger
 
 THREADS = 3
+IS_ENDING = threading.Event()
 
 
 def now() -> datetime:
@@ -26,6 +28,8 @@ def write(ledger: Ledger, seed: int, writer: int, turns: int) -> None:
     """Append 1 to 20 events at a time, some with personal detail, some read again."""
     draw = random.Random(seed * 100 + writer)
     for turn in range(turns):
+        if IS_ENDING.is_set():
+            return
         people = [f"{seed}-{writer}-{turn}-{n}" for n in range(draw.randint(1, 20))]
         entries = ledger.append(
             [
@@ -48,6 +52,7 @@ def open_ledger(place: str) -> Ledger:
 
 def main(place: str, seed: str, turns: str = "1000000") -> None:
     """Write until the end comes, or so many times."""
+    signal.signal(signal.SIGTERM, lambda *_: IS_ENDING.set())
     ledger = open_ledger(place)
     threads = [
         threading.Thread(target=write, args=(ledger, int(seed), writer, int(turns)))
@@ -55,6 +60,8 @@ def main(place: str, seed: str, turns: str = "1000000") -> None:
     ]
     for thread in threads:
         thread.start()
+    for thread in threads:
+        thread.join()
 
 
 if __name__ == "__main__":

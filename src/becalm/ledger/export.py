@@ -2,6 +2,7 @@
 
 entries.jsonl holds one entry a line, an array of the columns that `ledger.json` names, as they are stored.
 checkpoints.jsonl holds one signed head a line with its public key, each of them an anchor of its own.
+receipts.jsonl holds one append a line: its ticket, its first and last entry, or why it was refused (first 0).
 
 The proof of one entry is a file of its own (C2SP tlog-proof, c2sp.org/tlog-proof, v1): the entry itself
 (`extra`: the array that is hashed into it), the RFC 6962 hashes from there up to the root, and the signed
@@ -20,7 +21,7 @@ from typing import Final
 import orjson
 
 from becalm.formats.durable_files import make_private_folder
-from becalm.ledger import Checkpoint
+from becalm.ledger import Checkpoint, Ledger
 from becalm.ledger.canonical_json import JsonValue, canonical_json
 from becalm.ledger.chain import COLUMNS, ENTRY_TAG, FACTS, HASH, KIND, SEQ, StoredRow
 from becalm.ledger.merkle import inclusion_proofs
@@ -44,9 +45,13 @@ class ExportWritten:
 
 
 def write_export(
-    folder: Path, ledger: str, rows: Iterable[StoredRow], checkpoints: Sequence[Checkpoint], *, size: int
+    folder: Path,
+    ledger: Ledger,
+    checkpoints: Sequence[Checkpoint],
+    *,
+    size: int,
 ) -> ExportWritten:
-    """Write the first `size` entries, the signed heads and the verifier into a new or empty folder.
+    """Write the first `size` entries, signed heads, receipts and the verifier into a new or empty folder.
 
     Raises LedgerError where the folder holds something already, or cannot be written.
     """
@@ -55,17 +60,24 @@ def write_export(
         if any(folder.iterdir()):
             raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
         public_key_by_id: dict[str, str] = {}
-        entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, public_key_by_id))
+        entry_count = _write_lines(
+            folder / "entries.jsonl", _entry_lines(ledger.rows(), size, public_key_by_id)
+        )
         anchor_lines = (
             format_json_anchor(checkpoint, public_key_by_id.get(checkpoint.key_id, ""))
             for checkpoint in checkpoints
         )
         checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchor_lines)
+        receipts = [
+            (r.ticket, r.first, r.last, r.refusal) for r in ledger.stored_receipts() if r.last <= size
+        ]
+        _write_lines(folder / "receipts.jsonl", (canonical_json(receipt) + "\n" for receipt in receipts))
         description: dict[str, JsonValue] = {
             "format": FORMAT,
-            "ledger": ledger,
+            "ledger": ledger.identity,
             "columns": COLUMNS,
             "keys": public_key_by_id,
+            "has_all_receipts": ledger.has_all_receipts,
         }
         (folder / "ledger.json").write_text(canonical_json(description) + "\n", "utf-8")
         (folder / VERIFIER).write_text(verifier_text(), "utf-8")

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Finding, Fold, Head, LogEnding, StoredRow
+from becalm.ledger.receipts import AppendReceipt, StoredReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,23 @@ class ServerLogin:
 
     name: str
     roles: tuple[str, ...]  # from groups named becalm_role_…
+
+
+class LedgerWriter(Protocol):
+    """Writes for other programs until it is stopped. As a context: at work inside of it."""
+
+    @property
+    def place(self) -> Path | str:
+        """Where it listens, or what it seals."""
+
+    def __enter__(self) -> Self:
+        """Begin; raises LedgerError where another one is at work already."""
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+    def serve_forever(self) -> None:
+        """Write for others until the process is told to stop."""
 
 
 class Ledger(Protocol):
@@ -72,6 +90,35 @@ class Ledger(Protocol):
         future; LedgerError where the ledger cannot be written, or refuses to be (an older copy, a clock set
         back).
         """
+
+    def submit(self, events: Sequence[EventToAppend]) -> AppendReceipt:
+        """Have these events recorded together, and return as soon as they are on the disk.
+
+        Where the store seals later, their numbers are not known yet; they get them within a second.
+        Raises as `append` does; LedgerError too where nobody can tell whether they were written.
+        """
+
+    def await_entries(self, receipt: AppendReceipt) -> tuple[Entry, ...]:
+        """The entries of what was submitted, once they are sealed.
+
+        Raises LedgerError where they are not, after some seconds; EventError where they were refused.
+        """
+
+    def stored_receipts(self) -> tuple[StoredReceipt, ...]:
+        """What the ledger notes of each append, in the order of their entries; in a file of some alone."""
+
+    def find_receipt(self, ticket: str) -> StoredReceipt | None:
+        """What became of the append under this ticket; None where the ledger knows of none."""
+
+    def has_pending(self, ticket: str) -> bool:
+        """Does what was submitted under this ticket wait to be sealed?"""
+
+    @property
+    def has_all_receipts(self) -> bool:
+        """Whether every entry stands under a receipt."""
+
+    def open_writer(self) -> LedgerWriter:
+        """What writes for all programs: in a file, for those of this computer; on a server, it seals."""
 
     def entries(
         self,

@@ -106,7 +106,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     findings += _disagreements(walk, evidence, first_bad)
     findings += _lost_checkpoints(walk, anchors)
     findings += _unlike_notes(walk, copy.noted_heads, evidence, first_bad)
-    findings += _payload_findings(walk, copy.payload_commitments)
+    findings += [*_payload_findings(walk, copy.payload_commitments), *_doubled_details(walk)]
     findings = sorted(dict.fromkeys(findings), key=lambda f: (f.first_seq is None, f.first_seq or 0))
     return Verdict(
         head=walk.head,
@@ -273,6 +273,17 @@ def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) ->
     for seq in sorted(recomputed_by_seq.keys() - walk.commitments.keys()):
         if seq <= walk.sound_size:
             yield Finding("payload", seq, f"There are details beside entry {seq}, which recorded none.")
+
+
+def _doubled_details(walk: Walk) -> Iterator[Finding]:
+    """Entries that commit to the same details: random bytes are in each, so one was sealed twice."""
+    if len(walk.commitments) == len({*walk.commitments.values()}):
+        return
+    first_by_commitment: dict[str, int] = {}
+    for seq, commitment in walk.commitments.items():
+        if (first_seq := first_by_commitment.setdefault(commitment, seq)) != seq:
+            description = f"Entry {seq} has the details of entry {first_seq}: it was sealed twice."
+            yield Finding("receipt", seq, description)
 
 
 def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Iterator[str]:

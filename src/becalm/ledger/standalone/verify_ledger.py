@@ -8,6 +8,7 @@
 An anchor is a signed head that was kept away from the ledger: a file, the attachment of an e-mail, the text
 of a printed QR code. Without one, nobody can tell whether the end was cut off or all of it was rewritten.
 Where a new log took the place of an old one, give the statement that ended the old one as an --anchor too.
+A receipt for events that were handed in is checked with --receipt FILE: do they stand as they were handed in?
 Exit code 0: the ledger holds. 11: it does not. 15: a head that was kept outside contradicts it. 2: it cannot
 be read. `--json` prints it for programs. Nothing is written beside the ledger: it is read from a copy.
 
@@ -48,6 +49,7 @@ FORMAT, NOTE_FORMAT = "becalm.checkpoint.1", "becalm.checkpoint.2"  # of a signe
 ORIGIN_START = "becalm.invalid/"
 ENDING_FORMAT = "becalm.ending.1"
 SALT_BYTES, NONCE_BYTES = 32, 12  # a payload with a nonce in the place of its salt is enciphered
+RECEIPT_FORMAT = "becalm.receipt.1"
 IN_LEDGER = "the ledger"
 UNREADABLE = "unreadable"
 HOLDS, CANNOT_READ, BROKEN_CODE, CONTRADICTED_CODE = 0, 2, 11, 15
@@ -148,6 +150,8 @@ class Ledger:
     payloads: dict[int, str] | None = None
     noted_heads: Sequence[tuple[int, str, str]] = ()  # what it notes of itself: size, root, last hash
     notes: Sequence[str] = ()  # what could not be looked at
+    receipts: Sequence[tuple[str, int, int, str]] = ()  # of appends: ticket, first, last, or why refused
+    has_all_receipts = False  # does every entry stand under one?
 
     def __init__(self, place: Path) -> None:
         if place.is_dir():
@@ -164,6 +168,9 @@ class Ledger:
         self.rows = [json.loads(line) for line in read_lines(folder / "entries.jsonl")]
         heads = [json.loads(line) for line in read_lines(folder / "checkpoints.jsonl")]
         self.heads = [{**head, "format": FORMAT} for head in heads]
+        if (folder / "receipts.jsonl").is_file():
+            self.receipts = [json.loads(line) for line in read_lines(folder / "receipts.jsonl")]
+            self.has_all_receipts = bool(ledger_description.get("has_all_receipts"))
 
     def read_database(self, path: Path) -> None:
         """Read a ledger on SQLite from a copy: SQLite would write beside it, and may not be able to."""
@@ -199,6 +206,10 @@ class Ledger:
                 f"{memo_path.name} is not beside the ledger: only an anchor can show that its end is there"
             ]
         self.noted_heads = noted_heads
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'receipt'").fetchone():
+            self.receipts = connection.execute(
+                "SELECT ticket, first, last, '' FROM receipt ORDER BY first"
+            ).fetchall()
         payload_rows = connection.execute("SELECT seq, salt, body FROM payload").fetchall()
         self.payloads = {seq: commit_payload(salt, body) for seq, salt, body in payload_rows}
         if "" in self.payloads.values():
@@ -302,7 +313,12 @@ def compute_roots(hashes: Sequence[str], sizes: set[int]) -> dict[int, str]:
 class Verdict:
     """Everything that is wrong, as (what was done, the first entry that it touches, in words)."""
 
-    def __init__(self, ledger: Ledger, anchors: Iterable[tuple[Head, str]]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        anchors: Iterable[tuple[Head, str]],
+        held_receipts: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.ledger, self.rows = ledger, ledger.rows
         self.findings: list[tuple[str, int | None, str]] = []
         self.is_contradicted = False  # by a head that was kept outside
@@ -330,6 +346,10 @@ class Verdict:
         self.check_taken_out()
         self.check_noted_heads()
         self.check_payloads()
+        self.check_receipts()
+        self.check_doubled()
+        for held_receipt in held_receipts:
+            self.check_held(held_receipt)
 
     def add_finding(
         self, fate: str, first_seq: int | None, description: str, *, is_contradiction: bool = False
@@ -597,6 +617,50 @@ class Verdict:
             if seq <= self.sound_size:
                 self.add_finding("payload", seq, "there are details beside it, though it recorded none")
 
+    def check_receipts(self) -> None:
+        """Does every receipt name entries that are there, and does no entry stand under two, or none?"""
+        last_seq = 0
+        for ticket, first, last, _ in self.ledger.receipts:
+            if first < 1:
+                continue
+            if not first <= last <= self.size:
+                self.add_finding("receipt", first, f"the receipt {ticket} names entries that are not there")
+            elif first <= last_seq:
+                self.add_finding("receipt", first, f"it stands under two receipts: {ticket} and another")
+            elif self.ledger.has_all_receipts and first > last_seq + 1:
+                self.add_finding("receipt", last_seq + 1, "it has no receipt: sealed twice, or put in")
+            last_seq = max(last_seq, last)
+        if self.ledger.has_all_receipts and last_seq < self.size:
+            self.add_finding("receipt", last_seq + 1, "it has no receipt: sealed twice, or put in")
+
+    def check_doubled(self) -> None:
+        """Do two entries commit to the same details? Random bytes are in each: one was sealed twice."""
+        first_by_commitment: dict[str, int] = {}
+        for row in self.rows[: self.sound_size]:
+            if row[12] and first_by_commitment.setdefault(row[12], row[0]) != row[0]:
+                first_seq = first_by_commitment[row[12]]
+                self.add_finding("receipt", row[0], f"it has the details of entry {first_seq}: sealed twice")
+
+    def check_held(self, promise: dict[str, Any]) -> None:
+        """Does what a receipt promises stand, as it was handed in?"""
+        spans = [receipt[1:] for receipt in self.ledger.receipts if receipt[0] == promise["ticket"]]
+        label = f"the receipt {promise['ticket'][:40]} for {promise['events']} events"
+        if promise["ledger"] not in self.logs or not spans:
+            problem = f"{label} names events that this ledger does not hold"
+            self.add_finding("receipt", None, problem, is_contradiction=True)
+            return
+        first, last, refusal = spans[0]
+        rows = self.rows[first - 1 : last] if first > 0 else []
+        event_texts = [to_json(list(row[2:13]))[1:-1] for row in rows]
+        if refusal:
+            self.add_finding("receipt", None, f"{label} was refused afterwards: {refusal}")
+        elif (
+            len(rows) != promise["events"]
+            or sha256("\n".join(event_texts).encode()).hexdigest() != promise["digest"]
+        ):
+            problem = f"{label} names entries {first} to {last}, which are not what was handed in"
+            self.add_finding("receipt", first, problem, is_contradiction=True)
+
     def erased_seqs(self) -> set[int]:
         """The entries whose details were destroyed, as the entries say."""
         seq_lists = [facts.get("entries") for _, facts, _ in self.entries_of_kind("payload_erased")]
@@ -799,13 +863,21 @@ def read_anchor(path: str) -> tuple[Head, str]:
     return anchor_file, path
 
 
+def read_receipt(path: str) -> dict[str, Any]:
+    """A receipt for events that were handed in."""
+    receipt = json.loads(Path(path).read_text("utf-8"))
+    if not isinstance(receipt, dict) or receipt.get("format") != RECEIPT_FORMAT:
+        raise ValueError(f"{path} is no receipt")
+    return {**receipt, "ticket": str(receipt["ticket"]), "events": int(receipt["events"])}
+
+
 def report(verdict: Verdict) -> list[str]:
     """The verdict in words."""
     root_hash = verdict.roots[verdict.sound_size]
     report_lines = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root_hash}"]
     for fate, seq, description in verdict.findings:
         report_lines.append(
-            f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}"
+            f"DOES NOT HOLD  {f'entry {seq}' if seq else place_of(fate)} ({fate}): {description}"
         )
     reach_text = f"Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
     if not verdict.findings:
@@ -821,11 +893,17 @@ def report(verdict: Verdict) -> list[str]:
     return report_lines
 
 
+def place_of(fate: str) -> str:
+    """Where something is wrong that touches no entry."""
+    return "receipt" if fate == "receipt" else "signed head"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Verify, print, and return the exit code."""
     parser = argparse.ArgumentParser(description="Verify a becalm ledger with nothing but Python.")
     parser.add_argument("ledger", help="ledger.sqlite, the folder of an export, or a proof")
     parser.add_argument("--anchor", action="append", default=[], help="a signed head that was kept outside")
+    parser.add_argument("--receipt", action="append", default=[], help="for events that were handed in")
     parser.add_argument("--log-key", action="append", default=[], help="of a proof: the key of the log")
     parser.add_argument("--witness-key", action="append", default=[], help="of a proof: a witness's key")
     parser.add_argument("--json", action="store_true", help="print the verdict for programs")
@@ -835,7 +913,9 @@ def main(arguments: Sequence[str]) -> int:
             lines, exit_code = report_proof(Path(options.ledger), options.log_key, options.witness_key)
             sys.stdout.write("\n".join(lines) + "\n")
             return exit_code
-        verdict = Verdict(Ledger(Path(options.ledger)), [read_anchor(path) for path in options.anchor])
+        held_receipts = [read_receipt(path) for path in options.receipt]
+        anchors = [read_anchor(path) for path in options.anchor]
+        verdict = Verdict(Ledger(Path(options.ledger)), anchors, held_receipts)
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         sys.stderr.write(f"{options.ledger} cannot be read: {error}\n")
         return CANNOT_READ

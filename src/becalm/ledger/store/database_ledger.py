@@ -1,13 +1,14 @@
 """What a ledger is on every database: read page by page, folded again, its checkpoints and its tail."""
 
+import itertools
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
-from typing import Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, literal_column, select, update
 from sqlalchemy.exc import DBAPIError
 
 from becalm import ledger
@@ -15,6 +16,7 @@ from becalm.ledger import chain
 from becalm.ledger.chain_check import Finding, iterate_sound
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
+from becalm.ledger.receipts import StoredReceipt, check_receipts
 from becalm.ledger.signed_heads import is_self_signed, unsigned_fields
 from becalm.ledger.signing import parse_exact_instant
 from becalm.ledger.store import copy_guard, state_rows
@@ -36,8 +38,13 @@ SEQ_BEYOND_ALL: Final = 2**63 - 1  # the greatest number that a row may bear
 _SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in chain.COLUMNS)).order_by(
     event_table.c.seq
 )
+# What folds look at: no link and no hash, which are a third of the text of a row.
+_SELECT_FOLDED: Final[Query] = select(
+    *(event_table.c[name] for name in chain.COLUMNS[: chain.COMMITMENT]),
+    *(literal_column("''").label(name) for name in chain.COLUMNS[chain.COMMITMENT :]),
+).order_by(event_table.c.seq)
 _SELECT_NOTE: Final = select(ledger_table.c.size, ledger_table.c.tree)
-_SELECT_END: Final = (
+SELECT_END: Final = (
     "SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at FROM ledger l "
     "LEFT JOIN (SELECT seq, hash, recorded_at FROM event ORDER BY seq DESC LIMIT 1) e ON true"
 )
@@ -66,6 +73,9 @@ class DatabaseLedger(ABC):
     `memo` keeps the last head beside the ledger, and `outside` is what is known of it elsewhere: the ledger
     must fit both to be written.
     """
+
+    has_all_receipts = False  # has every append left one, or only those of others?
+    refusal_column = "''"  # where a receipt tells why an append was refused
 
     def __init__(
         self,
@@ -145,10 +155,11 @@ class DatabaseLedger(ABC):
 
     def tail(self, connection: Connection) -> Tail:
         """Where the ledger ends now, whoever wrote last."""
-        size, tree, seq, last_hash, recorded_at = connection.exec_driver_sql(_SELECT_END).one()
-        return read_tail(
-            size, tree, seq, last_hash, recorded_at, identity=self.identities[0], name=self._database.name
-        )
+        return self.read_end(connection.exec_driver_sql(SELECT_END).one())
+
+    def read_end(self, end_row: Sequence[Any]) -> Tail:
+        """The tail from the answer to SELECT_END."""
+        return read_tail(*end_row, identity=self.identities[0], name=self._database.name)
 
     def noted_heads(self) -> tuple[ledger.Head, ...]:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
@@ -305,7 +316,7 @@ class DatabaseLedger(ABC):
     @property
     def store_checks(self) -> tuple[Check, ...]:
         """What an audit asks of the store itself."""
-        return (audit_schema, audit_integrity, self._audit_payloads)
+        return (audit_schema, audit_integrity, self._audit_payloads, self._audit_receipts)
 
     def run_checks(self, *checks: Check) -> tuple[Finding, ...]:
         """What these find, each in a transaction of its own; one that cannot be made is a finding too."""
@@ -326,9 +337,36 @@ class DatabaseLedger(ABC):
         for label in self.read_stray_payloads(connection):
             yield Finding("payload", None, f"There are details beside no entry: {label}.")
 
+    def _audit_receipts(self, connection: Connection) -> Iterator[Finding]:
+        entry_count = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM event").scalar_one()
+        stored_receipts = self._read_receipts(connection, "WHERE first > 0 ORDER BY first")
+        return check_receipts(stored_receipts, entry_count, has_all=self.has_all_receipts)
+
+    def _read_receipts(
+        self, connection: Connection, condition: str, values: tuple[str, ...] = ()
+    ) -> Iterator[StoredReceipt]:
+        query = f"SELECT ticket, first, last, {self.refusal_column} FROM receipt {condition}"
+        cursor = cast("Iterable[tuple[str, int, int, str]]", connection.exec_driver_sql(query, values).cursor)
+        return itertools.starmap(StoredReceipt, cursor)
+
+    def stored_receipts(self) -> tuple[StoredReceipt, ...]:
+        """What the ledger notes of each append, in the order of their entries."""
+        with self._database.reading() as connection:
+            return tuple(self._read_receipts(connection, "ORDER BY first, ticket"))
+
+    def find_receipt(self, ticket: str) -> StoredReceipt | None:
+        """What became of the append under this ticket; None where the ledger knows of none."""
+        with self._database.reading() as connection:
+            placeholder = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+            return next(self._read_receipts(connection, f"WHERE ticket = {placeholder}", (ticket,)), None)
+
+    def has_pending(self, _ticket: str) -> bool:
+        """Does what was handed in under this ticket wait to be sealed? In a file nothing does."""
+        return False
+
     def audit_states(self, connection: Connection) -> Iterator[Finding]:
         """Where a state table is not what the entries make of it: all are folded again, as of one moment."""
-        rows = read_event_rows(lambda: nullcontext(connection))
+        rows = read_event_rows(lambda: nullcontext(connection), _SELECT_FOLDED)
         try:
             for difference in state_rows.compare_states(connection, self.folds, rows):
                 yield Finding("state", None, f"A state table was altered: {difference}.")

@@ -1,5 +1,6 @@
 """The ledger on PostgreSQL: inserts by many, sealed in order by one."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,16 +16,32 @@ from becalm.ledger import (
     Event,
     EventKinds,
     EventToAppend,
+    Finding,
     Fold,
     KnownOutside,
     ServerLogin,
     check_events,
 )
+from becalm.ledger.receipts import AppendReceipt, digest_events
+from becalm.ledger.store.background_sealing import BackgroundSealing, SealingProcess
 from becalm.ledger.store.copy_guard import HeadMemo
-from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, DatabaseLedger
+from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, Check, DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
-from becalm.ledger.store.payloads import decipher, encipher, read_commitments, recompute_commitment
-from becalm.ledger.store.postgres_append import AppendTask, Outcome, Sealer
+from becalm.ledger.store.payloads import (
+    CommittedEvent,
+    decipher,
+    encipher,
+    read_commitments,
+    recompute_commitment,
+)
+from becalm.ledger.store.postgres_append import Outcome, Sealer, read_outcomes
+from becalm.ledger.store.postgres_pending import (
+    AppendTask,
+    audit_pending,
+    event_text,
+    format_events,
+    submit_rows,
+)
 from becalm.ledger.store.postgres_server import LedgerServer, LostConnectionError, mask_password
 from becalm.terms import BecalmError, LedgerError
 
@@ -57,6 +74,10 @@ _SELECT_ROLE_GROUPS = text(
     "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'becalm_role_') "
     "AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY rolname"
 )
+_SELECT_WAITING = text(
+    "SELECT FROM pending WHERE NOT EXISTS (SELECT FROM receipt r WHERE r.ticket = pending.ticket) LIMIT 1"
+)
+SubmitRequest = Request[AppendTask, datetime]
 AppendRequest = Request[AppendTask, tuple[Entry, ...]]
 
 
@@ -69,6 +90,9 @@ class PostgresLedger(DatabaseLedger):
     `memo` is a file that keeps the last head on this host, and `outside` is what is known of the ledger
     elsewhere: it must fit both to be written.
     """
+
+    has_all_receipts = True
+    refusal_column = "refusal"
 
     def __init__(
         self,
@@ -88,11 +112,13 @@ class PostgresLedger(DatabaseLedger):
         head_memo = HeadMemo(memo, is_needed=False) if memo else None
         super().__init__(self._server, kinds, folds, memo=head_memo, outside=outside)
         self._sealer = Sealer(self.identities[0], kinds, self.folds, now, self.check_newest)
-        # What others handed in and did not live to see sealed is sealed, where nothing speaks against it.
-        with suppress(BecalmError), self._server.sealing() as connection:
-            if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
-                self._sealer.seal_or_hand_in(connection, (), may_be_written=True, must_wait=False)
+        with suppress(BecalmError):
+            # What others handed in and did not live to see sealed is sealed, where nothing speaks against it.
+            self.seal_pending("appends")
         self._queue: GroupCommit[AppendTask, tuple[Entry, ...]] = GroupCommit(self._write)
+        self._submissions: GroupCommit[AppendTask, datetime] = GroupCommit(self._submit_rows)
+        self._background: BackgroundSealing | None = None
+        self._background_guard = threading.Lock()
 
     def append(self, events: Sequence[EventToAppend], *, ticket: str = "") -> tuple[Entry, ...]:
         """Append these events together, all or none.
@@ -107,6 +133,85 @@ class PostgresLedger(DatabaseLedger):
             name = str(connection.exec_driver_sql("SELECT session_user").scalar_one())
             groups = connection.execute(_SELECT_ROLE_GROUPS).scalars().all()
         return ServerLogin(name, tuple(group.removeprefix(ROLE_GROUP).replace("_", " ") for group in groups))
+
+    def submit(self, events: Sequence[EventToAppend]) -> AppendReceipt:
+        """Have these recorded together, and return when they are on the disk: they are sealed later."""
+        committed_events, ticket = self._prepare(events), self._draw_salt().hex()
+        event_texts = tuple([event_text(event) for event in committed_events])
+        append_task = AppendTask(ticket, committed_events, is_promised=True, texts=event_texts)
+        accepted_at = self._submissions.submit(append_task)
+        digest = digest_events(event_texts)
+        return AppendReceipt(self.identity, ticket, len(event_texts), digest, accepted_at)
+
+    def _submit_rows(self, requests: Sequence[SubmitRequest]) -> None:
+        """Hand in what waits by one statement; after a lost connection again, under the same tickets."""
+        deadline = time.monotonic() + self._patience_s
+        tasks = [request.task for request in requests]
+        texts = [format_events(task.texts) for task in tasks]
+        while True:
+            try:
+                background = self._begin_sealing()
+                with self._server.handing_in() as driver:
+                    submit_rows(driver, tasks, texts)
+                break
+            except LostConnectionError as error:
+                if time.monotonic() > deadline:
+                    for request in requests:
+                        request.error = _doubt(request.task.ticket, request.task, error)
+                    return
+                time.sleep(PAUSE_S)
+            except BecalmError as error:
+                for request in requests:
+                    request.error = error
+                return
+        accepted_at = self._now() if self._now else datetime.now(UTC)
+        for request in requests:
+            request.answer = accepted_at
+        background.wake()
+
+    def _begin_sealing(self) -> BackgroundSealing:
+        """Refuse to promise anything to an older copy; then seal in the background what is promised."""
+        with self._background_guard:
+            if self._background is None:
+                with self._server.writing() as connection:
+                    self.check_newest(connection, self.tail(connection), ())
+                self._background = BackgroundSealing(lambda: self.seal_pending("background"))
+            return self._background
+
+    def seal_pending(self, name: str) -> bool:
+        """Seal what waits, unless somebody else does; whether something still waits then."""
+        with self._server.sealing(name) as connection:
+            if connection.execute(_SELECT_WAITING).first() is None:
+                return False
+            seal_turn = self._sealer.seal_or_hand_in(connection, (), may_be_written=True, must_wait=False)
+        if seal_turn.tail:
+            self.remember_tail(seal_turn.tail)
+        return True
+
+    def await_entries(self, receipt: AppendReceipt) -> tuple[Entry, ...]:
+        """The entries that were handed in under this receipt, once they are sealed."""
+        append_task = AppendTask(receipt.ticket, ())
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            with self._server.reading() as connection:
+                outcome = read_outcomes(connection, [append_task]).get(receipt.ticket)
+            if isinstance(outcome, BecalmError):
+                raise outcome
+            if outcome is not None:
+                return outcome
+            if time.monotonic() > deadline:
+                raise LedgerError(
+                    f"What was handed in under {receipt.ticket} is on the disk and not sealed yet. Ask "
+                    "again, or run `becalm record serve`."
+                )
+            self._begin_sealing().wake(is_urgent=True)
+            time.sleep(PAUSE_S)
+
+    def close(self) -> None:
+        """Seal what this program was promised, and close the connections."""
+        if self._background is not None:
+            self._background.stop()
+        super().close()
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is on the disk before it is read."""
@@ -152,6 +257,24 @@ class PostgresLedger(DatabaseLedger):
         """Details, or keys of some, that stand beside no entry and no event that was handed in."""
         return connection.execute(_SELECT_STRAY).scalars()
 
+    @property
+    def store_checks(self) -> tuple[Check, ...]:
+        """What an audit asks of the store itself, and of what was promised and is not sealed yet."""
+        return (*super().store_checks, self._audit_pending)
+
+    def _audit_pending(self, connection: Connection) -> Iterable[Finding]:
+        return audit_pending(connection, self.kinds, self._now() if self._now else datetime.now(UTC))
+
+    def has_pending(self, ticket: str) -> bool:
+        """Does what was handed in under this ticket wait to be sealed?"""
+        with self._server.reading() as connection:
+            query = text("SELECT FROM pending WHERE ticket = :ticket")
+            return connection.execute(query, {"ticket": ticket}).first() is not None
+
+    def open_writer(self) -> SealingProcess:
+        """The process that seals what programs hand in, also where they do not live to do it."""
+        return SealingProcess(self._server.name, self._begin_sealing)
+
     def wipe(self) -> bool:
         """Have the server drop the write-ahead log in which destroyed keys stand; False where it may not."""
         with self._server.reading() as connection:
@@ -174,13 +297,16 @@ class PostgresLedger(DatabaseLedger):
     def _submit(
         self, events: Sequence[EventToAppend], *, erased_seqs: tuple[int, ...] = (), ticket: str = ""
     ) -> tuple[Entry, ...]:
-        now = self._now() if self._now else datetime.now(UTC)
-        check_events([to_append.event for to_append in events], self.kinds, now)
-        committed_events = tuple(encipher(to_append, self._draw_salt) for to_append in events)
         append_task = AppendTask(
-            ticket or self._draw_salt().hex(), committed_events, erased_seqs, bool(ticket)
+            ticket or self._draw_salt().hex(), self._prepare(events), erased_seqs, bool(ticket)
         )
         return self._queue.submit(append_task)
+
+    def _prepare(self, events: Sequence[EventToAppend]) -> tuple[CommittedEvent, ...]:
+        """Check and encipher in the thread that asks."""
+        now = self._now() if self._now else datetime.now(UTC)
+        check_events([to_append.event for to_append in events], self.kinds, now)
+        return tuple([encipher(to_append, self._draw_salt) for to_append in events])
 
     def _write(self, requests: Sequence[AppendRequest]) -> None:
         """Write what waits: at once where the turn is free, else hand in and wait; again where lost."""

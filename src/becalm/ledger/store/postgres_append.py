@@ -14,20 +14,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection, text
 
 from becalm import ledger
-from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
+from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, read_entry
 from becalm.ledger.store import new_entries
 from becalm.ledger.store.new_entries import SealedEntry, Tail
 from becalm.ledger.store.payloads import CommittedEvent, check_named, read_commitments
+from becalm.ledger.store.postgres_pending import (
+    AppendTask,
+    PendingWork,
+    event_text,
+    format_events,
+    read_pending,
+)
 from becalm.ledger.store.postgres_server import WAIT_FOR_SEALING, pipelined
 from becalm.ledger.store.state_rows import RowKey, StateRows, format_row, parse_row
 from becalm.terms import BecalmError, EventError
 
-HOLD_BACK_S: Final = 0.5
-MOST_PENDING: Final = 2_000  # appends that are sealed in one transaction
-NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+NOTHING_PENDING: Final = PendingWork((), {}, frozenset(), ())
 
 Outcome = tuple[ledger.Entry, ...] | BecalmError
 
@@ -49,8 +55,6 @@ _WRITE_BATCH = text(
     ), unfolded AS (
         DELETE FROM state USING json_populate_recordset(NULL::state, CAST(:states AS json)) AS gone
         WHERE gone.row IS NULL AND (state.name, state.key) = (gone.name, gone.key)
-    ), cleared AS (
-        DELETE FROM pending WHERE ticket = ANY(:cleared)
     )
     UPDATE ledger SET size = :size, tree = :tree, folds = :folds
     """
@@ -59,18 +63,8 @@ _SELECT_STATES = text(
     "SELECT name, key, row FROM json_to_recordset(CAST(:row_keys AS json)) AS asked (name text, key text) "
     "JOIN state USING (name, key)"
 )
-_SELECT_KEPT = text(
-    "SELECT commitment FROM payload JOIN payload_key USING (commitment) WHERE commitment = ANY(:asked)"
-)
 _TAKE_TURN = text("SELECT * FROM take_turn(:waits)")
-_SELECT_PENDING = text(
-    f"""
-    SELECT ticket, events, r.ticket IS NOT NULL AS is_done,
-        transaction < pg_snapshot_xmin(pg_current_snapshot())
-        OR handed_in_at < clock_timestamp() - interval '{HOLD_BACK_S} s' AS is_ready
-    FROM pending LEFT JOIN receipt r USING (ticket) ORDER BY number LIMIT {MOST_PENDING}
-    """
-)
+_CLEAR_SEALED = text("SELECT clear_sealed(:sealed)")
 _SELECT_OUTCOMES = (
     f"SELECT r.ticket, r.refusal, {', '.join(f'e.{name}' for name in COLUMNS)} "
     "FROM receipt r LEFT JOIN event e ON e.seq BETWEEN r.first AND r.last "
@@ -89,16 +83,6 @@ _TURN_OR_HAND_IN = text(
     SELECT * FROM turn
     """
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AppendTask:
-    """What is written together, under a ticket by which it is found again."""
-
-    ticket: str
-    events: tuple[CommittedEvent, ...]
-    erased_seqs: tuple[int, ...] = ()  # the entries whose payloads are destroyed
-    is_named: bool = False  # the ticket is the caller's, who may have used it before
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,49 +141,32 @@ class Sealer:
         known_outcomes: Mapping[str, Outcome],
     ) -> SealTurn:
         """Seal what is pending and ready, then these tasks; `end` is where the ledger ends now."""
-        pending_rows = connection.execute(_SELECT_PENDING).all() if end.has_pending else ()
-        ready_rows = [row for row in pending_rows if row.is_ready and not row.is_done]
         now = (self._now() if self._now else end.now).astimezone(UTC)
-        pending_tasks, junk_outcomes = self._parse_pending(connection, ready_rows, now)
-        settled_tickets = {*known_outcomes, *(row.ticket for row in pending_rows)}
+        pending = read_pending(connection, self._kinds, now) if end.has_pending else NOTHING_PENDING
+        settled_tickets = {*known_outcomes, *pending.tickets}
         own_tasks = [task for task in tasks if task.ticket not in settled_tickets]
         tail = new_entries.read_tail(
             end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
         )
         self._check_newest(connection, tail, [event.event for task in own_tasks for event in task.events])
-        sealed_batch = build_batch(connection, tail, [*pending_tasks, *own_tasks], self._folds_by_kind, now)
-        sealed_batch = replace(sealed_batch, outcomes={**sealed_batch.outcomes, **junk_outcomes})
-        cleared_tickets = [row.ticket for row in pending_rows if row.is_ready or row.is_done]
-        if sealed_batch.rows or cleared_tickets:
-            sealed_batch.write(connection, cleared_tickets, self._fold_names)
+        sealed_batch = build_batch(connection, tail, [*pending.tasks, *own_tasks], self._folds_by_kind, now)
+        outcomes = {**sealed_batch.outcomes, **pending.junk_by_ticket}
+        for task in pending.tasks:  # what is promised is not refused: it waits until it can be sealed
+            if task.is_promised and isinstance(outcomes[task.ticket], BecalmError):
+                del outcomes[task.ticket]
+        sealed_batch = replace(sealed_batch, outcomes=outcomes)
+        if outcomes:
+            sealed_batch.write(connection, pending.tickets, self._fold_names)
+        if cleared_tickets := [*pending.done_tickets, *(pending.tickets & sealed_batch.sealed_tickets)]:
+            connection.execute(_CLEAR_SEALED, {"sealed": cleared_tickets})
         return SealTurn({**known_outcomes, **sealed_batch.outcomes}, sealed_batch.tail)
-
-    def _parse_pending(
-        self, connection: Connection, pending_rows: Sequence[Any], now: datetime
-    ) -> tuple[list[AppendTask], dict[str, Outcome]]:
-        """What was handed in; and rubbish, which whoever has the program's role can put there, refused."""
-        pending_tasks = []
-        junk_outcomes: dict[str, Outcome] = {}
-        for row in pending_rows:
-            try:
-                events = _parse_events(row.events)
-                if not events:
-                    raise EventError("there is none in it")  # one report for all
-                ledger.check_events(
-                    [event.event for event in events], self._kinds, now + new_entries.CLOCK_TOLERANCE
-                )
-                commitments = {event.commitment for event in events} - {""}
-                if commitments - set(connection.execute(_SELECT_KEPT, {"asked": [*commitments]}).scalars()):
-                    raise EventError("the details are missing")  # one report for all
-                pending_tasks.append(AppendTask(row.ticket, events))
-            except (BecalmError, ValueError, TypeError, KeyError, AttributeError) as error:
-                junk_outcomes[row.ticket] = EventError(f"What was handed in is no event: {error!s:.300}")
-        return pending_tasks, junk_outcomes
 
 
 def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any:
     """Take the turn at sealing where it is free, else hand in: one journey to the server for both."""
-    pending_rows = [{"ticket": task.ticket, "events": format_events(task.events)} for task in tasks]
+    pending_rows = [
+        {"ticket": task.ticket, "events": format_events(map(event_text, task.events))} for task in tasks
+    ]
     end_row = connection.execute(_TURN_OR_HAND_IN, {"rows": json.dumps(pending_rows)}).first()
     if end_row is None:
         insert_enciphered(connection, _with_payload(tasks))
@@ -246,19 +213,6 @@ def _parse_outcomes(outcome_rows: Iterable[Any]) -> Mapping[str, Outcome]:
     return {**refusal_by_ticket, **{ticket: tuple(entries) for ticket, entries in entries_by_ticket.items()}}
 
 
-def format_events(events: Iterable[CommittedEvent]) -> str:
-    """Events that are not sealed yet, as a row of `pending` keeps them."""
-    event_rows = [
-        entry_row(ledger.Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events
-    ]
-    return json.dumps(event_rows, ensure_ascii=False)
-
-
-def _parse_events(rows_json: str) -> tuple[CommittedEvent, ...]:
-    entries = (read_entry(tuple(row)) for row in json.loads(rows_json))
-    return tuple(CommittedEvent(entry.event, entry.commitment) for entry in entries)
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Tasks that were linked and folded, and those that were refused; where the ledger ends with them."""
@@ -270,8 +224,13 @@ class Batch:
     erased_commitments: Sequence[str]
     states: StateRows
 
-    def write(self, connection: Connection, cleared_tickets: Sequence[str], fold_names: str) -> None:
-        """Write what was sealed with its receipts, and take what is cleared from what is pending."""
+    @property
+    def sealed_tickets(self) -> Set[str]:
+        """Of those that were sealed."""
+        return {ticket for ticket, outcome in self.outcomes.items() if not isinstance(outcome, BecalmError)}
+
+    def write(self, connection: Connection, pending_tickets: Set[str], fold_names: str) -> None:
+        """Write what was sealed, with its receipts."""
         insert_enciphered(connection, self.with_payload)
         state_records = [
             {"name": name, "key": key, "row": None if row is None else format_row(row)}
@@ -279,10 +238,9 @@ class Batch:
         ]
         event_records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows]
         statement_values = {
-            "rows": json.dumps(event_records, ensure_ascii=False),
-            "receipts": json.dumps(self._receipts(set(cleared_tickets))),
-            "cleared": list(cleared_tickets),
-            "states": json.dumps(state_records, ensure_ascii=False),
+            "rows": orjson.dumps(event_records).decode(),
+            "receipts": orjson.dumps(self._receipts(pending_tickets)).decode(),
+            "states": orjson.dumps(state_records).decode(),
             "size": self.tail.size,
             "tree": new_entries.format_peaks(self.tail.peaks),
             "folds": fold_names,
@@ -292,14 +250,14 @@ class Batch:
             connection.execute(text("SELECT erase_payloads(:gone)"), {"gone": list(self.erased_commitments)})
             connection.execute(text("UPDATE ledger SET unscrubbed = 1"))
 
-    def _receipts(self, cleared_tickets: Set[str]) -> list[dict[str, object]]:
+    def _receipts(self, pending_tickets: Set[str]) -> list[dict[str, object]]:
         """What tells writers elsewhere what became of their tasks; whoever was refused here is told so."""
         receipt_records: list[dict[str, object]] = []
         for ticket, outcome in self.outcomes.items():
             if not isinstance(outcome, BecalmError):
                 seq_span = {"first": outcome[0].seq, "last": outcome[-1].seq}
                 receipt_records.append({"ticket": ticket, **seq_span, "refusal": ""})
-            elif ticket in cleared_tickets:
+            elif ticket in pending_tickets:
                 receipt_records.append({"ticket": ticket, "first": 0, "last": 0, "refusal": str(outcome)})
         return receipt_records
 
@@ -323,13 +281,13 @@ def build_batch(
     while True:
         remaining_tasks = [task for task in tasks if task.ticket not in refusal_by_ticket]
         linked_tasks = _link_tasks(connection, tail, remaining_tasks, now, refusal_by_ticket)
-        state_rows = StateRows(connection, folds)
-        row_keys = state_rows.row_keys(entry for linked_task in linked_tasks for entry in linked_task.entries)
+        state_rows = StateRows(folds)
+        row_keys = state_rows.row_keys(entry for task in linked_tasks for entry in task.sealed_entries)
         state_rows.old_rows |= _read_states(connection, row_keys)
         refusal_count = len(refusal_by_ticket)
         for linked_task in linked_tasks:
             try:
-                state_rows.fold(linked_task.entries)
+                state_rows.fold(linked_task.sealed_entries)
             except BecalmError as error:
                 refusal_by_ticket[linked_task.task.ticket] = error
         if len(refusal_by_ticket) == refusal_count:

@@ -65,7 +65,7 @@ class LedgerServer:
     def __init__(self, url: str) -> None:
         self.name = mask_password(url)
         self._engine = make_engine(url)
-        self._writers: list[Connection] = []  # one at most: that of `sealing`
+        self._writers: dict[str, Connection] = {}  # of `sealing`, and of `handing_in`
         self._finalizer = weakref.finalize(self, _close_all, self._engine, self._writers)
         try:
             self._check_server()
@@ -104,27 +104,50 @@ class LedgerServer:
             yield connection
 
     @contextmanager
-    def sealing(self) -> Iterator[Connection]:
-        """Write in one transaction, beside others. By one thread at a time: they share one connection.
+    def sealing(self, name: str = "appends") -> Iterator[Connection]:
+        """Write in one transaction, beside others. By one thread for each name: they share one connection.
 
         Raises LostConnectionError where the server went away: in the commit, or before it, when nothing can
         have been written.
         """
         is_committing = False
         try:
-            with self._borrowing_writer() as connection, connection.begin() as transaction:
+            with self._borrowing_writer(name) as connection, connection.begin() as transaction:
                 yield connection
                 # From here on nobody can tell, where no answer comes, whether the server wrote it.
                 is_committing = True
                 transaction.commit()
         except DBAPIError as error:
             if is_lost(error):
-                raise LostConnectionError(
-                    f"The connection to {self.name} was lost; nothing was written.", in_commit=is_committing
-                ) from error
+                raise self._describe_loss(in_commit=is_committing) from error
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 raise LedgerError(self._describe_turn_holder()) from error
             raise name_failure(self.name, error) from error
+
+    @contextmanager
+    def handing_in(self) -> Iterator[Any]:
+        """The driver's own connection, on which each statement is a transaction. By one thread at a time.
+
+        Raises LostConnectionError where the server went away: nobody knows whether the last one was written.
+        """
+        try:
+            with self._borrowing_writer("handing in") as connection:
+                driver: Any = connection.connection.driver_connection
+                driver_error_class = connection.dialect.loaded_dbapi.Error
+                try:
+                    if not driver.autocommit:
+                        driver.autocommit = True
+                    yield driver
+                except driver_error_class as error:
+                    raise DBAPIError(None, None, error, connection_invalidated=bool(driver.closed)) from error
+        except DBAPIError as error:
+            if is_lost(error):
+                raise self._describe_loss(in_commit=True) from error
+            raise name_failure(self.name, error) from error
+
+    def _describe_loss(self, *, in_commit: bool) -> LostConnectionError:
+        message = f"The connection to {self.name} was lost; nothing was written."
+        return LostConnectionError(message, in_commit=in_commit)
 
     def _describe_turn_holder(self) -> str:
         """Who holds the turn for so long? Where it is a stuck program of our own user, it is ended."""
@@ -145,14 +168,14 @@ class LedgerServer:
         )
 
     @contextmanager
-    def _borrowing_writer(self) -> Iterator[Connection]:
-        """The connection that writes; it is let go after any error, for it may not be whole."""
-        if not self._writers:
-            self._writers.append(self._engine.connect())
+    def _borrowing_writer(self, name: str) -> Iterator[Connection]:
+        """A connection that writes; it is let go after any error, for it may not be whole."""
+        if name not in self._writers:
+            self._writers[name] = self._engine.connect()
         try:
-            yield self._writers[0]
+            yield self._writers[name]
         except BaseException:
-            writer_connection = self._writers.pop()
+            writer_connection = self._writers.pop(name)
             with suppress(DBAPIError):
                 writer_connection.invalidate()
                 writer_connection.close()
@@ -205,11 +228,11 @@ def pipelined(connection: Connection) -> Iterator[Any]:
         raise DBAPIError(None, None, error, connection_invalidated=bool(driver_connection.closed)) from error
 
 
-def _close_all(engine: Engine, writers: list[Connection]) -> None:
+def _close_all(engine: Engine, writers: dict[str, Connection]) -> None:
     """Close every connection, also where nobody said that the ledger is done with."""
     while writers:
         with suppress(DBAPIError):
-            writers.pop().close()
+            writers.popitem()[1].close()
     engine.dispose()
 
 

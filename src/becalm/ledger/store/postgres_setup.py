@@ -237,6 +237,53 @@ SECOND_REVISION: Final = (
     """,
 )
 
+# Of the third revision. An event is acknowledged once it stands in `pending`, so nobody may take it out
+# before it is sealed: the program lost that right, and a row goes only where the very same events stand as
+# entries under its receipt. What was refused stays, with its reason in the receipt.
+THIRD_REVISION: Final = (
+    f"REVOKE DELETE ON pending FROM {APP}",
+    "ALTER TABLE pending ADD COLUMN promised boolean NOT NULL DEFAULT false",
+    "CREATE TRIGGER pending_stays BEFORE UPDATE OR TRUNCATE ON pending "
+    "FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite()",
+    "ALTER TABLE pending ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE pending FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY pending_is_read ON pending FOR SELECT USING (true)",
+    f"CREATE POLICY pending_is_added_to ON pending FOR INSERT TO {APP} WITH CHECK (true)",
+    """
+    CREATE FUNCTION is_sealed(handed_ticket text, handed_events text) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path = becalm, pg_temp AS $$
+    BEGIN
+        RETURN EXISTS (
+            SELECT FROM receipt r WHERE r.ticket = handed_ticket AND r.first > 0
+            AND json_array_length(handed_events::json) = r.last - r.first + 1
+            AND NOT EXISTS (
+                SELECT FROM json_array_elements(handed_events::json) WITH ORDINALITY AS handed (cells, place)
+                LEFT JOIN event e ON e.seq = r.first + place - 1 AND e.version = (cells ->> 4)::integer
+                    AND (e.occurred_at, e.kind, e.actor, e.role, e.purpose)
+                        = (cells ->> 2, cells ->> 3, cells ->> 5, cells ->> 6, cells ->> 7)
+                    AND (e.programme, e.subject, e.facts, e.commitment)
+                        = (cells ->> 8, cells ->> 9, cells ->> 10, cells ->> 12)
+                    AND e.corrects IS NOT DISTINCT FROM (cells ->> 11)::bigint
+                WHERE e.seq IS NULL
+            )
+        );
+    END $$
+    """,
+    f"CREATE POLICY pending_is_cleared ON pending FOR DELETE TO {OWNER} USING (is_sealed(ticket, events))",
+    """
+    CREATE FUNCTION clear_sealed(sealed text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = becalm, pg_temp AS $$
+    DECLARE cleared bigint;
+    BEGIN
+        DELETE FROM pending WHERE ticket = ANY(sealed);
+        GET DIAGNOSTICS cleared = ROW_COUNT;
+        RETURN cleared;
+    END $$
+    """,
+    "REVOKE ALL ON FUNCTION clear_sealed(text[]) FROM PUBLIC",
+    f"GRANT EXECUTE ON FUNCTION clear_sealed(text[]) TO {APP}",
+)
+
 # What lets an erasure reach the write-ahead log; only a superuser may grant or set it.
 WAL_RIGHTS: Final = (
     f"GRANT pg_checkpoint TO {APP}",

@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from becalm.ledger.chain_check import Finding
-from becalm.ledger.store.tables import REVISION, SQLITE_STATEMENTS, STAMP_STATEMENTS
+from becalm.ledger.store.tables import REVISION, SQLITE_RECEIPTS, SQLITE_STATEMENTS, STAMP_STATEMENTS
 
 Objects = Mapping[str, str]  # the definition of each object of a schema, by its kind and name
 POSTGRES_OBJECTS_FILE: Final = "postgres_objects.json"
@@ -143,7 +143,7 @@ def read_sqlite_objects(connection: Connection) -> Objects:
 def make_sqlite_objects() -> Objects:
     """The objects of a new file."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        for statement in (*STAMP_STATEMENTS, *SQLITE_STATEMENTS):
+        for statement in (*STAMP_STATEMENTS, *SQLITE_STATEMENTS, *SQLITE_RECEIPTS):
             connection.execute(statement)
         return _collect_objects(connection.execute(_SQLITE_OBJECTS))
 

@@ -6,10 +6,10 @@ It is opened durably, written by one transaction at a time, and its failures are
 import gc
 import multiprocessing
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection as MultiprocessingConnection
 from pathlib import Path
@@ -18,40 +18,33 @@ from typing import Final
 from sqlalchemy import Connection, select, update
 
 from becalm.ledger import Entry, Event, EventKinds, EventToAppend, Finding, Fold, KnownOutside, check_events
-from becalm.ledger.chain import COLUMNS
+from becalm.ledger.chain import COLUMNS, entry_row, read_entry
+from becalm.ledger.receipts import AppendReceipt, digest_events, row_text
 from becalm.ledger.store import new_entries, payloads
 from becalm.ledger.store.backup import forget_in_backups
 from becalm.ledger.store.copy_guard import HeadMemo, check_ledger_exists
-from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, DatabaseLedger
-from becalm.ledger.store.group_commit import GroupCommit, Request
+from becalm.ledger.store.database_ledger import NOTHING_OUTSIDE, SELECT_END, DatabaseLedger
+from becalm.ledger.store.group_commit import GroupCommit
 from becalm.ledger.store.new_entries import CLOCK_CORRECTED, PreparedEvent, SealedEntry, Tail
-from becalm.ledger.store.sqlite_file import LedgerFile
-from becalm.ledger.store.state_rows import StateRows
+from becalm.ledger.store.sqlite_file import LedgerFile, driver_of
+from becalm.ledger.store.state_rows import StateRows, write_rows
 from becalm.ledger.store.tables import ledger_table, payload_table
+from becalm.ledger.store.writer_client import WriterClient, WriteRequest, WriteResult, WriteTask
+from becalm.ledger.store.writer_process import WriterProcess
+from becalm.ledger.store.writer_socket import agreement
 from becalm.terms import BecalmError, EventError, LedgerError, TamperError
 
 _INSERT_EVENT: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_INSERT_RECEIPT: Final = "INSERT INTO receipt (first, last, ticket) VALUES (?, ?, ?)"
+_UPDATE_END: Final = "UPDATE ledger SET size = ?, tree = ?, folds = ?"
+# Tickets have no index, which would cost every append a page: one is asked for after a kill alone, and only
+# among those behind the last entry that whoever asks knows of.
+_SELECT_RECEIPT: Final = "SELECT first, last FROM receipt WHERE first > ? AND ticket = ?"
+_SELECT_SPAN: Final = f"SELECT {', '.join(COLUMNS)} FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq"
 LONG_LEDGER = 50_000  # entries, from which on an audit is worth a process of its own
 
 
-@dataclass(frozen=True, slots=True)
-class WriteTask:
-    """What is written together: events, and what is read or destroyed in the same transaction."""
-
-    prepared_events: tuple[PreparedEvent, ...]
-    payload_seq: int | None = None  # the entry whose payload is read
-    erased_seqs: tuple[int, ...] = ()  # the entries whose payloads are destroyed
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResult:
-    """What came of a task."""
-
-    entries: tuple[Entry, ...]
-    payload: bytes | None = None
-
-
-WriteRequest = Request[WriteTask, WriteResult]
+LinkedRequest = tuple[WriteRequest, tuple[SealedEntry, ...]]
 
 
 class SqliteLedger(DatabaseLedger):
@@ -87,11 +80,46 @@ class SqliteLedger(DatabaseLedger):
             self._forget_revived()
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             scrub(self._file)
+        self._agreement = agreement(self.identities[0], kinds, self._fold_names)
+        self._writer = WriterClient(Path(path), self._agreement, self._check_once)
         self._queue: GroupCommit[WriteTask, WriteResult] = GroupCommit(self._write)
+
+    def _check_once(self) -> None:
+        """Refuse to have anything written into an older copy, as this program would refuse it by itself."""
+        # Under the right to write: else the note of the last head could be newer than what is read here.
+        with self._file.writing() as connection:
+            self.check_newest(connection, self.tail(connection), ())
+
+    def check_place(self) -> None:
+        """Raise LedgerError where the file is no longer the one that was opened."""
+        self._file.check_same_file()
+
+    def open_writer(self) -> WriterProcess:
+        """The process that writes this file for all programs of the computer."""
+        return WriterProcess(self._file.path, self, self._agreement, lambda: self.head().size)
+
+    def close(self) -> None:
+        """Close the file, and the connection to the writer process."""
+        self._writer.close()
+        super().close()
 
     def append(self, events: Sequence[EventToAppend]) -> tuple[Entry, ...]:
         """Append these events together, all or none."""
         return self._submit(events).entries if events else ()
+
+    def submit(self, events: Sequence[EventToAppend]) -> AppendReceipt:
+        """Append these events together, and give a receipt for them: in a file they are sealed at once."""
+        ticket = self._draw_salt().hex()
+        entries = self._submit(events, ticket=ticket).entries
+        digest = digest_events(row_text(entry_row(entry)) for entry in entries)
+        return AppendReceipt(self.identity, ticket, len(entries), digest, entries[0].recorded_at)
+
+    def await_entries(self, receipt: AppendReceipt) -> tuple[Entry, ...]:
+        """The entries of this receipt."""
+        stored_receipt = self.find_receipt(receipt.ticket)
+        if stored_receipt is None:
+            raise LedgerError(f"The ledger knows of no receipt {receipt.ticket}. Is it of another one?")
+        return tuple(self.entries(after=stored_receipt.first - 1, until=stored_receipt.last))
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is written with the reading."""
@@ -174,22 +202,38 @@ class SqliteLedger(DatabaseLedger):
         *,
         payload_seq: int | None = None,
         erased_seqs: tuple[int, ...] = (),
+        ticket: str = "",
     ) -> WriteResult:
         """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
         check_events([to_append.event for to_append in events], self.kinds, self._now())
         prepared_events = tuple(
             [new_entries.prepare_event(to_append, self._draw_salt) for to_append in events]
         )
-        return self._queue.submit(WriteTask(prepared_events, payload_seq, erased_seqs))
+        return self._queue.submit(WriteTask(prepared_events, payload_seq, erased_seqs, ticket))
 
     def _write(self, requests: Sequence[WriteRequest]) -> None:
-        """Write what waits in one transaction; a task that is not fit is refused alone."""
+        """Write what waits: by the writer process where one serves this file, else here."""
+        unsent_requests, lost_requests, known_size = self._writer.write(requests)
+        if unsent_requests:
+            self.write_batch(unsent_requests)
+        if lost_requests:
+            self.write_batch(lost_requests, sought_after=known_size)
+
+    def write_batch(self, requests: Sequence[WriteRequest], *, sought_after: int | None = None) -> None:
+        """Write these in one transaction; a task that is not fit is refused alone.
+
+        `sought_after`: a writer process that was killed may have written them behind this entry, so each is
+        looked for there first, under its ticket.
+        """
         try:
             with self._file.writing() as connection:
+                driver = driver_of(connection)
                 # Read again each time, under the right to write: other processes write between two commits.
-                tail = self.tail(connection)
+                tail = self.read_end(driver.execute(SELECT_END).fetchone())
                 events = [prepared_event.draft.event for prepared_event in _prepared_events(requests)]
                 self.check_newest(connection, tail, events)
+                if sought_after is not None:
+                    requests = _answer_written(driver, requests, sought_after)
                 request_results, tail = self._write_fit(connection, tail, requests)
         except BecalmError as error:
             for request in requests:
@@ -209,8 +253,8 @@ class SqliteLedger(DatabaseLedger):
         while True:
             linked_requests = _link_requests(tail, remaining_requests, recorded_at)
             sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
-            state_rows = StateRows(connection, self._folds_by_kind)
-            state_rows.prefetch([sealed_entry.entry for sealed_entry in sealed_entries])
+            state_rows = StateRows(self._folds_by_kind)
+            state_rows.prefetch(driver_of(connection).execute, sealed_entries)
             request_results = []
             for request, entries in linked_requests:
                 try:
@@ -223,9 +267,7 @@ class SqliteLedger(DatabaseLedger):
             else:
                 new_tail = new_entries.extend_tail(tail, sealed_entries)
                 if sealed_entries:
-                    prepared_events = _prepared_events([request for request, _ in linked_requests])
-                    self._store(connection, sealed_entries, new_tail, state_rows)
-                    payloads.insert_payloads(connection, sealed_entries, prepared_events, self._cipher)
+                    self._store(connection, linked_requests, new_tail, state_rows)
                 return request_results, new_tail
             remaining_requests = [request for request in remaining_requests if request.error is None]
 
@@ -237,27 +279,50 @@ class SqliteLedger(DatabaseLedger):
         states: StateRows,
     ) -> WriteResult:
         """Fold, read and destroy what one task asks."""
-        entries = tuple([sealed_entry.entry for sealed_entry in sealed_entries])
         payload = None
         if task.payload_seq is not None:
             commitment = payloads.read_commitments(connection, (task.payload_seq,))[task.payload_seq]
             if commitment not in self._register.read():  # else a copy that was put back has revived it
                 payload = payloads.read_payload(connection, task.payload_seq, self._cipher)
         if task.erased_seqs:
-            payloads.check_named(entries[0].event, task.erased_seqs)
-        states.fold(entries)
+            payloads.check_named(sealed_entries[0].entry.event, task.erased_seqs)
+        states.fold(sealed_entries)
         if task.erased_seqs:
             payloads.destroy_payloads(connection, task.erased_seqs)
-        return WriteResult(entries, payload)
+        return WriteResult(tuple([sealed_entry.entry for sealed_entry in sealed_entries]), payload)
 
     def _store(
-        self, connection: Connection, sealed_entries: Sequence[SealedEntry], tail: Tail, states: StateRows
+        self, connection: Connection, linked_requests: Sequence[LinkedRequest], tail: Tail, states: StateRows
     ) -> None:
-        """Write the entries, the state tables that came out and where the ledger ends."""
-        connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
-        states.write()
-        ledger_values = (tail.size, new_entries.format_peaks(tail.peaks), self._fold_names)
-        connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", ledger_values)
+        """Write the entries, what they left in the state tables, their details, and where the ledger ends."""
+        driver = driver_of(connection)
+        sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
+        driver.executemany(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
+        write_rows(driver.executemany, states.new_rows)
+        receipts = [
+            (entries[0].entry.seq, entries[-1].entry.seq, request.task.ticket)
+            for request, entries in linked_requests
+            if request.task.ticket
+        ]
+        if receipts:
+            driver.executemany(_INSERT_RECEIPT, receipts)
+        driver.execute(_UPDATE_END, (tail.size, new_entries.format_peaks(tail.peaks), self._fold_names))
+        prepared_events = _prepared_events([request for request, _ in linked_requests])
+        payloads.insert_payloads(connection, sealed_entries, prepared_events, self._cipher)
+
+
+def _answer_written(
+    driver: sqlite3.Connection, requests: Sequence[WriteRequest], known_size: int
+) -> list[WriteRequest]:
+    """Answer those that stand already behind this entry, under their tickets; the others."""
+    other_requests = []
+    for request in requests:
+        span = driver.execute(_SELECT_RECEIPT, (known_size, request.task.ticket)).fetchone()
+        if span is None:
+            other_requests.append(request)
+        else:
+            request.answer = WriteResult(tuple(map(read_entry, driver.execute(_SELECT_SPAN, span))))
+    return other_requests
 
 
 def _prepared_events(requests: Sequence[WriteRequest]) -> list[PreparedEvent]:
@@ -279,7 +344,7 @@ def _take_correction(requests: Sequence[WriteRequest]) -> tuple[list[WriteReques
 
 def _link_requests(
     tail: Tail, requests: Sequence[WriteRequest], recorded_at: datetime
-) -> list[tuple[WriteRequest, tuple[SealedEntry, ...]]]:
+) -> list[LinkedRequest]:
     """Link the events of these tasks one behind the other; notes those that are refused."""
     linked_requests = []
     last_seq, last_hash = tail.size, tail.last_hash

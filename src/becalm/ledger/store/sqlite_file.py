@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
@@ -88,7 +88,7 @@ class LedgerFile:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Write in one transaction, alone among all processes. On the disk when it ends without an error."""
-        self._check_same_file()
+        self.check_same_file()
         with self._borrowing_writer() as connection, connection.begin():
             yield connection
 
@@ -116,7 +116,7 @@ class LedgerFile:
             finally:
                 raw_connection.close()
 
-    def _check_same_file(self) -> None:
+    def check_same_file(self) -> None:
         """Refuse to write into a file that has been moved away: nobody would ever find the entries."""
         # An open file lives on without its name: SQLite would go on and acknowledge what is gone at the end.
         try:
@@ -151,6 +151,11 @@ class LedgerFile:
                 self._writer.close()
                 self._writer = None
             self._engine.dispose()
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The driver's own connection: its prepared statements cost a tenth of what SQLAlchemy takes for each."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def _name_failure(path: Path, error: BaseException | None) -> BecalmError:

@@ -2,7 +2,7 @@
 
 import json
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import cast
@@ -13,10 +13,13 @@ from sqlalchemy import Connection, delete, select
 from becalm.ledger.chain import CORRECTS, FACTS, KIND, SEQ, StoredRow, read_entry
 from becalm.ledger.event import Entry, Fact
 from becalm.ledger.projection import Fold, FoldsByKind, Row, fold_tables, format_key, group_by_kind
+from becalm.ledger.store.new_entries import SealedEntry
 from becalm.ledger.store.tables import state_table
 from becalm.terms import TamperError
 
 RowKey = tuple[str, str]  # a state table and the key of its row
+Execute = Callable[[str, tuple[str, str]], Iterable[tuple[str, str]]]  # a driver's: a question, its values
+ExecuteMany = Callable[[str, Sequence[tuple[str, ...]]], object]  # a driver's: once for each of these values
 ROWS_AT_ONCE = 500  # whose texts are made and compared together
 READ_LIMIT = 5_000  # rows in one question
 
@@ -24,7 +27,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 _ALTERED_ROW = ": it was altered. Run `becalm record rebuild`, which folds them again."
 # SQLite's:
 _SELECT_ROWS = "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
-_INSERT_ROW = "INSERT INTO state (name, key, row) VALUES (?, ?, ?)"
+_PUT_ROW = (
+    "INSERT INTO state (name, key, row) VALUES (?, ?, ?) "
+    "ON CONFLICT (name, key) DO UPDATE SET row = excluded.row"
+)
 _DELETE_ROW = "DELETE FROM state WHERE name = ? AND key = ?"
 
 
@@ -35,65 +41,70 @@ class StateRows:
     rows that came out, None where one is no more; in `old_rows` what was read.
     """
 
-    def __init__(self, connection: Connection, folds: FoldsByKind) -> None:
-        self._connection = connection
+    def __init__(self, folds: FoldsByKind) -> None:
         self._folds = folds
         self.new_rows: dict[RowKey, Row | None] = {}
         self.old_rows: dict[RowKey, Row | None] = {}
         self._keys_by_seq: dict[int, list[tuple[Fold, RowKey]]] = {}
 
-    def row_keys(self, entries: Iterable[Entry]) -> set[RowKey]:
-        """Which rows do these entries touch?"""
-        return {key for entry in entries for _, key in self._touched_rows(entry)}
+    def row_keys(self, sealed_entries: Iterable[SealedEntry]) -> set[RowKey]:
+        """Which rows must be read before these entries are folded?"""
+        return {key for sealed_entry in sealed_entries for _, key in self._touched_rows(sealed_entry.entry)}
 
     def _touched_rows(self, entry: Entry) -> list[tuple[Fold, RowKey]]:
-        """Which rows does this entry touch, and by which folds? Asked twice, worked out once."""
+        """Which rows does this entry alter, and by which folds? Asked twice, worked out once.
+
+        Without those that it begins: nothing can stand there before.
+        """
         folds_and_keys = self._keys_by_seq.get(entry.seq)
         if folds_and_keys is None:
-            folds = self._folds.get(entry.event.kind, ())
+            folds = [f for f in self._folds.get(entry.event.kind, ()) if not _begins_row(f, entry)]
             folds_and_keys = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
             self._keys_by_seq[entry.seq] = folds_and_keys
         return folds_and_keys
 
-    def prefetch(self, entries: Iterable[Entry]) -> None:
-        """Read every row that these entries touch with one question for each state table."""
-        row_keys = sorted(self.row_keys(entries) - self.old_rows.keys())
+    def prefetch(self, execute: Execute, sealed_entries: Iterable[SealedEntry]) -> None:
+        """Read every row that these entries alter with one question for each state table."""
+        row_keys = sorted(self.row_keys(sealed_entries) - self.old_rows.keys())
         for table, table_row_keys in groupby(row_keys, key=itemgetter(0)):
             keys_of_table = [key for _, key in table_row_keys]
             for first_position in range(0, len(keys_of_table), READ_LIMIT):
-                self._read_rows(table, keys_of_table[first_position : first_position + READ_LIMIT])
+                keys = keys_of_table[first_position : first_position + READ_LIMIT]
+                self.old_rows |= {(table, key): None for key in keys}
+                for key, row_json in execute(_SELECT_ROWS, (table, json.dumps(keys))):
+                    self.old_rows[table, key] = parse_row(row_json)
 
-    def _read_rows(self, table: str, keys: Sequence[str]) -> None:
-        self.old_rows |= {(table, key): None for key in keys}
-        for key, row_json in self._connection.exec_driver_sql(_SELECT_ROWS, (table, json.dumps(keys))):
-            self.old_rows[table, key] = parse_row(row_json)
-
-    def fold(self, entries: Iterable[Entry]) -> None:
+    def fold(self, sealed_entries: Iterable[SealedEntry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
         row_by_key: dict[RowKey, Row | None] = {}
         current_rows = ChainMap(row_by_key, self.new_rows, self.old_rows)
-        for entry in entries:
+        for sealed_entry in sealed_entries:
+            entry = sealed_entry.entry
+            for fold in self._folds.get(entry.event.kind, ()):
+                if _begins_row(fold, entry) and fold.first_row is not None:
+                    first_row = fold.first_row(sealed_entry.row, entry.event.facts)
+                    row_by_key[fold.table, format_key(entry.seq)] = first_row
             for fold, row_key in self._touched_rows(entry):
                 row_by_key[row_key] = _step(fold, row_key[1], current_rows[row_key], entry)
         self.new_rows |= row_by_key
 
-    def write(self) -> None:
-        """Write the rows that came out."""
-        write_rows(self._connection, self.new_rows, old_rows=self.old_rows)
+
+def _begins_row(fold: Fold, entry: Entry) -> bool:
+    """Is this a first entry, whose row the fold gives straight from what is stored?"""
+    return fold.first_row is not None and entry.event.corrects is None
 
 
 def write_rows(
-    connection: Connection, rows: Mapping[RowKey, Row | None], *, old_rows: Mapping[RowKey, Row | None]
+    execute_many: ExecuteMany, rows: Mapping[RowKey, Row | None], *, placeholder: str = "?"
 ) -> None:
     """Put these rows in the place of those that stood there before."""
-    replaced_keys = [row_key for row_key in rows if old_rows.get(row_key) is not None]
-    inserted_rows = [(*row_key, format_row(row)) for row_key, row in rows.items() if row is not None]
     # By the driver's own statements: a batch of many rows goes in as one executemany.
-    placeholder = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    if replaced_keys:
-        connection.exec_driver_sql(_DELETE_ROW.replace("?", placeholder), replaced_keys)
-    if inserted_rows:
-        connection.exec_driver_sql(_INSERT_ROW.replace("?", placeholder), inserted_rows)
+    gone_keys = [row_key for row_key, row in rows.items() if row is None]
+    put_rows = [(*row_key, format_row(row)) for row_key, row in rows.items() if row is not None]
+    if gone_keys:
+        execute_many(_DELETE_ROW.replace("?", placeholder), gone_keys)
+    if put_rows:
+        execute_many(_PUT_ROW.replace("?", placeholder), put_rows)
 
 
 def read_rows(connection: Connection, table: str | None = None) -> Iterator[tuple[RowKey, Row]]:
@@ -115,7 +126,10 @@ def _read_row_texts(connection: Connection, table: str | None = None) -> Iterato
 
 def format_row(row: Row) -> str:
     """A row of a state table as JSON, always the same for the same row."""
-    return _encode(dict(row))
+    try:
+        return orjson.dumps(dict(row), option=orjson.OPT_SORT_KEYS).decode()  # the same bytes, in less time
+    except TypeError:
+        return _encode(dict(row))
 
 
 def parse_row(text: str) -> Row:
@@ -197,7 +211,8 @@ def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[E
         difference_texts = (error.message,)
     if difference_texts:
         connection.execute(delete(state_table))
-        write_rows(connection, folded_rows, old_rows={})
+        placeholder = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        write_rows(connection.exec_driver_sql, folded_rows, placeholder=placeholder)
     return difference_texts
 
 

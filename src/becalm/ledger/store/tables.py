@@ -2,12 +2,21 @@
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Table, inspect
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    inspect,
+)
 from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text
 
 from becalm.terms import LedgerError, TamperError
 
-REVISION: Final = "0002"  # the newest of store/migrations; a test holds the two equal
+REVISION: Final = "0003"  # the newest of store/migrations; a test holds the two equal
 
 NUMBER_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by INTEGER alone
 metadata = MetaData()
@@ -74,6 +83,15 @@ state_table: Final = Table(
     sqlite_with_rowid=False,
 )
 
+receipt_table: Final = Table(
+    "receipt",
+    metadata,
+    *(Column(name, NUMBER_TYPE, nullable=False) for name in ("first", "last")),  # entries of one append
+    *_texts("ticket"),  # by which whoever asked for it finds them again
+    PrimaryKeyConstraint("first"),
+    sqlite_strict=True,
+)
+
 # Strict, and with triggers that refuse to rewrite it. Who owns the file can drop a trigger, so they prove
 # nothing: they keep a mistake from becoming a rewrite. Released statements never change.
 SQLITE_STATEMENTS: Final = (
@@ -135,6 +153,23 @@ SQLITE_STATEMENTS: Final = (
     """,
 )
 
+# Of the third revision: which entries an append got that came through the writer process, under the ticket
+# of whoever asked. Where that process is killed, the asker finds them so, or writes them itself: once.
+SQLITE_RECEIPTS: Final = (
+    """
+    CREATE TABLE receipt (
+        first INTEGER NOT NULL PRIMARY KEY, last INTEGER NOT NULL, ticket TEXT NOT NULL
+    ) STRICT
+    """,
+    *(
+        f"""
+        CREATE TRIGGER receipt_{verb} BEFORE {act} ON receipt
+        BEGIN SELECT raise(ABORT, 'table receipt is only added to'); END
+        """
+        for verb, act in (("stays", "UPDATE"), ("remains", "DELETE"))
+    ),
+)
+
 STAMP_STATEMENTS: Final = (
     "CREATE TABLE alembic_version "
     "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
@@ -176,9 +211,11 @@ def bring_up_to_date(connection: Connection) -> None:
     # Not by Alembic, which is slow to import: most files are made once and never migrated.
     revision = read_revision(connection) if connection.dialect.name == "sqlite" else None
     if revision == "":
-        for statement in (*STAMP_STATEMENTS, *SQLITE_STATEMENTS):
+        for statement in (*STAMP_STATEMENTS, *SQLITE_STATEMENTS, *SQLITE_RECEIPTS):
             connection.exec_driver_sql(statement)
-    elif revision == "0001":  # the second revision altered nothing in a file
+    elif revision in ("0001", "0002"):  # the second revision altered nothing in a file
+        for statement in SQLITE_RECEIPTS:
+            connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{REVISION}'")
     else:
         run_migrations(connection)

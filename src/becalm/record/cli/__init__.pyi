@@ -11,6 +11,7 @@ from .proof_views import FIGURE_PROOF_VIEW as FIGURE_PROOF_VIEW
 from .proof_views import HEAD_VIEW as HEAD_VIEW
 from .proof_views import VERDICT_VIEW as VERDICT_VIEW
 from .proof_views import WITNESS_VIEW as WITNESS_VIEW
+from .proof_views import WRITER_VIEW as WRITER_VIEW
 from .proof_views import check_deliveries as check_deliveries
 from .proof_views import check_verdict as check_verdict
 from .upkeep_views import BACKUP_VIEW as BACKUP_VIEW

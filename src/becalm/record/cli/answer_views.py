@@ -218,6 +218,8 @@ def _access_lines(log: AccessLog) -> Iterable[str]:
             f"  {instant(event.occurred_at)}  {event.actor} ({event.role}) saw {event.facts.get('what')} "
             f"of {event.subject}, for: {event.purpose}  [entry {entry.seq}]"
         )
+    if not log.is_verified:
+        yield "  Read by the index: the chain was not verified. Run `becalm record verify` too."
     yield from source_lines(log.source)
 
 
@@ -226,7 +228,11 @@ def _access_rows(log: AccessLog) -> list[Row]:
 
 
 ACCESS_VIEW: View[AccessLog] = View(
-    data=lambda log: {"accesses": _access_rows(log), "source": source_record(log.source)},
+    data=lambda log: {
+        "accesses": _access_rows(log),
+        "is_verified": log.is_verified,
+        "source": source_record(log.source),
+    },
     rows=lambda log: [{**row, "facts": str(row["facts"])} for row in _access_rows(log)],
     lines=_access_lines,
     is_private=True,

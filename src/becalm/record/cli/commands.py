@@ -185,6 +185,19 @@ def witness(session: Session, request: ask.WitnessRequest) -> None:
         server.serve_forever()
 
 
+@command(app, "serve", ask.ServeRequest, has_files=False)
+def serve(session: Session, request: ask.ServeRequest) -> None:
+    """Write the ledger for all programs, so that many of them share each wait for the disk.
+
+    A ledger in a file: programs of this computer and user hand their events to this process; without it each
+    writes by itself. On a server: this process seals what programs hand in, also where they end before it.
+    Stop it with Ctrl-C or SIGTERM; nothing is lost if it is killed.
+    """
+    with desk.open_writer(session.open_desk(), request) as writer:
+        session.emit(writer, views.WRITER_VIEW)
+        writer.serve_forever()
+
+
 @command(app, "export", ask.ExportRequest, has_files=False)
 def export(session: Session, request: ask.ExportRequest) -> None:
     """Write entries, signed heads and a verifier that needs nothing but Python, for an auditor.

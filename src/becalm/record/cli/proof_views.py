@@ -8,12 +8,15 @@ from typing import Any
 
 from becalm.console.emit import View
 from becalm.ledger.export import FIGURE_FORMAT, VERIFIER, ExportWritten
+from becalm.ledger.protocol import LedgerWriter
 from becalm.record.desk.proofs import EntryProof, FigureProof
 from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
 from becalm.record.desk.witness import OpenWitness
 from becalm.terms import Fault, HeadError, LedgerError, TamperError
 
-PLACE_BY_KIND = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
+PLACE_BY_KIND = defaultdict(
+    lambda: "signed head", altered="state table", receipt="receipt"
+)  # of findings that touch no entry
 FINDING_COLUMNS = ("fate", "first", "what")
 HEAD_FIELDS = ("size", "root", "signature", "last", "made_at", "ledger", "key", "public_key")
 Row = dict[str, Any]
@@ -205,6 +208,13 @@ WITNESS_VIEW: View[OpenWitness] = View(
         f'  witnesses = ["{witness.url} {witness.key}"]',
         *(f"  signs for {log}" for log in witness.logs),
     ),
+)
+
+
+WRITER_VIEW: View[LedgerWriter] = View(
+    data=lambda writer: {"place": str(writer.place)},
+    rows=lambda writer: [{"place": str(writer.place)}],
+    lines=lambda writer: (f"Writing for all programs at {writer.place}. Stop with Ctrl-C.",),
 )
 
 

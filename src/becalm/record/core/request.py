@@ -115,6 +115,10 @@ class AddRequest(Request):
     details: Annotated[
         FileName | None, Parameter("A file of personal details, kept beside the entry and erasable.")
     ] = None
+    receipt: Annotated[
+        FileName | None,
+        Parameter("A file for the receipt, with which `becalm record verify` finds this event again."),
+    ] = None
     purpose: PlainPurpose = "record"
 
 
@@ -153,6 +157,9 @@ class AccessRequest(Request):
 
     subject: Annotated[str | None, Parameter("Who saw this person (a pseudonym)?")] = None
     actor: Annotated[str | None, Parameter("Whom did this actor see?")] = None
+    quick: Annotated[
+        bool, Parameter("Answer by the index, in a second, without verifying the whole ledger first.")
+    ] = False
     purpose: Annotated[str, Parameter("What for; it is recorded with your name.")] = "audit"
 
 
@@ -218,6 +225,10 @@ class VerifyRequest(Request):
             "[ledger] anchors are compared anyway."
         ),
     ] = ()
+    receipt: Annotated[
+        tuple[FileName, ...],
+        Parameter("A receipt for events that were handed in (may be given again)."),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +268,11 @@ class WitnessRequest(Request):
         Request.__post_init__(self)
         if not self.name or "+" in self.name or any(map(str.isspace, self.name)):
             raise UsageError(f"`name {self.name!r}` holds a space or a plus, or nothing. Write another one.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeRequest(Request):
+    """Which process writes the ledger for all programs?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from .proofs import write_figure_proof as write_figure_proof
 from .read import count_dedicated_arrests as count_dedicated_arrests
 from .read import list_entries as list_entries
 from .read import prove_entry as prove_entry
+from .receipts import open_writer as open_writer
 from .upkeep import carry_over as carry_over
 from .upkeep import correct_clock as correct_clock
 from .upkeep import make_backup as make_backup

@@ -30,6 +30,7 @@ from becalm.ledger.store.new_entries import CLOCK_TOLERANCE
 from becalm.ledger.verify import LedgerCopy, Verdict, verify_ledger
 from becalm.record.core.events import EXPORT
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
+from becalm.record.desk.receipts import check_held_receipts
 from becalm.record.desk.witness import ask_witnesses, describe_cosigners, list_witnesses
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
@@ -98,6 +99,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
     finish_audit = ledger.start_audit()  # before the bar of progress, which is a thread
     payload_commitments, payload_remarks = _read_payload_commitments(ledger)
+    held_findings = tuple(check_held_receipts(ledger, request.receipt))
     entry_count = None
     with suppress(LedgerError, TamperError):  # it can no longer say how many it has
         entry_count = ledger.head().size
@@ -115,6 +117,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             findings=chain(
                 checkpoint_findings,
                 note_findings,
+                held_findings,
                 _missing_heads(desk, ledger),
                 _check_notes(ledger, has_heads=not note_findings, collect_audit=finish_audit),
             ),
@@ -219,7 +222,7 @@ def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
     with recorded_action(desk, EXPORT.name, purpose=request.purpose, facts=export_facts):
         checkpoint = sign_or_reuse(desk).checkpoint
         checkpoints = (*ledger.checkpoints(), checkpoint)
-        return write_export(folder, ledger.identity, ledger.rows(), checkpoints, size=checkpoint.head.size)
+        return write_export(folder, ledger, checkpoints, size=checkpoint.head.size)
 
 
 def sign_or_reuse(desk: Desk) -> SignedHead:

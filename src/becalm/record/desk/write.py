@@ -7,6 +7,7 @@ from becalm.desk import Desk, make_event, note_configuration, record_event
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, FactField, Ledger, apply_corrections
 from becalm.record.core.request import AddRequest, CorrectRequest, WithdrawRequest
 from becalm.record.desk.read import read_entry
+from becalm.record.desk.receipts import append_with_receipt
 from becalm.terms import EventError, Fault, UsageError
 
 FLAG_WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -38,7 +39,10 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
         subject=request.subject,
     )
     note_configuration(desk)
-    return ledger.append([EventToAppend(new_event, details_bytes)])[0]
+    event_to_append = EventToAppend(new_event, details_bytes)
+    if request.receipt is not None:
+        return append_with_receipt(ledger, event_to_append, Path(request.receipt))
+    return ledger.append([event_to_append])[0]
 
 
 def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
