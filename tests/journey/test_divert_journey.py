@@ -12,6 +12,9 @@ from postgres import Server
 from pypdf import PdfReader
 from town import becalm
 
+from becalm.divert.files.protected_store import ProtectedStore
+from becalm.divert.files.records_file import RecordsFile
+
 WORK = "The charges stand, and the youth worker says that help with work would be taken."
 HOME = "Three strangers reported it, and his mother has asked the school for somebody to talk to."
 LEFT = "The second robbery was another man of the same name, as the victim says."
@@ -79,6 +82,9 @@ def test_the_person_gets_all_that_is_kept_and_then_it_is_gone(programme: Program
     done = programme.ask(*rita, "purge", "--person", person)
     assert done["erased_count"] == done["due_count"] > 5
     assert "nothing to do" in programme.run(*rita, "purge", "--person", person, code=14).output
+    protected = ProtectedStore(programme.workspace / "divert", RecordsFile(programme.workspace, bytes))
+    assert person not in protected.read()
+    assert len(protected.read()) > 5
     for path in programme.workspace.rglob("*"):
         if path.is_file():
             assert NAMES["N101"][0].encode() not in path.read_bytes(), path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -77,7 +78,9 @@ def answer_request(desk: Desk, request: AccessPackRequest) -> AccessPack:
 def _gather(desk: Desk, records: Records, person: str, request: AccessPackRequest) -> PackContent:
     note_access(desk, person, "access pack", purpose=request.purpose)
     row = records.row_of(person)
-    explanation = explain_row(desk, records, row, as_of=today(desk))
+    case = case_row(desk.open_ledger(), person)
+    listed_text = str(case["as_of"]) if case is not None and "as_of" in case else str(today(desk))
+    explanation = explain_row(desk, records, row, as_of=date.fromisoformat(listed_text))
     entries = [
         entry
         for entry in desk.open_ledger().verified_entries(subject=person)
@@ -103,7 +106,7 @@ def _gather(desk: Desk, records: Records, person: str, request: AccessPackReques
         made_on=today(desk),
         mode=programme_mode(desk),
         details=dict(read_details(desk, records, person, purpose=request.purpose)),
-        case=case_row(desk.open_ledger(), person),
+        case=case,
         explanation=explanation_data(explanation),
         entries=pack_entries,
         accesses=tuple(

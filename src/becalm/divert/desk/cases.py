@@ -9,6 +9,7 @@ from datetime import date
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
+from becalm.divert.core.case_state import ACTIVE_STATES
 from becalm.divert.core.explanation import Explanation, digest_explanation
 from becalm.divert.core.reasons import check_reasons
 from becalm.divert.core.request import (
@@ -244,6 +245,6 @@ def step_of(desk: Desk, entry: Entry, recipients: tuple[str, ...] = ()) -> CaseS
         str(row["state"]),
         entry,
         programme_mode(desk),
-        str(row["expires_on"] or ""),
+        str(row["expires_on"] or "") if row["state"] in ACTIVE_STATES else "",
         recipients,
     )

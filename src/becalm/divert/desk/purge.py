@@ -15,6 +15,7 @@ from becalm.divert.core.request import PurgeRequest
 from becalm.divert.core.retention import find_due, is_expired
 from becalm.divert.desk.cases import leave_programme
 from becalm.divert.desk.context import read_rule_in_force, records_file, require_role, today
+from becalm.divert.files.protected_store import ProtectedStore
 from becalm.divert.files.records_file import Records
 from becalm.ledger import Entry, Fact
 from becalm.terms import BecalmError, CaseError, Fault
@@ -158,6 +159,7 @@ def _destroy(desk: Desk, due: _Due, reason: str) -> None:
     file = records_file(desk)
     if not file.path.is_file() or not (due.forgotten_people or due.people):
         return
+    ProtectedStore(file.folder, file, desk.protected_url).forget(set(due.forgotten_people))
     with file.alone():
         records: Records = file.read().without_sentences(set(due.people))
         file.write(records.without(set(due.forgotten_people)))
