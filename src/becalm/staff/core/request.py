@@ -112,7 +112,14 @@ class AbsentRequest(Request):
     officer: Annotated[tuple[str, ...], Parameter("The staff number. Can be repeated.", is_argument=True)]
     folder: Annotated[FileName, Parameter("The folder of the roster that is in force.", name="roster")]
     out: Annotated[FileName, Parameter("The folder for the new roster.")]
-    since: Annotated[str, Parameter(HALF_DAY_HELP, name="from")]
+    since: Annotated[
+        str,
+        Parameter(
+            f"{HALF_DAY_HELP} Who cannot work a night is away from the noon before it: "
+            "earlier days are not planned again.",
+            name="from",
+        ),
+    ]
     until: Annotated[
         str, Parameter(f"The last day away, included. {LAST_HALF_DAY_HELP}", default_text="the same day")
     ] = ""
