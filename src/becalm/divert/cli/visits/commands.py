@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     """Hang them on the app of divert."""
     visit = typer.Typer(
         no_args_is_help=True,
-        help="Agree times, check, open the pack at the door, and record what came of it.",
+        help="Agree times, check, open the pack, and record what came of it.",
     )
     app.add_typer(visit, name="visit")
     command(app, "schedule", requests.ScheduleRequest, has_files=False)(schedule.schedule)

@@ -80,7 +80,7 @@ def _pack_row(_key: str, row: Row | None, entry: Entry) -> Row:
     if event.kind == "pack_opened":
         return _opened_pack(row, entry)
     if not row["crew"]:
-        raise _refuse(entry, "the pack was not opened", "open it at the door: becalm divert visit pack")
+        raise _refuse(entry, "the pack was not opened", "open it on the way: becalm divert visit pack")
     outcome = "met" if event.kind == "visit_made" else str(facts["result"])
     return {**row, "outcome": outcome, "outcome_seq": entry.seq}
 

@@ -81,7 +81,7 @@ def show_providers(desk: Desk, request: ask.ProvidersRequest) -> ProviderAnswer:
 
 
 def count_harm_by_wave(desk: Desk, *, days: int) -> tuple[WaveHarm, ...]:
-    """Recorded events as suspect and victim within so many days of the allocation, by wave: to evaluate.
+    """Recorded events as suspect and victim in the `days` after the allocation, by wave: to evaluate.
 
     Everybody who was allocated is counted, whatever became of them; found by police counts nowhere.
     """

@@ -135,7 +135,7 @@ def crew_sheet(schedule: Schedule, crew: str, version: str) -> str:
     sections = [
         Section("At every door", (
             FIRST_SENTENCE,
-            "Open the pack at the door, not before. Leave a card after a miss. Agree the second visit at the "
+            "Open each pack when you set out for it. Leave a card after a miss. Agree the second visit at the "
             "first: day and part of the day.",
         )),
         *(_day_section(schedule, crew, day) for day in days),
@@ -192,7 +192,7 @@ def crew_calendar(schedule: Schedule, crew: str) -> str:
             "DTEND": start + timedelta(minutes=visit.minutes),
             "SEQUENCE": len(schedule.without),
             "SUMMARY": f"{('First', 'Second')[visit.visit - 1]} visit, {visit.person}",
-            "DESCRIPTION": f"{'Agreed. ' if visit.appointment else ''}Open the pack at the door.",
+            "DESCRIPTION": f"{'Agreed. ' if visit.appointment else ''}Open the pack when you set out.",
         }
         for name, property_value in properties.items():
             event.add(name, property_value)
