@@ -148,7 +148,7 @@ def make_schedule(
 ) -> Schedule:
     """Days one after the other: whoever is planned once is not planned again within these days.
 
-    What comes of a visit is not known ahead, so a schedule of many days is a forecast: make it again each day.
+    What comes of a visit is not known ahead, so a schedule of many days is a forecast: make it again daily.
     """
     visits: list[ScheduledVisit] = []
     unplaced: list[str] = []

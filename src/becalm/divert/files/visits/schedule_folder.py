@@ -135,8 +135,8 @@ def crew_sheet(schedule: Schedule, crew: str, version: str) -> str:
     sections = [
         Section("At every door", (
             FIRST_SENTENCE,
-            "Open each pack when you set out for it. Leave a card after a miss. Agree the second visit at the "
-            "first: day and part of the day.",
+            "Open each pack when you set out for it. Leave a card after a miss. Agree the second visit at "
+            "the first: day and part of the day.",
         )),
         *(_day_section(schedule, crew, day) for day in days),
     ]  # fmt: skip
