@@ -17,7 +17,7 @@ STEP = ("step", "add", "--from", str(STEP_DAY), "--kind", "lockdown", "--reason"
 
 def drawn_incidents(seed: int = 4) -> pa.Table:
     """Robberies and burglaries of one city, 30 a week; both fall by half, and robberies climb back."""
-    rng = np.random.default_rng(seed)
+    rng, place_rng = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     rows: list[dict[str, Any]] = []
     for group in ("robbery", "burglary"):
         share = np.where(np.arange(WEEKS) < STEP_WEEK, 1.0, 0.5)
@@ -38,8 +38,8 @@ def drawn_incidents(seed: int = 4) -> pa.Table:
                         "as_of": FIRST + timedelta(weeks=WEEKS),
                         "offence": group,
                         "offence_group": group,
-                        "easting_m": float(rng.uniform(520_000.0, 524_000.0)),
-                        "northing_m": float(rng.uniform(180_000.0, 184_000.0)),
+                        "easting_m": float(place_rng.uniform(520_000.0, 524_000.0)),
+                        "northing_m": float(place_rng.uniform(180_000.0, 184_000.0)),
                         "location_quality": "exact",
                     }
                 )
