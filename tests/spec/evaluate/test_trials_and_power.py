@@ -213,6 +213,7 @@ def test_power_is_that_of_the_formula_within_three_points_and_its_level_is_the_l
     assert found.size.low < 0.05 < found.size.high
     assert found.covered.low < 0.95 < found.covered.high + 0.01
     assert dict(found.detectable)[8] == pytest.approx(stated.detectable, abs=0.03)
+    assert dict(found.detectable_by_places)[30] == pytest.approx(dict(found.detectable)[8], abs=1e-9)
     assert abs(found.bias) < 0.03
 
 

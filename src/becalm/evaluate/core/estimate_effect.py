@@ -158,7 +158,17 @@ def _weigh_displacement(protocol: Protocol, counts: StudyCounts) -> Finding:
             arms.compare("rings", np.concatenate([rings, np.zeros((2, 2))])),
             arms.compare("places and rings", np.concatenate([places, rings])),
         ),
+        checks=(_quote_displacement(places, rings),),
     )
+
+
+def _quote_displacement(places: Floats, rings: Floats) -> Check:
+    """The quotient that older studies give: it has no error of its own, and is shown for comparison alone."""
+    quotient = float("nan")
+    if places[1].min() > 0.0:
+        quotient = displacement.displacement_quotient(places[0], rings[0], places[1])
+    says = "it does not exist here" if np.isnan(quotient) else f"{quotient:.2f}, which has no interval"
+    return Check("displacement quotient, for comparison with older studies alone", True, says)
 
 
 def _sum_arms(before: Floats, after: Floats, is_treated: Bools) -> Floats:

@@ -16,6 +16,7 @@ from becalm.terms.progress import Advance, ignore_progress
 GOOD_POWER: Final = 0.8
 WORTH_LOOKING: Final = 0.3  # the chance to stop early from which a look is worth taking
 WEEK: Final = 7
+PLACE_SHARES: Final = (0.5, 1.0, 2.0)  # of the places at hand
 WEEKS_SHOWN: Final = (4, 6, 8, 12, 16, 20, 26, 39, 52)
 
 
@@ -57,6 +58,7 @@ class PowerReport:
     error: float
     bias: float
     detectable: tuple[tuple[int, float], ...]
+    detectable_by_places: tuple[tuple[int, float], ...]  # in as many days
     looks: tuple[LookChance, ...]
     first_useful_week: int | None
     level: float
@@ -218,6 +220,9 @@ def build_report(
         error=error,
         bias=float(finite.mean() - np.log1p(-planted_effect.effect)) if len(finite) else float("nan"),
         detectable=tuple(_detectable(error, weeks, alpha)),
+        detectable_by_places=tuple(
+            (round(share * places), _smallest_effect(error / share**0.5, alpha)) for share in PLACE_SHARES
+        ),
         looks=tuple(_spend(look_weeks, weeks, alpha, delta, alone=False)),
         first_useful_week=next((look.week for look in useful if look.chance >= WORTH_LOOKING), None),
         level=level,
@@ -227,11 +232,16 @@ def build_report(
 
 def _detectable(error: float, weeks: float, alpha: float) -> Iterator[tuple[int, float]]:
     """The smallest effect found four times in five, by weeks: errors fall by the root of time."""
-    reach = float(stats.norm.isf(alpha / 2.0) + stats.norm.ppf(GOOD_POWER))
     for week_count in sorted({*WEEKS_SHOWN, round(weeks)}):
-        effect = -float(np.expm1(-reach * error * (weeks / week_count) ** 0.5))
+        effect = _smallest_effect(error * (weeks / week_count) ** 0.5, alpha)
         if week_count >= 1 and np.isfinite(effect):
             yield week_count, effect
+
+
+def _smallest_effect(error: float, alpha: float) -> float:
+    """The effect that is found four times in five where log ratios have this error."""
+    reach = float(stats.norm.isf(alpha / 2.0) + stats.norm.ppf(GOOD_POWER))
+    return -float(np.expm1(-reach * error))
 
 
 def _spend(

@@ -109,7 +109,7 @@ def _describe_steps(steps: Sequence[StepEffect], changes: Sequence[tuple[float, 
 
 def arms_picture(arms: Sequence[Sequence[int]], arm_names: Sequence[str], first_day: date) -> Markup:
     """Who is in which arm at which time: a row for each of the first places, a column for each time."""
-    rows = arms[:MOST_ROWS]
+    rows = arms[:: max(1, -(-len(arms) // MOST_ROWS))]  # evenly over all of them
     time_count = len(rows[0])
     cell = (WIDTH - 2 * LEFT) / time_count
     high = max(3.0, min(8.0, 480.0 / len(rows)))

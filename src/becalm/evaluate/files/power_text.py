@@ -23,6 +23,9 @@ def power_object(report: PowerReport) -> dict[str, Any]:
         "error": round(report.error, 5),
         "bias": round(report.bias, 5),
         "detectable": [{"weeks": weeks, "effect": round(effect, 4)} for weeks, effect in report.detectable],
+        "detectable_by_places": [
+            {"places": places, "effect": round(effect, 4)} for places, effect in report.detectable_by_places
+        ],
         "looks": [asdict(look) for look in report.looks],
         "first_useful_week": report.first_useful_week,
         "level": report.level,
@@ -55,6 +58,9 @@ def power_lines(report: PowerReport) -> Iterator[str]:
     yield "Smallest effect that is found four times in five:"
     for weeks, effect in report.detectable:
         yield f"  {weeks:>3} weeks  {effect:.0%}"
+    yield f"With other places like these, in {report.days} days:"
+    for places, effect in report.detectable_by_places:
+        yield f"  {places:>5,} places  {effect:.0%}"
     for look in report.looks:
         yield f"Look in week {look.week}: stop below p = {look.p_below:.5f}; a chance of {look.chance:.0%}."
     if report.first_useful_week:
