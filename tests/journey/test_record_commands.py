@@ -192,11 +192,11 @@ def test_a_period_that_ends_before_it_begins_is_refused(workspace: Path) -> None
 
 
 def with_visit(workspace: Path) -> int:
-    """Record by hand that something was passed on, with personal details beside it; returns its entry."""
+    """Record a referral by hand, with personal details beside it; returns its entry."""
     details = workspace.parent / "details.txt"
     details.write_text("Zebedee Quillfeather, 3 Nowhere Lane", "utf-8")
-    facts = ("--set", "recipient=x", "--set", "agreement=a", "--set", "what=name")
-    words = ("disclosure_made", *facts, "--subject", "p1")
+    facts = ("--set", "referral=R-1", "--set", "provider=harbour")
+    words = ("referral_sent", *facts, "--subject", "p1")
     made = answer(workspace, "record", "add", *words, "--purpose", "visit", "--details", str(details))
     details.unlink()
     return int(made["seq"])
@@ -225,7 +225,7 @@ def test_an_entry_about_a_person_is_shown_for_a_purpose_only_and_the_look_is_rec
 def test_a_list_names_people_for_a_purpose_only_and_each_look_is_recorded(workspace: Path) -> None:
     with_visit(workspace)
     assert "subject" not in answer(workspace, "record", "events")[-1]
-    listed = answer(workspace, "record", "events", "--purpose", "audit", "--kind", "disclosure_made")
+    listed = answer(workspace, "record", "events", "--purpose", "audit", "--kind", "referral_sent")
     assert [entry["subject"] for entry in listed] == ["p1"]
     (access,) = answer(workspace, "record", "access", "--subject", "p1")["accesses"]
     assert access["facts"] == {"entries": [listed[0]["seq"]], "what": "list of entries"}

@@ -53,8 +53,8 @@ def workspace(open_umask: None, tmp_path: Path) -> Path:
     draw_archive(folder, seed=3, hour_of=None)
     details = tmp_path / "details.txt"
     details.write_text("Ann Example, 12 Long Road", "utf-8")
-    facts = ("--set", "recipient=x", "--set", "agreement=a", "--set", "what=name")
-    add = ("record", "add", "disclosure_made", *facts)
+    facts = ("--set", "referral=R-1", "--set", "provider=harbour")
+    add = ("record", "add", "referral_sent", *facts)
     call(*add, "--subject", "p-0001", "--purpose", "visit", "--details", details, "--workspace", folder)
     call("record", "backup", "--out", folder / "copies" / "copy.sqlite", "--workspace", folder)
     asked = ("--period", "2019-08", "--baseline", "2018-08", "--source", "drawn", "--count", 20)
@@ -184,8 +184,8 @@ def with_details(tmp_path: Path) -> Path:
     folder, details = tmp_path / "city", tmp_path / "details.txt"
     call("init", folder, "--city", "london")
     details.write_text("Ann Example, 12 Long Road", "utf-8")
-    facts = ("--set", "recipient=x", "--set", "agreement=a", "--set", "what=name")
-    add = ("record", "add", "disclosure_made", *facts)
+    facts = ("--set", "referral=R-1", "--set", "provider=harbour")
+    add = ("record", "add", "referral_sent", *facts)
     call(*add, "--subject", "p-0001", "--purpose", "visit", "--details", details, "--workspace", folder)
     return folder
 

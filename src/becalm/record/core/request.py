@@ -109,7 +109,7 @@ class WrittenFacts(Request):
 class AddRequest(Request):
     """What happened that no program records?"""
 
-    kind: Annotated[str, Parameter("What happened, e.g. arrest_made, disclosure_made.", is_argument=True)]
+    kind: Annotated[str, Parameter("What happened, e.g. arrest_made, referral_sent.", is_argument=True)]
     changes: WrittenFacts = field(default_factory=WrittenFacts)
     subject: Annotated[str, Parameter("The pseudonym of the person that it is about.")] = ""
     details: Annotated[
