@@ -104,7 +104,8 @@ def encode_rows(rows: Sequence[EventRow]) -> CrimeEvents:
     offence_words = tuple(sorted({row.offence for row in rows}))
 
     def codes(words: Sequence[str], name: str) -> Ints:
-        return np.array([words.index(getattr(row, name)) for row in rows], np.int64)
+        code_by_word = {word: code for code, word in enumerate(words)}
+        return np.array([code_by_word[getattr(row, name)] for row in rows], np.int64)
 
     return CrimeEvents(
         person=np.zeros(len(rows), np.int64),
