@@ -101,6 +101,21 @@ def test_no_program_can_skip_a_step_or_decide_alone(do: Callable[..., object], l
     assert ledger.rebuild() == ()
 
 
+def test_a_hold_for_a_court_is_placed_at_once_and_lifted_by_a_second_person(
+    do: Callable[..., object], ledger: Ledger
+) -> None:
+    hold = {"restricted": True, "ground": "legal_hold", "review_on": "2020-08-01", "code": "order"}
+    with pytest.raises(CaseError, match="there is no case"):
+        do("restriction_changed", hold, "rita")
+    do("person_nominated", NOMINATION)
+    do("restriction_changed", hold, "rita")
+    with pytest.raises(CaseError, match="placed the hold"):
+        do("restriction_changed", hold | {"restricted": False}, "Rita.")
+    assert ledger.state_rows("case")[0]["has_legal_hold"] is True
+    do("restriction_changed", hold | {"restricted": False}, "dora")
+    assert ledger.state_rows("case")[0]["has_legal_hold"] is False
+
+
 @pytest.fixture(scope="module")
 def programme(tmp_path_factory: pytest.TempPathFactory) -> Programme:
     return make_programme(tmp_path_factory.mktemp("both"))

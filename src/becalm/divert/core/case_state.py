@@ -84,6 +84,7 @@ def _nominate(row: Row | None, entry: Entry) -> Row:
         "first_approved_on": None,
         "is_restricted": False,
         "has_legal_hold": False,
+        "hold_by": "",
         "challenge": "",
         **{name: facts[name] for name in kept_names},
     }
@@ -192,11 +193,17 @@ def _decide_challenge(row: Row | None, entry: Entry) -> Row:
     return {**row, "challenge": ""}
 
 
-def _restrict(row: Row | None, entry: Entry) -> Row | None:
+def _restrict(row: Row | None, entry: Entry) -> Row:
+    """A hold for a court takes effect at once; to lift it takes a second person."""
+    facts = entry.event.facts
     if row is None:
-        return None
-    name = "has_legal_hold" if entry.event.facts["ground"] == "legal_hold" else "is_restricted"
-    return {**row, name: entry.event.facts["restricted"]}
+        raise _refuse(entry, "there is no case", "details without a case are destroyed by their own clock")
+    if facts["ground"] != "legal_hold":
+        return {**row, "is_restricted": facts["restricted"]}
+    holder = str(row.get("hold_by") or "")
+    if not facts["restricted"] and not are_two_people(holder, entry.event.actor):
+        raise _refuse(entry, f"{entry.event.actor} placed the hold", "let a second person lift it")
+    return {**row, "has_legal_hold": facts["restricted"], "hold_by": entry.event.actor}
 
 
 def _meet(row: Row | None, entry: Entry) -> Row | None:
