@@ -1,7 +1,7 @@
 """Who lives in the simulated city, who reported harm, and whom patrol weighs on: counts with their truth.
 
 Residents of two traits by area, and counts that are drawn from planted rates: groups are stopped, arrested
-and complain at rates of their own, so that what an analyst finds can be held against what is true. The rates
+and complain at rates of their own, so that what an analyst finds can be compared with what is true. The rates
 are ours; the city does not exist.
 """
 
@@ -107,9 +107,9 @@ def true_ratios(
     for against in ("residents", "victims"):
         benchmark = by_group[trait, against].sum(axis=0) if (trait, against) in by_group else None
         if benchmark is not None:
-            others = (expected.sum() - expected) / (benchmark.sum() - benchmark)
+            other_rates = (expected.sum() - expected) / (benchmark.sum() - benchmark)
             ratios[against] = dict(
-                zip(SHARES[trait], (expected / benchmark / others).round(4).tolist(), strict=True)
+                zip(SHARES[trait], (expected / benchmark / other_rates).round(4).tolist(), strict=True)
             )
     return ratios
 

@@ -121,10 +121,16 @@ def _list_areas(
 
 
 def _compare(
-    measure: str, against: str, own: Mapping[str, int], totals: Mapping[str, int], level: float
+    measure: str, against: str, group_counts: Mapping[str, int], totals: Mapping[str, int], level: float
 ) -> Estimate:
-    rest = {name: totals[name] - own[name] for name in (measure, against)}
-    return compare_rates(own[measure], own[against], rest[measure], rest[against], level)
+    remaining_counts = {name: totals[name] - group_counts[name] for name in (measure, against)}
+    return compare_rates(
+        group_counts[measure],
+        group_counts[against],
+        remaining_counts[measure],
+        remaining_counts[against],
+        level,
+    )
 
 
 def _list_groups(counts: tuple[BurdenCount, ...], level: float) -> Iterator[GroupBurden]:
@@ -137,17 +143,17 @@ def _list_groups(counts: tuple[BurdenCount, ...], level: float) -> Iterator[Grou
     for trait, groups in sorted(by_group.items()):
         totals = _add_up(groups)
         for measure, against, group in product(BURDENS, BENCHMARKS, groups):
-            own = groups[group]
-            if totals[measure] and 0 < own[against] < totals[against]:
+            group_counts = groups[group]
+            if totals[measure] and 0 < group_counts[against] < totals[against]:
                 yield GroupBurden(
                     trait,
                     group,
                     measure,
                     against,
-                    own[measure],
-                    own[against],
-                    estimate_rate(own[measure], own[against], level),
-                    _compare(measure, against, own, totals, level),
+                    group_counts[measure],
+                    group_counts[against],
+                    estimate_rate(group_counts[measure], group_counts[against], level),
+                    _compare(measure, against, group_counts, totals, level),
                 )
 
 
@@ -174,10 +180,17 @@ def estimate_rate(count: int, benchmark: int, level: float) -> Estimate:
     return Estimate(count * scale, low * scale, high * scale, level, RATE_METHOD)
 
 
-def compare_rates(count: int, benchmark: int, other: int, other_benchmark: int, level: float) -> Estimate:
+def compare_rates(
+    count: int, benchmark: int, remaining_count: int, remaining_benchmark: int, level: float
+) -> Estimate:
     """The rate of a group over that of all others, with the exact conditional interval; inf over none."""
     ratios = rate_ratios(
-        count, other, new_exposure=benchmark, old_exposure=other_benchmark, level=level, kind="exact"
+        count,
+        remaining_count,
+        new_exposure=benchmark,
+        old_exposure=remaining_benchmark,
+        level=level,
+        kind="exact",
     )
     value, low, high = (float(ends) for ends in (ratios.ratio, ratios.low, ratios.high))
     return Estimate(1.0 if value != value else value, low, high, level, RATIO_METHOD)
@@ -190,8 +203,8 @@ def _list_notes(counts: tuple[BurdenCount, ...]) -> Iterator[str]:
     )
     for trait in ("ethnicity", "age"):
         for measure in BURDENS:
-            own = [c for c in counts if c.trait == trait and c.measure == measure]
-            unstated = sum(c.count for c in own if c.group == UNSTATED)
-            total = sum(c.count for c in own)
+            trait_counts = [c for c in counts if c.trait == trait and c.measure == measure]
+            unstated = sum(c.count for c in trait_counts if c.group == UNSTATED)
+            total = sum(c.count for c in trait_counts)
             if unstated:
                 yield f"{unstated:,} of {total:,} {measure} state no {trait}, and are in no ratio of it."

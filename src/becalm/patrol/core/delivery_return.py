@@ -20,8 +20,8 @@ from becalm.terms import Estimate
 
 LEVEL: Final = 0.95
 Z: Final = 1.959964
-COUNTED: Final = "counted"
-SAMPLED: Final = "Bernoulli sample of units, normal interval"
+COUNT_METHOD: Final = "counted"
+SAMPLE_METHOD: Final = "Bernoulli sample of units, normal interval"
 PeriodKind = Literal["month", "quarter"]
 OUTCOMES: Final = ("arrests", "stops", "seizures")
 
@@ -115,9 +115,9 @@ def build_return(
     elsewhere: Counter[str] = Counter()
     for plan in plans:
         place_by_hotspot |= {place.hotspot: place for place in plan.places}
-        located = _locate_outcomes(outcomes, plan, rule.buffer_m, elsewhere)
+        outcome_counts = _locate_outcomes(outcomes, plan, rule.buffer_m, elsewhere)
         for month, span in _months_of(plan):
-            for hotspot, cell in _fill_cells(plan, visits, located, rule, month, span):
+            for hotspot, cell in _fill_cells(plan, visits, outcome_counts, rule, month, span):
                 cells[month, hotspot].append(cell)
     rows = tuple(_list_rows(cells, place_by_hotspot, sampled_share))
     notes = tuple(_list_notes(visits, elsewhere, sampled_share))
@@ -236,7 +236,7 @@ def _build_row(
     def estimate(quantity: str, divisor: float = 60.0) -> Estimate:
         total = sum(cell.delivered[quantity] for cell in cells) / divisor
         if sampled_share < 1.0 and not any(cell.by_unit for cell in cells):
-            return Estimate(0.0, 0.0, inf, LEVEL, SAMPLED)  # no traced unit was here: nobody knows
+            return Estimate(0.0, 0.0, inf, LEVEL, SAMPLE_METHOD)  # no traced unit was here: nobody knows
         by_unit: Counter[str] = Counter()
         for cell in cells:
             for (name, unit), amount in cell.by_unit.items():
@@ -271,10 +271,10 @@ def estimate_total(observed: float, unit_totals: Iterable[float], sampled_share:
     20.0
     """
     if sampled_share >= 1.0:
-        return Estimate(observed, observed, observed, LEVEL, COUNTED)
+        return Estimate(observed, observed, observed, LEVEL, COUNT_METHOD)
     value = observed / sampled_share
     half_width = Z * sqrt((1.0 - sampled_share) * sum(total**2 for total in unit_totals)) / sampled_share
-    return Estimate(value, max(observed, value - half_width), value + half_width, LEVEL, SAMPLED)
+    return Estimate(value, max(observed, value - half_width), value + half_width, LEVEL, SAMPLE_METHOD)
 
 
 def _list_notes(
@@ -285,7 +285,7 @@ def _list_notes(
     elif sampled_share < 1.0:
         yield (
             f"{sampled_share:.0%} of the units were traced: what was delivered is an estimate with its "
-            f"{LEVEL:.0%} interval ({SAMPLED})."
+            f"{LEVEL:.0%} interval ({SAMPLE_METHOD})."
         )
     for kind in OUTCOMES:
         if elsewhere[kind]:

@@ -153,9 +153,11 @@ def _leaves_hole(lender: _Lender, shift: UnitShift) -> bool:
     if not lender.capacity.wanted_per_day:
         return False
     days = (shift.day + timedelta(days=offset) for offset in (-1, 0, 1))
-    others = [tour.hours for day in days for tour in lender.tours_of_day.get(day, ()) if tour is not shift]
+    other_tours = [
+        tour.hours for day in days for tour in lender.tours_of_day.get(day, ()) if tour is not shift
+    ]
     covered_until = shift.hours.start
-    for hours in sorted(others, key=lambda hours: hours.start):
+    for hours in sorted(other_tours, key=lambda hours: hours.start):
         if hours.start <= covered_until + TOLERATED_HOLE:
             covered_until = max(covered_until, hours.end)
     return covered_until + TOLERATED_HOLE < shift.hours.end

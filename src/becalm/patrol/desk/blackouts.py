@@ -116,11 +116,11 @@ def end_blackout(desk: Desk, request: BlackoutEndRequest) -> BlackoutAnswer:
     return BlackoutAnswer(entry, ("Plans that stand keep clear of it still; the next ones do not.",))
 
 
-def describe_new_blackouts(desk: Desk, known: Sequence[int], inputs: PlanInputs) -> tuple[str, ...]:
+def describe_new_blackouts(desk: Desk, known_entries: Sequence[int], inputs: PlanInputs) -> tuple[str, ...]:
     """What was set since a plan was sealed, within its days, and the plan does not know."""
     first_start = min(shift.hours.start for shift in inputs.shifts)
     last_end = max(shift.hours.end for shift in inputs.shifts)
-    unknown = [entry for entry in _read_entries(desk) if entry.seq not in set(known)]
+    unknown = [entry for entry in _read_entries(desk) if entry.seq not in set(known_entries)]
     return tuple(
         f"{blackout.place or blackout.area} was closed since this plan was sealed ({blackout.where}: "
         f"{blackout.reason}). Draw its tours again with `becalm patrol replan`."

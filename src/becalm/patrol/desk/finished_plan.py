@@ -70,7 +70,7 @@ def forecast_plan(plan: str) -> PlanPage:
 def check_plan(plan: str, desk: Desk | None = None) -> PlanVerdict:
     """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it.
 
-    With a desk, also blackouts that were set since the plan was drawn are held against it.
+    With a desk, blackouts that were set since the plan was drawn count too.
     """
     plan_folder = Path(plan)
     plan_path = plan_folder / "plan.json" if plan_folder.is_dir() else plan_folder

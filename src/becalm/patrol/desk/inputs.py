@@ -5,7 +5,7 @@ And what the plan of the days before leaves to it: visits owed, and bursts that 
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from becalm.methods.arrays import seed_generator
 from becalm.patrol.core.blackouts import apply_blackouts
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage, raise_dosage
 from becalm.patrol.core.dose_places import dose_places, select_places
-from becalm.patrol.core.lending import LentTours, lend_tours
+from becalm.patrol.core.lending import lend_tours
 from becalm.patrol.core.plan_inputs import (
     Arm,
     Base,
@@ -111,7 +111,6 @@ class _DosedInputs:
     arms: Mapping[tuple[str, date], Arm]
     dosage_notes: tuple[str, ...]
     arm_notes: tuple[str, ...]
-    capacity: Capacity  # with the tours that are lent
     lending_notes: tuple[str, ...] = ()
 
 
@@ -135,10 +134,10 @@ def load_inputs(
     find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
     load_list = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
     input_files = _read_files(desk, request, arms, load_list, pins.blackouts)
-    dosed_inputs = _dose_inputs(desk, request, input_files, find_seed)
+    dosed_inputs = _lend_tours(_dose_inputs(desk, request, input_files), request, find_seed)
     places, book = dosed_inputs.places, dosed_inputs.files.book
-    plan_capacity = dosed_inputs.capacity
-    fitted_dosage = _fit_dosage(request, dosed_inputs) if is_fitted else (places, ())
+    plan_capacity = _assess(dosed_inputs, request)
+    fitted_dosage = _fit_dosage(request, dosed_inputs, plan_capacity) if is_fitted else (places, ())
     plan_names = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
     carried_plans = carry_over(desk, plan_names, request.first_day, (place.hotspot for place in places))
     shifts, shift_notes = select_working_shifts(dosed_inputs.shifts, {place.area for place in places})
@@ -167,18 +166,14 @@ def load_inputs(
     )
 
 
-def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles, find_seed: int) -> _DosedInputs:
+def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles) -> _DosedInputs:
     book, roster, zone = input_files.book, input_files.roster, desk.workspace.city.time_zone
-    area_by_base = {tour.base: tour.area for tour in roster.tours}
-    area_by_base |= {team.base: team.area for team in roster.teams}
     dosage, all_shifts = collect_errors(
         lambda: dose_places(
             select_places(input_files.hotspots.places, roster.area_of_borough, request.borough, request.area),
             book,
             area_of_borough=roster.area_of_borough or None,
-            area_of_base=[]
-            if roster.area_of_borough
-            else [(base, area_by_base.get(base.base, "")) for base in roster.bases],
+            area_of_base=[] if roster.area_of_borough else _areas_of_bases(roster),
         ),
         lambda: expand_shifts(
             roster, first=request.first_day, days=request.days, zone=zone, meals=book.meals
@@ -195,31 +190,38 @@ def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles, fi
     loaded_travel = load_travel(desk.workspace, request.ways, places, used_base_list, shifts, book)
     arms_of_days, arm_notes = _arms_of_days(input_files, places, request)
     dosage_notes = (*input_files.hotspots.notes, *dosage.notes, *blackout_notes)
-    assess = partial(
-        assess_capacity,
-        places,
-        travel=loaded_travel.tables,
-        policy=book.planner,
-        days=request.days,
-        arms=arms_of_days,
-    )
-    lent = LentTours(shifts)
-    if _when_idle(request, book) != "keep":
-        capacity = assess(shifts=shifts)
-        rng = seed_generator(find_seed)
-        lent = lend_tours(places, shifts, loaded_travel.tables, book.planner, capacity, rng)
     return _DosedInputs(
-        input_files,
-        places,
-        lent.shifts,
-        used_base_list,
-        loaded_travel,
-        arms_of_days,
-        dosage_notes,
-        arm_notes,
-        assess(shifts=lent.shifts),
-        lent.notes,
+        input_files, places, shifts, used_base_list, loaded_travel, arms_of_days, dosage_notes, arm_notes
     )
+
+
+def _assess(dosed: _DosedInputs, request: InputsRequest) -> Capacity:
+    """How many bursts a day fit, with the tours as they are?"""
+    return assess_capacity(
+        dosed.places,
+        dosed.shifts,
+        dosed.travel.tables,
+        dosed.files.book.planner,
+        days=request.days,
+        arms=dosed.arms,
+    )
+
+
+def _lend_tours(dosed: _DosedInputs, request: InputsRequest, find_seed: int) -> _DosedInputs:
+    """The same with tours lent to areas that fall short, unless each unit is to keep to its own."""
+    book = dosed.files.book
+    if _when_idle(request, book) == "keep":
+        return dosed
+    rng, capacity = seed_generator(find_seed), _assess(dosed, request)
+    lent_tours = lend_tours(dosed.places, dosed.shifts, dosed.travel.tables, book.planner, capacity, rng)
+    return replace(dosed, shifts=lent_tours.shifts, lending_notes=lent_tours.notes)
+
+
+def _areas_of_bases(roster: Roster) -> list[tuple[Base, str]]:
+    """Which area does each base serve, where areas are not made of boroughs?"""
+    area_by_base = {tour.base: tour.area for tour in roster.tours}
+    area_by_base |= {team.base: team.area for team in roster.teams}
+    return [(base, area_by_base.get(base.base, "")) for base in roster.bases]
 
 
 def _when_idle(request: InputsRequest, book: PolicyBook) -> WhenIdle:
@@ -227,10 +229,10 @@ def _when_idle(request: InputsRequest, book: PolicyBook) -> WhenIdle:
 
 
 def _fit_dosage(
-    request: InputsRequest, dosed: _DosedInputs
+    request: InputsRequest, dosed: _DosedInputs, capacity: Capacity
 ) -> tuple[tuple[PatrolPlace, ...], tuple[str, ...]]:
     """The places with a dosage that their units can give, and that uses their time where that is asked."""
-    book, capacity = dosed.files.book, dosed.capacity
+    book = dosed.files.book
     places, notes = fit_dosage(dosed.places, capacity, when_short=book.dose.when_short)
     if _when_idle(request, book) != "raise":
         return places, notes

@@ -53,12 +53,8 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     Raises PlanError where no unit is on tour then, the seed lies open, or a newer plan stands than the one
     named.
     """
-    if sum(map(bool, (request.unit, request.area, request.urgent, request.joining))) != 1:
-        raise UsageError(
-            "Name the unit to re-plan with `unit`, a whole area with `area`, a hotspot with `urgent`, or a "
-            "file of units that join with `joining`."
-        )
     path, reason, zone = Path(request.plan), _check_reason(request), desk.workspace.city.time_zone
+    _check_subject(request)
     at = desk.now() if request.at is None else read_instant(request.at, zone)
     free_from = read_instant(request.busy_until, zone) if request.busy_until else None
     plan = read_plan(path)
@@ -70,8 +66,6 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     unit_states = tuple(_joining_state(shift, at) for shift in joining_shifts) or _unit_states(
         plan, request, at, free_from
     )
-    blackouts = load_blackouts(desk).blackouts
-    closures = list_closures(plan.inputs.places, blackouts, after=at)
     unit_names = tuple(state.unit for state in unit_states)
     second_person = _check_second(desk, request, history, unit_names, at)
     sealed_seed = seed.open_sealed(desk, history)
@@ -80,30 +74,56 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
         "at": instant(at),
         "reason": reason,
         "states": [_state_object(s) for s in unit_states],
-        **({"urgent": request.urgent} if request.urgent else {}),
-        **({"blackouts": [[hotspot, *span_pair(span)] for hotspot, span in closures]} if closures else {}),
-        **({"shifts": [shift_object(shift) for shift in joining_shifts]} if joining_shifts else {}),
-    }
-    event_facts: dict[str, Fact] = {
-        "commitment": history.commitment,
-        "replan": replan_number,
-        "reason": reason,
-        "units": unit_names,
-        "begins_at": instant(at),
-        **({"area": request.area} if request.area else {}),
-        **({"second": second_person} if second_person else {}),
+        **_optional_notes(desk, request, plan, at, joining_shifts),
     }
     # Noted before it is drawn: a re-plan that did not suit cannot be left out of the ledger.
-    record_event(desk, "patrol_replan_begun", purpose=seed.PURPOSE, facts=event_facts)
+    _announce_replan(desk, request, history, replan_note, second_person)
     new_plan = apply_replan(plan, replan_note, sealed_seed.key)
     folder = path if path.is_dir() else path.parent
     plan_texts = plan_files(new_plan, load_notes(desk, folder))
-    old, new = set(plan.bursts), set(new_plan.bursts)
-    _record_replan(desk, sealed_seed, new_plan, plan_texts, request, dropped_count=len(old - new))
+    new_bursts = set(new_plan.bursts) - set(plan.bursts)
+    dropped_count = len(set(plan.bursts) - set(new_plan.bursts))
+    _record_replan(desk, sealed_seed, new_plan, plan_texts, request, dropped_count=dropped_count)
     write_folder(folder, plan_texts, kind=PLAN_FOLDER)
-    new_bursts = tuple(sorted(new - old, key=lambda burst: (burst.span.start, burst.unit)))
+    ordered_bursts = tuple(sorted(new_bursts, key=lambda burst: (burst.span.start, burst.unit)))
     lost_by_place = tally_lost(plan, new_plan)
-    return Replan(folder, new_plan, replan_number, unit_names, len(old - new), new_bursts, lost_by_place)
+    return Replan(folder, new_plan, replan_number, unit_names, dropped_count, ordered_bursts, lost_by_place)
+
+
+def _optional_notes(
+    desk: Desk, request: ReplanRequest, plan: PlanDocument, at: datetime, shifts: tuple[UnitShift, ...]
+) -> dict[str, Any]:
+    """What a re-plan has to note besides, where there is any: an urgent place, closures, units that join."""
+    closures = list_closures(plan.inputs.places, load_blackouts(desk).blackouts, after=at)
+    notes = {
+        "urgent": request.urgent,
+        "blackouts": [[hotspot, *span_pair(span)] for hotspot, span in closures],
+        "shifts": [shift_object(shift) for shift in shifts],
+    }
+    return {name: note for name, note in notes.items() if note}
+
+
+def _announce_replan(
+    desk: Desk, request: ReplanRequest, history: SeedHistory, note: Mapping[str, Any], second_person: str
+) -> None:
+    optional_facts = {"area": request.area, "second": second_person}
+    event_facts: dict[str, Fact] = {
+        "commitment": history.commitment,
+        "replan": note["index"],
+        "reason": note["reason"],
+        "units": tuple(state["unit"] for state in note["states"]),
+        "begins_at": note["at"],
+        **{name: fact for name, fact in optional_facts.items() if fact},
+    }
+    record_event(desk, "patrol_replan_begun", purpose=seed.PURPOSE, facts=event_facts)
+
+
+def _check_subject(request: ReplanRequest) -> None:
+    if sum(map(bool, (request.unit, request.area, request.urgent, request.joining))) != 1:
+        raise UsageError(
+            "Name the unit to re-plan with `unit`, a whole area with `area`, a hotspot with `urgent`, or a "
+            "file of units that join with `joining`."
+        )
 
 
 def tally_lost(old_plan: PlanDocument, new_plan: PlanDocument) -> dict[str, int]:

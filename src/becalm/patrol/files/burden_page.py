@@ -87,10 +87,8 @@ class BurdenPage:
 
     def find(self, trait: str, group: str, measure: str, against: str) -> GroupBurden | None:
         """One cell of the table of a trait."""
-        wanted = (trait, group, measure, against)
-        return next(
-            (g for g in self.burden.groups if (g.trait, g.group, g.measure, g.against) == wanted), None
-        )
+        key = (trait, group, measure, against)
+        return next((g for g in self.burden.groups if (g.trait, g.group, g.measure, g.against) == key), None)
 
     def ratio_text(self, ratio: Estimate | None) -> str:
         """A ratio with its interval; a dash where there is none."""

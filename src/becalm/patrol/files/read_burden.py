@@ -41,7 +41,7 @@ def read_burden_counts(path: Path) -> tuple[BurdenCount, ...]:
     measures = {count.measure for count in counts}
     if counts and not measures & {"residents", "victims"}:
         faults.append(
-            Fault(path.name, "holds neither residents nor victims", "add what counts are to be held against")
+            Fault(path.name, "holds neither residents nor victims", "add what counts are compared with")
         )
     check_faultless(path.name, faults)
     return tuple(counts)

@@ -173,7 +173,7 @@ class Sheet:
     is_sealed: bool
     other_units: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
-    lent: str = ""  # from where to where, where the tour is lent
+    lending: str = ""  # from where to where, where the tour is lent
 
 
 def unit_sheets(
@@ -215,7 +215,7 @@ def build_sheet(
         is_sealed=is_sealed,
         other_units=find_other_units(plan, tour_shift),
         calls=tuple(dict.fromkeys(stop.call for stop in stops if stop.call)),
-        lent=f"Lent by {tour_shift.lent_from} to {tour_shift.area} on this tour."
+        lending=f"Lent by {tour_shift.lent_from} to {tour_shift.area} on this tour."
         if tour_shift.lent_from
         else "",
     )

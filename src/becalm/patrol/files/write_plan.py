@@ -69,7 +69,7 @@ INPUTS = (
     *("from", "days", "time_zone", "crs", "policy", "places", "arms", "bases", "shifts", "travel"),
     *("owed", "earlier", "law"),
 )
-LENT = ("lent_from", "lent_because")
+LENDING_FIELDS = ("lent_from", "lent_because")
 FACTORS = ("low_factor", "high_factor")  # named where they are not the usual ones, as plans always were
 
 
@@ -96,7 +96,9 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
 def shift_object(shift: UnitShift) -> dict[str, Any]:
     """A tour as plan.json holds it; whose tour it is is named where it is lent."""
     hours = dict(zip(("start", "end"), span_pair(shift.hours), strict=True))
-    return _json_object(shift, hours=hours, **({} if shift.lent_from else {key: {} for key in LENT}))
+    return _json_object(
+        shift, hours=hours, **({} if shift.lent_from else {key: {} for key in LENDING_FIELDS})
+    )
 
 
 def sha256_of_inputs(document: Mapping[str, Any]) -> str:
@@ -188,14 +190,14 @@ class PlanDocument(PatrolPlan):
     @property
     def sealed_inputs(self) -> PlanInputs:
         """What the seed was sealed with: without the tours of units that joined since."""
-        joined = {
+        joined_tours = {
             (shift["unit"], shift["start"])
             for note in self.commitment.get("replans", ())
             for shift in note.get("shifts", ())
         }
-        if not joined:
+        if not joined_tours:
             return self.inputs
-        shifts = tuple(s for s in self.inputs.shifts if (s.unit, instant(s.hours.start)) not in joined)
+        shifts = tuple(s for s in self.inputs.shifts if (s.unit, instant(s.hours.start)) not in joined_tours)
         return replace(self.inputs, shifts=shifts)
 
     @classmethod
