@@ -54,7 +54,7 @@ def make_briefing(folder: Path) -> Path:
     becalm("init", workspace, "--city", city / "city.toml", "--boundaries", city / "boundaries.geojson")
     becalm("ingest", city / "extract", "--workspace", workspace)
     becalm("run", "--workspace", workspace, "--target", "robbery", "--seed", "7", *PATROL)
-    return workspace / "briefing" / "index.html"
+    return workspace / "briefing" / "annex.html"
 
 
 TRIAL = (

@@ -22,9 +22,9 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 560  # agreed: 340, for the first four jobs; sustain, evaluate and staff brought the others
+MODULES = 660  # agreed: 340, for the first four jobs; sustain, evaluate, staff and divert brought the others
 LINES = (
-    95_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    106_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.067  # agreed: 0.060, which the jobs of then keep; the four new ones bring more
 

@@ -16,7 +16,7 @@ from browser import DESK, PHONE, grey, open_browser, opened
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
-from becalm.brief.page import briefing_page
+from becalm.brief.annex_page import annex_page
 
 SIZES = [pytest.param(DESK, id="desk"), pytest.param(PHONE, id="phone")]
 
@@ -42,7 +42,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(150)
     )
     path = tmp_path_factory.mktemp("briefing") / "index.html"
-    path.write_text(briefing_page(briefings.briefing(hotspots=briefings.hotspot_list(crowd + rest))), "utf-8")
+    path.write_text(annex_page(briefings.briefing(hotspots=briefings.hotspot_list(crowd + rest))), "utf-8")
     return path
 
 
@@ -162,7 +162,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def short_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same page with fewer places, for a checker that looks at every cell."""
     path = tmp_path_factory.mktemp("short") / "index.html"
-    path.write_text(briefing_page(briefings.briefing()), "utf-8")
+    path.write_text(annex_page(briefings.briefing()), "utf-8")
     return path
 
 

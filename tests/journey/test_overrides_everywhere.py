@@ -51,7 +51,7 @@ def planned(folder: Path) -> dict[str, set[str]]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_a_briefing_keeps_and_shows_overrides_and_is_made_again_after_later_ones(workspace, ranked, tmp_path):
@@ -64,7 +64,7 @@ def test_a_briefing_keeps_and_shows_overrides_and_is_made_again_after_later_ones
     out, put_in = listed["run"]["rules"]["overrides"]
     assert (out["rank_without"], put_in["rank_without"]) == (1, 40)
     assert out["expected_missed"] > 0
-    page = (briefing / "index.html").read_text("utf-8")
+    page = (briefing / "annex.html").read_text("utf-8")
     table = page[page.index("Table 3b.") : page.index("Table 4.")]
     assert all(words in table for words in (LAST, REASON, ranked[0], ranked[-1], out["by"]))
     assert "included by decision" in page
@@ -80,7 +80,7 @@ def test_a_briefing_keeps_and_shows_overrides_and_is_made_again_after_later_ones
     assert files_of(again) == files_of(briefing)
 
     becalm("run", "-w", workspace, *ASKED, "--out", tmp_path / "later")
-    told = (tmp_path / "later" / "index.html").read_text("utf-8")
+    told = (tmp_path / "later" / "annex.html").read_text("utf-8")
     assert "was sealed before the override" in told
     assert "held when it was sealed and holds no more" in told
 

@@ -402,7 +402,7 @@ def test_a_briefing_ends_with_the_plan_and_is_made_again_to_the_byte(loaded: Pat
     workspace = town.copy(loaded, tmp_path / "w")
     said = becalm("run", "-w", workspace, *ASKED).stdout
     assert "The patrol plan, 4 to 17 May 2020" in said
-    page = (workspace / "briefing" / "index.html").read_text("utf-8")
+    page = (workspace / "briefing" / "annex.html").read_text("utf-8")
     assert "Patrol: the plan" in page
     firsts = page[page.index("Table 7.") : page.index("How to check it")]
     told = {row["start"] for row in visits(workspace / "patrol" / f"plan-{FROM}") if row["day"] == FROM}
@@ -424,7 +424,7 @@ def test_a_briefing_of_a_workspace_without_units_says_how_to_get_a_plan(loaded: 
     workspace = town.copy(loaded, tmp_path / "w")
     (workspace / "units.toml").unlink()
     becalm("run", "-w", workspace, *ASKED)
-    page = (workspace / "briefing" / "index.html").read_text("utf-8")
+    page = (workspace / "briefing" / "annex.html").read_text("utf-8")
     assert "this workspace has no units" in page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import json
 import shutil
@@ -13,7 +14,16 @@ import pytest
 import town
 from town import becalm
 
-ALL = {"index.html", "comparison.csv", "hotspots.geojson", "run.json"}
+ALL = {
+    "annex.html",
+    "briefing.docx",
+    "briefing.xlsx",
+    "comparison.csv",
+    "hotspots.geojson",
+    "index.html",
+    "public/index.html",
+    "run.json",
+}
 ASKED = ("--period", "2020-04", "--baseline", "2019-04", "--count", 40, "--seed", 5)
 
 
@@ -42,13 +52,15 @@ def workspace(briefed: Path, tmp_path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
-def test_a_briefing_is_four_files_that_agree_with_each_other(briefed: Path) -> None:
+def test_the_files_of_a_briefing_agree_with_each_other(briefed: Path) -> None:
     made = contents(briefed / "briefing")
     assert set(made) == ALL
-    page = made["index.html"].decode()
+    page = made["annex.html"].decode()
     rows = list(csv.DictReader(StringIO(made["comparison.csv"].decode())))
     total = next(row for row in rows if row["group"] == "total")
     assert f"{int(total['new']):,}" in page
@@ -100,10 +112,7 @@ def test_again_gives_the_same_bytes_and_says_so(briefed: Path, tmp_path: Path) -
     out = tmp_path / "again"
     said = becalm("run", "-w", briefed, "--again", briefed / "briefing" / "run.json", "--out", out).stdout
     assert contents(out) == contents(briefed / "briefing")
-    assert (
-        "Byte for byte the same as the original: comparison.csv, hotspots.geojson, index.html, run.json."
-        in said
-    )
+    assert f"Byte for byte the same as the original: {', '.join(sorted(ALL))}." in said
 
 
 def test_again_gives_the_same_bytes_after_newer_records_came(
@@ -208,7 +217,7 @@ def test_without_a_period_it_is_the_newest_whole_month_and_the_page_says_so(
     loaded: Path, tmp_path: Path
 ) -> None:
     becalm("run", "-w", loaded, "--count", 20, "--out", tmp_path / "out")
-    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    page = (tmp_path / "out" / "annex.html").read_text("utf-8")
     assert "from" in page
     assert "in May 2019 to" in page
     assert "The period: May 2020, the newest month on record whole." in page
@@ -233,7 +242,7 @@ def test_records_of_months_alone_have_no_hours_and_say_so(files: Path, tmp_path:
     town.without_patrols(tmp_path / "w")
     becalm("ingest", files / "police_uk", "--workspace", tmp_path / "w", "--as-of", "2020-07-01")
     becalm("run", "-w", tmp_path / "w", *ASKED)
-    page = (tmp_path / "w" / "briefing" / "index.html").read_text("utf-8")
+    page = (tmp_path / "w" / "briefing" / "annex.html").read_text("utf-8")
     assert "These records carry no hour of the day" in page
     assert "No boundaries were given" in page
     assert 'class="map"' in page
@@ -272,7 +281,7 @@ def test_other_programs_are_told_the_files_and_their_hashes(
 ) -> None:
     said = becalm("run", "-w", loaded, "--count", 10, "--out", tmp_path / "out", "--format", format_).stdout
     named = json.loads(said)["files"] if format_ == "json" else list(csv.DictReader(StringIO(said)))
-    assert {Path(entry["file"]).name for entry in named} == ALL
+    assert {entry["file"].removeprefix(f"{tmp_path / 'out'}/") for entry in named} == ALL
     assert all(len(entry["sha256"]) == 64 for entry in named)
 
 
@@ -285,7 +294,7 @@ def test_published_counts_are_compared_and_the_page_says_why_there_are_no_places
     said = becalm("run", "-w", tmp_path / "w", "--period", "2020-04", "--baseline", "2019-04").stdout
     assert "fell by 35.0%: from 74,885 in April 2019 to 48,670 in April 2020" in said
     assert set(contents(tmp_path / "w" / "briefing")) == ALL - {"hotspots.geojson"}
-    page = (tmp_path / "w" / "briefing" / "index.html").read_text("utf-8")
+    page = (tmp_path / "w" / "briefing" / "annex.html").read_text("utf-8")
     assert "published counts without points" in page
     assert "Drug offences" in page
 
@@ -296,5 +305,32 @@ def test_a_briefing_prints_the_head_of_the_ledger_and_the_record_keeps_it(briefe
     made = contents(briefed / "briefing")
     ledger, size, root = json.loads(made["run.json"])["parameters"]["ledger"].split()
     assert int(size) < mark["seq"]
-    assert ledger in made["index.html"].decode()
-    assert root in made["index.html"].decode()
+    assert ledger in made["annex.html"].decode()
+    assert root in made["annex.html"].decode()
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(loaded: Path) -> None:
+    before = contents(loaded)
+    said = becalm("run", "-w", loaded, "--dry").stdout
+    assert contents(loaded) == before
+    assert "sustain   left out. No watch: no step is declared" in said
+    assert "patrol    left out. No patrol plan: this workspace has no units." in said
+    assert said.rstrip().endswith("Nothing was done.")
+    parts = json.loads(becalm("run", "-w", loaded, "--dry", "--format", "json").stdout)["parts"]
+    assert [part["job"] for part in parts][:3] == ["measure", "find", "patrol"]
+
+
+def test_a_dry_run_after_a_run_knows_how_long_each_part_took(workspace: Path) -> None:
+    parts = json.loads(becalm("run", "-w", workspace, "--dry", "--format", "json").stdout)["parts"]
+    assert all(part["last_seconds"] >= 0 for part in parts if not part["needs"])
+
+
+def test_a_second_run_of_one_workspace_is_refused(workspace: Path) -> None:
+    before = contents(workspace / "briefing")
+    with (workspace / "run.lock").open("w") as held:
+        held.write("process 7 on desk-1")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        said = becalm("run", "-w", workspace, code=2).output
+    assert "Another run of this workspace is under way: process 7 on desk-1." in said
+    assert contents(workspace / "briefing") == before

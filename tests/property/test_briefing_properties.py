@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from page import read_page
 
-from becalm.brief.page import briefing_page
+from becalm.brief.annex_page import annex_page
 from becalm.find.files.map import Box, number_marks, place_names
 from becalm.formats.json_text import record_json
 from becalm.render import number_format as words
@@ -35,13 +35,13 @@ def test_no_name_of_a_record_becomes_markup(borough: str, label: str) -> None:
     contrast = replace(compared.against[0], rows=(replace(compared.rows[0], label=label), *compared.rows[1:]))
     place = briefings.hotspot(1, 3400, 1190, p_top=0.9, borough=borough)
     page = read_page(
-        briefing_page(
+        annex_page(
             briefings.briefing(
                 comparison=replace(compared, against=(contrast,)), hotspots=briefings.hotspot_list((place,))
             )
         )
     )
-    plain = read_page(briefing_page(briefings.briefing(hotspots=briefings.hotspot_list((place,)))))
+    plain = read_page(annex_page(briefings.briefing(hotspots=briefings.hotspot_list((place,)))))
     assert {node.name for node in page.every()} <= {node.name for node in plain.every()}
     assert " ".join(borough.split()) in [cell.text for cell in page.every("td")]
 

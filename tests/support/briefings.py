@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 
 from shapely.geometry import box
 
 from becalm.brief.briefing import Briefing
+from becalm.brief.part import BriefingPart, PartTable
 from becalm.find.files.map import Area
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
+from becalm.measure.core.key_figures import KeyFigureReport, KeyFigureRow, KeyFigureTable, MonthCount
 from becalm.measure.core.run_up import RunUp, RunUpMonth
 from becalm.terms import BlendPart, Concentration, Estimate, Gap, Hotspot, HotspotList, Period, RunRecord
 
@@ -240,3 +243,38 @@ def briefing(**other: object) -> Briefing:
         "choices": ("The newest whole month on record, against the same month of the year before.",),
     }
     return Briefing(**{**parts, **other})  # type: ignore[arg-type]
+
+
+TASKS = (
+    ("load newer records", "the records of drawn end in 2020-04", "2020-06-29", "becalm ingest PATH"),
+    ("review an alarm", "robbery <Eastham> rose", "2020-07-01", "becalm sustain review A1"),
+)
+
+
+def full_briefing() -> Briefing:
+    """The briefing with a figure for each of the comparison's first rows, a watch and two tasks."""
+    made = briefing()
+    compared = made.comparison
+    months = tuple(
+        MonthCount(date(2018 + m // 12, m % 12 + 1, 1), 40 + m, *((30.0, 60.0) if m > 11 else (None, None)))
+        for m in range(24)
+    )
+    figures = tuple(
+        KeyFigureRow(row.group, row.label, row, row.verdict(0.95), months) for row in compared.rows[:5]
+    )
+    report = KeyFigureReport(
+        KeyFigureTable("violence_2020", "1", "0" * 64, ()),
+        compared.period,
+        compared.baseline,
+        compared.source,
+        compared.as_of,
+        0.95,
+        figures,
+        (("Offences with a gun", "the records do not say which weapon was used"),),
+    )
+    due_table = PartTable("What is due", "", ("What", "Why", "Due", "Command"), TASKS, 4)
+    parts = (
+        BriefingPart("sustain", "Watch", lead="Robbery is rising again in Eastham."),
+        BriefingPart("due", "What is due", lead="Waiting for somebody: 2.", tables=(due_table,)),
+    )
+    return replace(made, key_figures=report, parts=parts)

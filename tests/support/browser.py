@@ -45,11 +45,14 @@ class Opened:
 
 @contextmanager
 def opened(
-    browser: Browser, path: Path, *, size: tuple[int, int] = DESK, script: bool = True
+    browser: Browser, path: Path, *, size: tuple[int, int] = DESK, script: bool = True, is_dark: bool = False
 ) -> Iterator[Opened]:
     """The page at this path; no request but for that file gets through."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, device_scale_factor=1
+        viewport={"width": size[0], "height": size[1]},
+        java_script_enabled=script,
+        device_scale_factor=1,
+        color_scheme="dark" if is_dark else "light",
     )
     page = context.new_page()
     seen = Opened(page)

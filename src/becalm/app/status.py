@@ -89,5 +89,5 @@ def _ledger_lines(ledger: LedgerStatus | None) -> Iterable[str]:
 
 def _shorten(months: Sequence[str]) -> str:
     """The months, the last ones alone where there are many."""
-    shown = ", ".join(months[-MONTHS_SHOWN:])
-    return shown if len(months) <= MONTHS_SHOWN else f"{len(months)} months, the last {shown}"
+    months_text = ", ".join(months[-MONTHS_SHOWN:])
+    return months_text if len(months) <= MONTHS_SHOWN else f"{len(months)} months, the last {months_text}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from becalm.app.due_tasks import ProgrammeState, describe_programme
+from becalm.brief.desk.due_tasks import ProgrammeState, describe_programme
 from becalm.desk import Desk
 from becalm.ledger import Head
 from becalm.ledger.anchors import AnchorSettings, list_anchor_folders, read_newest_anchors

@@ -1,9 +1,7 @@
 """A load in progress: rows are put aside, and become visible all at once or never."""
 
-import fcntl
 import os
 import shutil
-import socket
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from becalm.archive import manifest as manifest_file
-from becalm.formats.durable_files import OWNER_FILE, make_private_folder, sha256_of, sync_path
+from becalm.formats.durable_files import OWNER_FILE, hold_lock, make_private_folder, sha256_of, sync_path
 from becalm.tables import ArchiveFile, PartOrigin, Replacement, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 
@@ -243,23 +241,16 @@ def _name_disk_errors(root: Path) -> Iterator[None]:
 
 @contextmanager
 def _hold_lock(root: Path) -> Iterator[None]:
+    def refuse(holder_text: str) -> ArchiveError:
+        return ArchiveError(
+            f"Another load into {root} is under way: {holder_text}. "
+            "Wait until it has ended, then run this again. Nothing was loaded."
+        )
+
     with _name_disk_errors(root):
         make_private_folder(root)
-        lock_descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, OWNER_FILE)
-    try:
-        try:
-            fcntl.flock(lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder_text = os.pread(lock_descriptor, 500, 0).decode("utf-8", "replace").strip()
-            raise ArchiveError(
-                f"Another load into {root} is under way: {holder_text or 'an unknown process'}. "
-                "Wait until it has ended, then run this again. Nothing was loaded."
-            ) from None
-        os.ftruncate(lock_descriptor, 0)
-        os.pwrite(lock_descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    with hold_lock(root / LOCK, refuse):
         yield
-    finally:
-        os.close(lock_descriptor)
 
 
 def _write(rows: pa.Table, path: Path) -> None:

@@ -7,6 +7,7 @@ from becalm.brief.part import BriefingPart
 from becalm.find.files.map import Area
 from becalm.find.files.rules_file import unmatched_lines
 from becalm.measure.core.comparison import Comparison
+from becalm.measure.core.key_figures import KeyFigureReport
 from becalm.measure.core.run_up import RunUp
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render import number_format
@@ -31,6 +32,8 @@ class Briefing:
     comparison: Comparison
     run: RunRecord
     labels: tuple[tuple[str, str], ...] = ()  # (key, label) of every offence group
+    key_figures: KeyFigureReport | None = None
+    key_figures_note: str = ""
     run_up: RunUp | None = None
     run_up_note: str = ""
     hotspots: HotspotList | None = None

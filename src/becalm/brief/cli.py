@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +13,7 @@ from becalm.console.command import Session, command
 from becalm.patrol.cli.plan import say_first_use
 
 if TYPE_CHECKING:
+    from becalm.brief.desk.dry_run import DryRun
     from becalm.brief.desk.weekly import BriefingAnswer
 
 
@@ -25,12 +27,16 @@ def run(session: Session, request: RunRequest) -> None:
 
     Settings that are always the same for your force can go in the brief table of becalm.toml.
     """
+    from becalm.brief.desk.dry_run import plan_run
     from becalm.brief.desk.repeat import repeat_briefing
     from becalm.brief.desk.weekly import make_briefing
     from becalm.console.command import Format
     from becalm.console.emit import View
 
     desk = session.open_desk()
+    if request.dry:
+        session.emit(plan_run(desk, request), View(asdict, _planned_rows, _planned_lines))
+        return
     if (desk.workspace.path / "units.toml").is_file():
         say_first_use()
     briefing_answer = (
@@ -41,6 +47,21 @@ def run(session: Session, request: RunRequest) -> None:
     if session.format is Format.table:
         for warning in briefing_answer.warnings:
             typer.echo(f"Warning: {warning}", err=True)
+
+
+def _planned_rows(dry_run: DryRun) -> Iterator[dict[str, object]]:
+    return map(asdict, dry_run.parts)
+
+
+def _planned_lines(dry_run: DryRun) -> Iterator[str]:
+    for part in dry_run.parts:
+        took = "" if part.last_seconds is None else f" (last time {part.last_seconds:.0f} s)"
+        text = f"left out. {part.needs}" if part.needs else f"{part.task}{took}"
+        yield f"{part.job:<9} {text}"
+    yield f"Records of {dry_run.source}; the briefing would be written into {dry_run.folder}."
+    if dry_run.last_seconds is not None:
+        yield f"All of it took {dry_run.last_seconds:.0f} s last time."
+    yield "Nothing was done."
 
 
 def _briefing_object(briefing: BriefingAnswer) -> dict[str, object]:
@@ -65,9 +86,14 @@ def _file_rows(briefing: BriefingAnswer) -> Iterator[dict[str, object]]:
 
 
 def _file_hashes(briefing: BriefingAnswer) -> Iterator[tuple[str, str]]:
-    from becalm.formats.durable_files import sha256_of_text
+    from hashlib import sha256
 
-    return ((file_name, sha256_of_text(file_text)) for file_name, file_text in briefing.texts.items())
+    from becalm.brief.desk.weekly import content_bytes
+
+    return (
+        (file_name, sha256(content_bytes(content)).hexdigest())
+        for file_name, content in briefing.texts.items()
+    )
 
 
 def _briefing_lines(briefing: BriefingAnswer) -> Iterator[str]:

@@ -38,6 +38,7 @@ class BriefingPart:
     tables: tuple[PartTable, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0  # how long it took to make; never in the page
 
 
 Pins = Mapping[str, Any]  # what a run keeps of a part, as JSON, so that the part can be made again
@@ -49,9 +50,10 @@ class PartMaker:
 
     `make` is given a desk whose records are held still, and the run; with `pins` it repeats an earlier part
     from them, without it asks the job. It gives the part and its pins, and raises QuestionError or UsageError
-    where the part must be left out.
+    where the part must be left out. `find_needs` says quickly what is missing; "" where nothing is.
     """
 
     job: str
     heading: str
     make: Callable[[Desk, RunRecord, Pins | None], tuple[BriefingPart, Pins]]
+    find_needs: Callable[[Desk], str] = lambda _desk: ""

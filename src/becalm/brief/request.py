@@ -59,6 +59,10 @@ class RunRequest(Request):
     out: Annotated[
         FileName | None, Parameter("The folder to write.", default_text="briefing, in the workspace")
     ] = None
+    dry: Annotated[
+        bool,
+        Parameter("Say what would be done, how long it took last time and what is missing; do nothing."),
+    ] = False
     again: Annotated[
         FileName | None, Parameter("Make an earlier briefing again, byte for byte, from its run.json.")
     ] = None

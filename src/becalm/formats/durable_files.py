@@ -1,8 +1,11 @@
 """Files on the disk: written whole or not at all, safe before anybody is told so, and their hashes."""
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
 
@@ -64,3 +67,23 @@ def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes]
 def sha256_of_text(content: str | bytes) -> str:
     """The SHA-256 of a text (in UTF-8) or of bytes."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+@contextmanager
+def hold_lock(path: Path, refuse: Callable[[str], Exception]) -> Iterator[None]:
+    """Hold this lock file while the block runs; the system lets go of it however the process ends.
+
+    Where another process holds it, raises what `refuse` makes of the text that says which.
+    """
+    lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT, OWNER_FILE)
+    try:
+        try:
+            fcntl.flock(lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder_text = os.pread(lock_descriptor, 500, 0).decode("utf-8", "replace").strip()
+            raise refuse(holder_text or "an unknown process") from None
+        os.ftruncate(lock_descriptor, 0)
+        os.pwrite(lock_descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(lock_descriptor)

@@ -1,4 +1,4 @@
-"""`becalm measure compare | delay | expected | revisions`: counts, how they compare, and how sure that is."""
+"""`becalm measure compare | key-figures | delay | expected | revisions`: counts, and how they compare."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ import typer
 
 from becalm.console.command import Session, command
 from becalm.console.emit import View
-from becalm.measure.core.request import CompareRequest, DelayRequest, ExpectedRequest, RevisionsRequest
+from becalm.measure.core.request import (
+    CompareRequest,
+    DelayRequest,
+    ExpectedRequest,
+    KeyFiguresRequest,
+    RevisionsRequest,
+)
 
 if TYPE_CHECKING:
     from becalm.measure.core.comparison import Comparison
     from becalm.measure.core.delay import DelayReport
     from becalm.measure.core.expected import ExpectedReport
+    from becalm.measure.core.key_figures import KeyFigureReport
     from becalm.measure.core.revisions import RevisionReport
 
 app = typer.Typer(no_args_is_help=True, help="Count, compare, and say how sure the answer is.")
@@ -59,6 +66,24 @@ def _lines(comparison: Comparison) -> Iterable[object]:
         )
     yield ""
     yield from map(Text, text.small_print(comparison))
+
+
+@command(app, "key-figures", KeyFiguresRequest)
+def key_figures(session: Session, request: KeyFiguresRequest) -> None:
+    """How do the key figures of violence stand: beside a baseline, and beside what was to be expected?"""
+    from becalm.measure.desk import compare_key_figures
+    from becalm.measure.files.key_figures import figure_record, figure_rows
+
+    view: View[KeyFigureReport] = View(figure_record, figure_rows, _figure_lines)
+    session.emit(compare_key_figures(session.open_desk(), request), view)
+
+
+def _figure_lines(report: KeyFigureReport) -> Iterable[object]:
+    from becalm.measure.files import key_figures as text
+
+    return _table_and_text(
+        text.HEADINGS, text.figure_cells(report), text.figure_sentences(report), left=text.HEADINGS[:1]
+    )
 
 
 @command(app, "delay", DelayRequest)

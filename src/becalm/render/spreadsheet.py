@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -39,18 +39,25 @@ def csv_text(headings: Iterable[object], rows: Iterable[Iterable[object]]) -> st
 
 def workbook(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
     """A table as an xlsx workbook of one sheet, its head frozen; the same bytes for the same table."""
+    return workbook_of_sheets({"becalm": (headings, rows)})
+
+
+def workbook_of_sheets(sheets: Mapping[str, tuple[Sequence[str], Iterable[Iterable[object]]]]) -> bytes:
+    """Tables as an xlsx workbook, a sheet each by name; the same bytes for the same tables."""
     import xlsxwriter  # loaded only where a workbook is asked for
 
     workbook_buffer = io.BytesIO()
     workbook_settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(workbook_buffer, workbook_settings) as book:
         book.set_properties({"created": FIXED_DAY})
-        worksheet, bold_format = book.add_worksheet("becalm"), book.add_format({"bold": True})
-        worksheet.write_row(0, 0, headings, bold_format)
-        worksheet.freeze_panes(1, 0)
-        for row_number, row in enumerate(rows, start=1):
-            worksheet.write_row(row_number, 0, [_workbook_cell(cell) for cell in row])
-        worksheet.autofit()
+        bold_format = book.add_format({"bold": True})
+        for name, (headings, rows) in sheets.items():
+            worksheet = book.add_worksheet(name)
+            worksheet.write_row(0, 0, headings, bold_format)
+            worksheet.freeze_panes(1, 0)
+            for row_number, row in enumerate(rows, start=1):
+                worksheet.write_row(row_number, 0, [_workbook_cell(cell) for cell in row])
+            worksheet.autofit()
     return workbook_buffer.getvalue()
 
 

@@ -12,7 +12,7 @@ import briefings
 import pytest
 from page import Node, read_page
 
-from becalm.brief.page import briefing_page
+from becalm.brief.annex_page import annex_page
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.compare import withhold_changes
 from becalm.measure.core.comparison import Contrast
@@ -23,7 +23,7 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    return briefing_page(briefings.briefing())
+    return annex_page(briefings.briefing())
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_warnings_and_gaps_stand_before_the_first_figure(html: str) -> None:
 def test_a_warning_that_measure_gives_already_is_not_repeated() -> None:
     gap = Gap("mps_borough", "2020-04", "low", "far below its neighbours")
     compared = replace(briefings.comparison(), warnings=(f"Coverage: {gap}",))
-    html = briefing_page(briefings.briefing(comparison=compared, gaps=(gap,)))
+    html = annex_page(briefings.briefing(comparison=compared, gaps=(gap,)))
     assert html.count("far below its neighbours") == 1
 
 
@@ -84,7 +84,7 @@ def test_every_baseline_has_its_column(page: Node) -> None:
 
 def test_one_baseline_alone_is_said_to_be_one() -> None:
     compared = briefings.comparison()
-    html = briefing_page(briefings.briefing(comparison=replace(compared, against=compared.against[:1])))
+    html = annex_page(briefings.briefing(comparison=replace(compared, against=compared.against[:1])))
     assert "The records hold only one baseline" in html
 
 
@@ -92,7 +92,7 @@ def test_a_change_that_chance_may_explain_is_not_called_a_fall() -> None:
     compared = briefings.comparison()
     total = briefings.row("total", 980, 1000, 0.93, 1.04)
     contrast = Contrast(Baseline("2019-04", (briefings.APRIL_2019,), "same months"), total, compared.rows)
-    html = briefing_page(briefings.briefing(comparison=replace(compared, against=(contrast,))))
+    html = annex_page(briefings.briefing(comparison=replace(compared, against=(contrast,))))
     assert "Recorded offences changed by −2.0%, which chance alone may explain" in html
     assert "it holds both a fall and a rise" in html
 
@@ -101,14 +101,14 @@ def test_an_interval_without_an_upper_end_is_said_to_have_none() -> None:
     compared = briefings.comparison()
     rows = (replace(compared.rows[0], low=1.2, high=float("inf")), *compared.rows[1:])
     contrast = replace(compared.against[0], rows=rows)
-    html = briefing_page(briefings.briefing(comparison=replace(compared, against=(contrast,))))
+    html = annex_page(briefings.briefing(comparison=replace(compared, against=(contrast,))))
     assert "+20.0% to no upper end" in html
     assert not re.search(r"\binf", html.split("</style>")[1])
 
 
 @pytest.mark.parametrize("part", ["place", "areas_note"])
 def test_hostile_text_is_shown_and_never_obeyed(part: str) -> None:
-    page = read_page(briefing_page(briefings.briefing(**{part: HOSTILE})))
+    page = read_page(annex_page(briefings.briefing(**{part: HOSTILE})))
     assert not list(page.every("script"))
     assert "alert(1)" in page.text
     assert "49" not in page.text.split("alert(1)")[1][:12]
@@ -116,7 +116,7 @@ def test_hostile_text_is_shown_and_never_obeyed(part: str) -> None:
 
 def test_a_hostile_borough_is_shown_and_never_obeyed() -> None:
     listed = briefings.hotspot_list((briefings.hotspot(1, 3400, 1190, p_top=0.9, borough=HOSTILE),))
-    page = read_page(briefing_page(briefings.briefing(hotspots=listed)))
+    page = read_page(annex_page(briefings.briefing(hotspots=listed)))
     assert not list(page.every("script"))
     assert sum(cell.text == HOSTILE for cell in page.every("td")) == 2
 
@@ -126,7 +126,7 @@ def test_hostile_labels_warnings_and_sources_are_shown_and_never_obeyed() -> Non
     rows = (replace(compared.rows[0], label=HOSTILE), *compared.rows[1:])
     contrast = replace(compared.against[0], rows=rows)
     hostile = replace(compared, against=(contrast,), source=HOSTILE, warnings=(HOSTILE,))
-    page = read_page(briefing_page(briefings.briefing(comparison=hostile, labels=(("robbery", HOSTILE),))))
+    page = read_page(annex_page(briefings.briefing(comparison=hostile, labels=(("robbery", HOSTILE),))))
     assert not list(page.every("script"))
     assert all(not key.startswith("on") for node in page.every() for key in node.attributes)
 
@@ -187,12 +187,12 @@ def test_ids_are_unique_and_links_lead_somewhere(page: Node) -> None:
 
 
 def test_the_same_answers_give_the_same_bytes(html: str) -> None:
-    assert briefing_page(briefings.briefing()) == html
+    assert annex_page(briefings.briefing()) == html
 
 
 def test_no_hotspots_no_times_and_no_months_each_say_why() -> None:
     page = read_page(
-        briefing_page(
+        annex_page(
             briefings.briefing(
                 hotspots=None,
                 hotspots_note="These counts carry no points.",
@@ -214,20 +214,20 @@ def test_no_hotspots_no_times_and_no_months_each_say_why() -> None:
 
 def test_an_empty_list_draws_no_map() -> None:
     listed = briefings.hotspot_list(())
-    page = read_page(briefing_page(briefings.briefing(hotspots=listed, hotspots_note="No place qualified.")))
+    page = read_page(annex_page(briefings.briefing(hotspots=listed, hotspots_note="No place qualified.")))
     assert "No place qualified." in page.text
     assert not [n for n in page.every("svg") if n.get("class") == "map"]
 
 
 def test_one_hotspot_is_a_list_of_one() -> None:
     listed = briefings.hotspot_list((briefings.hotspot(1, 3400, 1190, p_top=0.9),))
-    page = read_page(briefing_page(briefings.briefing(hotspots=listed)))
+    page = read_page(annex_page(briefings.briefing(hotspots=listed)))
     assert "Table 3. The hotspot " in page.text
 
 
 def test_a_thousand_hotspots_are_all_in_the_annex() -> None:
     listed = briefings.hotspot_list(briefings.spread_out(1000))
-    html = briefing_page(briefings.briefing(hotspots=listed))
+    html = annex_page(briefings.briefing(hotspots=listed))
     (annex,) = [t for t in read_page(html).every("table") if t.get("id") == "table-a2"]
     assert len(list(annex.every("tr"))) == 1001
     assert len(html) < 3_000_000
@@ -235,7 +235,7 @@ def test_a_thousand_hotspots_are_all_in_the_annex() -> None:
 
 def test_a_list_of_every_place_is_said_to_choose_nothing() -> None:
     listed = briefings.hotspot_list(briefings.spread_out(30))
-    page = read_page(briefing_page(briefings.briefing(hotspots=replace(listed, places=30))))
+    page = read_page(annex_page(briefings.briefing(hotspots=replace(listed, places=30))))
     assert "the list holds every place there is" in page.text
     assert "Hotspots to rely on" not in page.text
 
@@ -244,7 +244,7 @@ def test_certainty_is_never_rounded_up_to_certain() -> None:
     places = (briefings.hotspot(1, 3400, 1190, p_top=0.9996), briefings.hotspot(2, 3401, 1190, p_top=0.0004))
     cells = [
         n.text
-        for n in read_page(briefing_page(briefings.briefing(hotspots=briefings.hotspot_list(places)))).every(
+        for n in read_page(annex_page(briefings.briefing(hotspots=briefings.hotspot_list(places)))).every(
             "td"
         )
     ]
@@ -256,7 +256,7 @@ def test_a_month_that_was_never_loaded_makes_no_headline_figure() -> None:
     made = briefings.comparison()
     first = withhold_changes(made.against[0], ("2020-04",))
     holed = replace(made, against=(first, *made.against[1:]))
-    page = read_page(briefing_page(briefings.briefing(comparison=holed)))
+    page = read_page(annex_page(briefings.briefing(comparison=holed)))
     figure = next(page.every("dd"))
     assert figure.text == "–"
     assert "No comparison is possible: there are no records of 2020-04" in page.text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from briefings import briefing
 from markupsafe import Markup
 
-from becalm.brief.page import briefing_page
+from becalm.brief.annex_page import annex_page
 from becalm.brief.part import BriefingPart, PartTable
 
 TABLE = PartTable("Weekly levels", "two hidden", ("Series", "A week"), (("robbery <all>", "12.3"),))
@@ -22,7 +22,7 @@ WATCH = BriefingPart(
 
 
 def test_a_part_is_shown_with_its_chart_and_table():
-    page = briefing_page(replace(briefing(), parts=(WATCH,)))
+    page = annex_page(replace(briefing(), parts=(WATCH,)))
     assert '<h2 id="sustain">Watch</h2>' in page
     assert '<a href="#sustain">Watch</a>' in page
     assert '<p class="lead">One rose.</p>' in page
@@ -32,12 +32,10 @@ def test_a_part_is_shown_with_its_chart_and_table():
 
 
 def test_a_part_that_is_left_out_says_what_it_needs():
-    page = briefing_page(
-        replace(briefing(), parts=(BriefingPart("sustain", "Watch", needs="Declare a step."),))
-    )
+    page = annex_page(replace(briefing(), parts=(BriefingPart("sustain", "Watch", needs="Declare a step."),)))
     assert "<p>Declare a step.</p>" in page
     assert '<p class="lead"></p>' not in page
 
 
 def test_without_parts_the_page_has_no_such_section():
-    assert 'id="sustain"' not in briefing_page(briefing())
+    assert 'id="sustain"' not in annex_page(briefing())

@@ -17,6 +17,7 @@ from becalm.find.files.splits import splits_path
 from becalm.formats.durable_files import sha256_of
 from becalm.formats.json_text import read_request
 from becalm.measure.core.request import By
+from becalm.measure.files.key_figure_tables import OWN_FILE
 from becalm.record.desk import describe_late_head
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
 from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError, request_values
@@ -134,7 +135,13 @@ def workspace_pins(workspace: Workspace) -> dict[str, str]:
     city_json = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
     table_paths = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
     name_paths = (path for path in (find_street_file(workspace), workspace.path / GAZETTEER_FILE) if path)
-    kept_paths = (workspace.boundaries_path, splits_path(workspace), *name_paths, *table_paths)
+    kept_paths = (
+        workspace.boundaries_path,
+        splits_path(workspace),
+        workspace.path / OWN_FILE,
+        *name_paths,
+        *table_paths,
+    )
     pinned_paths = [path for path in kept_paths if path.is_file()]
     sha256_by_path = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in pinned_paths}
     return {CITY_PIN: hashlib.sha256(city_json.encode()).hexdigest(), **sha256_by_path}

@@ -6,7 +6,7 @@ from pathlib import Path
 from becalm import __version__
 from becalm.brief.desk.patrol import check_drawn_plan
 from becalm.brief.desk.plan import check_workspace_pins
-from becalm.brief.desk.weekly import BriefingAnswer, build_briefing, publish_briefing
+from becalm.brief.desk.weekly import BriefingAnswer, build_briefing, content_bytes, publish_briefing
 from becalm.brief.request import RunRequest
 from becalm.desk import Desk
 from becalm.find.desk.override import check_override_pins
@@ -34,7 +34,7 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     path_by_name = {name: run_json.parent / name for name in briefing.texts}
     original_bytes = {name: path.read_bytes() for name, path in path_by_name.items() if path.is_file()}
     changed_files = sorted(
-        name for name, content in original_bytes.items() if content != briefing.texts[name].encode()
+        name for name, content in original_bytes.items() if content != content_bytes(briefing.texts[name])
     )
     if changed_files:
         raise ReplayError(

@@ -23,6 +23,11 @@ NO_STEP = (
 )
 
 
+def find_watch_needs(desk: Desk) -> str:
+    """What the watch needs before it can say anything; "" where nothing is missing."""
+    return "" if active_steps(desk) else NO_STEP
+
+
 def make_watch_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[BriefingPart, Pins]:
     """What the watch of this run says; new alarms are recorded where it is asked for the first time."""
     if not active_steps(desk, known_at=run.made_at):

@@ -1,16 +1,20 @@
 """The briefing: asks measure and find, gathers their answers, and writes them as one folder."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from becalm import __version__, tables
+from becalm.brief.annex_page import annex_page
 from becalm.brief.briefing import Briefing
 from becalm.brief.desk import plan as plans
+from becalm.brief.desk.dry_run import FIND, MEASURE, PATROL, keep_times
 from becalm.brief.desk.parts import add_parts, repeat_parts
 from becalm.brief.desk.patrol import add_patrol, patrol_part
-from becalm.brief.page import briefing_page
+from becalm.brief.front_page import front_page
+from becalm.brief.office_files import briefing_docx, briefing_xlsx
 from becalm.brief.part import BriefingPart
 from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk, PinnedArchive, gaps_of, recorded_action
@@ -19,22 +23,25 @@ from becalm.find.core.request import HotspotRequest, PlaceOptions, RecordOptions
 from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.find.files.map import Area, borough_areas, footprint
+from becalm.formats.durable_files import hold_lock
 from becalm.formats.json_text import record_json
 from becalm.ledger import Fact
 from becalm.measure import outside_total, pick_groups
 from becalm.measure.core.comparison import Comparison
-from becalm.measure.core.request import CompareRequest
+from becalm.measure.core.key_figures import KeyFigureReport
+from becalm.measure.core.request import CompareRequest, KeyFiguresRequest
 from becalm.measure.core.run_up import RunUp, build_run_up
-from becalm.measure.desk import compare
+from becalm.measure.desk import compare, compare_key_figures
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render.pages import check_folder_free, write_folder
-from becalm.terms import OffenceGroup, QuestionError, RunRecord, groups_by_key
+from becalm.terms import OffenceGroup, QuestionError, RunRecord, UsageError, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.read_offence_tables import load_offences
 
 FOOTPRINT_M = 500.0
+LOCK = "run.lock"  # held while a run draws and writes
 NO_POINTS = "These records are published counts without points, so no hotspots can be found."
 NO_TIMES = "These records carry no hour of the day, so they do not show when in the week."
 
@@ -47,7 +54,7 @@ class BriefingAnswer:
     """
 
     folder: Path
-    texts: Mapping[str, str]
+    texts: Mapping[str, str | bytes]
     headline: str
     warnings: tuple[str, ...]
     hotspots: int
@@ -66,11 +73,27 @@ class _JobAnswers:
     comparison: Comparison
     hotspots: HotspotAnswer | None
     no_hotspots_note: str
+    key_figures: KeyFigureReport | None
+    no_figures_note: str
     parts: tuple[BriefingPart, ...] = ()
 
 
 def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
-    """What goes into the briefing? Written into `out`, by default the workspace's own folder `briefing`."""
+    """What goes into the briefing? Written into `out`, by default the workspace's own folder `briefing`.
+
+    Raises UsageError where another run of this workspace is under way: both would draw patrols.
+    """
+    with hold_lock(desk.workspace.path / LOCK, _refuse_second):
+        return _make_briefing(desk, request)
+
+
+def _refuse_second(holder_text: str) -> UsageError:
+    return UsageError(
+        f"Another run of this workspace is under way: {holder_text}. Wait for it. Nothing was done."
+    )
+
+
+def _make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     briefing_plan = plans.plan_briefing(desk, request)
     run_record = RunRecord(
         question="brief",
@@ -81,24 +104,34 @@ def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
         parameters=plans.plan_parameters(briefing_plan),
         data=plans.plan_pins(desk, briefing_plan, as_of=request.as_of),
     )
+    instants = [desk.now()]
     with desk.progress("briefing", total=4, unit="parts") as advance:
-        job_answers = _ask_jobs(desk, run_record)
+        job_answers = _ask_jobs(desk, run_record, watch=lambda: instants.append(desk.now()))
         advance(1)
         run_record = add_patrol(desk, run_record, job_answers.hotspots, day=request.patrol_from)
+        instants.append(desk.now())
         advance(1)
         run_record, parts = add_parts(job_answers.pinned_desk, run_record)
         advance(1)
         briefing = build_briefing(desk, request, run_record, replace(job_answers, parts=parts))
         advance(1)
     publish_briefing(desk, briefing)
+    job_times = [(after - before).total_seconds() for before, after in pairwise(instants)]
+    times = dict(zip((MEASURE, FIND, PATROL), job_times, strict=True))
+    keep_times(desk.workspace.path, {**times, **{part.job: part.seconds for part in parts}})
     return briefing
+
+
+def content_bytes(content: str | bytes) -> bytes:
+    """The bytes of a file, be it text or not."""
+    return content.encode() if isinstance(content, str) else content
 
 
 def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
     """Write the briefing, and record that it was published: both, or neither."""
     check_folder_free(briefing.folder, briefing.texts)
     sha256_by_file = {
-        name: hashlib.sha256(text.encode()).hexdigest() for name, text in briefing.texts.items()
+        name: hashlib.sha256(content_bytes(text)).hexdigest() for name, text in briefing.texts.items()
     }
     event_facts: dict[str, Fact] = {
         "run_sha256": sha256_by_file["run.json"],
@@ -110,7 +143,8 @@ def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
         write_folder(briefing.folder, briefing.texts)
 
 
-def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
+def _ask_jobs(desk: Desk, run: RunRecord, watch: Callable[[], object] = lambda: None) -> _JobAnswers:
+    """What measure and find answer; `watch` is told when each of them has."""
     briefing_plan = plans.read_plan(run)
     pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, plans.archive_pins(run.data)))
     compared_source = tables.choose_source(pinned_desk.archive.files(), briefing_plan.source)
@@ -124,8 +158,29 @@ def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
         ),
         known_at=run.made_at,
     )
+    key_figures, figures_note = _count_key_figures(pinned_desk, briefing_plan, run)
+    watch()
     hotspot_answer, hotspot_note = _find_hotspots(pinned_desk, briefing_plan, comparison, run.seed)
-    return _JobAnswers(pinned_desk, briefing_plan, compared_source, comparison, hotspot_answer, hotspot_note)
+    watch()
+    return _JobAnswers(
+        pinned_desk,
+        briefing_plan,
+        compared_source,
+        comparison,
+        hotspot_answer,
+        hotspot_note,
+        key_figures,
+        figures_note,
+    )
+
+
+def _count_key_figures(desk: Desk, plan: BriefingPlan, run: RunRecord) -> tuple[KeyFigureReport | None, str]:
+    """The key figures of violence, or why there are none."""
+    request = KeyFiguresRequest(period=plan.period, baseline=plan.baselines[:1], source=plan.source)
+    try:
+        return compare_key_figures(desk, request, known_at=run.made_at), ""
+    except QuestionError as error:
+        return None, " ".join(str(error).split())
 
 
 def build_briefing(
@@ -137,8 +192,9 @@ def build_briefing(
         answers = replace(answers, parts=repeat_parts(answers.pinned_desk, run))
     briefing = _gather(desk, run, answers)
     hotspot_answer = answers.hotspots
-    text_by_file = {
-        "index.html": briefing_page(briefing),
+    text_by_file: dict[str, str | bytes] = {
+        "index.html": front_page(briefing),
+        "annex.html": annex_page(briefing),
         "comparison.csv": comparison_csv(briefing.comparison),
     }
     if hotspot_answer:
@@ -147,6 +203,8 @@ def build_briefing(
         )
     for part in answers.parts:
         text_by_file.update(part.files)
+    text_by_file["briefing.docx"] = briefing_docx(briefing)
+    text_by_file["briefing.xlsx"] = briefing_xlsx(briefing)
     text_by_file["run.json"] = record_json(run)
     return BriefingAnswer(
         folder=Path(request.out) if request.out else desk.workspace.path / "briefing",
@@ -175,6 +233,8 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
         comparison=comparison,
         run=run,
         labels=tuple((key, group.label) for key, group in sorted(offence_group_by_key.items())),
+        key_figures=answers.key_figures,
+        key_figures_note=answers.no_figures_note,
         run_up=_count_run_up(pinned_desk, answers.source, comparison, compared_group_by_key),
         hotspots=hotspot_list,
         hotspots_note=answers.no_hotspots_note,

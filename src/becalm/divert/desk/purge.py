@@ -66,9 +66,7 @@ def purge(desk: Desk, request: PurgeRequest) -> PurgeResult:
             raise
         problem = type(error).__name__
         _record(desk, day, due, erased_count=0, expired_count=len(expired_people), problem=problem)
-        fault = Fault(
-            "purge", str(error), "correct it, and run the purge again; nobody is approved until then"
-        )
+        fault = Fault("purge", str(error), "correct it and run the purge again; nobody is approved before")
         raise CaseError("Details whose time is over could not be destroyed", (fault,)) from error
     _record(desk, day, due, erased_count=len(due.seqs), expired_count=len(expired_people))
     return PurgeResult(day, len(due.seqs), len(due.seqs), 0, len(expired_people), due.people)

@@ -75,6 +75,30 @@ class CompareRequest(Request):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFiguresRequest(Request):
+    """How do the key figures of violence stand, beside a baseline and beside what was to be expected?"""
+
+    period: Annotated[
+        str | None,
+        Parameter('"2020-04", "2020-04..2020-05" or "last 6 weeks".', default_text="newest whole month"),
+    ] = None
+    baseline: Annotated[
+        tuple[str, ...],
+        Parameter('"2019", "year before" or a period of its own.', default_text="year before"),
+    ] = ()
+    source: Annotated[str | None, Parameter("Whose records, where there are several.")] = None
+    as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
+    level: Annotated[
+        float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.95 for 95 %")
+    ] = 0.95
+
+    @property
+    def is_about_days(self) -> bool:
+        """Whether days must be counted; else months will do."""
+        return any(needs_days(text) for text in (self.period or "", *self.baseline))
+
+
 def parse_groupings(text: str) -> "Groupings":
     """Which groupings does this text name, one or several joined by commas?
 

@@ -43,7 +43,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
             _group_name(row),
             sentences.old_count(row.old),
             number_format.whole(row.new),
-            *_change_cells(row),
+            *change_cells(row),
             sentences.verdict_words(row, comparison.level),
         )
 
@@ -52,7 +52,7 @@ def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The change of each group against each baseline, under the baselines' labels."""
     rows_by_group_of_contrast = [{row.group: row for row in c.all_rows} for c in comparison.against]
     for row in comparison.all_rows:
-        yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in rows_by_group_of_contrast))
+        yield (_group_name(row), *(change_cells(table[row.group])[0] for table in rows_by_group_of_contrast))
 
 
 def opening_sentences(comparison: Comparison) -> tuple[str, str]:
@@ -87,7 +87,7 @@ def _group_name(row: ComparisonRow) -> str:
     return f"{row.label} {POLICE_MARK}" if row.found_by == "police" and row.group != "total" else row.label
 
 
-def _change_cells(row: ComparisonRow) -> tuple[str, str]:
+def change_cells(row: ComparisonRow) -> tuple[str, str]:
     """The change and its interval: in per cent, else as a ratio, else nothing but the difference."""
     low_percent, high_percent = row.change_low_percent, row.change_high_percent
     if row.change_percent is not None and low_percent is not None and high_percent is not None:

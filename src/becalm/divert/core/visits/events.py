@@ -16,7 +16,7 @@ ATTEMPT, VISIT, APPOINTMENT, CHECK = (
 )
 PACK, LETTER, OFFER, CONSENT = "pack_opened", "letter_left", "offer_made", "consent_changed"
 SESSION, GOAL, PROTOCOL, ALLOCATION = "session_held", "goal_judged", "protocol_signed", "allocation_made"
-SENT, ACCEPTED, REJECTED, STARTED, ENDED = (
+REFERRAL_SENT, REFERRAL_ACCEPTED, REFERRAL_REJECTED, REFERRAL_STARTED, REFERRAL_ENDED = (
     f"referral_{step}" for step in ("sent", "accepted", "rejected", "started", "ended")
 )
 

@@ -30,8 +30,15 @@ YEAR_2020 = {
 }
 """What was published of the programme of 2020: about 1,000 selected; starts and completions are unknown."""
 FUNNEL_KINDS = (
-    *(events.ALLOCATION, events.VISIT, events.ATTEMPT, events.OFFER, events.SENT, events.STARTED),
-    *(events.ENDED, "list_computed"),
+    *(
+        events.ALLOCATION,
+        events.VISIT,
+        events.ATTEMPT,
+        events.OFFER,
+        events.REFERRAL_SENT,
+        events.REFERRAL_STARTED,
+    ),
+    *(events.REFERRAL_ENDED, "list_computed"),
 )
 
 
@@ -144,11 +151,11 @@ def _walk(path: _Path, entry: Entry, day: date) -> None:
         path.reach("offered", day)
         if facts["response"] == "interested":
             path.reach("interested", day)
-    elif kind == events.SENT:
+    elif kind == events.REFERRAL_SENT:
         path.reach("referred", day)
-    elif kind == events.STARTED:
+    elif kind == events.REFERRAL_STARTED:
         path.reach("started", day)
-    elif kind == events.ENDED and facts["end_code"] == "completed":
+    elif kind == events.REFERRAL_ENDED and facts["end_code"] == "completed":
         path.reach("completed", day)
 
 

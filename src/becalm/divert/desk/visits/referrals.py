@@ -14,10 +14,10 @@ from becalm.ledger import Entry, Fact, Row
 from becalm.terms import CaseError, Fault, suggest_word
 
 STEP_KINDS = {
-    "accept": events.ACCEPTED,
-    "reject": events.REJECTED,
-    "start": events.STARTED,
-    "end": events.ENDED,
+    "accept": events.REFERRAL_ACCEPTED,
+    "reject": events.REFERRAL_REJECTED,
+    "start": events.REFERRAL_STARTED,
+    "end": events.REFERRAL_ENDED,
 }
 PASSED_ON = ("name", "phone", "address", "needs", "interpreter")
 
@@ -36,7 +36,7 @@ def change_consent(desk: Desk, request: ask.ConsentRequest) -> Entry:
     if request.change == "withdrawn":
         to_append += [
             case.event(
-                events.ENDED,
+                events.REFERRAL_ENDED,
                 {
                     "referral": str(row["referral"]),
                     "provider": provider.key,
@@ -109,7 +109,7 @@ def refer(desk: Desk, request: ask.ReferRequest) -> Entry:
             refuse(providers.step_faults(row, "move", case.person, request.referral))
         number = request.referral if request.step == "move" else draw_number(case.desk, "R")
         facts: dict[str, Fact] = {"referral": number, "provider": provider.key}
-        return case.append(case.event(events.SENT, facts))[0]
+        return case.append(case.event(events.REFERRAL_SENT, facts))[0]
     refuse(_answer_faults(case, request, row))
     assert row is not None
     facts = {"referral": request.referral, "provider": row["provider"]}
@@ -150,7 +150,7 @@ def record_session(desk: Desk, request: ask.SessionRequest) -> tuple[Entry, ...]
         }
         if row["state"] == "accepted" and request.attended != "no":
             started = {"referral": request.referral, "provider": row["provider"]}
-            to_append.append(case.event(events.STARTED, started))
+            to_append.append(case.event(events.REFERRAL_STARTED, started))
         to_append.append(case.event(events.SESSION, facts, {"note": request.note}))
     if request.goal:
         facts = {"referral": request.referral, "goal": request.goal, "result": request.result}

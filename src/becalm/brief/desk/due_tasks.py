@@ -1,10 +1,11 @@
 """Where the programme stands today: the plan and roster in force, what is due, and what to do next."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from becalm.brief.part import BriefingPart, PartTable, Pins
 from becalm.desk import Desk, gaps_of
 from becalm.evaluate.core.events import EVALUATION_RUN
 from becalm.evaluate.desk.protocols import list_protocols
@@ -15,12 +16,14 @@ from becalm.record.desk import describe_late_head
 from becalm.staff.core.events import ROSTER
 from becalm.sustain.desk.watch import past_alarms
 from becalm.tables import Source
-from becalm.terms import Step
+from becalm.terms import RunRecord, Step
 from becalm.workspace.config import UNITS_FILE
 
 LOW_GAPS = ("low", "cut_short", "partial_load")
 NOTICE_DAYS = 3  # a plan or a roster that ends within so many days is due to be made anew
 OLD_RECORDS_DAYS = 60  # after the last covered day
+DUE_JOB, DUE_HEADING = "due", "What is due"
+NOTHING_DUE = "Nothing waits for a decision."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +153,14 @@ def _plans_due(
                 "make a patrol plan",
                 why,
                 last_day,
-                f"becalm patrol plan --from {last_day + timedelta(days=1)}",
+                "becalm patrol plan",
             )
     if roster and roster.last_day < today + timedelta(days=NOTICE_DAYS):
-        next_day = roster.last_day + timedelta(days=1)
         yield DueTask(
             "make a roster",
             f"the roster ends on {roster.last_day}",
             roster.last_day,
-            f"becalm staff allocate --from {next_day} --out roster-{next_day} --publish",
+            "becalm staff allocate",
         )
 
 
@@ -202,3 +204,18 @@ def _list_commands(sources: Sequence[SourceState], due_tasks: Sequence[DueTask])
     if not sources:
         return ("becalm ingest PATH",)
     return tuple(dict.fromkeys([*(task.command for task in due_tasks), "becalm run"]))
+
+
+def make_due_part(desk: Desk, _run: RunRecord, pins: Pins | None) -> tuple[BriefingPart, Pins]:
+    """What waits for a person, as it was when the briefing was made: the pins hold the list itself."""
+    if pins is None:
+        pins = {"tasks": [_pin_task(task) for task in describe_programme(desk, is_ledger_read=True).due]}
+    rows = tuple((task["task"], task["why"], task["due_on"], task["command"]) for task in pins["tasks"])
+    lead = f"Waiting for somebody: {len(rows)}." if rows else NOTHING_DUE
+    headings = ("What", "Why", "Due", "Command")
+    tables = (PartTable("What is due, the oldest first", "", headings, rows, len(headings)),) if rows else ()
+    return BriefingPart(DUE_JOB, DUE_HEADING, lead=lead, tables=tables), pins
+
+
+def _pin_task(task: DueTask) -> dict[str, str]:
+    return {**asdict(task), "due_on": task.due_on.isoformat()}

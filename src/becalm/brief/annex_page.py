@@ -1,4 +1,4 @@
-"""The briefing as one self-contained page: no request, no script, one style sheet named by its hash."""
+"""The annex of the briefing as one self-contained page: every answer, with its pictures and tables."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,6 +6,7 @@ from functools import partial
 from markupsafe import Markup
 
 from becalm.brief.briefing import Briefing
+from becalm.brief.front_page import included_places, inline_mark
 from becalm.find.files.map import View, busiest_view, hotspot_map, whole_view
 from becalm.find.files.rules_file import override_rows
 from becalm.find.files.week_chart import DAYS, week_chart
@@ -21,19 +22,19 @@ from becalm.terms import CertaintyBand, choose_band
 HOTSPOTS_SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 
 
-def briefing_page(briefing: Briefing) -> str:
-    """The whole page as HTML."""
+def annex_page(briefing: Briefing) -> str:
+    """The whole annex as HTML."""
     override_texts = override_rows(briefing.hotspots.selection if briefing.hotspots else None)
     listed_hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
     return self_contained(
-        "briefing.html",
+        "annex_page.html",
         {
             "sentences": sentences,
             "band_of": choose_band,
             "bands": tuple(CertaintyBand),
             "days": DAYS,
-            "band_mark": lambda band: _inline(svg.hotspot_mark(8, 8, band, 5.0)),
-            "verdict_mark": lambda verdict: _inline(svg.CHANGE_MARKS[verdict](8, 8)),
+            "band_mark": lambda band: inline_mark(svg.hotspot_mark(8, 8, band, 5.0)),
+            "verdict_mark": lambda verdict: inline_mark(svg.CHANGE_MARKS[verdict](8, 8)),
         },
         b=briefing,
         c=briefing.comparison,
@@ -46,7 +47,7 @@ def briefing_page(briefing: Briefing) -> str:
         side_by_side=_side_by_side(briefing),
         core=sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in listed_hotspots),
         overrides=override_texts,
-        included={row.decision.place_id for row in override_texts if row.decision.include},
+        included=included_places(briefing),
         notes=sentences.comparison_notes(briefing.comparison),
         data_digest=data_digest(briefing.run.data),
     )
@@ -70,13 +71,6 @@ def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[Comparis
         (row, [rows.get(row.group) for rows in rows_by_group_of_contrast])
         for row in briefing.comparison.all_rows
     ]
-
-
-def _inline(mark: Markup) -> Markup:
-    """A mark beside the word that says the same; hidden from screen readers for that reason."""
-    return Markup(
-        '<svg class="inline" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{}</svg>'
-    ).format(mark)
 
 
 @dataclass(frozen=True, slots=True)

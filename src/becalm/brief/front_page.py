@@ -1,0 +1,140 @@
+"""The first pages of the briefing: one side for the commander, then places, plan, watch and what is due."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from becalm.brief.briefing import Briefing
+from becalm.brief.part import BriefingPart
+from becalm.find.files.map import hotspot_map
+from becalm.find.files.rules_file import override_rows
+from becalm.formats.json_text import data_digest
+from becalm.measure.core.key_figures import KeyFigureRow
+from becalm.measure.files import comparison as comparison_text
+from becalm.measure.files import sentences
+from becalm.measure.files.sparkline import describe_months, sparkline
+from becalm.render import number_format, svg
+from becalm.render.pages import self_contained
+from becalm.terms import CertaintyBand, choose_band
+
+FIGURES_SHOWN: Final = 5
+DECISIONS_SHOWN: Final = 3
+PLACES_SHOWN: Final = 12
+CAVEATS_SHOWN: Final = 3
+NO_WATCH: Final = (
+    "becalm does not know whether numbers are coming back: nobody has declared from which day they fell."
+)
+SECTION_OF_COMMAND: Final = {"sustain": "sustain", "patrol": "patrol", "staff": "staff", "ingest": "due"}
+
+
+@dataclass(frozen=True, slots=True)
+class FigureTile:
+    """One key figure as it stands on the page."""
+
+    label: str
+    change: str
+    counts: str
+    interval: str
+    verdict: str
+    mark: Markup
+    chart: Markup
+    last_month: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing to decide this week, and the section of the page that says more."""
+
+    text: str
+    section: str
+
+
+def front_page(briefing: Briefing) -> str:
+    """The first pages as HTML."""
+    hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
+    part_by_job = {part.job: part for part in briefing.parts}
+    return self_contained(
+        "front_page.html",
+        {
+            "sentences": sentences,
+            "band_of": choose_band,
+            "bands": tuple(CertaintyBand),
+            "band_mark": lambda band: inline_mark(svg.hotspot_mark(8, 8, band, 5.0)),
+        },
+        b=briefing,
+        c=briefing.comparison,
+        h=briefing.hotspots,
+        run=briefing.run,
+        tiles=_figure_tiles(briefing),
+        return_sentence=_return_sentence(part_by_job.get("sustain")),
+        map=_draw_thumbnail(briefing),
+        decisions=_decisions(part_by_job.get("due")),
+        caveats=briefing.warnings[:CAVEATS_SHOWN],
+        caveats_more=max(0, len(briefing.warnings) - CAVEATS_SHOWN),
+        places=hotspots[:PLACES_SHOWN],
+        included=included_places(briefing),
+        core=sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in hotspots),
+        data_digest=data_digest(briefing.run.data),
+    )
+
+
+def included_places(briefing: Briefing) -> set[str]:
+    """The places that stand in the list because a person decided so."""
+    selection = briefing.hotspots.selection if briefing.hotspots else None
+    return {row.decision.place_id for row in override_rows(selection) if row.decision.include}
+
+
+def _figure_tiles(briefing: Briefing) -> list[FigureTile]:
+    report = briefing.key_figures
+    return (
+        [] if report is None else [_tile(figure, report.level) for figure in report.figures[:FIGURES_SHOWN]]
+    )
+
+
+def _tile(figure: KeyFigureRow, level: float) -> FigureTile:
+    change, interval = comparison_text.change_cells(figure.row)
+    return FigureTile(
+        label=figure.label,
+        change=change
+        if figure.row.change_percent is not None
+        else number_format.with_sign(figure.row.difference),
+        counts=f"{sentences.old_count(figure.row.old)} → {number_format.whole(figure.row.new)}",
+        interval=interval,
+        verdict=sentences.verdict_words(figure.row, level),
+        mark=inline_mark(svg.CHANGE_MARKS[figure.verdict](8, 8)),
+        chart=sparkline(figure.months, key=f"spark-{figure.key}", title=f"{figure.label}, month by month"),
+        last_month=describe_months(figure.months),
+    )
+
+
+def inline_mark(mark: Markup) -> Markup:
+    """A mark beside the word that says the same; hidden from screen readers for that reason."""
+    return Markup(
+        '<svg class="inline" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{}</svg>'
+    ).format(mark)
+
+
+def _return_sentence(watch: BriefingPart | None) -> str:
+    """Are numbers coming back?"""
+    return watch.lead if watch and watch.lead else NO_WATCH
+
+
+def _decisions(due: BriefingPart | None) -> list[Decision]:
+    """What to decide this week, the oldest first."""
+    rows = due.tables[0].rows[:DECISIONS_SHOWN] if due and due.tables else ()
+    return [
+        Decision(
+            number_format.capital(f"{task}: {why}"), SECTION_OF_COMMAND.get(command.split(" ")[1], "due")
+        )
+        for task, why, _, command in rows
+    ]
+
+
+def _draw_thumbnail(briefing: Briefing) -> Markup | None:
+    """The whole city, small; the annex has it large."""
+    hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
+    if not hotspots:
+        return None
+    title = f"Hotspots {briefing.place_phrase}"
+    return hotspot_map(hotspots, briefing.areas, key="thumbnail", title=title, narrow=True)
