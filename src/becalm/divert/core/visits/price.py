@@ -10,7 +10,7 @@ from becalm.divert.core.visits.protocol import MOST_ATTEMPTS, VisitProtocol
 from becalm.methods.arrays import seed_generator
 
 PRICED_ATTEMPTS = (1, 3, 5, MOST_ATTEMPTS)
-SEARCH_ROUNDS = 60
+SEARCH_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)

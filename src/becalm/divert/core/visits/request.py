@@ -55,7 +55,7 @@ class PriceRequest(Request):
     ] = (0.3, 0.45, 0.6)
     protocol: ProtocolFile = None
     seed: Annotated[int, Parameter("The same seed gives the same list.", low=0)] = 1
-    cities: Annotated[int, Parameter("Drawn cities for each figure.", low=1, high=50)] = 2
+    cities: Annotated[int, Parameter("Drawn cities for each figure.", low=1, high=50)] = 1
     sign: Annotated[bool, Parameter("Put this protocol in force, as the owner of the programme.")] = False
 
 
