@@ -19,7 +19,7 @@ from becalm.patrol.core.scanned_visits import DAY, MINUTE, ScannedVisits
 from becalm.patrol.core.visit_log import VisitLog
 from becalm.terms import Estimate
 
-LEAST_RETURNS: Final = 5.0  # expected in a quarter-hour; of fewer no ratio is known
+LEAST_RETURNS: Final = 1.0  # expected in a quarter-hour; of fewer no ratio is known
 QUARTERS: Final = 8  # quarter-hours after a departure that are looked at
 MOST_DAYS: Final = 28  # the longest period
 ALARM: Final = 0.001  # chance of a false alarm of each test on independent visits
