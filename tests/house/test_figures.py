@@ -22,7 +22,7 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 660  # agreed: 340, for the first four jobs; sustain, evaluate, staff and divert brought the others
+MODULES = 625  # agreed: 340, for the first four jobs; sustain, evaluate, staff and divert brought the others
 LINES = (
     106_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )

@@ -69,5 +69,6 @@ def test_the_first_sheet_of_paper_holds_the_first_page(browser: Browser, page: P
 def test_it_is_painted_at_once(browser: Browser, page: Path) -> None:
     with opened(browser, page, size=SCREEN) as seen:
         seen.page.reload()
+        seen.page.wait_for_function("performance.getEntriesByType('paint').length > 0")
         paints = seen.page.evaluate("performance.getEntriesByType('paint').map(p => p.startTime)")
     assert min(paints) <= LARGEST_PAINT_MS
