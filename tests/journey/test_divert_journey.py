@@ -77,7 +77,10 @@ def test_the_person_gets_all_that_is_kept_and_then_it_is_gone(programme: Program
     printed = "".join(page.extract_text() for page in PdfReader(tmp_path / "pack" / "pack.pdf").pages)
     assert NAMES["N101"][0] in printed
     assert "nora" not in (tmp_path / "pack" / "pack.json").read_text("utf-8")
+    more = programme.ask(*rita, "sar", person, "--release", "note", "--out", tmp_path / "more")
+    assert more["withheld_fields"] == ["checks"]
     lines = programme.ask(*rita, "who", person, "--purpose", "audit")["lines"]
+    assert "access pack; released: note" in str(lines), "what was released stands in the ledger"
     assert {line["actor"] for line in lines} >= {"nora", "sam", "abe", "cora", "rita"}
     done = programme.ask(*rita, "purge", "--person", person)
     assert done["erased_count"] == done["due_count"] > 5

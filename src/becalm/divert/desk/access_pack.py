@@ -135,10 +135,11 @@ def _write(desk: Desk, content: PackContent, folder: Path, request: AccessPackRe
     document_sha256 = sha256_of_text(text)
     key = read_or_draw_keys(desk.workspace.path / desk.workspace.config.ledger.key)[0]
     signature = key.sign(bytes.fromhex(document_sha256))
+    released_text = ", ".join(sorted({*request.release}))
     facts = {
         "recipient": RECIPIENT,
         "agreement": AGREEMENT,
-        "what": "access pack",
+        "what": f"access pack; released: {released_text}" if released_text else "access pack",
         "document_sha256": document_sha256,
     }
     event = make_event(desk, "disclosure_made", purpose=request.purpose, facts=facts, subject=content.person)
