@@ -6,14 +6,17 @@ import csv
 import fcntl
 import hashlib
 import json
+import re
 import shutil
 from io import StringIO
 from pathlib import Path
 
 import pytest
 import town
+from plain_words import reading_age
 from town import becalm
 
+LARGEST_READING_AGE = 12.0
 ALL = {
     "annex.html",
     "briefing.docx",
@@ -310,9 +313,13 @@ def test_a_briefing_prints_the_head_of_the_ledger_and_the_record_keeps_it(briefe
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(loaded: Path) -> None:
-    before = contents(loaded)
+    def kept() -> dict[str, bytes]:  # the pages of the database move when it is opened, its entries do not
+        return {name: held for name, held in contents(loaded).items() if not name.startswith("ledger.sqlite")}
+
+    before, entries = kept(), becalm("record", "events", "-w", loaded, "--format", "json").stdout
     said = becalm("run", "-w", loaded, "--dry").stdout
-    assert contents(loaded) == before
+    assert kept() == before
+    assert becalm("record", "events", "-w", loaded, "--format", "json").stdout == entries
     assert "sustain   left out. No watch: no step is declared" in said
     assert "patrol    left out. No patrol plan: this workspace has no units." in said
     assert said.rstrip().endswith("Nothing was done.")
@@ -334,3 +341,15 @@ def test_a_second_run_of_one_workspace_is_refused(workspace: Path) -> None:
         said = becalm("run", "-w", workspace, code=2).output
     assert "Another run of this workspace is under way: process 7 on desk-1." in said
     assert contents(workspace / "briefing") == before
+
+
+def test_the_page_for_the_public_is_plain_and_names_no_place(briefed: Path) -> None:
+    made = contents(briefed / "briefing")
+    page = made["public/index.html"].decode()
+    places = json.loads(made["hotspots.geojson"])["features"]
+    assert not [p for p in places if p["properties"]["place_id"] in page]
+    prose = re.sub(
+        r"<h2>.*?</h2>|<code.*?</code>", "", page[page.index("<h2>How to read") : page.index("</main>")]
+    )
+    assert reading_age(re.sub(r"<[^>]+>", "", prose)) <= LARGEST_READING_AGE
+    assert "A count of less than 5 is not shown" in page
