@@ -26,7 +26,7 @@ run becalm ingest demo/city/extract --workspace demo/workspace
 step "4. Measure, find, plan patrols, and brief"
 run becalm run --workspace demo/workspace --period 2020-04 --baseline 2019-04 --seed 7 --patrol-from 2020-05-04
 
-step "5. Is the plan sound? Who drew it?"
+step "5. Is the plan sound? Who drew it? (Nobody has opened its seed yet, so the audit notes that.)"
 run becalm patrol check demo/workspace/patrol/plan-2020-05-04 --workspace demo/workspace
 run becalm patrol audit --workspace demo/workspace
 
