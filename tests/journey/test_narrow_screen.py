@@ -39,6 +39,11 @@ def test_a_load_fits_into_eighty_columns_with_all_its_figures(workspace: Path, i
     assert "  already loaded" in again
 
 
+def test_a_load_keeps_all_its_figures_where_the_table_just_does_not_fit(workspace: Path, inbox: Path) -> None:
+    lines = shown("ingest", inbox, workspace=workspace, columns=120)
+    assert "  loaded; 61 rows: 60 loaded, 0 repaired, 1 rejected" in lines
+
+
 def test_rejected_rows_fit_into_eighty_columns_with_their_words(workspace: Path, inbox: Path) -> None:
     shown("ingest", inbox, workspace=workspace, columns=80)
     lines = shown("ingest", "rejects", workspace=workspace, columns=80)

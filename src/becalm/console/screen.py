@@ -15,7 +15,7 @@ from becalm.terms.progress import Advance
 
 RowT = TypeVar("RowT")
 DEFAULT_WIDTH_CHARS = 160  # of a table that goes into a file or a pipe
-NARROW_WIDTH_CHARS = 120  # below it, wide tables would lose figures
+NARROW_WIDTH_CHARS = 120  # below it, wide tables would lose figures; the widest need DEFAULT_WIDTH_CHARS
 TWO_LINE_HEADINGS = {
     "log score": "log\nscore",
     "rank interval": "rank\ninterval",
@@ -30,9 +30,9 @@ def console() -> Console:
     return Console(width=shutil.get_terminal_size((DEFAULT_WIDTH_CHARS, 24)).columns)
 
 
-def is_narrow(screen: Console) -> bool:
-    """Is there too little room for a table of many columns?"""
-    return screen.width < NARROW_WIDTH_CHARS
+def is_narrow(screen: Console, *, needed_chars: int = NARROW_WIDTH_CHARS) -> bool:
+    """Is there too little room for a table of many columns, which needs so many characters?"""
+    return screen.width < needed_chars
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,9 +173,11 @@ def _file_rows(report: IngestReport) -> Iterator[dict[str, object]]:
 
 
 def _report_lines(report: IngestReport) -> Iterator[object]:
+    from becalm.console.screen import DEFAULT_WIDTH_CHARS, console, is_narrow
+
     column_titles = ("file", "source", "recipe", "months", *COUNTS, "as of", "status")
     table_cells = [_file_cells(file) for file in report.summary]
-    if _is_narrow():
+    if is_narrow(console(), needed_chars=DEFAULT_WIDTH_CHARS):
         yield from _stack_files(table_cells)
     else:
         yield _grid(column_titles, table_cells, right=COUNTS)

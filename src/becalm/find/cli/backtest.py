@@ -123,7 +123,7 @@ def _row_object(row: BacktestRow) -> dict[str, str | float]:
 
 
 def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
-    from becalm.console.screen import console, figure_table, is_narrow
+    from becalm.console.screen import DEFAULT_WIDTH_CHARS, console, figure_table, is_narrow
 
     backtest_result = answer.backtest
     place_word = "cells" if backtest_result.kind == "cell" else place_noun(backtest_result.kind)
@@ -142,7 +142,8 @@ def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
         f"hit rate in the best {backtest_result.count} places."
     )
     method_cells = [_method_cells(row, backtest_result.origins) for row in backtest_result.rows]
-    hidden_columns = (*WIDE_ONLY, *LEFT_OUT) if is_narrow(console()) else ()
+    has_room = not is_narrow(console(), needed_chars=DEFAULT_WIDTH_CHARS)
+    hidden_columns = () if has_room else (*WIDE_ONLY, *LEFT_OUT)
     yield figure_table(METHOD_HEADINGS, method_cells, left=("method",), hidden=hidden_columns, folded=())
     yield from _summary(backtest_result)
     yield from (f"warning: {warning}" for warning in backtest_result.warnings)

@@ -317,9 +317,9 @@ def _list_warnings(
     if result.model.scatter is None:
         yield "The history is too short to see how far places move on: the list is less sure than it says."
     if panel.outside:
-        yield f"{panel.outside} incidents of the target {_why_outside(panel.places)} and are left out."
+        yield f"{panel.outside:,} incidents of the target {_why_outside(panel.places)} and are left out."
     if counts.without_location:
-        yield f"{counts.without_location} records have no location and cannot be placed."
+        yield f"{counts.without_location:,} records have no location and cannot be placed."
     if harm_basis:
         yield from warn_of_harm(harm_basis)
     if boxes:
