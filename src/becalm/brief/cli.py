@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -42,7 +44,10 @@ def run(session: Session, request: RunRequest) -> None:
     briefing_answer = (
         make_briefing(desk, request) if request.again is None else repeat_briefing(desk, request)
     )
-    answer_view: View[BriefingAnswer] = View(_briefing_object, _file_rows, _briefing_lines)
+    workspace_words = ("--workspace", str(session.workspace)) if session.workspace else ()
+    answer_view: View[BriefingAnswer] = View(
+        _briefing_object, _file_rows, partial(_briefing_lines, workspace_words=workspace_words)
+    )
     session.emit(briefing_answer, answer_view)
     if session.format is Format.table:
         for warning in briefing_answer.warnings:
@@ -96,7 +101,7 @@ def _file_hashes(briefing: BriefingAnswer) -> Iterator[tuple[str, str]]:
     )
 
 
-def _briefing_lines(briefing: BriefingAnswer) -> Iterator[str]:
+def _briefing_lines(briefing: BriefingAnswer, *, workspace_words: Sequence[str]) -> Iterator[str]:
     yield briefing.headline
     if "hotspots.geojson" in briefing.texts:
         yield f"{briefing.hotspots} hotspots are listed, each with its certainty."
@@ -109,8 +114,8 @@ def _briefing_lines(briefing: BriefingAnswer) -> Iterator[str]:
     yield f"The briefing is in {briefing.folder}: {', '.join(briefing.texts)}"
     yield f"Next: open {briefing.folder / 'index.html'} in a browser, or print it."
     if not briefing.equal_files:
-        record_path = briefing.folder / "run.json"
-        yield f"      becalm run --again {record_path}   makes the same briefing again"
+        repeat_words = ("becalm", "run", "--again", str(briefing.folder / "run.json"), *workspace_words)
+        yield f"      {shlex.join(repeat_words)}   makes the same briefing again"
 
 
 def _patrol_line(briefing: BriefingAnswer) -> str:

@@ -286,6 +286,11 @@ def _doubled_details(walk: Walk) -> Iterator[Finding]:
             yield Finding("receipt", seq, description)
 
 
+def _name_entries(first_seq: int, last_seq: int) -> str:
+    """These entries, and the verb that goes with them."""
+    return f"Entry {first_seq} is" if first_seq == last_seq else f"Entries {first_seq} to {last_seq} are"
+
+
 def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Iterator[str]:
     """What this verification cannot show, in plain words."""
     for ending in evidence.endings:
@@ -318,8 +323,8 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Ite
         )
     elif evidence.proven_outside_size < walk.sound_size:
         yield (
-            f"Entries {evidence.proven_outside_size + 1} to {walk.sound_size} are newer than every head kept "
-            "outside that agrees: were they cut off or rewritten, nothing would show it. "
+            f"{_name_entries(evidence.proven_outside_size + 1, walk.sound_size)} newer than every head kept "
+            "outside that agrees: if that part were cut off or rewritten, nothing would show it. "
             "Run `becalm record checkpoint`."
         )
     if not anchors:
