@@ -70,8 +70,10 @@ def _main_change(comparison: Comparison) -> str:
     main_row = comparison.all_rows[0]
     counted_noun = _counted_noun(comparison) if comparison.total else main_row.label
     new_name, old_name = number_format.period(comparison.period), baseline_name(comparison.baseline)
+    is_about_days = not comparison.period.is_whole_months and len(comparison.baseline.windows) == 1
+    new_time, old_time = (f"({name})" if is_about_days else f"in {name}" for name in (new_name, old_name))
     counts_text = (
-        f"from {old_count(main_row.old)} in {old_name} to {number_format.whole(main_row.new)} in {new_name}"
+        f"from {old_count(main_row.old)} {old_time} to {number_format.whole(main_row.new)} {new_time}"
     )
     if comparison.missing_months:
         months_text = number_format.join_words(comparison.missing_months)
