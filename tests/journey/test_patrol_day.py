@@ -148,3 +148,30 @@ def test_a_unit_that_joins_gets_a_tour_that_the_judge_and_the_replay_accept(
     )
     refused = becalm("patrol", "replan", folder, *join, "-w", workspace, code=12).output
     assert "open" in refused or "Moon" in refused
+
+
+def test_a_unit_that_cannot_be_free_as_said_is_refused_before_the_ledger_hears_of_a_re_plan(
+    workspace: Path,
+) -> None:
+    """A re-plan that was begun and never kept stays a broken rule in every audit."""
+    folder, row = workspace / "plan", middle_burst(workspace / "plan")
+    tour = next(
+        shift
+        for shift in plan_of(folder)["shifts"]
+        if shift["unit"] == row["unit"] and shift["day"] == row["day"]
+    )
+    asked = ("patrol", "replan", folder, "-w", workspace, "--from", row["start"], "--reason", "an arrest")
+    unit = ("--unit", row["unit"], "--busy-until")
+    days_later = (datetime.fromisoformat(tour["end"]) + timedelta(days=3)).isoformat()
+    earlier = (datetime.fromisoformat(row["start"]) - timedelta(hours=1)).isoformat()
+    for busy_until, code, problem in (
+        (tour["end"], 12, "Say --off-duty"),
+        (days_later, 12, "Say --off-duty"),
+        (earlier, 2, "before the re-plan begins"),
+    ):
+        refused = becalm(*asked, *unit, busy_until, code=code)
+        assert problem in " ".join(refused.output.split())
+    for more in (("--off-duty",), ("--busy-until", tour["end"]), ("--stop", row["hotspot"])):
+        refused = becalm(*asked, "--area", row["area"], *more, code=2)
+        assert "is said of one unit" in " ".join(refused.output.split())
+    assert "0 re-plans" in becalm("patrol", "audit", "-w", workspace).output

@@ -56,7 +56,7 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     path, reason, zone = Path(request.plan), _check_reason(request), desk.workspace.city.time_zone
     _check_subject(request)
     at = desk.now() if request.at is None else read_instant(request.at, zone)
-    free_from = read_instant(request.busy_until, zone) if request.busy_until else None
+    free_from = _read_free_from(request, at, zone)
     plan = read_plan(path)
     seed.check_planner(plan.version)
     history = seed.find_seed_history(desk, str(plan.commitment.get("commitment") or ""))
@@ -118,11 +118,35 @@ def _announce_replan(
     record_event(desk, "patrol_replan_begun", purpose=seed.PURPOSE, facts=event_facts)
 
 
+def _read_free_from(request: ReplanRequest, at: datetime, zone: str) -> datetime | None:
+    """When the unit is free again; UsageError for a time before the re-plan: the unit would count as free."""
+    if not request.busy_until:
+        return None
+    free_from = read_instant(request.busy_until, zone)
+    if free_from < at:
+        raise UsageError(
+            f"The unit would be free again at {request.busy_until}, before the re-plan begins. Give a later "
+            "`busy_until`, or leave it out."
+        )
+    return free_from
+
+
 def _check_subject(request: ReplanRequest) -> None:
     if sum(map(bool, (request.unit, request.area, request.urgent, request.joining))) != 1:
         raise UsageError(
             "Name the unit to re-plan with `unit`, a whole area with `area`, a hotspot with `urgent`, or a "
-            "file of units that join with `joining`."
+            "file of units that join with `joining`: one of them, not several."
+        )
+    facts_of_unit = {
+        "off_duty": request.off_duty,
+        "busy_until": request.busy_until,
+        "stop": request.stop,
+        "cover": request.cover,
+    }
+    given_names = [f"`{name}`" for name, fact in facts_of_unit.items() if fact]
+    if given_names and not request.unit:
+        raise UsageError(
+            f"{' and '.join(given_names)} is said of one unit. Name it with `unit`, or leave that out."
         )
 
 
@@ -239,6 +263,13 @@ def _unit_states(
             "Name a unit of that area (`cover`)."
         )
     first_state = own_states[0]
+    own_route = next(route for route in routes_on_tour if route.unit == request.unit)
+    tour_end = replan_core.find_shift(plan.inputs, own_route).hours.end
+    if free_from is not None and free_from >= tour_end and not request.off_duty:
+        raise PlanError(
+            f"The tour of {request.unit} ends at {local_time_text(tour_end, plan)}, before it is free again. "
+            "Say `off_duty`: it is not drawn for the rest of this tour."
+        )
     return (
         *(state for state in states if state.unit != request.unit),
         replace(
