@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from becalm.measure.core.public import PublicFigure, build_tables, withhold_figures
+from becalm.measure.files.public_tables import write_public_table
 from becalm.terms import Period
 
 APRIL = Period(date(2020, 4, 1), date(2020, 5, 1))
@@ -66,3 +68,10 @@ def test_a_count_withheld_in_april_is_not_given_back_by_april_and_may_together()
 @pytest.mark.parametrize(("below", "rows"), [(5, []), (10, ["Camden", "Ealing"])])
 def test_people_are_withheld_below_ten(below: int, rows: list[str]) -> None:
     assert withheld(table(APRIL, Brent=50, Camden=7, Ealing=20), [], below=below) == rows
+
+
+def test_what_was_published_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
+    """Else the next `becalm status` warns of a folder that becalm itself has opened."""
+    folder = tmp_path / "public"
+    file = write_public_table(folder, "drawn: offences", table(APRIL, Brent=50), made_on=date(2020, 6, 1))
+    assert {folder.stat().st_mode & 0o077, file.stat().st_mode & 0o077} == {0}

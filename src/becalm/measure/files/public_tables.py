@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import make_private_folder, write_durably
 from becalm.formats.json_text import json_text
 from becalm.measure.core.public import PublicFigure
 from becalm.terms import Period, WorkspaceError
@@ -34,7 +34,7 @@ def read_public_tables(folder: Path, scope: str) -> tuple[PublicFigure, ...]:
 def write_public_table(folder: Path, scope: str, figures: Sequence[PublicFigure], *, made_on: date) -> Path:
     """Keep the figures as they are published; the same table twice is one file."""
     table_text = json_text({"scope": scope, "figures": [_figure_entry(figure) for figure in figures]})
-    folder.mkdir(exist_ok=True)
+    make_private_folder(folder)
     digest = hashlib.sha256(table_text.encode()).hexdigest()[:12]
     known_file = next(folder.glob(f"*-{digest}.json"), None)
     file = known_file or folder / f"{made_on}-{digest}.json"
