@@ -14,7 +14,7 @@ from becalm.app.main import open_desk
 from becalm.measure.core.key_figures import KeyFigureReport, young_bands
 from becalm.measure.core.request import KeyFiguresRequest
 from becalm.measure.desk import compare_key_figures
-from becalm.terms import InputError
+from becalm.terms import InputError, UsageError
 
 MONTHS = (*(f"{year}-{month:02}" for year in (2018, 2019) for month in range(1, 13)), "2020-01")
 GROUPS, WEAPONS = ("violence_with_injury", "robbery", "drug_offences"), ("knife", "gun", "none", "unknown")
@@ -111,3 +111,58 @@ def test_a_workspace_has_figures_of_its_own_and_faults_come_together(workspace: 
 def test_a_band_is_young_only_if_all_of_it_is() -> None:
     bands = frozenset({"0-9", "18-24", "20-29", "under 18", "65+", "unknown", "24"})
     assert young_bands(bands, 25) == ("0-9", "18-24", "under 18")
+
+
+HEAD = 'key = "ours"\nversion = "3"\nauthor = "a"\nreviewed_on = 2026-01-01\norigin = "b"\n'
+
+
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        ("figures = []", "figures"),
+        ('[[figures]]\nkey = "robbery"\nlabel = ""', "label"),
+        ('[[figures]]\nkey = "a"\nlabel = "A"\n[[figures]]\nkey = "a"\nlabel = "B"', "a is there twice"),
+    ],
+)
+def test_a_table_without_figures_or_with_one_key_twice_is_refused(
+    workspace: Path, entries: str, problem: str
+) -> None:
+    """Two figures of one key would each show the sum of both."""
+    keep_incidents(workspace, "drawn", draw_rows(5), MONTHS)
+    (workspace / "key_figures.toml").write_text(HEAD + entries, "utf-8")
+    with pytest.raises(InputError) as caught:
+        ask(workspace)
+    assert problem in str(caught.value)
+
+
+def test_the_first_group_keeps_the_other_conditions_of_its_figure(workspace: Path) -> None:
+    rows = draw_rows(6)
+    keep_incidents(workspace, "drawn", rows, MONTHS)
+    figure = (
+        '[[figures]]\nkey = "a"\nlabel = "Robbery, knife"\noffence_groups = ["robbery", "drug_offences"]\n'
+    )
+    (workspace / "key_figures.toml").write_text(
+        f'{HEAD}{figure}take_first_group = true\nweapons = ["knife"]\n', "utf-8"
+    )
+    [answer] = ask(workspace).figures
+    assert answer.label == "Robbery, knife"
+    assert answer.row.new == sum(
+        (row["month"], row["offence_group"], row["weapon"]) == ("2020-01", "robbery", "knife")
+        and row["found_by"] != "police"
+        for row in rows
+    )
+
+
+def test_figures_of_which_no_offence_is_on_record_are_left_out_by_name(workspace: Path) -> None:
+    keep_incidents(workspace, "drawn", draw_rows(7), MONTHS)
+    (workspace / "key_figures.toml").write_text(
+        f'{HEAD}[[figures]]\nkey = "axe"\nlabel = "Axes"\nweapons = ["axe"]\n', "utf-8"
+    )
+    report = ask(workspace)
+    assert report.figures == ()
+    assert report.left_out == (("Axes", "none is on record in these periods"),)
+
+
+def test_a_second_baseline_is_refused_and_not_dropped() -> None:
+    with pytest.raises(UsageError, match="one `baseline`"):
+        KeyFiguresRequest(baseline=("2019", "2018"))

@@ -18,6 +18,7 @@ from becalm.terms import OffenceGroup, Period, QuestionError, month_start
 
 UNKNOWN_WEAPON: Final = "unknown"
 SERIES_MONTHS: Final = 24  # of each figure that are shown
+ABSENT: Final = "none is on record in these periods"
 BAND_MONTHS: Final = 12  # the newest of them, beside what the months before led to expect
 
 
@@ -125,8 +126,10 @@ def narrow_figure(figure: KeyFigure, content: RecordContent, groups: Mapping[str
     present_groups = [key for key in figure.offence_groups if key in content.offence_groups]
     if not figure.take_first_group or not present_groups:
         return figure
-    label = groups[present_groups[0]].label if present_groups[0] in groups else figure.label
-    return KeyFigure(key=figure.key, label=label, offence_groups=(present_groups[0],))
+    is_group_alone = not (figure.weapons or figure.injured is not None or figure.victim_under)
+    has_group_label = is_group_alone and present_groups[0] in groups
+    label = groups[present_groups[0]].label if has_group_label else figure.label
+    return replace(figure, label=label, offence_groups=(present_groups[0],))
 
 
 def explain_lack(figure: KeyFigure, content: RecordContent) -> str:
@@ -167,6 +170,11 @@ def select_rows(records: Table, figures: Sequence[KeyFigure], content: RecordCon
     """
     selections = [_select_one(records, figure, content) for figure in figures]
     return ibis.union(*selections) if len(selections) > 1 else selections[0]
+
+
+def has_rows(records: Table) -> bool:
+    """Whether there is any record among these."""
+    return bool(records.limit(1).to_pyarrow().num_rows)
 
 
 def _select_one(records: Table, figure: KeyFigure, content: RecordContent) -> Table:
@@ -232,9 +240,5 @@ def fill_report(
         for figure in report.table.figures
         if figure.key in row_by_key
     )
-    absent = tuple(
-        (figure.label, "none is on record in these periods")
-        for figure in report.table.figures
-        if figure.key not in row_by_key
-    )
+    absent = tuple((figure.label, ABSENT) for figure in report.table.figures if figure.key not in row_by_key)
     return replace(report, figures=figures, left_out=(*report.left_out, *absent))

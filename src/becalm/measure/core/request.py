@@ -93,6 +93,14 @@ class KeyFiguresRequest(Request):
         float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.95 for 95 %")
     ] = 0.95
 
+    def __post_init__(self) -> None:
+        Request.__post_init__(self)
+        if len(self.baseline) > 1:
+            raise UsageError(
+                f"The key figures stand beside one `baseline`, not {len(self.baseline)}. Ask for each alone, "
+                "or compare offences with several: `becalm measure compare`."
+            )
+
     @property
     def is_about_days(self) -> bool:
         """Whether days must be counted; else months will do."""

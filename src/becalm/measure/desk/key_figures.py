@@ -84,6 +84,9 @@ def _select_figures(
     kept_figures = tuple(figure for figure in figures if not lack_by_label[figure.label])
     left_out = tuple((label, lack) for label, lack in lack_by_label.items() if lack)
     rows = core.select_rows(records, kept_figures, content) if kept_figures else None
+    if rows is not None and not core.has_rows(rows):
+        absent = tuple((figure.label, core.ABSENT) for figure in kept_figures)
+        return replace(table, figures=()), None, (*left_out, *absent)
     return replace(table, figures=kept_figures), rows, left_out
 
 

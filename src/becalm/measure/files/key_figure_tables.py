@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from becalm.formats.durable_files import sha256_of_text
 from becalm.measure.core.key_figures import KeyFigure, KeyFigureTable
@@ -19,7 +19,7 @@ class FigureEntry(Strict):
     """One [[figures]] entry; what it does not name is not asked of an offence."""
 
     key: Key
-    label: str
+    label: str = Field(min_length=1)
     offence_groups: tuple[str, ...] = ()
     take_first_group: bool = False
     weapons: tuple[str, ...] = ()
@@ -37,6 +37,18 @@ class FigureFile(Strict):
     reviewed_on: date
     origin: str
     figures: tuple[FigureEntry, ...]
+
+    @field_validator("figures")
+    @classmethod
+    def _check_figures(cls, figures: tuple[FigureEntry, ...]) -> tuple[FigureEntry, ...]:
+        """Offences are counted by the key: two figures of one key would each hold the sum of both."""
+        if not figures:
+            raise ValueError("a table holds one figure at least")
+        keys = [figure.key for figure in figures]
+        doubled_keys = sorted({key for key in keys if keys.count(key) > 1})
+        if doubled_keys:
+            raise ValueError(f"the key {', '.join(doubled_keys)} is there twice")
+        return figures
 
 
 def find_key_figures(workspace_path: Path) -> Source:
