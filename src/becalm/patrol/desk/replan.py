@@ -263,13 +263,8 @@ def _unit_states(
             "Name a unit of that area (`cover`)."
         )
     first_state = own_states[0]
-    own_route = next(route for route in routes_on_tour if route.unit == request.unit)
-    tour_end = replan_core.find_shift(plan.inputs, own_route).hours.end
-    if free_from is not None and free_from >= tour_end and not request.off_duty:
-        raise PlanError(
-            f"The tour of {request.unit} ends at {local_time_text(tour_end, plan)}, before it is free again. "
-            "Say `off_duty`: it is not drawn for the rest of this tour."
-        )
+    if free_from is not None and not request.off_duty:
+        _check_tour_end(plan, routes_on_tour, request.unit, free_from)
     return (
         *(state for state in states if state.unit != request.unit),
         replace(
@@ -279,6 +274,16 @@ def _unit_states(
             stop=request.stop or first_state.stop,
         ),
     )
+
+
+def _check_tour_end(plan: PlanDocument, routes: list[UnitRoute], unit: str, free_from: datetime) -> None:
+    own_route = next(route for route in routes if route.unit == unit)
+    tour_end = replan_core.find_shift(plan.inputs, own_route).hours.end
+    if free_from >= tour_end:
+        raise PlanError(
+            f"The tour of {unit} ends at {local_time_text(tour_end, plan)}, before it is free again. "
+            "Say `off_duty`: it is not drawn for the rest of this tour."
+        )
 
 
 def _select_routes(plan: PlanDocument, request: ReplanRequest, at: datetime) -> list[UnitRoute]:
