@@ -149,7 +149,13 @@ def test_a_victim_needs_support_first_and_an_owner_of_a_live_case_stays_out(prog
 
 
 @pytest.mark.parametrize(
-    ("ref", "problem"), [("C-unknown", "it is unknown"), ("C-N111-30", "")], ids=["unknown", "known"]
+    ("ref", "problem"),
+    [
+        ("C-unknown", "is unknown: it is no crime of this person"),
+        ("C-N111-400", "has expired: it is 400 days old, and the rule looks back 365 days"),
+        ("C-N111-30", ""),
+    ],
+    ids=["unknown", "expired", "known"],
 )
 def test_a_crime_that_earns_nothing_is_no_ground(programme: Programme, ref: str, problem: str) -> None:
     sentence = "Two shops named the same man in one week, and he wants to pay them back."

@@ -52,6 +52,7 @@ def event(number: str, days_ago: int, **changes: str) -> dict[str, str]:
 def events_of_all() -> list[dict[str, str]]:
     firm = [event(number, days) for number in ("N101", "N102", "N110", "N111") for days in FIRM_DAYS]
     firm.append(event("N111", 30, role="suspect", status="named", owner="pat", live="yes"))
+    firm.append(event("N111", 400))
     victim = {"role": "victim", "status": ""}
     others = [
         *(event(number, days) for number in ("N103", "N104", "N108", "N109") for days in FIRM_DAYS),

@@ -21,6 +21,7 @@ RENOMINATION_DAYS: Final = 365  # on the same facts, after a decline
 OPEN_STATES: Final = ("nominated", "screened", "deferred")
 ACTIVE_STATES: Final = ("approved", "notified", "in_programme")
 ENDS: Final = ("graduated", "expired", "removed_challenge", "removed_error", "deceased", "moved")
+CLOSED_FOR_A_YEAR: Final = ("declined", "removed_challenge", "removed_error", "expired", "purged")
 CLOSED_STATES: Final = (*ENDS, "declined", "purged")
 STATES: Final = (*OPEN_STATES, *ACTIVE_STATES, *CLOSED_STATES)
 STATE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
@@ -64,6 +65,7 @@ def _nominate(row: Row | None, entry: Entry) -> Row:
     if row is not None:
         check_step(entry, row, "nominated")
         _check_new_facts(row, entry)
+        _check_free_to_use(row, entry)
     for problem, remedy in _nomination_problems(facts):
         raise _refuse(entry, problem, remedy)
     kept_names = (
@@ -83,8 +85,8 @@ def _nominate(row: Row | None, entry: Entry) -> Row:
         "expires_on": None,
         "first_approved_on": None,
         "is_restricted": False,
-        "has_legal_hold": False,
-        "hold_by": "",
+        "has_legal_hold": bool(row and row["has_legal_hold"]),
+        "hold_by": str((row or {}).get("hold_by") or ""),
         "challenge": "",
         **{name: facts[name] for name in kept_names},
     }
@@ -105,15 +107,21 @@ def _nomination_problems(facts: Mapping[str, Fact]) -> Iterable[tuple[str, str]]
 
 
 def _check_new_facts(row: Row, entry: Entry) -> None:
-    """A person who was declined is not put forward again on the same facts within a year."""
+    """Whoever was declined or taken out is not put forward again on the same facts within a year."""
     age = entry.event.occurred_at - datetime.fromisoformat(str(row["since"]))
     is_same = row["data_sha256"] == entry.event.facts["data_sha256"]
-    if row["state"] in ("declined", "purged") and is_same and age < timedelta(days=RENOMINATION_DAYS):
+    if row["state"] in CLOSED_FOR_A_YEAR and is_same and age < timedelta(days=RENOMINATION_DAYS):
         raise _refuse(
             entry,
             "it was closed on the same facts within a year",
             "wait for new facts; none can be added by hand",
         )
+
+
+def _check_free_to_use(row: Row, entry: Entry) -> None:
+    """What was restricted once stays so, whatever became of the case."""
+    if row.get("is_restricted"):
+        raise _refuse(entry, "the use of the records is restricted", "lift the restriction first")
 
 
 def _screen(row: Row | None, entry: Entry) -> Row:
@@ -147,10 +155,13 @@ def _decide(row: Row | None, entry: Entry) -> Row | None:
     _check_approval(row, entry)
     first_approved_on = str(row["first_approved_on"] or occurrence(entry)[:10])
     last_day = date.fromisoformat(first_approved_on) + timedelta(days=HARD_STOP_DAYS)
+    if last_day <= entry.event.occurred_at.date():
+        raise _refuse(entry, f"it was approved first on {first_approved_on}", "nobody stays above a year")
     expiry = entry.event.occurred_at.date() + timedelta(days=EXPIRY_DAYS)
     return {
         **_move(row, entry, "approved"),
         "approver": entry.event.actor,
+        "evidence_by": (),  # an approval made again needs the evidence opened again
         "first_approved_on": first_approved_on,
         "expires_on": min(expiry, last_day).isoformat(),
     }
@@ -220,7 +231,7 @@ def _erase(row: Row | None, _entry: Entry) -> Row | None:
     """What is left of a case once its details are gone: that there was one, and on which facts."""
     if row is None or row["state"] not in CLOSED_STATES:
         return row
-    kept_names = ("subject", "rule_sha256", "data_sha256", "has_legal_hold")
+    kept_names = ("subject", "rule_sha256", "data_sha256", "has_legal_hold", "is_restricted")
     return {**{name: row[name] for name in kept_names}, "state": "purged", "since": row["since"]}
 
 
@@ -261,4 +272,4 @@ def _case_keys(entry: Entry) -> Iterable[str]:
     return (entry.event.subject,) if entry.event.subject else ()
 
 
-CASE_FOLD: Final = Fold("case", 1, tuple(_STEPS), _case_keys, _step_case)
+CASE_FOLD: Final = Fold("case", 2, tuple(_STEPS), _case_keys, _step_case)

@@ -9,8 +9,9 @@ from datetime import date
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
-from becalm.divert.core.case_state import ACTIVE_STATES
-from becalm.divert.core.explanation import Explanation, digest_explanation
+from becalm.divert.core.case_state import ACTIVE_STATES, OPEN_STATES
+from becalm.divert.core.crime_events import OLD, WHY_NOT
+from becalm.divert.core.explanation import EventLine, Explanation, digest_explanation
 from becalm.divert.core.reasons import check_reasons
 from becalm.divert.core.request import (
     DecideRequest,
@@ -29,6 +30,7 @@ from becalm.divert.desk.context import (
     records_file,
     require_role,
     to_payload,
+    today,
 )
 from becalm.divert.desk.lists import check_day, explain_row
 from becalm.divert.desk.matches import check_one_person
@@ -65,7 +67,8 @@ def nominate(desk: Desk, request: NominateRequest) -> CaseStep:
         person = records.person_at(row)
         check_one_person(desk, records, person)
         explanation = explain_row(desk, records, row, as_of=check_day(desk, request.as_of))
-        _check_selected(explanation, request.crime)
+        _check_selected(explanation)
+        _check_crimes(explanation, request.crime)
         _check_no_live_case(desk, records, row)
         check_reasons(rule, "approved", request.code, request.sentence, records.sentences())
         facts = {**_nomination_facts(explanation), "codes": request.code}
@@ -98,7 +101,7 @@ def _nomination_facts(explanation: Explanation) -> dict[str, Fact]:
     }
 
 
-def _check_selected(explanation: Explanation, crimes: Sequence[str]) -> None:
+def _check_selected(explanation: Explanation) -> None:
     faults = [
         Fault(line.name, f"needs {line.needed_text}, and there is {line.found_text}", NOT_BY_HAND)
         for line in explanation.gate
@@ -106,15 +109,62 @@ def _check_selected(explanation: Explanation, crimes: Sequence[str]) -> None:
     ]
     if not explanation.is_selected and not faults:
         faults = [Fault("rule", "the list ends above this person", NOT_BY_HAND)]
-    why_by_crime = {line.event.crime_ref: line.why_not for line in explanation.events if not line.points}
-    earning_crimes = {line.event.crime_ref for line in explanation.events if line.points}
-    faults += [
-        Fault("crime", f"{ref} earns nothing: {why_by_crime.get(ref, 'it is unknown')}", "name one that does")
-        for ref in crimes
-        if ref not in earning_crimes
-    ]
     if faults:
         raise CaseError("The rule does not select this person; nothing was recorded", tuple(faults))
+
+
+def _check_crimes(explanation: Explanation, crimes: Sequence[str]) -> None:
+    """Refuse a sentence that rests on a crime which earns nothing: expired, unknown, or not reported."""
+    lines_by_crime: dict[str, list[EventLine]] = {}
+    for line in explanation.events:
+        lines_by_crime.setdefault(line.event.crime_ref, []).append(line)
+    faults = [
+        Fault("crime", f"{ref} {problem}", "name a crime that earns points on the page of reasons")
+        for ref in crimes
+        if (problem := _crime_problem(lines_by_crime.get(ref, ()), explanation))
+    ]
+    if faults:
+        raise CaseError(
+            "The sentence rests on a crime that does not count; nothing was recorded", tuple(faults)
+        )
+
+
+def _crime_problem(lines: Sequence[EventLine], explanation: Explanation) -> str:
+    """Why a crime earns nothing; empty where it does earn."""
+    if not lines:
+        return "is unknown: it is no crime of this person"
+    if any(line.points for line in lines):
+        return ""
+    line = lines[0]
+    if line.why_not == WHY_NOT[OLD]:
+        days, window_days = (explanation.as_of - line.event.occurred_on).days, explanation.rule.window_days
+        return f"has expired: it is {days} days old, and the rule looks back {window_days} days"
+    return f"earns nothing: {line.why_not}"
+
+
+def _check_still_true(
+    desk: Desk, records: Records, row: int, case: Mapping[str, object], as_of: date | None
+) -> None:
+    """An approval stands on the page of reasons as it is now, and on the rule in force.
+
+    Raises CaseError where the rule no longer selects the person, where the records hold the person twice, and
+    where the approver opened another page than the present one: before a load, a correction or a new rule.
+    """
+    person = records.person_at(row)
+    check_one_person(desk, records, person)
+    explanation = explain_row(
+        desk, records, row, as_of=check_day(desk, as_of or date.fromisoformat(str(case["as_of"])))
+    )
+    _check_selected(explanation)
+    digest = digest_explanation(explanation)
+    opened_digests = [
+        entry.event.facts["explanation_sha256"]
+        for entry in desk.open_ledger().entries(kinds=(kinds.EVIDENCE,), subject=person)
+        if not are_two_people(entry.event.actor, desk.actor)
+    ]
+    if opened_digests and digest not in opened_digests:
+        remedy = f"open it again: becalm divert explain, as of {explanation.as_of}"
+        raise step_refusal(person, "the evidence changed since it was opened, or is of another day", remedy)
 
 
 def _check_no_live_case(desk: Desk, records: Records, row: int) -> None:
@@ -167,8 +217,9 @@ def _decide(desk: Desk, request: DecideRequest, decision: str) -> CaseStep:
         is_renewal = case is not None and case["first_approved_on"] is not None
         if decision == "approved" and case is not None:
             _check_case_is_addressed(case, request.code)
-            if is_renewal:
-                _check_selected(explain_row(desk, records, row, as_of=check_day(desk, request.as_of)), ())
+            renewed_as_of = (request.as_of or today(desk)) if is_renewal else None
+            if case["state"] in (*OPEN_STATES, *ACTIVE_STATES):
+                _check_still_true(desk, records, row, case, renewed_as_of)
         facts: dict[str, Fact] = {
             "decision": decision,
             "stage": "renewal" if is_renewal else "nomination",
