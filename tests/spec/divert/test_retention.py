@@ -30,7 +30,7 @@ def case(state: str, since: str, **changes: object) -> dict[str, object]:
         (case("removed_error", "2020-05-01"), "2021-05-01", "everything"),
         (case("graduated", "2020-05-01", has_legal_hold=True), "2029-05-01", "nothing"),
         (case("approved", "2020-05-01"), "2029-05-01", "nothing"),
-        (case("purged", "2020-05-01"), "2029-05-01", "nothing"),
+        (case("purged", "2020-05-01"), "2029-05-01", "everything"),  # of what a file brought in again
     ],
 )
 def test_each_state_has_its_clock(row: dict[str, object], day: str, due: str) -> None:

@@ -18,13 +18,14 @@ def find_due(
 ) -> Due:
     """What of a person's details must go on this day: nothing, those of the case, or everything?
 
-    Without a case, details stay while the person is in the newest file, and no longer than after an exit.
+    Without a case, or with one whose details are gone, those of the person stay while the person is in the
+    newest file, and no longer than after an exit.
     """
-    if case is None:
+    if case is not None and case["has_legal_hold"]:
+        return "nothing"
+    if case is None or case["state"] == "purged":
         is_over = not is_current or day >= taken_in_on + timedelta(days=retention.exit_days)
         return "everything" if is_over else "nothing"
-    if case["has_legal_hold"] or case["state"] == "purged":
-        return "nothing"
     since = date.fromisoformat(str(case["since"])[:10])
     if case["state"] == "declined" and day >= since + timedelta(days=retention.declined_days):
         return "case"

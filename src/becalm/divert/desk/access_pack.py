@@ -30,7 +30,7 @@ from becalm.divert.desk.people import read_details
 from becalm.divert.desk.purge import DETAIL_KINDS
 from becalm.divert.desk.rights import read_accesses, read_payload
 from becalm.divert.files.access_pack import PACK_NAMES, PackContent, PackEntry, pack_document, pack_json
-from becalm.divert.files.read_people import DETAIL_COLUMNS
+from becalm.divert.files.read_people import DETAIL_COLUMNS, is_birth_date
 from becalm.divert.files.records_file import Records
 from becalm.formats.durable_files import sha256_of_text
 from becalm.formats.json_text import json_text
@@ -155,10 +155,7 @@ def _write(desk: Desk, content: PackContent, folder: Path, request: AccessPackRe
 
 def _correct(desk: Desk, records: Records, person: str, request: AccessPackRequest) -> AccessPack:
     """Record the details again with what is right; whoever was given the old ones must be told."""
-    values = {name.strip(): value.strip() for name, _, value in (t.partition("=") for t in request.correct)}
-    for name in values:
-        if name not in DETAIL_COLUMNS:
-            raise step_refusal("correct", f"{name!r} is no detail", suggest_word(name, DETAIL_COLUMNS))
+    values = _read_corrections(request.correct)
     details = {**read_details(desk, records, person, purpose=request.purpose), **values}
     row = records.row_of(person)
     number_hmac = records.people["number_hmac"][row].as_py()
@@ -170,3 +167,23 @@ def _correct(desk: Desk, records: Records, person: str, request: AccessPackReque
     with file.alone():
         file.write(file.read().with_details_entry(person, entry.seq, values.get("born_on")))
     return AccessPack(person, "", (), "", entry.seq, (), tuple(values), list_recipients(desk, person))
+
+
+def _read_corrections(texts: Sequence[str]) -> dict[str, str]:
+    """The details that are put right, by name.
+
+    Raises CaseError where one is no detail, has no value behind a sign, or is no birth date.
+    """
+    values = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if name not in DETAIL_COLUMNS:
+            raise step_refusal("correct", f"{name!r} is no detail", suggest_word(name, DETAIL_COLUMNS))
+        if not sign or (name == "name" and not value):
+            raise step_refusal("correct", f"{name} has no value", f"write {name}='what is right'")
+        if name == "born_on" and value and not is_birth_date(value):
+            raise step_refusal(
+                "correct", "born_on is no birth date", "write 1990-05-31, or nothing if unknown"
+            )
+        values[name] = value
+    return values

@@ -37,6 +37,8 @@ def match_records(desk: Desk, request: MatchRequest) -> MatchAnswer:
         return MatchAnswer(tuple(undecided_pairs(desk, file.read())))
     if not (request.person and request.other_person):
         raise UsageError("Name both records: `person` and `other_person`.")
+    if request.person == request.other_person:
+        raise UsageError("Name two records: `person` and `other_person` are the same.")
     if len(request.sentence.split()) < LEAST_WORDS:
         raise UsageError(f"Say why in a `sentence` of {LEAST_WORDS} words or more; it can be erased.")
     with file.alone():
@@ -67,10 +69,19 @@ def _decide_pair(desk: Desk, request: MatchRequest, person: str, other_person: s
     desk.open_ledger().append([EventToAppend(event, to_payload(kind, {"sentence": request.sentence}))])
     if is_open:
         target = other_person if kind == kinds.JOIN else None
-        joined_person = _record_without_case(desk, person, other_person)
+        joined_person = (
+            _record_without_case(desk, person, other_person)
+            if kind == kinds.JOIN
+            else _joined_one(records, person, other_person)
+        )
         target = person if target and joined_person == other_person else target
         file.write(records.with_join(joined_person, target))
     return MatchAnswer(((person, other_person),), stage, kind)
+
+
+def _joined_one(records: Records, person: str, other_person: str) -> str:
+    """Of two records, the one that was joined to the other, in whichever order they are named."""
+    return other_person if records.main_of_person()[other_person] != other_person else person
 
 
 def _record_without_case(desk: Desk, person: str, other_person: str) -> str:

@@ -17,7 +17,7 @@ from becalm.divert.desk.cases import leave_programme
 from becalm.divert.desk.context import read_rule_in_force, records_file, require_role, today
 from becalm.divert.files.protected_store import ProtectedStore
 from becalm.divert.files.records_file import Records
-from becalm.ledger import Entry, Fact
+from becalm.ledger import Entry, Fact, Row
 from becalm.terms import BecalmError, CaseError, Fault
 
 ERASED_AT_ONCE: Final = 20_000
@@ -86,7 +86,7 @@ def _find_all_due(desk: Desk, day: date) -> _Due:
     entries_by_person = _entries_with_details(desk)
     current_people = _current_people(desk)
     seqs: list[int] = []
-    purged_people, forgotten_people = [], []
+    purged_people, forgotten_people = _list_half_purged(cases, current_people, entries_by_person)
     for person, entries in entries_by_person.items():
         case = cases.get(person)
         answer = find_due(
@@ -103,6 +103,28 @@ def _find_all_due(desk: Desk, day: date) -> _Due:
         forgotten_people += [person] if is_all else []
         purged_people += [person] if case is not None else []
     return _Due(tuple(sorted(seqs)), tuple(purged_people), tuple(forgotten_people))
+
+
+def _list_half_purged(
+    cases: Mapping[str, Row], current_people: set[str], entries_by_person: Mapping[str, Sequence[Entry]]
+) -> tuple[list[str], list[str]]:
+    """Whose case is still to be closed and who is still in the records, where a purge was cut short.
+
+    Their details are gone already, and no court holds what is left.
+    """
+    purged_people = [
+        person
+        for person, case in cases.items()
+        if person not in entries_by_person
+        and case["state"] in set(CLOSED_STATES) - {"purged"}
+        and not case["has_legal_hold"]
+    ]
+    bound_people = {
+        person
+        for person, case in cases.items()
+        if case["has_legal_hold"] or (case["state"] != "purged" and person not in purged_people)
+    }
+    return purged_people, sorted(current_people - set(entries_by_person) - bound_people)
 
 
 def _entries_with_details(desk: Desk) -> Mapping[str, Sequence[Entry]]:
@@ -140,20 +162,36 @@ def _due_at_request(desk: Desk, person: str) -> _Due:
         raise step_refusal(person, "the records are held for a court", "lift the hold first")
     if case is not None and case["state"] not in CLOSED_STATES:
         raise step_refusal(person, "the case is open", "remove the person first: becalm divert remove")
-    entries = _entries_with_details(desk).get(person, ())
+    entries_by_person = _entries_with_details(desk)
+    names = (person, *_list_joined(desk, person))
+    entries = [entry for name in names for entry in entries_by_person.get(name, ())]
     if not entries:
         raise step_refusal(person, "has no details, or they were erased", "there is nothing to do")
     people = (person,) if case is not None else ()
-    return _Due(tuple(entry.seq for entry in entries), people, (person,))
+    return _Due(tuple(sorted(entry.seq for entry in entries)), people, names)
+
+
+def _list_joined(desk: Desk, person: str) -> tuple[str, ...]:
+    """The other records of one person, which were joined to this one."""
+    file = records_file(desk)
+    mains = file.read().main_of_person() if file.path.is_file() else {}
+    return tuple(name for name, main in mains.items() if main == person and name != person)
 
 
 def _destroy(desk: Desk, due: _Due, reason: str) -> None:
-    """Destroy the details in the ledger, then whatever the records hold of those who are forgotten."""
+    """Destroy whatever the records hold of those who are forgotten, then the details in the ledger.
+
+    In this order, so that a purge that was cut short finds the details still due and is done again.
+    """
     ledger = desk.open_ledger()
+    _forget_in_records(desk, due)
     for first in range(0, len(due.seqs), ERASED_AT_ONCE):
         seqs = due.seqs[first : first + ERASED_AT_ONCE]
         facts: dict[str, Fact] = {"entries": seqs, "reason": reason, "rule": RULE_NAME}
         ledger.erase(seqs, erasure=make_event(desk, "payload_erased", purpose="erasure", facts=facts))
+
+
+def _forget_in_records(desk: Desk, due: _Due) -> None:
     file = records_file(desk)
     if not file.path.is_file() or not (due.forgotten_people or due.people):
         return

@@ -87,7 +87,7 @@ class ProtectedStore:
 
     def forget(self, people: set[str]) -> None:
         """Destroy the rows of these people."""
-        if not self._server_url and not self._path.is_file():
+        if not people or (not self._server_url and not self._path.is_file()):
             return
         with self._connect() as connection:
             statement = text(f"DELETE FROM {self._table} WHERE person = :person")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -33,6 +33,9 @@ STEMS: Final = ("persons", "events")
 MOST_FAULTS: Final = 20
 LIVE_WORDS: Final = ("yes", "true", "1")
 NO_DAY: Final = -(2**31)
+FIRST_BIRTH: Final = date(1900, 1, 2)  # 1900-01-01 stands for "not known" in many systems
+LAST_BIRTH: Final = date(2100, 1, 1)
+MOST_LETTERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class PersonKeys:
     details_hashes: Sequence[str]
     match_hashes: Sequence[str]  # of the match words; empty where there is none
     seqs: Sequence[int]  # the entry of the ledger that holds the details
+    is_unchanged: Sequence[bool]  # the details are those of the last file, so that corrections stay
 
 
 @dataclass
@@ -81,8 +85,10 @@ class _Columns:
         rows = np.flatnonzero(is_faulty)
         for row in rows[:MOST_FAULTS]:
             place = f"{self.sheet.name}, row {self.sheet.lines[row]}"
-            cell = self.column(column).text(int(row)) or ""
-            self.faults.append(Fault(place, f"{column} {cell!r:.60} {problem}", remedy))
+            cell_text = (
+                "" if column in DETAIL_COLUMNS else f" {self.column(column).text(int(row)) or ''!r:.60}"
+            )
+            self.faults.append(Fault(place, f"{column}{cell_text} {problem}", remedy))
 
     def codes(self, name: str, allowed_words: Sequence[str], default: str) -> Ints:
         """The cells of a column as indexes into the words that are allowed."""
@@ -109,6 +115,36 @@ def _parse_day(text: str) -> int:
         return NO_DAY
 
 
+def is_birth_date(text: str) -> bool:
+    """Can somebody alive have been born on this day, as 1990-05-31? Days that stand for none do not count."""
+    try:
+        return FIRST_BIRTH <= date.fromisoformat(text) <= LAST_BIRTH
+    except ValueError:
+        return False
+
+
+def _refuse_strange_people(columns: _Columns, born_day: Ints) -> None:
+    """Note birth dates that stand for none, numbers that differ by case alone, and cells without sense."""
+    if not len(columns):
+        columns.faults.append(Fault(columns.sheet.name, "names nobody", "fetch the file again"))
+    first_day, last_day = ((day - words.EPOCH).days for day in (FIRST_BIRTH, LAST_BIRTH))
+    is_strange = (born_day != NO_DAY) & ((born_day < first_day) | (born_day > last_day))
+    columns.refuse(is_strange, "is no birth date", "leave it blank where it is not known", "born_on")
+    numbers = columns.column("person_number")
+    plain_numbers = ["".join(number.casefold().split()) for number in numbers.values]
+    code_by_number = {number: code for code, number in enumerate(dict.fromkeys(plain_numbers))}
+    plain_codes = np.array([*(code_by_number[number] for number in plain_numbers), -1], np.int64)
+    is_alike = _is_repeated(plain_codes[numbers.codes]) & ~_is_repeated(numbers.codes)
+    problem, remedy = "is another one but for case or spaces", "keep one row for each person"
+    columns.refuse(is_alike, problem, remedy, "person_number")
+    for name in PERSON_COLUMNS:
+        is_unfit = columns.column(name).passes(
+            lambda text: len(text) > MOST_LETTERS or not text.replace("\n", " ").isprintable()
+        )
+        problem = f"has more than {MOST_LETTERS} letters, or signs that cannot be printed"
+        columns.refuse(is_unfit, problem, "write what a form would hold", name)
+
+
 def read_people(
     persons: Path, events: Path, *, mapping: Path | None = None, leave_out: Sequence[str] = ()
 ) -> PeopleFiles:
@@ -128,6 +164,7 @@ def read_people(
         _is_repeated(numbers.codes), "is there twice", "keep one row for each number", "person_number"
     )
     born_day = person_columns.days("born_on")
+    _refuse_strange_people(person_columns, born_day)
     event_table, offence_words = _read_events(event_columns, numbers)
     faults = (*person_columns.faults, *event_columns.faults)
     if faults:
@@ -236,31 +273,56 @@ def _details(columns: _Columns) -> tuple[Mapping[str, str], ...]:
     )
 
 
-def build_records(files: PeopleFiles, keys: PersonKeys, former: Records) -> Records:
-    """The records with these people and events in the place of the former ones; joins and sentences stay."""
-    row_of_person = {person: row for row, person in enumerate(keys.pseudonyms)}
+def build_records(
+    files: PeopleFiles, keys: PersonKeys, former: Records, people_with_case: Collection[str] = ()
+) -> Records:
+    """The records with these people and events in the place of the former ones; joins and sentences stay.
+
+    Whoever has a case stays too, without events, where the files no longer name the person: otherwise nobody
+    could take the person out, or answer what is asked.
+    """
+    kept_people = former.take_people(set(people_with_case) - set(keys.pseudonyms))
+    names = [*keys.pseudonyms, *kept_people["person"].to_pylist()]
+    row_of_person = {person: row for row, person in enumerate(names)}
     main_of_person = former.main_of_person()
-    main = [
-        row_of_person.get(main_of_person.get(person, person), row)
-        for row, person in enumerate(keys.pseudonyms)
-    ]
-    is_known = files.born_day != NO_DAY
+    main = [row_of_person.get(main_of_person.get(person, person), row) for row, person in enumerate(names)]
+    born_day = _keep_corrected_days(files.born_day, keys, former)
+    is_known = born_day != NO_DAY
     people = pa.table(
         {
             "person": pa.array(keys.pseudonyms, pa.string()),
             "number_hmac": pa.array(keys.number_hashes, pa.string()),
             "details_hmac": pa.array(keys.details_hashes, pa.string()),
             "match_hmac": pa.array(keys.match_hashes, pa.string()),
-            "born_day": pa.array(np.where(is_known, files.born_day, 0), pa.int32(), mask=~is_known),
+            "born_day": pa.array(np.where(is_known, born_day, 0), pa.int32(), mask=~is_known),
             "seq": pa.array(keys.seqs, pa.int64()),
-            "main": pa.array(main, pa.int32()),
+            "main": pa.array(main[: len(keys.pseudonyms)], pa.int32()),
         },
         schema=PERSON_SCHEMA,
     )
+    all_people = pa.concat_tables([people, kept_people])
+    main_column = pa.array(main, pa.int32())
     return replace(
         former,
-        people=people,
+        people=all_people.set_column(all_people.column_names.index("main"), "main", main_column),
         events=files.events,
         offence_words=files.offence_words,
         data_sha256=sha256_of_text(f"{files.persons_sha256} {files.events_sha256}"),
+    )
+
+
+def _keep_corrected_days(born_day: Ints, keys: PersonKeys, former: Records) -> Ints:
+    """The birth days of a file; where its details are those of the last one, the day that the records hold.
+
+    A birth date that was put right at request is not undone by the file that has it wrong.
+    """
+    former_day = dict(zip(former.people["person"].to_pylist(), former.born_day.tolist(), strict=True))
+    return np.array(
+        [
+            former_day.get(person, day) if is_unchanged else day
+            for person, day, is_unchanged in zip(
+                keys.pseudonyms, born_day.tolist(), keys.is_unchanged, strict=True
+            )
+        ],
+        np.int64,
     )

@@ -182,6 +182,10 @@ class Records:
             reasons=self.without_sentences(gone_names).reasons,
         )
 
+    def take_people(self, people: set[str]) -> pa.Table:
+        """The rows of these people."""
+        return self.people.filter(pc.is_in(self.people["person"], pa.array(sorted(people), pa.string())))
+
     def without_sentences(self, people: set[str]) -> Records:
         """The same records without the sentences about these people."""
         is_theirs = pc.is_in(self.reasons["person"], pa.array(sorted(people), pa.string()))
@@ -207,7 +211,8 @@ class Records:
         names = self.people["person"].to_pylist()
         main = self.main.copy()
         row = names.index(person)
-        main[row] = row if other_person is None else main[names.index(other_person)]
+        target = row if other_person is None else main[names.index(other_person)]
+        main[main == row if other_person is not None else [row]] = target
         return replace(self, people=_set(self.people, "main", pa.array(main, pa.int32())))
 
 
