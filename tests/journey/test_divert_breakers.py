@@ -9,7 +9,10 @@ import pytest
 from people import NAMES, TODAY, Programme, event, events_of_all, make_programme, write_csv
 
 from becalm.divert.desk import purge as purge_desk
+from becalm.divert.files.read_people import read_people
+from becalm.divert.files.read_rule import SHIPPED, read_rule
 from becalm.divert.files.records_file import RecordsFile
+from becalm.terms import InputError
 
 WORK = "The charges stand, and the youth worker says that help with work would be taken."
 HOME = "Three strangers reported it, and his mother has asked the school for somebody to talk to."
@@ -142,3 +145,81 @@ def test_two_records_are_parted_in_whichever_order_they_are_named(programme: Pro
     assert len(programme.ask("analyst", "ana", "list")["selected"]) == 6
     words = (first, first, "--decide", "join", "--sentence", "This one is surely himself and nobody else.")
     programme.run("screener", "sam", "match", *words, code=2)
+
+
+@pytest.mark.parametrize(
+    "law", ["Ada Ashgrove asked", "DPA 2018 s.47 for Ada Ashgrove", "born 1990-02-03", "depression"]
+)
+def test_what_cannot_be_erased_takes_the_name_of_a_law_and_no_other_words(
+    programme: Programme, law: str
+) -> None:
+    person = programme.person("N101")
+    words = ("--law", law, "--review-on", TODAY + timedelta(days=30), "--sentence", LEFT)
+    assert "could not be erased" in programme.run(*RITA, "restrict", person, *words, code=14).output
+    words = ("purge", "--person", person, "--code", law)
+    assert "could not be erased" in programme.run(*RITA, *words, code=14).output
+
+
+def test_a_rule_that_was_slipped_into_the_workspace_nominates_nobody(programme: Programme) -> None:
+    text = (
+        SHIPPED.read_text("utf-8").replace("crimes = 3", "crimes = 1").replace("version = 1", "version = 2")
+    )
+    file = programme.files / "rule.toml"
+    file.write_text(text.replace("valid_from = 2020", "valid_from = 2099"))
+    owner = ("programme owner", "ola")
+    refused = programme.run(*owner, "rule", "--file", file, "--publish", code=14)
+    assert "valid from 2099-01-01 on" in refused.output
+    (programme.workspace / "divert" / "rule.toml").write_text(text)
+    assert "was never published" in programme.nominate("N101", WORK, code=14).output
+    file.write_text(text)
+    programme.run(*owner, "rule", "--file", file, "--publish")
+    programme.nominate("N101", WORK)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("days = 799.6", "days = nan", "are not all days"),
+        ("days = 799.6", "days = -5", "are not all days"),
+        ("[90, 4]", "[-5, 4]", "is no age in days with points"),
+        ("[90, 4]", "[90, -4]", "is no age in days with points"),
+        ("named = 1\n", "named = 99999999999999999999\n", "points.named"),
+        ("limit = 1000", "limit = 99999999999999999999", "limit"),
+        ("adult_age = 18", "adult_age = 99999", "adult_age"),
+        ('second approver"]', 'second approver", "Second approver, shipped example."]', "are one"),
+    ],
+)
+def test_a_rule_with_numbers_that_are_none_or_one_approver_twice_is_refused(
+    tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    text = SHIPPED.read_text("utf-8")
+    assert old in text
+    (tmp_path / "rule.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError) as refusal:
+        read_rule(tmp_path / "rule.toml")
+    assert problem in f"{refusal.value} {refusal.value.faults}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("N1,Una Vale,0001-01-01", "is no birth date"),
+        ("N1,Una Vale,1900-01-01", "is no birth date"),
+        ("N1,Una Vale,9999-12-31", "is no birth date"),
+        ("N1,Una Vale,01/02/1990", "is no day"),
+        ("N1,Una Vale,1990-01-01\nn1,Una Vale,1990-01-01", "is another one but for case"),
+        (f"N1,{'x' * 600},1990-01-01", "has more than 500 letters"),
+        ("N1,Una\x00Vale,1990-01-01", "signs that cannot be printed"),
+        ("", "names nobody"),
+    ],
+)
+def test_people_who_cannot_be_are_refused_without_saying_who(tmp_path: Path, rows: str, problem: str) -> None:
+    persons, events = tmp_path / "persons.csv", tmp_path / "events.csv"
+    persons.write_text(f"person_number,name,born_on\n{rows}\n")
+    write_csv(events, [event("N1", 10)])
+    with pytest.raises(InputError) as refusal:
+        read_people(persons, events)
+    text = f"{refusal.value} {refusal.value.faults}"
+    assert problem in text
+    assert "Una" not in text
+    assert "1990" not in text

@@ -10,7 +10,7 @@ from typing import Final
 from becalm.desk import Desk
 from becalm.divert.core import access, events
 from becalm.divert.core.personal_fields import PERSONAL_FIELDS
-from becalm.divert.desk.context import read_rule_in_force, today
+from becalm.divert.desk.context import RULE_FILE, read_rule_in_force, today
 from becalm.ledger import Entry
 from becalm.terms import CaseError, Fault
 
@@ -33,9 +33,26 @@ def last_entry(desk: Desk, kind: str) -> Entry | None:
     return entry
 
 
+def list_rule_faults(desk: Desk) -> list[Fault]:
+    """A rule of the workspace that was put there, or altered, without being published."""
+    if not (desk.workspace.path / RULE_FILE).is_file():
+        return []
+    sha256 = read_rule_in_force(desk).sha256
+    entries = desk.open_ledger().entries(kinds=(events.RULE,))
+    if any(entry.event.facts["rule_sha256"] == sha256 for entry in entries):
+        return []
+    return [Fault(RULE_FILE, "was never published as it stands", "publish it: becalm divert rule")]
+
+
+def check_rule_published(desk: Desk) -> None:
+    """Raise CaseError where the rule in force was slipped into the workspace."""
+    if faults := list_rule_faults(desk):
+        raise CaseError("The rule cannot be used; nothing was recorded", tuple(faults))
+
+
 def list_approval_faults(desk: Desk) -> list[Fault]:
     """All that stands against approvals now."""
-    faults = []
+    faults = list_rule_faults(desk)
     papers = last_entry(desk, events.ACTIVATION)
     if papers is None:
         faults.append(Fault("papers", "nobody has signed them", "becalm divert govern, then sign them"))

@@ -21,7 +21,7 @@ from becalm.divert.core.request import (
     ScreenRequest,
 )
 from becalm.divert.core.screening import judge_screening
-from becalm.divert.desk.approval_gates import check_approvals_open
+from becalm.divert.desk.approval_gates import check_approvals_open, check_rule_published
 from becalm.divert.desk.context import (
     case_row,
     check_purpose,
@@ -60,6 +60,7 @@ def nominate(desk: Desk, request: NominateRequest) -> CaseStep:
     """
     desk = require_role(desk, "nominate")
     check_purpose(request.purpose)
+    check_rule_published(desk)
     file = records_file(desk)
     with file.alone():
         records, rule = file.read(), read_rule_in_force(desk)

@@ -21,6 +21,7 @@ from becalm.ledger import Entry, Fact, Row
 from becalm.terms import BecalmError, CaseError, Fault
 
 ERASED_AT_ONCE: Final = 20_000
+GROUNDS: Final = ("request", "unlawful", "not_needed", "error", "court_order")
 RULE_NAME: Final = "divert retention"
 
 
@@ -53,6 +54,9 @@ def purge(desk: Desk, request: PurgeRequest) -> PurgeResult:
     purge succeeds.
     """
     desk = require_role(desk, "restrict" if request.person else "purge")
+    if request.code not in GROUNDS:
+        remedy = f"write one of {', '.join(GROUNDS)}"
+        raise step_refusal("code", "is no ground of ours, and could not be erased", remedy)
     day = request.day or today(desk)
     if day > today(desk):
         raise step_refusal("day", f"{day} is in the future", "give today or an earlier day")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,6 +30,11 @@ from becalm.terms import QuestionError
 
 ACKNOWLEDGE_DAYS, DECIDE_DAYS = 2, 10  # working days
 MOST_RESTRICTED_DAYS: Final = 90
+LAW: Final = re.compile(
+    r"(DPA 2018|UK GDPR|court order|([A-Z][a-z]+ (and )?){1,6}Act \d{4})"
+    r"(,? (s|ss|art|sch|part)\.? ?\d{1,3}[A-Z]?(\(\w{1,2}\))*)*",
+    re.IGNORECASE,
+)
 
 
 def challenge(desk: Desk, request: ChallengeRequest) -> CaseStep:
@@ -98,6 +104,9 @@ def restrict(desk: Desk, request: RestrictRequest) -> Entry:
     if not today(desk) < request.review_on <= today(desk) + timedelta(days=MOST_RESTRICTED_DAYS):
         remedy = f"give a day within {MOST_RESTRICTED_DAYS} days"
         raise step_refusal("review_on", f"{request.review_on} is not ahead, or too far", remedy)
+    if not LAW.fullmatch(request.law):
+        remedy = "name an act and section, as DPA 2018 s.47, or court order; the rest goes into the sentence"
+        raise step_refusal("law", "is not the name of a law alone, and could not be erased", remedy)
     facts = {
         "restricted": not request.lift,
         "ground": request.ground,

@@ -1,10 +1,11 @@
 """The rule from TOML: author, two approvers, dates and a source. All faults come together."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from pydantic import Field
 
@@ -13,36 +14,38 @@ from becalm.formats.durable_files import sha256_of_text
 from becalm.terms import Fault, InputError, are_two_people
 from becalm.workspace.reviewed_toml import Key, Source, Strict, check_recipe
 
+MOST_POINTS = 100
+MOST_PEOPLE = 1_000_000
 SHIPPED = files("becalm.divert.files") / "rule_2020.toml"
 
 
 class GateEntry(Strict):
     """[gate]."""
 
-    crimes: int = Field(ge=1)
-    dates: int = Field(ge=1)
-    recent_days: int = Field(ge=1)
-    charged: int = Field(ge=1)
+    crimes: int = Field(ge=1, le=MOST_POINTS)
+    dates: int = Field(ge=1, le=MOST_POINTS)
+    recent_days: int = Field(ge=1, le=730)
+    charged: int = Field(ge=1, le=MOST_POINTS)
 
 
 class PointsEntry(Strict):
     """[points]."""
 
-    most_events: int = Field(ge=1)
+    most_events: int = Field(ge=1, le=MOST_POINTS)
     recency: tuple[tuple[int, int], ...] = Field(min_length=1)
-    named: int = Field(ge=0)
-    interviewed: int = Field(ge=0)
-    upheld: int = Field(ge=0)
-    out_of_court: int = Field(ge=0)
-    charged: int = Field(ge=0)
-    convicted: int = Field(ge=0)
+    named: int = Field(ge=0, le=MOST_POINTS)
+    interviewed: int = Field(ge=0, le=MOST_POINTS)
+    upheld: int = Field(ge=0, le=MOST_POINTS)
+    out_of_court: int = Field(ge=0, le=MOST_POINTS)
+    charged: int = Field(ge=0, le=MOST_POINTS)
+    convicted: int = Field(ge=0, le=MOST_POINTS)
 
 
 class HarmEntry(Strict):
     """[harm]."""
 
     unit: str
-    band_edges: tuple[float, ...] = Field(min_length=1)
+    band_edges: tuple[float, ...] = Field(min_length=1, max_length=4)  # of five bands
     weights: str = Field(min_length=3)
     other_weights: str = Field(min_length=3)
 
@@ -68,9 +71,9 @@ class RuleFile(Strict):
     valid_from: date
     source: str = Field(min_length=3)
     window_days: int = Field(ge=180, le=730)
-    limit: int = Field(ge=1)
-    adult_age: int = Field(ge=18)
-    overlap_victim_points: int = Field(ge=1)
+    limit: int = Field(ge=1, le=MOST_PEOPLE)
+    adult_age: int = Field(ge=18, le=100)
+    overlap_victim_points: int = Field(ge=1, le=MOST_PEOPLE)
     gate: GateEntry
     points: PointsEntry
     harm: HarmEntry
@@ -117,6 +120,7 @@ def _find_faults(entry: RuleFile, file: str) -> Iterator[Fault]:
     for offence, count in Counter(harm.offence for harm in entry.offences).items():
         if count > 1:
             yield Fault(f"{file}: offences", f"{offence!r} is there {count} times", "give it once")
+    yield from _find_number_faults(entry, file)
     ages = [age_days for age_days, _ in entry.points.recency]
     for where, numbers in (("points.recency", ages), ("harm.band_edges", entry.harm.band_edges)):
         if any(first >= second for first, second in pairwise(numbers)):
@@ -131,6 +135,23 @@ def _find_approver_faults(entry: RuleFile, file: str) -> Iterator[Fault]:
     people = entry.approvers
     if len(people) < 2 or not are_two_people(people[0], people[1]):
         yield Fault(f"{file}: approvers", f"{list(people)} are not two people", "have two people approve it")
+    for first, second in combinations(people[1:], 2):
+        if not are_two_people(first, second):
+            yield Fault(f"{file}: approvers", f"{first!r} and {second!r} are one", "name each once")
     for name in people:
         if not are_two_people(name, entry.author):
             yield Fault(f"{file}: approvers", f"{name!r} wrote the rule", "have others approve it")
+
+
+def _find_number_faults(entry: RuleFile, file: str) -> Iterator[Fault]:
+    """Days and points that are below nothing, endless, or no numbers."""
+    days_by_place = {
+        f"offences {harm.offence!r}": (harm.days, harm.other_days) for harm in entry.offences
+    } | {"harm.band_edges": entry.harm.band_edges}
+    for where, numbers in days_by_place.items():
+        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+            yield Fault(f"{file}: {where}", f"{list(numbers)} are not all days", "write numbers from 0 on")
+    for age_days, points in entry.points.recency:
+        if age_days < 0 or not 0 <= points <= MOST_POINTS:
+            problem = f"[{age_days}, {points}] is no age in days with points"
+            yield Fault(f"{file}: points.recency", problem, f"write points from 0 to {MOST_POINTS}")
