@@ -1,6 +1,5 @@
 """Names of those who act: can two of them be one person?"""
 
-import re
 import unicodedata
 from typing import Final
 
@@ -26,7 +25,8 @@ def are_two_people(first_name: str, second_name: str) -> bool:
 
 
 def _sorted_words(name: str) -> list[str]:
-    return sorted(filter(None, map(name_skeleton, re.split(r"[\W_]+", name))))
+    plain_name = "".join(sign if sign.isalnum() else " " for sign in name)
+    return sorted(filter(None, map(name_skeleton, plain_name.split())))
 
 
 def name_skeleton(name: str) -> str:

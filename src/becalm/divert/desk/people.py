@@ -84,7 +84,8 @@ def _take_in(
     words = [match_word(details["name"], details.get("born_on", "")) for details in files.details]
     word_hashes = file.keyed_hashes(words, of="match")
     match_hashes = [word_hash if word else "" for word, word_hash in zip(words, word_hashes, strict=True)]
-    is_unchanged = [not (new or changed) for new, changed in zip(is_new, is_changed, strict=True)]
+    rows_to_record = set(rows)
+    is_unchanged = [row not in rows_to_record for row in range(len(pseudonyms))]
     keys = PersonKeys(pseudonyms, number_hashes, details_hashes, match_hashes, seqs, is_unchanged)
     case_rows = desk.open_ledger().state_rows("case")
     people_with_case = [str(row["subject"]) for row in case_rows if row["state"] != "purged"]

@@ -1,6 +1,5 @@
 """The rule from TOML: author, two approvers, dates and a source. All faults come together."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -149,7 +148,7 @@ def _find_number_faults(entry: RuleFile, file: str) -> Iterator[Fault]:
         f"offences {harm.offence!r}": (harm.days, harm.other_days) for harm in entry.offences
     } | {"harm.band_edges": entry.harm.band_edges}
     for where, numbers in days_by_place.items():
-        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+        if not all(0 <= number <= MOST_PEOPLE for number in numbers):
             yield Fault(f"{file}: {where}", f"{list(numbers)} are not all days", "write numbers from 0 on")
     for age_days, points in entry.points.recency:
         if age_days < 0 or not 0 <= points <= MOST_POINTS:
