@@ -17,7 +17,7 @@ from becalm.divert.desk.cases import leave_programme
 from becalm.divert.desk.context import read_rule_in_force, records_file, require_role, today
 from becalm.divert.files.protected_store import ProtectedStore
 from becalm.divert.files.records_file import Records
-from becalm.ledger import Entry, Fact, Row
+from becalm.ledger import Entry, Fact
 from becalm.terms import BecalmError, CaseError, Fault
 
 ERASED_AT_ONCE: Final = 20_000
@@ -110,7 +110,9 @@ def _find_all_due(desk: Desk, day: date) -> _Due:
 
 
 def _list_half_purged(
-    cases: Mapping[str, Row], current_people: set[str], entries_by_person: Mapping[str, Sequence[Entry]]
+    cases: Mapping[str, Mapping[str, object]],
+    current_people: set[str],
+    entries_by_person: Mapping[str, Sequence[Entry]],
 ) -> tuple[list[str], list[str]]:
     """Whose case is still to be closed and who is still in the records, where a purge was cut short.
 
