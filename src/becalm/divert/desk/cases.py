@@ -8,18 +8,12 @@ from datetime import date
 
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
+from becalm.divert.core import request as ask
 from becalm.divert.core.access import step_refusal
 from becalm.divert.core.case_state import ACTIVE_STATES, OPEN_STATES
 from becalm.divert.core.crime_events import OLD, WHY_NOT
 from becalm.divert.core.explanation import EventLine, Explanation, digest_explanation
 from becalm.divert.core.reasons import check_reasons
-from becalm.divert.core.request import (
-    DecideRequest,
-    DeclineRequest,
-    NominateRequest,
-    RemoveRequest,
-    ScreenRequest,
-)
 from becalm.divert.core.screening import judge_screening
 from becalm.divert.desk.approval_gates import check_approvals_open, check_rule_published
 from becalm.divert.desk.context import (
@@ -53,7 +47,7 @@ class CaseStep:
     to_tell: tuple[str, ...] = ()  # recipients who must destroy what they were given
 
 
-def nominate(desk: Desk, request: NominateRequest) -> CaseStep:
+def nominate(desk: Desk, request: ask.NominateRequest) -> CaseStep:
     """Put forward a person whom the rule selected; nobody else can be.
 
     Raises CaseError with everything that stands against it.
@@ -176,7 +170,7 @@ def _check_no_live_case(desk: Desk, records: Records, row: int) -> None:
         raise step_refusal(desk.actor, "owns a live case on this person", remedy)
 
 
-def screen(desk: Desk, request: ScreenRequest) -> CaseStep:
+def screen(desk: Desk, request: ask.ScreenRequest) -> CaseStep:
     """Answer every check on what may stand against a visit; the answers are details, the result a fact."""
     desk = require_role(desk, "screen")
     check_purpose(request.purpose)
@@ -192,20 +186,20 @@ def screen(desk: Desk, request: ScreenRequest) -> CaseStep:
     return step_of(desk, entry)
 
 
-def approve(desk: Desk, request: DecideRequest) -> CaseStep:
+def approve(desk: Desk, request: ask.DecideRequest) -> CaseStep:
     """Take a person in, as somebody else than the nominator, after opening the evidence."""
     desk = require_role(desk, "approve")
     check_approvals_open(desk)
     return _decide(desk, request, "approved")
 
 
-def decline(desk: Desk, request: DeclineRequest) -> CaseStep:
+def decline(desk: Desk, request: ask.DeclineRequest) -> CaseStep:
     """Do not take a person in, or not yet."""
     desk = require_role(desk, "decline")
     return _decide(desk, request.decision, "deferred" if request.later else "declined")
 
 
-def _decide(desk: Desk, request: DecideRequest, decision: str) -> CaseStep:
+def _decide(desk: Desk, request: ask.DecideRequest, decision: str) -> CaseStep:
     check_purpose(request.purpose)
     file = records_file(desk)
     with file.alone():
@@ -249,7 +243,7 @@ def _check_case_is_addressed(case: Mapping[str, object], codes: Sequence[str]) -
         raise CaseError("The reasons will not do; nothing was recorded", tuple(faults))
 
 
-def remove(desk: Desk, request: RemoveRequest) -> CaseStep:
+def remove(desk: Desk, request: ask.RemoveRequest) -> CaseStep:
     """Take a person out, at once and without a second person, and call back all that was passed on."""
     desk = require_role(desk, "remove")
     decision = request.decision
