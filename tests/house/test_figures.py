@@ -26,7 +26,7 @@ MODULES = 625  # agreed: 340, for the first four jobs; sustain, evaluate, staff 
 LINES = (
     106_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
-IMPORT_SHARE = 0.067  # agreed: 0.060, which the jobs of then keep; the four new ones bring more
+IMPORT_SHARE = 0.068  # agreed: 0.060, which the jobs of then keep; the five new ones bring more
 
 
 def test_files_are_few_and_full(measure: ModuleType) -> None:

@@ -96,9 +96,7 @@ def _tile(figure: KeyFigureRow, level: float) -> FigureTile:
     change, interval = comparison_text.change_cells(figure.row)
     return FigureTile(
         label=figure.label,
-        change=change
-        if figure.row.change_percent is not None
-        else number_format.with_sign(figure.row.difference),
+        change=change if figure.row.change_percent is not None else _count_words(figure.row.difference),
         counts=f"{sentences.old_count(figure.row.old)} → {number_format.whole(figure.row.new)}",
         interval=interval,
         verdict=sentences.verdict_words(figure.row, level),
@@ -106,6 +104,17 @@ def _tile(figure: KeyFigureRow, level: float) -> FigureTile:
         chart=sparkline(figure.months, key=f"spark-{figure.key}", title=f"{figure.label}, month by month"),
         last_month=describe_months(figure.months),
     )
+
+
+def _count_words(difference: float) -> str:
+    """A difference of counts that nobody can take for a percentage.
+
+    >>> _count_words(-27.0), _count_words(5.0), _count_words(0.0)
+    ('27 fewer', '5 more', 'as many')
+    """
+    if not round(difference):
+        return "as many"
+    return f"{number_format.whole(abs(difference))} {'more' if difference > 0 else 'fewer'}"
 
 
 def inline_mark(mark: Markup) -> Markup:
