@@ -116,7 +116,7 @@ def required_arguments(command: Command) -> list[str]:
 # An option that several jobs have, and the one thing that it means in all of them.
 ONE_MEANING = {
     "--unit": {"patrol", "staff"},  # a patrol unit
-    "--by": {"run", "measure", "evaluate", "sustain"},  # what is counted group by group
+    "--by": {"run", "measure", "evaluate", "sustain", "divert funnel"},  # what is counted group by group
     "--since": {"record"},  # the first day
     "--until": {"record", "find override", "sustain", "staff"},  # the last day or week, included
 }

@@ -54,7 +54,7 @@ def test_the_way_of_one_person_to_a_decision_a_challenge_and_out(programme: Prog
     answer = programme.approve("N101", HOME)
     assert "is approved" in answer.output
     assert "REHEARSAL" in answer.output
-    dispute = ("challenge", person, "--by", "person", "--text", "I was not there.")
+    dispute = ("challenge", person, "--disputed-by", "person", "--text", "I was not there.")
     programme.run("coordinator", "cora", *dispute)
     reason = ("--decide", "upheld", "--code", "error", "--sentence", LEFT)
     refused = programme.run("rights officer", "abe", "challenge", person, *reason, code=14)

@@ -89,11 +89,11 @@ def scan_newest(
     `factors` are the multiples of the usual rate at these times. p pays for having looked at all circles.
     """
     neighbours = list_neighbours(x, y, radius)
-    best = _best_circles(counts, rates.mean, rates.shape, rates.excess, factors, *neighbours)
+    best = _best_circles(counts, rates.mean, rates.shape, rates.excess, factors, neighbours)
     highest = np.array(
         [
             _best_circles(
-                rates.draw(factors, rng), rates.mean, rates.shape, rates.excess, factors, *neighbours
+                rates.draw(factors, rng), rates.mean, rates.shape, rates.excess, factors, neighbours
             )[:, 0].max()
             for _ in range(drawings)
         ]
@@ -122,8 +122,9 @@ def _choose_circles(best: Floats, highest: Floats, x: Floats, y: Floats, most: i
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _best_circles(counts, mean, shape, excess, factors, starts, neighbour_sites, distance):  # type: ignore[no-untyped-def]  # a kernel
+def _best_circles(counts, mean, shape, excess, factors, neighbours):  # type: ignore[no-untyped-def]  # a kernel
     """For each centre its best circle: score, radius, times, observed, expected."""
+    starts, neighbour_sites, distance = neighbours
     site_count, time_count = counts.shape
     best = np.zeros((site_count, 5))
     for centre in prange(site_count):

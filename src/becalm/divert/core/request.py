@@ -134,7 +134,9 @@ class ChallengeRequest(Request):
     """Dispute that a person is in the programme, or decide such a dispute."""
 
     person: Person
-    by: Annotated[Literal["person", "representative", "staff"], Parameter("Who disputes it.")] = "person"
+    by: Annotated[
+        Literal["person", "representative", "staff"], Parameter("Who disputes it.", name="disputed-by")
+    ] = "person"
     text: Annotated[str, Parameter("What is disputed, in their own words; it can be erased.")] = ""
     decide: Annotated[
         Literal["upheld", "rejected"] | None,

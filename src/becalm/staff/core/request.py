@@ -266,7 +266,7 @@ class DerogateRequest(Request):
     rest_until: Annotated[
         str, Parameter("Until when the rest lasts that makes up for it (2020-05-06T22:00Z).")
     ]
-    by: Annotated[str, Parameter("Who decided it: a rank or a post, no name.")]
+    by: Annotated[str, Parameter("Who decided it: a rank or a post, no name.", name="decided-by")]
     rules: RulesFile = None
     purpose: Annotated[str, Parameter("What for: duty planning, welfare or audit.")] = "duty planning"
 

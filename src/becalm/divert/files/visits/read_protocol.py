@@ -33,15 +33,15 @@ class ProtocolFile(Strict):
     author: str = Field(min_length=1)
     reviewed_on: date
     attempts: int
+    is_card_left: bool
+    is_second_agreed: bool
     hours_between_attempts: int
+    miss_minutes: int
+    talk_minutes: int
     second_after_days: int
     second_until_days: int
-    talk_minutes: int
-    miss_minutes: int
-    is_second_agreed: bool
-    is_card_left: bool
-    same_lead_factor: float = 1.0
     rest_days: int
+    same_lead_factor: float = 1.0
     dayparts: tuple[DaypartEntry, ...]
 
 
