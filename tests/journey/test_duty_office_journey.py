@@ -192,7 +192,7 @@ def test_a_derogation_is_judged_and_reported(office: Path, tmp_path: Path) -> No
         writer.writerows(rows)
     check = ("staff", "check", folder, "--workspace", workspace)
     assert "daily_rest_hours" in becalm(*check, code=RosterError.exit_code).output
-    words = ("--day", next_day, "--rest-until", "2020-05-07T06:00Z", "--by", "duty inspector")
+    words = ("--day", next_day, "--rest-until", "2020-05-07T06:00Z", "--decided-by", "duty inspector")
     becalm(
         "staff",
         "derogate",

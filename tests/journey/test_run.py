@@ -353,3 +353,13 @@ def test_the_page_for_the_public_is_plain_and_names_no_place(briefed: Path) -> N
     )
     assert reading_age(re.sub(r"<[^>]+>", "", prose)) <= LARGEST_READING_AGE
     assert "A count of less than 5 is not shown" in page
+
+
+@pytest.mark.parametrize("parts", ["{", "[]", '{"job":"public"}', '{"job":"nothing"}'])
+def test_a_record_whose_parts_were_altered_is_refused_in_words(workspace: Path, parts: str) -> None:
+    record = workspace / "briefing" / "run.json"
+    run = json.loads(record.read_text("utf-8"))
+    run["parameters"]["parts"] = [parts]
+    record.write_text(json.dumps(run), "utf-8")
+    said = becalm("run", "-w", workspace, "--again", record, code=8).output
+    assert "Restore its run.json." in said or "has no part 'nothing'" in said

@@ -9,7 +9,7 @@ from becalm.brief.desk.evaluations import EVALUATIONS_HEADING, make_evaluations_
 from becalm.brief.desk.public_part import PUBLIC_HEADING, PUBLIC_JOB, make_public_part
 from becalm.brief.desk.staff import HEADING, make_staff_part
 from becalm.brief.desk.watch import find_watch_needs, make_watch_part
-from becalm.brief.part import BriefingPart, PartMaker
+from becalm.brief.part import BriefingPart, PartMaker, Pins
 from becalm.desk import Desk
 from becalm.terms import QuestionError, ReplayError, RunRecord, UsageError
 
@@ -46,10 +46,25 @@ def repeat_parts(desk: Desk, run: RunRecord) -> tuple[BriefingPart, ...]:
 
 
 def _repeat_part(desk: Desk, run: RunRecord, text: str) -> BriefingPart:
-    pins = json.loads(text)
+    pins = _read_pins(text)
     maker = next((maker for maker in MAKERS if maker.job == pins.get("job")), None)
     if maker is None:
         raise ReplayError(f"This becalm has no part {pins.get('job')!r} of a briefing.")
     if "needs" in pins:
         return BriefingPart(maker.job, maker.heading, needs=str(pins["needs"]))
-    return maker.make(desk, run, pins)[0]
+    try:
+        return maker.make(desk, run, pins)[0]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # pins that no becalm wrote
+        raise ReplayError(
+            f"What the run keeps of the part {maker.job!r} was altered. Restore its run.json."
+        ) from error
+
+
+def _read_pins(text: str) -> Pins:
+    try:
+        pins = json.loads(text)
+    except ValueError:
+        pins = None
+    if not isinstance(pins, dict):
+        raise ReplayError("A part of this run cannot be read. Restore its run.json.")
+    return pins

@@ -86,7 +86,10 @@ def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
     if not seed_commitment:
         return PatrolSection(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
     plan_document = _parse_plan(desk, seed_commitment, _read_pinned(desk, run, seed_commitment))
-    first_day = date.fromisoformat(str(run.parameters["patrol_day"]))
+    try:
+        first_day = date.fromisoformat(str(run.parameters["patrol_day"]))
+    except (KeyError, ValueError) as error:
+        raise ReplayError("The day of this run's patrol plan is no day. Restore its run.json.") from error
     return PatrolSection(
         plan_document,
         first_day,
