@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-import numpy as np
+from becalm.methods.arrays import seed_generator
 
 SEED_BYTES = 32
 
@@ -29,6 +29,6 @@ def draw_waves(
     1
     """
     people = sorted(need_by_person)
-    chances = np.random.default_rng(list(seed)).random(len(people))
+    chances = seed_generator(*seed).random(len(people))
     order = sorted(range(len(people)), key=lambda i: (-need_by_person[people[i]], chances[i]))
     return {people[i]: first_wave + place // wave_size for place, i in enumerate(order)}
