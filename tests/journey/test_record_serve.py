@@ -97,10 +97,10 @@ def test_who_saw_whom_is_answered_by_the_index_and_said_so(workspace: Path, tmp_
     details.write_text("Ann Example")
     call(
         workspace,
-        *("record", "add", "visit_made", "--subject", "P-1", "--purpose", "visit"),
-        *("--set", "visit=1", "--set", "response=interested", "--details", str(details)),
+        *("record", "add", "referral_sent", "--subject", "P-1", "--purpose", "visit"),
+        *("--set", "referral=R-1", "--set", "provider=harbour", "--details", str(details)),
     )
-    (entry,) = ask(workspace, "SELECT seq FROM event WHERE kind = 'visit_made'")
+    (entry,) = ask(workspace, "SELECT seq FROM event WHERE kind = 'referral_sent'")
     call(workspace, "record", "show", str(entry[0]), "--purpose", "visit", "--details")
     quick = call(workspace, "record", "access", "--subject", "P-1", "--quick")
     assert "Read by the index" in quick

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
@@ -247,9 +247,10 @@ def _hold_lock(root: Path) -> Iterator[None]:
             "Wait until it has ended, then run this again. Nothing was loaded."
         )
 
-    with _name_disk_errors(root):
-        make_private_folder(root)
-    with hold_lock(root / LOCK, refuse):
+    with ExitStack() as held_lock:
+        with _name_disk_errors(root):
+            make_private_folder(root)
+            held_lock.enter_context(hold_lock(root / LOCK, refuse))
         yield
 
 

@@ -107,7 +107,7 @@ def find_longest_run(total: Floats) -> tuple[int, int]:
     """The first step and the length of the longest dead run, around midnight too.
 
     >>> find_longest_run(np.array([0.0, 5.0, 5.0, 0.0, 0.0, 5.0, 0.0]))
-    (6, 2)
+    (3, 2)
     """
     is_dead = total <= DEAD_SHARE * total.mean()
     if is_dead.all() or not is_dead.any():
