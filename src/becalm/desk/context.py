@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from zoneinfo import ZoneInfo
 
 from becalm.terms import BecalmError, Fault, LedgerError, PlanError, Progress, silent_progress
 
@@ -50,6 +51,11 @@ class Desk:
     ledger_file: Path | None = None  # where the ledger lies; None where a server keeps it
     protected_url: str = ""  # of the login that reads protected characteristics on a server
     progress: Progress = silent_progress  # where long work shows how far it has come
+
+    @property
+    def today(self) -> date:
+        """The civil day at which it is now in the city."""
+        return self.now().astimezone(ZoneInfo(self.workspace.city.time_zone)).date()
 
 
 @overload

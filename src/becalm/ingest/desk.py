@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zoneinfo import ZoneInfo
 
 from becalm import tables
 from becalm.desk import Desk, gaps_of, recorded_action
@@ -54,7 +53,7 @@ def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
 
     Raises InputError with every refusal where one of the files cannot be loaded.
     """
-    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    today = desk.today
     if request.as_of is not None and request.as_of > today:
         raise UsageError(
             f"`as_of` {request.as_of} is later than today, {today}. Give the day on which the records were "

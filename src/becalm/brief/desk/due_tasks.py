@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from becalm.brief.part import BriefingPart, PartTable, Pins
 from becalm.desk import Desk, gaps_of
@@ -77,7 +76,7 @@ def describe_programme(desk: Desk, *, is_ledger_read: bool) -> ProgrammeState:
 
     Where the ledger is not read, as there is none or it cannot be trusted, records alone are described.
     """
-    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    today = desk.today
     sources = tuple(_describe_source(desk, source) for source in list_sources(desk))
     if not is_ledger_read:
         return ProgrammeState(sources, (), None, None, (), _list_commands(sources, ()))

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotAnswer
@@ -38,9 +37,7 @@ def add_patrol(
     A plan that stands for the day (without one: tomorrow) is taken as it is, for a second one would be a
     re-roll; else one is made. Where none can be made, the run says why.
     """
-    first_day = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(
-        days=1
-    )
+    first_day = day or desk.today + timedelta(days=1)
     if not (desk.workspace.path / UNITS_FILE).is_file():
         return _note_no_plan(run, NO_UNITS)
     plan_history = _find_active_plan(desk, first_day)

@@ -23,7 +23,6 @@ from becalm.divert.desk.context import (
     records_file,
     require_role,
     to_payload,
-    today,
 )
 from becalm.divert.desk.lists import explain_row
 from becalm.divert.desk.people import read_details
@@ -79,7 +78,7 @@ def _gather(desk: Desk, records: Records, person: str, request: AccessPackReques
     note_access(desk, person, "access pack", purpose=request.purpose)
     row = records.row_of(person)
     case = case_row(desk.open_ledger(), person)
-    listed_text = str(case["as_of"]) if case is not None and "as_of" in case else str(today(desk))
+    listed_text = str(case["as_of"]) if case is not None and "as_of" in case else str(desk.today)
     explanation = explain_row(desk, records, row, as_of=date.fromisoformat(listed_text))
     entries = [
         entry
@@ -103,7 +102,7 @@ def _gather(desk: Desk, records: Records, person: str, request: AccessPackReques
     )
     return PackContent(
         person=person,
-        made_on=today(desk),
+        made_on=desk.today,
         mode=programme_mode(desk),
         details=dict(read_details(desk, records, person, purpose=request.purpose)),
         case=case,

@@ -10,7 +10,7 @@ from typing import Final
 from becalm.desk import Desk
 from becalm.divert.core import access, events
 from becalm.divert.core.personal_fields import PERSONAL_FIELDS
-from becalm.divert.desk.context import RULE_FILE, read_rule_in_force, today
+from becalm.divert.desk.context import RULE_FILE, read_rule_in_force
 from becalm.ledger import Entry
 from becalm.terms import CaseError, Fault
 
@@ -58,7 +58,7 @@ def list_approval_faults(desk: Desk) -> list[Fault]:
         faults.append(Fault("papers", "nobody has signed them", "becalm divert govern, then sign them"))
     elif papers.event.facts["settings_sha256"] != settings_sha256(desk):
         faults.append(Fault("papers", "the settings changed since they were signed", SIGN_REMEDY))
-    elif date.fromisoformat(str(papers.event.facts["review_on"])) < today(desk):
+    elif date.fromisoformat(str(papers.event.facts["review_on"])) < desk.today:
         faults.append(Fault("papers", "their review is due", SIGN_REMEDY))
     purge = last_entry(desk, events.PURGE)
     if purge is None or purge.event.occurred_at < desk.now() - timedelta(hours=PURGE_HOURS):

@@ -24,7 +24,6 @@ from becalm.divert.desk.context import (
     records_file,
     require_role,
     to_payload,
-    today,
 )
 from becalm.divert.desk.lists import check_day, explain_row
 from becalm.divert.desk.matches import check_one_person
@@ -212,7 +211,7 @@ def _decide(desk: Desk, request: ask.DecideRequest, decision: str) -> CaseStep:
         is_renewal = case is not None and case["first_approved_on"] is not None
         if decision == "approved" and case is not None:
             _check_case_is_addressed(case, request.code)
-            renewed_as_of = (request.as_of or today(desk)) if is_renewal else None
+            renewed_as_of = (request.as_of or desk.today) if is_renewal else None
             if case["state"] in (*OPEN_STATES, *ACTIVE_STATES):
                 _check_still_true(desk, records, row, case, renewed_as_of)
         facts: dict[str, Fact] = {

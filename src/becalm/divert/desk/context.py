@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
@@ -32,11 +31,6 @@ class PersonRecord:
     person: str
     row: int
     born_on: date | None
-
-
-def today(desk: Desk) -> date:
-    """The civil day in the city's zone."""
-    return desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
 
 
 def records_file(desk: Desk) -> RecordsFile:

@@ -25,7 +25,6 @@ from becalm.divert.desk.context import (
     read_rule_in_force,
     records_file,
     require_role,
-    today,
 )
 from becalm.divert.desk.lists import read_population
 from becalm.divert.files.papers import PaperFacts, share_filled, write_papers
@@ -82,7 +81,7 @@ def _gather(desk: Desk) -> PaperFacts:
     rule, records = read_rule_in_force(desk), records_file(desk).read()
     population = read_population(records, rule)
     selection = select_people(
-        population.events, population.adult_day, rule, as_of_day=population.day(today(desk))
+        population.events, population.adult_day, rule, as_of_day=population.day(desk.today)
     )
     signature = last_entry(desk, kinds.DISPARITY)
     states = Counter(str(row["state"]) for row in desk.open_ledger().state_rows("case"))
@@ -123,8 +122,8 @@ def _sign(desk: Desk, request: GovernRequest, texts: dict[str, str]) -> int:
         raise step_refusal("disparity", "nobody answers for the report on this rule", remedy)
     if not request.legal_basis.strip():
         raise step_refusal("legal_basis", "is missing", "name the law that the programme stands on")
-    review_on = request.review_on or today(desk) + timedelta(days=REVIEW_DAYS)
-    if not today(desk) < review_on <= today(desk) + timedelta(days=REVIEW_DAYS):
+    review_on = request.review_on or desk.today + timedelta(days=REVIEW_DAYS)
+    if not desk.today < review_on <= desk.today + timedelta(days=REVIEW_DAYS):
         raise step_refusal("review_on", f"{review_on} is not within a year", "give an earlier day, ahead")
     facts: dict[str, Fact] = {
         "rule_sha256": rule.sha256,

@@ -24,7 +24,6 @@ from becalm.divert.desk.context import (
     read_rule_in_force,
     records_file,
     require_role,
-    today,
 )
 from becalm.divert.files.records_file import Records
 from becalm.formats.durable_files import sha256_of_text
@@ -156,8 +155,8 @@ def check_day(desk: Desk, as_of: date | None) -> date:
 
     Raises CaseError for a day that is not over yet.
     """
-    day = as_of or today(desk)
-    if day > today(desk):
+    day = as_of or desk.today
+    if day > desk.today:
         fault = Fault("as_of", f"{day} is in the future", "give today or an earlier day")
         raise CaseError("No list can be made", (fault,))
     return day

@@ -14,7 +14,7 @@ from becalm.divert.core.case_state import CLOSED_STATES
 from becalm.divert.core.request import PurgeRequest
 from becalm.divert.core.retention import find_due, is_expired
 from becalm.divert.desk.cases import leave_programme
-from becalm.divert.desk.context import read_rule_in_force, records_file, require_role, today
+from becalm.divert.desk.context import read_rule_in_force, records_file, require_role
 from becalm.divert.files.protected_store import ProtectedStore
 from becalm.divert.files.records_file import Records
 from becalm.ledger import Entry, Fact
@@ -57,8 +57,8 @@ def purge(desk: Desk, request: PurgeRequest) -> PurgeResult:
     if request.code not in GROUNDS:
         remedy = f"write one of {', '.join(GROUNDS)}"
         raise step_refusal("code", "is no ground of ours, and could not be erased", remedy)
-    day = request.day or today(desk)
-    if day > today(desk):
+    day = request.day or desk.today
+    if day > desk.today:
         raise step_refusal("day", f"{day} is in the future", "give today or an earlier day")
     expired_people = () if request.person else _expire(desk, day)
     due = NOTHING_DUE

@@ -21,7 +21,6 @@ from becalm.divert.desk.context import (
     records_file,
     require_role,
     to_payload,
-    today,
 )
 from becalm.divert.files.records_file import Records
 from becalm.ledger import Entry, EventToAppend, Fact
@@ -48,7 +47,7 @@ def challenge(desk: Desk, request: ChallengeRequest) -> CaseStep:
     person = records.person_at(records.row_of(request.person))
     if request.decide is not None:
         return _decide_challenge(desk, request, records, person)
-    day = today(desk)
+    day = desk.today
     facts = {
         "by": request.by,
         "acknowledge_by": add_working_days(day, ACKNOWLEDGE_DAYS).isoformat(),
@@ -101,7 +100,7 @@ def restrict(desk: Desk, request: RestrictRequest) -> Entry:
     desk = require_role(desk, "restrict")
     records = records_file(desk).read()
     person = records.person_at(records.row_of(request.person))
-    if not today(desk) < request.review_on <= today(desk) + timedelta(days=MOST_RESTRICTED_DAYS):
+    if not desk.today < request.review_on <= desk.today + timedelta(days=MOST_RESTRICTED_DAYS):
         remedy = f"give a day within {MOST_RESTRICTED_DAYS} days"
         raise step_refusal("review_on", f"{request.review_on} is not ahead, or too far", remedy)
     if not LAW.fullmatch(request.law):

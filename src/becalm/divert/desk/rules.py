@@ -19,7 +19,6 @@ from becalm.divert.desk.context import (
     read_rule_in_force,
     records_file,
     require_role,
-    today,
 )
 from becalm.divert.desk.lists import check_day, read_population
 from becalm.divert.files.read_rule import read_rule
@@ -54,7 +53,7 @@ def show_rule(desk: Desk, request: RuleRequest) -> RuleAnswer:
     if other_rule.key == rule.key and other_rule.version <= rule.version and other_rule.sha256 != rule.sha256:
         remedy = f"give it version {rule.version + 1}"
         raise step_refusal("file", f"version {other_rule.version} of {rule.key} is not newer", remedy)
-    if request.publish and other_rule.valid_from > today(desk):
+    if request.publish and other_rule.valid_from > desk.today:
         problem = f"is valid from {other_rule.valid_from} on, and would be in force at once"
         raise step_refusal("file", problem, "publish it on that day")
     as_of = check_day(desk, request.as_of)

@@ -50,7 +50,7 @@ def override_place(desk: Desk, request: OverrideRequest) -> OverrideAnswer:
     Raises UsageError where the last day is past, there is no override to lift, or the name is that of a cell
     without land.
     """
-    if request.until is not None and request.until < _today(desk):
+    if request.until is not None and request.until < desk.today:
         raise UsageError(
             f"{request.until} is past, so the override would never hold. Give a later day with `until`."
         )
@@ -94,7 +94,7 @@ def active_overrides(desk: Desk) -> tuple[PlaceDecision, ...]:
         if facts["decision"] != "lift":
             place_decision = _read_decision(desk, corrected_entry.latest_entry)
             latest_by_place[place_decision.place_id] = place_decision
-    return tuple(d for d in latest_by_place.values() if d.until is None or d.until >= _today(desk))
+    return tuple(d for d in latest_by_place.values() if d.until is None or d.until >= desk.today)
 
 
 def active_entries(desk: Desk) -> tuple[int, ...]:
@@ -165,10 +165,6 @@ def _read_decision(desk: Desk, entry: Entry) -> PlaceDecision:
         entry=entry.seq,
         until=date.fromisoformat(str(until_text)) if until_text else None,
     )
-
-
-def _today(desk: Desk) -> date:
-    return _local_day(desk, desk.now())
 
 
 def _local_day(desk: Desk, instant: datetime) -> date:

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, recorded_action
 from becalm.find.core import place_splits
@@ -84,7 +83,7 @@ def active_splits(desk: Desk) -> tuple[place_splits.Split, ...]:
 def _draw_split(desk: Desk, request: SplitRequest, places: PlaceSet) -> place_splits.Split:
     """The split of the request, in the workspace's metres."""
     city, place_id, split_reason = desk.workspace.city, request.place, request.reason.strip()
-    local_today = desk.now().astimezone(ZoneInfo(city.time_zone)).date()
+    local_today = desk.today
     if request.parts is not None:
         drawn_parts = read_drawn_parts(
             Path(request.parts),

@@ -1,7 +1,6 @@
 """Tables for the public: read what was published before, withhold, and remember what is published now."""
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.measure.core import public as core
@@ -32,7 +31,7 @@ def withhold_figures(
         below=limits.withheld_below if counted_unit == OFFENCES else limits.people_withheld_below,
         blocks=blocks,
     )
-    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    today = desk.today
     write_public_table(
         desk.workspace.public_path, scope, core.publishable(figures, is_withheld), made_on=today
     )

@@ -1,7 +1,6 @@
 """Where were steps of the level declared?"""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, record_event
 from becalm.ledger import Entry, Fact
@@ -31,7 +30,7 @@ def declare_step(desk: Desk, request: StepRequest) -> Entry:
         raise QuestionError(
             "The archive holds no records, so no level can shift. Load some with `becalm ingest PATH`."
         )
-    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    today = desk.today
     events.check_new_step(
         step, active_steps(desk), first_day=date.fromisoformat(f"{first_month}-01"), today=today
     )

@@ -57,7 +57,7 @@ def count_dedicated_arrests(desk: Desk, request: ArrestsRequest) -> ArrestAnswer
     Without a last day, up to now. Days are of the city's zone.
     """
     zone = ZoneInfo(desk.workspace.city.time_zone)
-    last_day = request.until or desk.now().astimezone(zone).date()
+    last_day = request.until or desk.today
     if last_day < request.since:
         raise UsageError(
             f"{last_day} is before {request.since}. Give the first day with `since`, the last with `until`."

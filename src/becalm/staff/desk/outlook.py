@@ -13,7 +13,7 @@ from becalm.staff.core.forecast import Strength, forecast_strength
 from becalm.staff.core.request import ForecastRequest, WhatIfRequest, read_instant
 from becalm.staff.core.scenarios import Change, Outlook
 from becalm.staff.desk.people import StaffInputs, read_inputs
-from becalm.staff.desk.roster import load_need, today_of
+from becalm.staff.desk.roster import load_need
 from becalm.staff.desk.solver import open_engine
 from becalm.terms import UsageError
 
@@ -80,7 +80,7 @@ def what_if(desk: Desk, request: WhatIfRequest) -> WhatIfAnswer:
     question = roster_problem.RosterQuestion(
         first_day=request.period.first_day,
         days=request.period.days,
-        today=today_of(desk),
+        today=desk.today,
         zone=desk.workspace.city.time_zone,
         needs=needs,
     )

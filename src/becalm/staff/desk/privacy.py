@@ -15,7 +15,6 @@ from becalm.render.document import Document, document_html
 from becalm.staff.core import events
 from becalm.staff.core.request import AccessPackRequest, AssessmentRequest, RetentionRequest
 from becalm.staff.desk.people import check_officers, find_rules, parse_until, read_inputs
-from becalm.staff.desk.roster import today_of
 from becalm.staff.files.privacy_pages import officer_access_pack, staff_assessment
 from becalm.staff.files.read_rules import read_rules
 from becalm.terms import UsageError
@@ -36,7 +35,7 @@ def apply_retention(desk: Desk, request: RetentionRequest) -> RetentionAnswer:
     The facts stay: that somebody was away from when until when, without why.
     """
     rules = read_rules(find_rules(desk, request.rules))
-    past_before = (request.today or today_of(desk)) - timedelta(weeks=rules.detail_weeks)
+    past_before = (request.today or desk.today) - timedelta(weeks=rules.detail_weeks)
     ledger, zone = desk.open_ledger(), desk.workspace.city.time_zone
     erasures = ledger.verified_entries(kinds=("payload_erased",))
     erased_seqs = {seq for entry in erasures for seq in cast("tuple[int, ...]", entry.event.facts["entries"])}

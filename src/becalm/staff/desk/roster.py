@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
 from becalm import __version__
 from becalm.desk import Desk, make_event
@@ -65,7 +64,7 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
     question = roster_problem.RosterQuestion(
         first_day=request.period.first_day,
         days=request.period.days,
-        today=today_of(desk),
+        today=desk.today,
         zone=desk.workspace.city.time_zone,
         needs=needs,
         neighbours=_neighbours(desk) if request.lend else {},
@@ -216,7 +215,7 @@ def _question_again(
     return roster_problem.RosterQuestion(
         first_day=first_day,
         days=days,
-        today=today_of(desk),
+        today=desk.today,
         zone=desk.workspace.city.time_zone,
         needs=needs,
         neighbours=neighbours,
@@ -340,11 +339,6 @@ def _run(
 ) -> RunRecord:
     parameters = {"request": json.dumps(request_values(request), sort_keys=True)}
     return RunRecord(question, __version__, seed, desk.now(), None, parameters, hashes)
-
-
-def today_of(desk: Desk) -> date:
-    """The civil day at which it is now in the city."""
-    return desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
 
 
 def _wishes(file_name: str | None, inputs: StaffInputs) -> roster_problem.Wishes:

@@ -18,7 +18,6 @@ from becalm.divert.desk.context import (
     note_access,
     programme_mode,
     require_role,
-    today,
 )
 from becalm.divert.desk.visits.cases import (
     OpenCase,
@@ -312,7 +311,7 @@ def list_due(desk: Desk, request: ask.DueRequest) -> tuple[DueOutcome, ...]:
     """Appointments whose day is over and that have no outcome. Lateness is derived, never stored."""
     desk = require_role(desk, "visit")
     check_purpose(request.purpose)
-    day = today(desk).isoformat()
+    day = desk.today.isoformat()
     rows = [
         row
         for row in desk.open_ledger().state_rows("appointment")

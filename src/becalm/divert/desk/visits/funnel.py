@@ -13,7 +13,7 @@ from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.funnel import FUNNEL_KINDS, Funnel, count_funnel
 from becalm.divert.core.visits.providers import HelpProvider, ProviderReport, report_providers
-from becalm.divert.desk.context import born_on, records_file, require_role, today
+from becalm.divert.desk.context import born_on, records_file, require_role
 from becalm.divert.desk.visits.cases import protocol_in_force
 from becalm.divert.files.visits.read_providers import find_providers, read_providers
 from becalm.ledger import WITHDRAWN
@@ -52,7 +52,7 @@ def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
     entries = desk.open_ledger().verified_entries(kinds=(*FUNNEL_KINDS, WITHDRAWN))
     return count_funnel(
         entries,
-        as_of=request.as_of or today(desk),
+        as_of=request.as_of or desk.today,
         day_of=day_of,
         protocol=f"{protocol.key}, version {protocol.version}, {protocol.attempts} attempts",
         by=request.by,
@@ -61,7 +61,7 @@ def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
 
 
 def _age_bands(desk: Desk) -> Mapping[str, str]:
-    records, day = records_file(desk).read(), today(desk)
+    records, day = records_file(desk).read(), desk.today
     bands = {}
     for row, person in enumerate(records.people["person"].to_pylist()):
         born = born_on(records, row)
@@ -75,7 +75,7 @@ def show_providers(desk: Desk, request: ask.ProvidersRequest) -> ProviderAnswer:
     """Who offers help, who is waiting there, and what came of it? Counts alone, no person."""
     desk = require_role(desk, "providers")
     providers = read_providers(find_providers(desk.workspace.path, request.file))
-    day = today(desk)
+    day = desk.today
     rows = desk.open_ledger().state_rows("referral")
     return ProviderAnswer(day, providers, report_providers(providers, rows, day=day))  # type: ignore[arg-type]
 
