@@ -1,11 +1,11 @@
 """The shape of a ledger: what may be asked of it, whichever database keeps it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Finding, Fold, Head, LogEnding, StoredRow
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Finding, Fold, Head, LogEnding, Row, StoredRow
 from becalm.ledger.receipts import AppendReceipt, StoredReceipt
 
 
@@ -191,7 +191,7 @@ class Ledger(Protocol):
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
 
-    def state_rows(self, table: str) -> tuple[Mapping[str, object], ...]:
+    def state_rows(self, table: str) -> tuple[Row, ...]:
         """The rows of one state table (folded from the events), in the order of their key."""
 
     def rebuild(self) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from typing import Final
 from becalm.desk import Desk
 from becalm.divert.core import access, events
 from becalm.divert.core.personal_fields import PERSONAL_FIELDS
-from becalm.divert.desk.context import RULE_FILE, read_rule_in_force
-from becalm.ledger import Entry
+from becalm.divert.desk.context import RULE_FILE, last_entry, read_rule_in_force
 from becalm.terms import CaseError, Fault
 
 PURGE_HOURS: Final = 48
@@ -23,14 +22,6 @@ def settings_sha256(desk: Desk) -> str:
     fields = [(f.kind, f.name, f.access, f.clock, f.roles) for f in PERSONAL_FIELDS]
     settings = {"rule": read_rule_in_force(desk).sha256, "roles": dict(access.ROLES), "fields": fields}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-
-def last_entry(desk: Desk, kind: str) -> Entry | None:
-    """The newest entry of a kind."""
-    entry = None
-    for entry in desk.open_ledger().entries(kinds=(kind,)):  # noqa: B007 - the last one is wanted
-        pass
-    return entry
 
 
 def list_rule_faults(desk: Desk) -> list[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from becalm.divert.core.personal_fields import check_fields
 from becalm.divert.core.rule import Rule
 from becalm.divert.files.read_rule import SHIPPED, read_rule
 from becalm.divert.files.records_file import Records, RecordsFile
-from becalm.ledger import EventToAppend, Ledger, format_instant
+from becalm.ledger import Entry, EventToAppend, Ledger, Row, format_instant
 from becalm.ledger.anchors import AnchorSettings, send_text
 from becalm.ledger.events import ABOUT_PEOPLE
 from becalm.terms import UsageError
@@ -122,11 +123,17 @@ def note_access(desk: Desk, person: str, shown_text: str, *, purpose: str) -> No
 
 def programme_mode(desk: Desk) -> str:
     """Live where the papers were signed by people who log in, else a rehearsal."""
-    entries = tuple(desk.open_ledger().entries(kinds=(kinds.ACTIVATION,)))
-    return str(entries[-1].event.facts["mode"]) if entries else REHEARSAL
+    papers = last_entry(desk, kinds.ACTIVATION)
+    return str(papers.event.facts["mode"]) if papers else REHEARSAL
 
 
-def case_row(ledger: Ledger, person: str) -> Mapping[str, object] | None:
+def last_entry(desk: Desk, kind: str) -> Entry | None:
+    """The newest entry of a kind."""
+    newest = deque(desk.open_ledger().entries(kinds=(kind,)), maxlen=1)
+    return newest[0] if newest else None
+
+
+def case_row(ledger: Ledger, person: str) -> Row | None:
     """Where the case of this person stands; None where there is none."""
     return next((row for row in ledger.state_rows("case") if row["subject"] == person), None)
 

@@ -23,9 +23,9 @@ from becalm.divert.core.disparity import (
 from becalm.divert.core.population import years_between
 from becalm.divert.core.request import DisparityRequest
 from becalm.divert.core.score import select_people
-from becalm.divert.desk.approval_gates import last_entry
 from becalm.divert.desk.context import (
     born_on,
+    last_entry,
     programme_mode,
     read_rule_in_force,
     records_file,

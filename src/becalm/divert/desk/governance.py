@@ -16,11 +16,12 @@ from becalm.divert.core.access import step_refusal
 from becalm.divert.core.approval_habits import ApproverHabit, describe_approvers
 from becalm.divert.core.request import GovernRequest
 from becalm.divert.core.score import select_people
-from becalm.divert.desk.approval_gates import last_entry, list_approval_faults, settings_sha256
+from becalm.divert.desk.approval_gates import list_approval_faults, settings_sha256
 from becalm.divert.desk.context import (
     LIVE,
     REHEARSAL,
     is_proven,
+    last_entry,
     programme_mode,
     read_rule_in_force,
     records_file,

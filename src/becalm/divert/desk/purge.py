@@ -14,7 +14,7 @@ from becalm.divert.core.case_state import CLOSED_STATES
 from becalm.divert.core.request import PurgeRequest
 from becalm.divert.core.retention import find_due, is_expired
 from becalm.divert.desk.cases import leave_programme
-from becalm.divert.desk.context import read_rule_in_force, records_file, require_role
+from becalm.divert.desk.context import case_row, read_rule_in_force, records_file, require_role
 from becalm.divert.files.protected_store import ProtectedStore
 from becalm.divert.files.records_file import Records
 from becalm.ledger import Entry, Fact
@@ -163,7 +163,7 @@ def _current_people(desk: Desk) -> set[str]:
 def _due_at_request(desk: Desk, person: str) -> _Due:
     """All details of one person, who asked for it; a court's hold stands in the way."""
     ledger = desk.open_ledger()
-    case = next((row for row in ledger.state_rows("case") if row["subject"] == person), None)
+    case = case_row(ledger, person)
     if case is not None and case["has_legal_hold"]:
         raise step_refusal(person, "the records are held for a court", "lift the hold first")
     if case is not None and case["state"] not in CLOSED_STATES:

@@ -3,7 +3,7 @@
 import itertools
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, insert, literal_column, select,
 from sqlalchemy.exc import DBAPIError
 
 from becalm import ledger
-from becalm.ledger import chain
+from becalm.ledger import Row, chain
 from becalm.ledger.chain_check import Finding, iterate_sound
 from becalm.ledger.log_ending import LOG_BEGUN
 from becalm.ledger.merkle import root_of_peaks
@@ -389,7 +389,7 @@ class DatabaseLedger(ABC):
         with self._database.reading() as connection:
             return self.tail(connection).head
 
-    def state_rows(self, table: str) -> tuple[Mapping[str, object], ...]:
+    def state_rows(self, table: str) -> tuple[Row, ...]:
         """The rows of one state table, in the order of their key."""
         with self._database.reading() as connection:
             return tuple(row for _, row in state_rows.read_rows(connection, table))

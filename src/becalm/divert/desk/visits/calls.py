@@ -92,17 +92,12 @@ def _appointment_faults(
     if request.card and not case.history.has_card(request.card):
         remedy = "ask for the number on the card again; tell the caller nothing about anybody"
         yield Fault("card", f"{request.card} was not left for this person", remedy)
-    due = [row for row in _appointment_rows(case) if row["state"] == "due"]
+    due = [row for row in case.state_rows("appointment") if row["state"] == "due"]
     if due and not request.move:
         numbers = ", ".join(str(row["appointment"]) for row in due)
         yield Fault("appointment", f"there is one already: {numbers}", f"move it: `move` {numbers}")
     if request.move and not request.why:
         yield Fault("why", "is missing", "say why the time is moved; it can be erased")
-
-
-def _appointment_rows(case: OpenCase) -> list[Row]:
-    rows = case.desk.open_ledger().state_rows("appointment")
-    return [row for row in rows if row["subject"] == case.person]  # type: ignore[misc]
 
 
 def check_visit(desk: Desk, request: ask.CheckRequest) -> Entry:
@@ -192,7 +187,7 @@ def read_entry_details(case: OpenCase, seq: int) -> Mapping[str, object]:
 
 
 def _appointment_of_day(case: OpenCase, day: date) -> Row | None:
-    rows = [r for r in _appointment_rows(case) if r["state"] == "due" and r["day"] == day.isoformat()]
+    rows = [r for r in case.state_rows("appointment") if r["state"] == "due" and r["day"] == day.isoformat()]
     return rows[-1] if rows else None
 
 
@@ -216,7 +211,7 @@ def _pack_faults(
         yield Fault("check", "the check says no-go", f"do not visit; {check['approver']} answers for it")
     elif str(check["expires_at"]) <= format_instant(case.desk.now()):
         yield Fault("check", f"it ended at {check['expires_at']}", "make it again before you go")
-    due = [row for row in _appointment_rows(case) if row["state"] == "due"]
+    due = [row for row in case.state_rows("appointment") if row["state"] == "due"]
     for row in due:
         if appointment is None and str(row["day"]) > now.date().isoformat():
             yield Fault("day", f"the person agreed to {row['day']}, {row['daypart']}", "come then")

@@ -58,10 +58,14 @@ class OpenCase:
         """Record these steps together: all or none."""
         return self.desk.open_ledger().append(list(to_append))
 
+    def state_rows(self, table: str) -> list[Row]:
+        """The rows of a state table that are about this person."""
+        rows = self.desk.open_ledger().state_rows(table)
+        return [row for row in rows if row["subject"] == self.person]
+
     def state_row(self, table: str, name: str, value: str) -> Row | None:
         """The row of a state table in which this column holds this value, of this person."""
-        rows = self.desk.open_ledger().state_rows(table)
-        return next((r for r in rows if r["subject"] == self.person and r.get(name) == value), None)  # type: ignore[return-value]
+        return next((row for row in self.state_rows(table) if row.get(name) == value), None)
 
     def details(self) -> Mapping[str, str]:
         """Name, address and wishes; that they were read is recorded first."""

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
+from becalm.divert.core.population import years_between
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.funnel import FUNNEL_KINDS, Funnel, count_funnel
@@ -66,7 +67,7 @@ def _age_bands(desk: Desk) -> Mapping[str, str]:
     for row, person in enumerate(records.people["person"].to_pylist()):
         born = born_on(records, row)
         if born is not None:
-            years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+            years = years_between(born, day)
             bands[person] = next(name for limit, name in AGE_BANDS if years < limit)
     return bands
 
@@ -77,7 +78,7 @@ def show_providers(desk: Desk, request: ask.ProvidersRequest) -> ProviderAnswer:
     providers = read_providers(find_providers(desk.workspace.path, request.file))
     day = desk.today
     rows = desk.open_ledger().state_rows("referral")
-    return ProviderAnswer(day, providers, report_providers(providers, rows, day=day))  # type: ignore[arg-type]
+    return ProviderAnswer(day, providers, report_providers(providers, rows, day=day))
 
 
 def count_harm_by_wave(desk: Desk, *, days: int) -> tuple[WaveHarm, ...]:

@@ -43,7 +43,7 @@ def change_consent(desk: Desk, request: ask.ConsentRequest) -> Entry:
                     "end_code": "withdrew_consent",
                 },
             )
-            for row in _referral_rows(case)
+            for row in case.state_rows("referral")
             if row["provider"] == provider.key and row["state"] in providers.OPEN_STATES
         ]
     return case.append(*to_append)[0]
@@ -66,11 +66,6 @@ def find_provider(desk: Desk, key: str) -> HelpProvider:
         fault = Fault("provider", f"{key!r} is not in the directory", suggest_word(key, by_key))
         raise CaseError("The step is not allowed; nothing was recorded", (fault,))
     return by_key[key]
-
-
-def _referral_rows(case: OpenCase) -> list[Row]:
-    rows = case.desk.open_ledger().state_rows("referral")
-    return [row for row in rows if row["subject"] == case.person]  # type: ignore[misc]  # facts
 
 
 def _has_consent(case: OpenCase, provider: str) -> bool:

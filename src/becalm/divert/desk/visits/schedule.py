@@ -39,7 +39,7 @@ from becalm.divert.files.visits.schedule_folder import (
     read_schedule,
     schedule_files,
 )
-from becalm.ledger import Entry, EventToAppend, Ledger, Row
+from becalm.ledger import Entry, EventToAppend, Ledger
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.desk.inputs import read_duty_units
 from becalm.patrol.desk.stop_travel import travel_minutes
@@ -155,7 +155,7 @@ def _open_people(
         str(entry.event.facts["unit"]): int(str(entry.event.facts["arm"]).removeprefix("wave "))
         for entry in _offer_entries(ledger)
     }
-    appointments: list[Row] = [r for r in ledger.state_rows("appointment") if r["state"] == "due"]  # type: ignore[misc]  # facts
+    appointments = [row for row in ledger.state_rows("appointment") if row["state"] == "due"]
     records = records_file(desk).read()
     people = []
     for person in sorted(str(row["subject"]) for row in rows):
