@@ -91,14 +91,9 @@ def _file_rows(briefing: BriefingAnswer) -> Iterator[dict[str, object]]:
 
 
 def _file_hashes(briefing: BriefingAnswer) -> Iterator[tuple[str, str]]:
-    from hashlib import sha256
+    from becalm.formats.durable_files import sha256_of_text
 
-    from becalm.brief.desk.weekly import content_bytes
-
-    return (
-        (file_name, sha256(content_bytes(content)).hexdigest())
-        for file_name, content in briefing.texts.items()
-    )
+    return ((name, sha256_of_text(content)) for name, content in briefing.texts.items())
 
 
 def _briefing_lines(briefing: BriefingAnswer, *, workspace_words: Sequence[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from becalm.record.desk import describe_late_head
 from becalm.staff.core.events import ROSTER
 from becalm.sustain.desk.watch import past_alarms
 from becalm.tables import Source
+from becalm.tables.months_on_record import last_day_of
 from becalm.terms import RunRecord, Step
 from becalm.workspace.config import UNITS_FILE
 
@@ -133,7 +134,7 @@ def _find_roster(desk: Desk, today: date) -> DatedDocument | None:
 
 def _records_due(sources: Sequence[SourceState], today: date) -> Iterator[DueTask]:
     for source in sources:
-        last_day = _last_day(source.last)
+        last_day = last_day_of(source.last)
         if source.table == "incidents" and today > last_day + timedelta(days=OLD_RECORDS_DAYS):
             why = f"the records of {source.source} end in {source.last}"
             yield DueTask(
@@ -172,7 +173,7 @@ def _reviews_due(desk: Desk) -> Iterator[DueTask]:
 
 def _evaluations_due(desk: Desk, sources: Sequence[SourceState]) -> Iterator[DueTask]:
     """Registered protocols whose days the records cover by now, and that were not run."""
-    last_days = [_last_day(source.last) for source in sources if source.table == "incidents"]
+    last_days = [last_day_of(source.last) for source in sources if source.table == "incidents"]
     run_sha256s = {
         str(entry.event.facts["protocol_sha256"])
         for entry in desk.open_ledger().entries(kinds=(EVALUATION_RUN,))
@@ -191,11 +192,6 @@ def _evaluations_due(desk: Desk, sources: Sequence[SourceState]) -> Iterator[Due
 def _heads_due(desk: Desk, today: date) -> Iterator[DueTask]:
     if late_head := describe_late_head(desk):
         yield DueTask("sign the head of the ledger", late_head.rstrip("."), today, "becalm record checkpoint")
-
-
-def _last_day(month: str) -> date:
-    """The last day of this month (YYYY-MM)."""
-    return (date.fromisoformat(f"{month}-01") + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _list_commands(sources: Sequence[SourceState], due_tasks: Sequence[DueTask]) -> tuple[str, ...]:

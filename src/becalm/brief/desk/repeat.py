@@ -6,10 +6,11 @@ from pathlib import Path
 from becalm import __version__
 from becalm.brief.desk.patrol import check_drawn_plan
 from becalm.brief.desk.plan import check_workspace_pins
-from becalm.brief.desk.weekly import BriefingAnswer, build_briefing, content_bytes, publish_briefing
+from becalm.brief.desk.weekly import BriefingAnswer, build_briefing, publish_briefing
 from becalm.brief.request import RunRequest
 from becalm.desk import Desk
 from becalm.find.desk.override import check_override_pins
+from becalm.formats.durable_files import sha256_of, sha256_of_text
 from becalm.formats.json_text import read_record
 from becalm.terms import ReplayError, RunRecord
 
@@ -32,9 +33,9 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     check_drawn_plan(desk, run_record)
     briefing = build_briefing(desk, request, run_record)
     path_by_name = {name: run_json.parent / name for name in briefing.texts}
-    original_bytes = {name: path.read_bytes() for name, path in path_by_name.items() if path.is_file()}
+    original_hashes = {name: sha256_of(path) for name, path in path_by_name.items() if path.is_file()}
     changed_files = sorted(
-        name for name, content in original_bytes.items() if content != content_bytes(briefing.texts[name])
+        name for name, sha256 in original_hashes.items() if sha256 != sha256_of_text(briefing.texts[name])
     )
     if changed_files:
         raise ReplayError(
@@ -42,7 +43,7 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
             "they were altered, or a package that becalm uses has changed (see `pip freeze`)."
         )
     publish_briefing(desk, briefing)
-    return replace(briefing, equal_files=tuple(sorted(original_bytes)))
+    return replace(briefing, equal_files=tuple(sorted(original_hashes)))
 
 
 def _check_briefing(run: RunRecord, record: Path) -> None:

@@ -1,6 +1,5 @@
 """The briefing: asks measure and find, gathers their answers, and writes them as one folder."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,7 +22,7 @@ from becalm.find.core.request import HotspotRequest, PlaceOptions, RecordOptions
 from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.find.files.map import Area, borough_areas, footprint
-from becalm.formats.durable_files import hold_lock
+from becalm.formats.durable_files import hold_lock, sha256_of_text
 from becalm.formats.json_text import record_json
 from becalm.ledger import Fact
 from becalm.measure import outside_total, pick_groups
@@ -122,17 +121,10 @@ def _make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     return briefing
 
 
-def content_bytes(content: str | bytes) -> bytes:
-    """The bytes of a file, be it text or not."""
-    return content.encode() if isinstance(content, str) else content
-
-
 def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
     """Write the briefing, and record that it was published: both, or neither."""
     check_folder_free(briefing.folder, briefing.texts)
-    sha256_by_file = {
-        name: hashlib.sha256(content_bytes(text)).hexdigest() for name, text in briefing.texts.items()
-    }
+    sha256_by_file = {name: sha256_of_text(content) for name, content in briefing.texts.items()}
     event_facts: dict[str, Fact] = {
         "run_sha256": sha256_by_file["run.json"],
         "files": tuple(sorted(sha256_by_file.items())),

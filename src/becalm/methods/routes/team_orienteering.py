@@ -49,14 +49,14 @@ class OrienteeringProblem(NamedTuple):
 class TeamRoutes(NamedTuple):
     """The routes: stops and windows [R, L] of which the first `stop_count` [R] mean something.
 
-    `begin` [R, L] is when each visit begins, `slack` [R, L + 1] how long it may be delayed, the last the
-    return; `team` [V] is who visits a stop, -1 for nobody.
+    `start_minutes` [R, L] is when each visit begins, `slack` [R, L + 1] how long it may be delayed, the last
+    the return; `team` [V] is who visits a stop, -1 for nobody.
     """
 
     stop: Ints
     window: Ints
     stop_count: Ints
-    begin: Floats
+    start_minutes: Floats
     slack: Floats
     team: Ints
 
@@ -83,7 +83,7 @@ def copy_routes(routes: TeamRoutes) -> TeamRoutes:
         routes.stop.copy(),
         routes.window.copy(),
         routes.stop_count.copy(),
-        routes.begin.copy(),
+        routes.start_minutes.copy(),
         routes.slack.copy(),
         routes.team.copy(),
     )
@@ -106,18 +106,20 @@ def refresh_route(problem: OrienteeringProblem, routes: TeamRoutes, r: int) -> N
     n, position, moment = routes.stop_count[r], problem.base[r], problem.team_open[r]
     for p in range(n):
         i, w = routes.stop[r, p], routes.window[r, p]
-        routes.begin[r, p] = max(moment + problem.travel[position, i], problem.open[i, w])
-        moment, position = routes.begin[r, p] + problem.minutes[i, w], i
+        routes.start_minutes[r, p] = max(moment + problem.travel[position, i], problem.open[i, w])
+        moment, position = routes.start_minutes[r, p] + problem.minutes[i, w], i
     routes.slack[r, n] = problem.team_close[r] - (moment + problem.travel[position, problem.base[r]])
     arrival, later = moment + problem.travel[position, problem.base[r]], n
-    begin_later = arrival
+    later_minute = arrival
     for p in range(n - 1, -1, -1):
         i, w = routes.stop[r, p], routes.window[r, p]
         following = problem.base[r] if later == n else routes.stop[r, later]
-        arrival = routes.begin[r, p] + problem.minutes[i, w] + problem.travel[i, following]
-        wait = begin_later - arrival
-        routes.slack[r, p] = min(problem.close[i, w] - routes.begin[r, p], routes.slack[r, later] + wait)
-        later, begin_later = p, routes.begin[r, p]
+        arrival = routes.start_minutes[r, p] + problem.minutes[i, w] + problem.travel[i, following]
+        wait = later_minute - arrival
+        routes.slack[r, p] = min(
+            problem.close[i, w] - routes.start_minutes[r, p], routes.slack[r, later] + wait
+        )
+        later, later_minute = p, routes.start_minutes[r, p]
 
 
 @njit(cache=True, nogil=True)
@@ -147,13 +149,13 @@ def _detour(problem: OrienteeringProblem, routes: TeamRoutes, r: int, p: int, i:
     position, moment = problem.base[r], problem.team_open[r]
     if p > 0:
         position = routes.stop[r, p - 1]
-        moment = routes.begin[r, p - 1] + problem.minutes[position, routes.window[r, p - 1]]
-    begin = max(moment + problem.travel[position, i], problem.open[i, w])
-    if begin > problem.close[i, w]:
+        moment = routes.start_minutes[r, p - 1] + problem.minutes[position, routes.window[r, p - 1]]
+    start_minute = max(moment + problem.travel[position, i], problem.open[i, w])
+    if start_minute > problem.close[i, w]:
         return -1.0
     following = problem.base[r] if p == n else routes.stop[r, p]
-    arrival = begin + problem.minutes[i, w] + problem.travel[i, following]
-    planned_arrival = problem.team_close[r] - routes.slack[r, n] if p == n else routes.begin[r, p]
+    arrival = start_minute + problem.minutes[i, w] + problem.travel[i, following]
+    planned_arrival = problem.team_close[r] - routes.slack[r, n] if p == n else routes.start_minutes[r, p]
     if arrival - planned_arrival > routes.slack[r, p] + 1e-9:
         return -1.0
     return float(arrival - moment - problem.travel[position, following])
@@ -305,7 +307,7 @@ def _copy_route(source: TeamRoutes, target: TeamRoutes, r: int) -> None:
     target.stop_count[r] = n
     for p in range(n):
         target.stop[r, p], target.window[r, p] = source.stop[r, p], source.window[r, p]
-        target.begin[r, p], target.slack[r, p] = source.begin[r, p], source.slack[r, p]
+        target.start_minutes[r, p], target.slack[r, p] = source.start_minutes[r, p], source.slack[r, p]
     target.slack[r, n] = source.slack[r, n]
 
 
@@ -352,7 +354,7 @@ def improve_routes(
     _copy_all(routes, best)
     saved = TeamRoutes(
         routes.stop.copy(), routes.window.copy(), routes.stop_count.copy(),
-        routes.begin.copy(), routes.slack.copy(), routes.team.copy(),
+        routes.start_minutes.copy(), routes.slack.copy(), routes.team.copy(),
     )  # fmt: skip
     value = total_value(problem, routes)
     best_value = value

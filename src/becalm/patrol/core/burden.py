@@ -77,6 +77,14 @@ class Burden:
     notes: tuple[str, ...] = ()
 
 
+def sum_hours(burst_minutes: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Patrol hours by area, of the area and the minutes of each burst."""
+    hours_by_area: dict[str, float] = defaultdict(float)
+    for area, minutes in burst_minutes:
+        hours_by_area[area] += minutes / 60
+    return dict(hours_by_area)
+
+
 def measure_burden(
     counts: Iterable[BurdenCount], hours_by_area: Mapping[str, float] | None = None, *, level: float = 0.95
 ) -> Burden:

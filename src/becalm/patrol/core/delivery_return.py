@@ -179,9 +179,9 @@ def _share_by_unit(
     visits: Iterable[DeliveredVisit], totals: Mapping[str, float]
 ) -> dict[tuple[str, str], float]:
     """How much of each total came from which unit, in proportion to its officer minutes there."""
-    minutes_by_unit: Counter[str] = Counter()
+    minutes_by_unit: dict[str, float] = defaultdict(float)
     for visit in visits:
-        minutes_by_unit[visit.unit] += visit.officer_minutes  # type: ignore[assignment]  # a Counter of minutes
+        minutes_by_unit[visit.unit] += visit.officer_minutes
     all_minutes = sum(minutes_by_unit.values()) or 1.0
     return {
         (quantity, unit): total * minutes / all_minutes
@@ -237,10 +237,10 @@ def _build_row(
         total = sum(cell.delivered[quantity] for cell in cells) / divisor
         if sampled_share < 1.0 and not any(cell.by_unit for cell in cells):
             return Estimate(0.0, 0.0, inf, LEVEL, SAMPLE_METHOD)  # no traced unit was here: nobody knows
-        by_unit: Counter[str] = Counter()
+        by_unit: dict[str, float] = defaultdict(float)
         for cell in cells:
             for (name, unit), amount in cell.by_unit.items():
-                by_unit[unit] += (amount if name == quantity else 0.0) / divisor  # type: ignore[assignment]  # amounts
+                by_unit[unit] += (amount if name == quantity else 0.0) / divisor
         return estimate_total(total, by_unit.values(), sampled_share)
 
     outcome_counts: Counter[str] = Counter()

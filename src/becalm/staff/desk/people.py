@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk, make_event
-from becalm.formats.durable_files import make_private_folder, sha256_of, write_durably
+from becalm.formats.durable_files import make_private_folder, sha256_of, sha256_of_text, write_durably
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, Ledger, apply_corrections
 from becalm.staff.core import events
 from becalm.staff.core.force import (
@@ -132,9 +132,7 @@ def read_inputs(desk: Desk, rules_file: str | None, known_at: datetime | None = 
 
 def rules_sha256(source: Source) -> str:
     """The hash of a rule file."""
-    import hashlib
-
-    return hashlib.sha256(source.read_bytes()).hexdigest()
+    return sha256_of_text(source.read_bytes())
 
 
 def recorded_spans(desk: Desk) -> tuple[Span, ...]:

@@ -1,6 +1,5 @@
 """The watch: reads the weeks and the steps, asks the core, records new alarms, and sends word of them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -9,7 +8,7 @@ from importlib.metadata import entry_points
 import becalm.sustain.core.watch as states
 from becalm import __version__
 from becalm.desk import Desk, record_event
-from becalm.formats.durable_files import write_durably
+from becalm.formats.durable_files import sha256_of_text, write_durably
 from becalm.formats.json_text import record_json
 from becalm.ledger import Entry
 from becalm.measure.desk import PublicFigure, withhold_figures
@@ -258,7 +257,7 @@ def _record_run(
 def _record_alarms(desk: Desk, alarms: Sequence[states.RaisedAlarm], run: RunRecord) -> tuple[Entry, ...]:
     """Keep the run file, record each alarm once, and send word where `[sustain] notify` says."""
     run_text = record_json(run)
-    run_sha256 = hashlib.sha256(run_text.encode()).hexdigest()
+    run_sha256 = sha256_of_text(run_text)
     folder = desk.workspace.path / FOLDER
     folder.mkdir(exist_ok=True)
     write_durably(folder / f"watch-{run_sha256[:16]}.json", run_text)

@@ -241,17 +241,17 @@ def _walk(
     position, moment = problem.base[crew], problem.team_open[crew]
     for p in range(int(routes.stop_count[crew])):
         i, w = int(routes.stop[crew, p]), int(routes.window[crew, p])
-        begin = max(moment + problem.travel[position, i], problem.open[i, w])
+        start_minute = max(moment + problem.travel[position, i], problem.open[i, w])
         way_home = problem.travel[i, problem.base[crew]]
         if (
-            begin > problem.close[i, w]
-            or begin + protocol.miss_minutes + way_home > problem.team_close[crew] - RESERVE_MINUTES
+            start_minute > problem.close[i, w]
+            or start_minute + protocol.miss_minutes + way_home > problem.team_close[crew] - RESERVE_MINUTES
         ):
             continue
         is_met = _knock(world, state, protocol, rng, (int(due[i]), int(dayparts[w]), day, crew))
         minutes = protocol.talk_minutes if is_met else protocol.miss_minutes
-        state.busy_minutes += begin + minutes - moment
-        position, moment = i, begin + minutes
+        state.busy_minutes += start_minute + minutes - moment
+        position, moment = i, start_minute + minutes
     state.busy_minutes += problem.travel[position, problem.base[crew]]
 
 

@@ -115,7 +115,7 @@ def _first_value(problem: routing.OrienteeringProblem) -> float:
 def planned_visits(routes: routing.TeamRoutes) -> tuple[PlannedVisit, ...]:
     """The visits of all routes, by crew and time."""
     return tuple(
-        PlannedVisit(int(routes.stop[r, p]), r, int(routes.window[r, p]), float(routes.begin[r, p]))
+        PlannedVisit(int(routes.stop[r, p]), r, int(routes.window[r, p]), float(routes.start_minutes[r, p]))
         for r in range(len(routes.stop_count))
         for p in range(int(routes.stop_count[r]))
     )

@@ -7,6 +7,7 @@ Released kinds are frozen: change one by adding a version.
 
 from typing import Final
 
+from becalm.ledger import Entry
 from becalm.ledger.event_kinds import EventKind, FactField, optional_fact, required_fact
 from becalm.ledger.events import ABOUT_PEOPLE
 
@@ -19,6 +20,8 @@ SESSION, GOAL, PROTOCOL, ALLOCATION = "session_held", "goal_judged", "protocol_s
 REFERRAL_SENT, REFERRAL_ACCEPTED, REFERRAL_REJECTED, REFERRAL_STARTED, REFERRAL_ENDED = (
     f"referral_{step}" for step in ("sent", "accepted", "rejected", "started", "ended")
 )
+
+WAVE_ARM: Final = "wave "  # of the arm of an allocation, before its number
 
 RESULTS: Final = {
     "no_answer": "no_answer",
@@ -168,3 +171,9 @@ KINDS = (
         ),
     ),
 )
+
+
+def wave_of(entry: Entry) -> int | None:
+    """The wave of first offers that an entry gave somebody; None where it allocated a place of a trial."""
+    arm = str(entry.event.facts["arm"])
+    return int(arm.removeprefix(WAVE_ARM)) if arm.startswith(WAVE_ARM) else None

@@ -132,9 +132,9 @@ def count_funnel(
 
 
 def _allocate(paths: dict[str, _Path], entry: Entry, day: date) -> None:
-    arm = str(entry.event.facts["arm"])
-    if arm.startswith("wave "):
-        path = paths.setdefault(str(entry.event.facts["unit"]), _Path(wave=int(arm.removeprefix("wave "))))
+    wave = events.wave_of(entry)
+    if wave is not None:
+        path = paths.setdefault(str(entry.event.facts["unit"]), _Path(wave=wave))
         path.reach("selected", day)
         path.reach("approved", day)
 

@@ -299,11 +299,11 @@ def scheduled_visits(
         person, crew = open_day.people[planned_visit.visit], open_day.crews[planned_visit.crew]
         minutes = float(problem.minutes[planned_visit.visit, planned_visit.daypart])
         way_home = float(problem.travel[planned_visit.visit, problem.base[planned_visit.crew]])
-        begin = int(planned_visit.begin_minute)
+        start_minute = int(planned_visit.begin_minute)
         yield ScheduledVisit(
             day=open_day.day,
             crew=crew.crew,
-            start=time(begin // 60, begin % 60),
+            start=time(start_minute // 60, start_minute % 60),
             minutes=inputs.protocol.talk_minutes,
             person=person.person,
             visit=person.history.due_visit,

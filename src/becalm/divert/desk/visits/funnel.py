@@ -90,10 +90,10 @@ def count_harm_by_wave(desk: Desk, *, days: int) -> tuple[WaveHarm, ...]:
     records = records_file(desk).read()
     counts: dict[int, Counter[str]] = defaultdict(Counter)
     for entry in entries:
-        arm, person = str(entry.event.facts["arm"]), str(entry.event.facts["unit"])
-        if not arm.startswith("wave "):
+        wave, person = events.wave_of(entry), str(entry.event.facts["unit"])
+        if wave is None:
             continue
-        wave, start = int(arm.removeprefix("wave ")), entry.event.occurred_at.date()
+        start = entry.event.occurred_at.date()
         counts[wave]["people"] += 1
         for row in records.rows_of_person(records.row_of(person)):
             if 0 <= (row.occurred_on - start).days < days and row.found_by == "victim":

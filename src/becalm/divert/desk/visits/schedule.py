@@ -39,7 +39,7 @@ from becalm.divert.files.visits.schedule_folder import (
     read_schedule,
     schedule_files,
 )
-from becalm.ledger import Entry, EventToAppend, Ledger
+from becalm.ledger import EventToAppend, Ledger
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.desk.inputs import read_duty_units
 from becalm.patrol.desk.stop_travel import travel_minutes
@@ -113,21 +113,20 @@ def _crews(request: ScheduleRequest, former: Schedule | None) -> tuple[CrewDay, 
 
 def _allocate(desk: Desk, ledger: Ledger, request: ScheduleRequest) -> Iterator[str]:
     """Draw the order of the first offer for those who have none, from a seed that is sealed first."""
-    entries = tuple(_offer_entries(ledger))
-    allocated = {str(entry.event.facts["unit"]) for entry in entries}
+    wave_by_person = _read_waves(ledger)
     rows = [row for row in ledger.state_rows("case") if row["state"] in ACTIVE_STATES]
     need_by_person = {
-        str(row["subject"]): int(bool(row["overlap"])) for row in rows if row["subject"] not in allocated
+        str(row["subject"]): int(bool(row["overlap"])) for row in rows if row["subject"] not in wave_by_person
     }
     if not need_by_person:
         return
     seed = desk.draw_key()
     commitment = offer_commitment(seed, list(need_by_person))
-    last_wave = max((int(str(e.event.facts["arm"]).removeprefix("wave ")) for e in entries), default=0)
+    last_wave = max(wave_by_person.values(), default=0)
     waves = draw_waves(need_by_person, seed, wave_size=request.wave, first_wave=last_wave + 1)
     to_append: list[EventToAppend] = []
     for person, wave in sorted(waves.items()):
-        facts = {"unit": person, "arm": f"wave {wave}", "commitment": commitment}
+        facts = {"unit": person, "arm": f"{events.WAVE_ARM}{wave}", "commitment": commitment}
         event = make_event(desk, events.ALLOCATION, purpose="evaluation", facts=facts)
         payload = None if to_append else to_payload(events.ALLOCATION, {"seed": seed.hex()})
         to_append.append(EventToAppend(event, payload))
@@ -135,11 +134,14 @@ def _allocate(desk: Desk, ledger: Ledger, request: ScheduleRequest) -> Iterator[
     yield f"Drew the order of the first offer for {len(waves)} people (sealed as {commitment[:12]})."
 
 
-def _offer_entries(ledger: Ledger) -> Iterator[Entry]:
-    """The entries that gave people a wave; trials allocate places by the same kind."""
+def _read_waves(ledger: Ledger) -> dict[str, int]:
+    """The wave that each person was given; trials allocate places by the same kind."""
+    wave_by_person = {}
     for entry in ledger.entries(kinds=(events.ALLOCATION,)):
-        if str(entry.event.facts["arm"]).startswith("wave "):
-            yield entry
+        wave = events.wave_of(entry)
+        if wave is not None:
+            wave_by_person[str(entry.event.facts["unit"])] = wave
+    return wave_by_person
 
 
 def _open_people(
@@ -151,10 +153,7 @@ def _open_people(
         for row in ledger.state_rows("case")
         if row["state"] in ACTIVE_STATES and not row["challenge"] and not row["is_restricted"]
     ]
-    wave_by_person = {
-        str(entry.event.facts["unit"]): int(str(entry.event.facts["arm"]).removeprefix("wave "))
-        for entry in _offer_entries(ledger)
-    }
+    wave_by_person = _read_waves(ledger)
     appointments = [row for row in ledger.state_rows("appointment") if row["state"] == "due"]
     records = records_file(desk).read()
     people = []

@@ -1,6 +1,5 @@
 """The visit protocol from TOML, with author, version and date. All faults come together."""
 
-import hashlib
 from datetime import date, time
 from importlib.resources import files
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from becalm.divert.core.visits.protocol import Daypart, VisitProtocol, protocol_faults
+from becalm.formats.durable_files import sha256_of_text
 from becalm.terms import InputError
 from becalm.workspace.reviewed_toml import Source, Strict, check_recipe
 
@@ -70,4 +70,4 @@ def read_protocol(source: Source = SHIPPED) -> VisitProtocol:
 
 def protocol_sha256(source: Source) -> str:
     """The hash of a protocol file, which its owner signs."""
-    return hashlib.sha256(source.read_bytes()).hexdigest()
+    return sha256_of_text(source.read_bytes())
