@@ -6,50 +6,35 @@ from functools import partial
 from markupsafe import Markup
 
 from becalm.brief.briefing import Briefing
-from becalm.brief.front_page import included_places, inline_mark
+from becalm.brief.briefing_page import inline_mark, render_page
 from becalm.find.files.map import View, busiest_view, hotspot_map, whole_view
-from becalm.find.files.rules_file import override_rows
 from becalm.find.files.week_chart import DAYS, week_chart
-from becalm.formats.json_text import data_digest
 from becalm.measure.core.comparison import ComparisonRow, Verdict
 from becalm.measure.core.run_up import RunUp
 from becalm.measure.files import sentences
 from becalm.measure.files.charts import SeriesPoint, change_chart, change_rows, series_chart
 from becalm.render import number_format, svg
-from becalm.render.pages import self_contained
-from becalm.terms import CertaintyBand, choose_band
 
 HOTSPOTS_SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 
 
 def annex_page(briefing: Briefing) -> str:
     """The whole annex as HTML."""
-    override_texts = override_rows(briefing.hotspots.selection if briefing.hotspots else None)
-    listed_hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
-    return self_contained(
+    comparison = briefing.comparison
+    period_text = number_format.period(comparison.period)
+    baseline_text = sentences.baseline_name(comparison.baseline)
+    return render_page(
         "annex_page.html",
-        {
-            "sentences": sentences,
-            "band_of": choose_band,
-            "bands": tuple(CertaintyBand),
-            "days": DAYS,
-            "band_mark": lambda band: inline_mark(svg.hotspot_mark(8, 8, band, 5.0)),
-            "verdict_mark": lambda verdict: inline_mark(svg.CHANGE_MARKS[verdict](8, 8)),
-        },
-        b=briefing,
-        c=briefing.comparison,
-        h=briefing.hotspots,
-        run=briefing.run,
+        briefing,
+        title=f"Annex: {briefing.place or comparison.source}, {period_text} against {baseline_text}",
+        days=DAYS,
+        verdict_mark=lambda verdict: inline_mark(svg.CHANGE_MARKS[verdict](8, 8)),
         warnings=briefing.warnings,
         figures=draw_figures(briefing),
         shown=HOTSPOTS_SHOWN,
         verdicts=_sort_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
-        core=sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in listed_hotspots),
-        overrides=override_texts,
-        included=included_places(briefing),
-        notes=sentences.comparison_notes(briefing.comparison),
-        data_digest=data_digest(briefing.run.data),
+        notes=sentences.comparison_notes(comparison),
     )
 
 

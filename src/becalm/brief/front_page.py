@@ -6,17 +6,14 @@ from typing import Final
 from markupsafe import Markup
 
 from becalm.brief.briefing import Briefing
+from becalm.brief.briefing_page import inline_mark, render_page
 from becalm.brief.part import BriefingPart
 from becalm.find.files.map import hotspot_map
-from becalm.find.files.rules_file import override_rows
-from becalm.formats.json_text import data_digest
 from becalm.measure.core.key_figures import KeyFigureRow
 from becalm.measure.files import comparison as comparison_text
 from becalm.measure.files import sentences
 from becalm.measure.files.sparkline import describe_months, sparkline
 from becalm.render import number_format, svg
-from becalm.render.pages import self_contained
-from becalm.terms import CertaintyBand, choose_band
 
 FIGURES_SHOWN: Final = 5
 DECISIONS_SHOWN: Final = 3
@@ -54,18 +51,10 @@ def front_page(briefing: Briefing) -> str:
     """The first pages as HTML."""
     hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
     part_by_job = {part.job: part for part in briefing.parts}
-    return self_contained(
+    return render_page(
         "front_page.html",
-        {
-            "sentences": sentences,
-            "band_of": choose_band,
-            "bands": tuple(CertaintyBand),
-            "band_mark": lambda band: inline_mark(svg.hotspot_mark(8, 8, band, 5.0)),
-        },
-        b=briefing,
-        c=briefing.comparison,
-        h=briefing.hotspots,
-        run=briefing.run,
+        briefing,
+        title=f"Violence {briefing.place_phrase}, {number_format.period(briefing.comparison.period)}",
         tiles=_figure_tiles(briefing),
         return_sentence=_return_sentence(part_by_job.get("sustain")),
         map=_draw_thumbnail(briefing),
@@ -73,16 +62,7 @@ def front_page(briefing: Briefing) -> str:
         caveats=briefing.warnings[:CAVEATS_SHOWN],
         caveats_more=max(0, len(briefing.warnings) - CAVEATS_SHOWN),
         places=hotspots[:PLACES_SHOWN],
-        included=included_places(briefing),
-        core=sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in hotspots),
-        data_digest=data_digest(briefing.run.data),
     )
-
-
-def included_places(briefing: Briefing) -> set[str]:
-    """The places that stand in the list because a person decided so."""
-    selection = briefing.hotspots.selection if briefing.hotspots else None
-    return {row.decision.place_id for row in override_rows(selection) if row.decision.include}
 
 
 def _figure_tiles(briefing: Briefing) -> list[FigureTile]:
@@ -115,13 +95,6 @@ def _count_words(difference: float) -> str:
     if not round(difference):
         return "as many"
     return f"{number_format.whole(abs(difference))} {'more' if difference > 0 else 'fewer'}"
-
-
-def inline_mark(mark: Markup) -> Markup:
-    """A mark beside the word that says the same; hidden from screen readers for that reason."""
-    return Markup(
-        '<svg class="inline" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{}</svg>'
-    ).format(mark)
 
 
 def _return_sentence(watch: BriefingPart | None) -> str:
