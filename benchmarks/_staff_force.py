@@ -74,7 +74,7 @@ def _officer(row: Mapping[str, object]) -> Officer:
 def _span(row: Mapping[str, object]) -> Span:
     columns = ("from", "until", "recorded_at")
     since, until, recorded_at = (datetime.fromisoformat(str(row[name])) for name in columns)
-    state: State = row["state"]  # type: ignore[assignment]  # the simulation writes states only
+    state: State = row["state"]
     return Span(str(row["staff_number"]), since, until, state, recorded_at.replace(tzinfo=ZoneInfo(ZONE)))
 
 

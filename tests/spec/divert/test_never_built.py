@@ -85,7 +85,7 @@ def test_characteristics_are_read_by_the_report_on_differences_alone() -> None:
 
 
 def test_nobody_is_put_in_but_by_nominating_a_person_whom_the_rule_selected() -> None:
-    group = get_command(app).commands["divert"]  # type: ignore[attr-defined]
+    group = get_command(app).commands["divert"]
     writers = [
         path.relative_to(DIVERT).as_posix()
         for path in DIVERT.rglob("*.py")
@@ -108,7 +108,7 @@ def test_no_role_searches_and_investigators_have_none() -> None:
 
 @pytest.mark.parametrize("kind", [*events.KINDS, *HELP], ids=lambda kind: f"{kind.name}-{kind.version}")
 def test_no_fact_is_named_for_a_detail_of_a_person(kind: object) -> None:
-    names = {field.name for field in kind.fields}  # type: ignore[attr-defined]
+    names = {field.name for field in kind.fields}
     assert not [name for name in names if any(word in name for word in (*HEALTH_WORDS, *NAME_WORDS))]
 
 

@@ -109,8 +109,8 @@ def test_the_json_is_as_the_contract_says() -> None:
         "person", "rule", "as_of", "data_sha256", "gate", "events", "points", "victim_points", "selected",
         "near_miss", "stability", "marginal",
     ]  # fmt: skip
-    assert list(data["rule"]) == ["key", "version", "sha256"]  # type: ignore[call-overload]
-    assert list(data["stability"]) == ["other_weights", "dropped", "window_shorter", "window_longer"]  # type: ignore[call-overload]
-    assert list(data["events"][0]) == [  # type: ignore[index]
+    assert list(data["rule"]) == ["key", "version", "sha256"]
+    assert list(data["stability"]) == ["other_weights", "dropped", "window_shorter", "window_longer"]
+    assert list(data["events"][0]) == [
         "crime_ref", "occurred_on", "role", "harm_band", "recency", "status", "points", "why_not",
     ]  # fmt: skip

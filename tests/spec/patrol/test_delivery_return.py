@@ -75,7 +75,7 @@ def test_months_and_quarters_hold_what_was_planned_delivered_and_seen_beside_it(
 def test_areas_are_the_sums_of_their_places_and_quarters_of_their_months() -> None:
     answer = build_return([PLAN], VISITS, OUTCOMES, DeliveryRule())
     for kind in ("month", "quarter"):
-        areas, places = (answer.select(kind, of_places=of_places) for of_places in (False, True))  # type: ignore[arg-type]  # both kinds
+        areas, places = (answer.select(kind, of_places=of_places) for of_places in (False, True))
         for quantity in ("planned_hours", "planned_visits", "arrests", "stops"):
             assert sum(getattr(r, quantity) for r in areas) == pytest.approx(
                 sum(getattr(r, quantity) for r in places)

@@ -43,7 +43,7 @@ def steady_force(count: int = 20, *, away_rows: int = 0, past_days: int = 60) ->
 def strength_of(force: Force, spans: tuple[Span, ...] = (), **options: object):
     return forecast_strength(
         force, spans, RULES, today=FIRST_DAY, first_day=FIRST_DAY, days=3, zone=ZONE, **options
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_where_nobody_was_ever_away_unforeseen_the_forecast_is_what_is_known() -> None:
