@@ -1,6 +1,7 @@
 from .audit_events import make_event as make_event
 from .audit_events import note_configuration as note_configuration
 from .audit_events import one_line as one_line
+from .audit_events import read_payload as read_payload
 from .audit_events import record_event as record_event
 from .audit_events import recorded_action as recorded_action
 from .context import Desk as Desk

@@ -45,6 +45,13 @@ def record_event(
     return desk.open_ledger().append([EventToAppend(event)])[0]
 
 
+def read_payload(desk: Desk, seq: int, *, subject: str, purpose: str, what: str = "details") -> bytes | None:
+    """The personal details beside one entry, None once erased; that they are read is recorded first."""
+    facts: dict[str, Fact] = {"what": what, "entries": (seq,)}
+    access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=subject)
+    return desk.open_ledger().payload(seq, access=access)
+
+
 def one_line(name: str) -> str:
     """The name of a file or a source as a fact: one line of printable signs, its end if it is long."""
     return "".join(character if character.isprintable() else "?" for character in name)[-LONGEST_NAME_CHARS:]

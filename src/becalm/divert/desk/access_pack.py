@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from becalm.desk import Desk, make_event
+from becalm.desk import Desk, make_event, read_payload
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
 from becalm.divert.core.explanation import explanation_data
@@ -27,13 +28,13 @@ from becalm.divert.desk.context import (
 from becalm.divert.desk.lists import explain_row
 from becalm.divert.desk.people import read_details
 from becalm.divert.desk.purge import DETAIL_KINDS
-from becalm.divert.desk.rights import read_accesses, read_payload
+from becalm.divert.desk.rights import read_accesses
 from becalm.divert.files.access_pack import PACK_NAMES, PackContent, PackEntry, pack_document, pack_json
 from becalm.divert.files.read_people import DETAIL_COLUMNS, is_birth_date
 from becalm.divert.files.records_file import Records
 from becalm.formats.durable_files import sha256_of_text
 from becalm.formats.json_text import json_text
-from becalm.ledger import EventToAppend
+from becalm.ledger import Entry, EventToAppend
 from becalm.ledger.signing import read_or_draw_keys
 from becalm.render.document import document_pdf
 from becalm.render.pages import FolderKind, write_folder
@@ -94,7 +95,7 @@ def _gather(desk: Desk, records: Records, person: str, request: AccessPackReques
             dict(entry.event.facts),
             *_split(
                 entry.event.kind,
-                read_payload(desk, entry, purpose=request.purpose) if entry.commitment else None,
+                _read_details(desk, entry, request.purpose) if entry.commitment else None,
                 request.release,
             ),
         )
@@ -113,6 +114,11 @@ def _gather(desk: Desk, records: Records, person: str, request: AccessPackReques
             for line in read_accesses(desk, person, with_names=False).lines
         ),
     )
+
+
+def _read_details(desk: Desk, entry: Entry, purpose: str) -> Mapping[str, object] | None:
+    payload = read_payload(desk, entry.seq, subject=entry.event.subject, purpose=purpose)
+    return None if payload is None else dict(json.loads(payload))
 
 
 def _split(

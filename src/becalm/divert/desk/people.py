@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from becalm.desk import Desk, make_event
+from becalm.desk import Desk, make_event, read_payload
 from becalm.desk.audit_events import note_configuration
 from becalm.divert.core import events as kinds
 from becalm.divert.core.matching import match_word
@@ -152,10 +152,7 @@ def read_details(desk: Desk, records: Records, person: str, *, purpose: str) -> 
     check_purpose(purpose)
     row = records.row_of(person)
     seq = records.people["seq"][row].as_py()
-    access = make_event(
-        desk, "record_accessed", purpose=purpose, facts={"what": "details", "entries": (seq,)}, subject=person
-    )
-    payload = desk.open_ledger().payload(seq, access=access)
+    payload = read_payload(desk, seq, subject=person, purpose=purpose)
     if payload is None:
         fault = Fault(person, "the details were erased", "there is nothing to do: the case is over")
         raise CaseError("The details are gone", (fault,))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -174,16 +172,3 @@ def _access_line(entry: Entry, *, with_names: bool) -> PersonAccess:
     actor = event.actor if with_names else ""
     at = event.occurred_at.isoformat(timespec="seconds")
     return PersonAccess(entry.seq, at, event.role, actor, event.purpose, event.kind, ", ".join(texts))
-
-
-def read_payload(desk: Desk, entry: Entry, *, purpose: str) -> Mapping[str, object] | None:
-    """The details of one entry, None once erased; that they are read is recorded first."""
-    access = make_event(
-        desk,
-        "record_accessed",
-        purpose=purpose,
-        facts={"what": "details", "entries": (entry.seq,)},
-        subject=entry.event.subject,
-    )
-    payload = desk.open_ledger().payload(entry.seq, access=access)
-    return None if payload is None else dict(json.loads(payload))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from becalm.desk import Desk, make_event
-from becalm.ledger import Entry, Fact
+from becalm.desk import Desk, read_payload
+from becalm.ledger import Entry
 from becalm.record.desk.personal_data import ACCESS_KINDS
 
 
@@ -28,9 +28,7 @@ def gather_subject(desk: Desk, subject: str, *, purpose: str) -> SubjectFile:
     details: dict[int, str] = {}
     for entry in entries:
         if entry.commitment:
-            facts: dict[str, Fact] = {"what": "payload", "entries": (entry.seq,)}
-            access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=subject)
-            payload = ledger.payload(entry.seq, access=access)
+            payload = read_payload(desk, entry.seq, subject=subject, purpose=purpose, what="payload")
             if payload is not None:
                 details[entry.seq] = payload.decode("utf-8", "replace")
     accesses = ledger.verified_entries(kinds=ACCESS_KINDS, subject=subject)

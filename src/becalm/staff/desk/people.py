@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from becalm.desk import Desk, make_event
+from becalm.desk import Desk, make_event, read_payload
 from becalm.formats.durable_files import make_private_folder, sha256_of, sha256_of_text, write_durably
-from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, Ledger, apply_corrections
+from becalm.ledger import WITHDRAWN, Entry, EventToAppend, apply_corrections
 from becalm.staff.core import events
 from becalm.staff.core.force import (
     ADMIN_STATES,
@@ -178,7 +178,7 @@ def read_reasons(desk: Desk, *, purpose: str, officer: str, between: tuple[date,
         is_within = span.until.date() > between[0] and span.since.date() <= between[1]
         if span.may_patrol or not is_within or not entry.commitment:
             continue
-        details = _read_details(desk, ledger, entry, purpose)
+        details = _read_details(desk, entry, purpose)
         if details:
             reason_by_entry[entry.seq] = str(details["state"])
     return reason_by_entry
@@ -201,7 +201,7 @@ def mark_admin_only(desk: Desk, inputs: StaffInputs, *, between: tuple[date, dat
         span = _read_span(corrected.latest_entry, zone)
         is_within = span.until.date() > between[0] and span.since.date() <= between[1]
         if not corrected.is_withdrawn and not span.may_patrol and is_within:
-            details = _read_details(desk, ledger, corrected.latest_entry, purpose)
+            details = _read_details(desk, corrected.latest_entry, purpose)
             span = replace(span, state="restricted" if details.get("admin") else "away")
         if not corrected.is_withdrawn:
             admin_spans.append(span)
@@ -210,13 +210,11 @@ def mark_admin_only(desk: Desk, inputs: StaffInputs, *, between: tuple[date, dat
     return replace(force, is_admin=is_admin)
 
 
-def _read_details(desk: Desk, ledger: Ledger, entry: Entry, purpose: str) -> Mapping[str, object]:
+def _read_details(desk: Desk, entry: Entry, purpose: str) -> Mapping[str, object]:
     """The details of one absence, empty once they are erased; the reading is recorded first."""
     if not entry.commitment:
         return {}
-    facts: dict[str, Fact] = {"what": "payload", "entries": (entry.seq,)}
-    access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=entry.event.subject)
-    payload = ledger.payload(entry.seq, access=access)
+    payload = read_payload(desk, entry.seq, subject=entry.event.subject, purpose=purpose, what="payload")
     return dict(json.loads(payload)) if payload is not None else {}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from becalm.desk import Desk, make_event
+from becalm.desk import Desk, read_payload
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.history import CARD_DIGITS, call_faults, unwished_dayparts
@@ -176,12 +176,9 @@ def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
 
 def read_entry_details(case: OpenCase, seq: int) -> Mapping[str, object]:
     """The details beside one entry about this person, if any; the access is recorded first."""
-    ledger = case.desk.open_ledger()
-    if not next(ledger.entries(after=seq - 1, until=seq)).commitment:
+    if not next(case.desk.open_ledger().entries(after=seq - 1, until=seq)).commitment:
         return {}
-    facts: dict[str, Fact] = {"what": "details", "entries": (seq,)}
-    access = make_event(case.desk, "record_accessed", purpose=case.purpose, subject=case.person, facts=facts)
-    payload = ledger.payload(seq, access=access)
+    payload = read_payload(case.desk, seq, subject=case.person, purpose=case.purpose)
     details: Mapping[str, object] = json.loads(payload) if payload else {}
     return details
 
