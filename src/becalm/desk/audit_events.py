@@ -45,9 +45,11 @@ def record_event(
     return desk.open_ledger().append([EventToAppend(event)])[0]
 
 
-def read_payload(desk: Desk, seq: int, *, subject: str, purpose: str, what: str = "details") -> bytes | None:
+def read_payload(
+    desk: Desk, seq: int, *, subject: str, purpose: str, shown_text: str = "details"
+) -> bytes | None:
     """The personal details beside one entry, None once erased; that they are read is recorded first."""
-    facts: dict[str, Fact] = {"what": what, "entries": (seq,)}
+    facts: dict[str, Fact] = {"what": shown_text, "entries": (seq,)}
     access = make_event(desk, "record_accessed", purpose=purpose, facts=facts, subject=subject)
     return desk.open_ledger().payload(seq, access=access)
 

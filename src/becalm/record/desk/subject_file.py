@@ -28,7 +28,7 @@ def gather_subject(desk: Desk, subject: str, *, purpose: str) -> SubjectFile:
     details: dict[int, str] = {}
     for entry in entries:
         if entry.commitment:
-            payload = read_payload(desk, entry.seq, subject=subject, purpose=purpose, what="payload")
+            payload = read_payload(desk, entry.seq, subject=subject, purpose=purpose, shown_text="payload")
             if payload is not None:
                 details[entry.seq] = payload.decode("utf-8", "replace")
     accesses = ledger.verified_entries(kinds=ACCESS_KINDS, subject=subject)

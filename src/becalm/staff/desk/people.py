@@ -214,7 +214,9 @@ def _read_details(desk: Desk, entry: Entry, purpose: str) -> Mapping[str, object
     """The details of one absence, empty once they are erased; the reading is recorded first."""
     if not entry.commitment:
         return {}
-    payload = read_payload(desk, entry.seq, subject=entry.event.subject, purpose=purpose, what="payload")
+    payload = read_payload(
+        desk, entry.seq, subject=entry.event.subject, purpose=purpose, shown_text="payload"
+    )
     return dict(json.loads(payload)) if payload is not None else {}
 
 
