@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shutil
+from datetime import date
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +16,13 @@ import pytest
 import town
 from plain_words import reading_age
 from town import becalm
+
+from becalm.app.main import open_desk
+from becalm.brief.desk.weekly import make_briefing
+from becalm.brief.request import RunRequest
+from becalm.measure.core.request import StepRequest
+from becalm.measure.desk import active_steps, declare_step
+from becalm.terms import FileName
 
 LARGEST_READING_AGE = 12.0
 ALL = {
@@ -363,3 +371,11 @@ def test_a_record_whose_parts_were_altered_is_refused_in_words(workspace: Path, 
     record.write_text(json.dumps(run), "utf-8")
     said = becalm("run", "-w", workspace, "--again", record, code=8).output
     assert "Restore its run.json." in said or "has no part 'nothing'" in said
+
+
+def test_a_step_declared_in_the_same_second_is_known_to_the_run(loaded: Path, tmp_path: Path) -> None:
+    folder = town.copy(loaded, tmp_path / "workspace")
+    desk = open_desk(folder)
+    declare_step(desk, StepRequest(start=date(2020, 3, 23), kind="lockdown", reason="first lockdown"))
+    made = make_briefing(desk, RunRequest(period="2020-04", count=10, out=FileName(str(tmp_path / "out"))))
+    assert active_steps(desk, known_at=made.run.made_at)

@@ -98,7 +98,7 @@ def _make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
         question="brief",
         version=__version__,
         seed=desk.draw_seed() if request.seed is None else request.seed,
-        made_at=desk.now().replace(microsecond=0),
+        made_at=desk.now(),
         as_of=request.as_of,
         parameters=plans.plan_parameters(briefing_plan),
         data=plans.plan_pins(desk, briefing_plan, as_of=request.as_of),

@@ -240,7 +240,7 @@ def _record_run(
         question="sustain watch",
         version=__version__,
         seed=seed,
-        made_at=known_at or desk.now().replace(microsecond=0),
+        made_at=known_at or desk.now(),
         as_of=request.as_of,
         parameters={
             "by": loaded_series.by,
