@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
 
-.PHONY: help demo cases house test check static test-exhaustive bench docs site dist pins pictures clean install-base install-bench install-release install-test
+.PHONY: help demo cases house test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-bench install-release install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -38,6 +38,9 @@ cases: install-base ## run every awkward file of ../shared/cases, and print what
 
 bench: install-bench ## run every benchmark against its peer in the same run, and print one table
 	@$(BIN)/python benchmarks/all.py
+
+assets: ## fetch the scripts and styles of others that the web pages use (maintainers; needs Node)
+	@$(BIN)/python tools/assets.py
 
 docs: install-test ## write the reference and the glossary anew from the program
 	@$(BIN)/python docs/generate.py

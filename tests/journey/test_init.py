@@ -184,7 +184,7 @@ def test_units_and_streets_beside_a_city_file_come_into_the_workspace_and_are_na
     told = init(tmp_path / "force", "--city", city).output
     assert (tmp_path / "force" / "units.toml").read_text("utf-8") == "# whoever patrols\n"
     assert (tmp_path / "force" / "streets.geojson").read_text("utf-8") == "{}"
-    assert "For patrol plans" in told
+    assert "For patrol plans and maps" in told
     assert "streets.geojson were copied into" in told
 
 

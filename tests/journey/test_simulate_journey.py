@@ -75,6 +75,7 @@ def test_everything_that_is_promised_is_written(town: Path) -> None:
         "truth",
         "units.toml",
         "wards.geojson",
+        "water.geojson",
     }
     assert len(list((town / "police_uk").iterdir())) == 15
     assert {p.name for p in (town / "police_uk" / "2020-04").iterdir()} == {

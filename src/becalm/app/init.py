@@ -194,7 +194,7 @@ def _notes(
         )
     if copied_names:  # they lay beside the city file
         was_or_were = "was" if len(copied_names) == 1 else "were"
-        yield f"For patrol plans, {join_words(copied_names)} {was_or_were} copied into {path}."
+        yield f"For patrol plans and maps, {join_words(copied_names)} {was_or_were} copied into {path}."
 
 
 def _facts(workspace: WorkspaceMade) -> dict[str, object]:

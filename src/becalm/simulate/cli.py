@@ -40,6 +40,7 @@ def _lines(w: CitySummary) -> Iterable[str]:
         f"{w.stop_rows:,} stops, by month",
         "  streets/                       the street network as GraphML",
         "  units.toml                     the patrol units, for `becalm patrol`",
+        "  water.geojson                  the river, for maps",
         f"  staff/                         {w.officers} officers and absences, for `becalm staff load`",
         f"  divert/                        {w.people:,} people and their events, for `becalm divert load`",
         "  burden/                        residents and counts by group, for `becalm patrol burden`",

@@ -23,6 +23,7 @@ from becalm.simulate.settings import Settings
 
 MIDDLE_M: Final = np.array([610_000.0, 420_000.0])
 RIVER_PENALTY: Final = 6.0
+RIVER_SHARE: Final = 0.004  # of the city's radius, from the middle of the river to its bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ class Land:
         """Which LSOA holds each point? -1 outside the city."""
         seed_index = cKDTree(self.seeds).query(points)[1]
         return np.where(seed_index < len(self.cells), seed_index, -1)
+
+    def water(self) -> NDArray[Any]:
+        """The river as an area, from bank to bank."""
+        return np.array([shapely.LineString(self.river).buffer(RIVER_SHARE * self.radius_m)], dtype=object)
 
     def boroughs(self) -> NDArray[Any]:
         """The borough polygons, which share their borders."""

@@ -218,7 +218,7 @@ HOLIDAYS: Final = "GB-ENG"
 
 
 def write_land(plan: CityPlan, folder: Path) -> None:
-    """Write city.toml, the boundary files, the units and the streets."""
+    """Write city.toml, the boundary files, the water, the units and the streets."""
     land = plan.land
     (folder / "city.toml").write_text(city_toml(land), "utf-8")
     _write_areas(
@@ -242,6 +242,7 @@ def write_land(plan: CityPlan, folder: Path) -> None:
         code=land.lsoa_codes,
         ward=[land.ward_names[ward] for ward in land.ward_of_lsoa],
     )
+    _write_areas(folder / "water.geojson", land.water(), name=["River"])
     (folder / "units.toml").write_text(units_toml(plan), "utf-8")
     (folder / "streets").mkdir()
     (folder / "streets" / "streets.graphml").write_text(graphml(plan.streets), "utf-8")

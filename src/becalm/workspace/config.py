@@ -64,6 +64,7 @@ UNITS_FILE: Final = "units.toml"  # what a workspace keeps of patrols
 POLICY_FILE: Final = "patrol_policy.toml"
 STREET_FILES: Final = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
 GAZETTEER_FILE: Final = "gazetteer.csv"  # what places are called
+WATER_FILE: Final = "water.geojson"  # rivers and docks as areas, for the map
 OPENING: Final = (
     "A becalm workspace. Every entry is explained in docs/reference/settings.md;",
     "an entry that becalm does not know is refused, so that a typing mistake is found.",

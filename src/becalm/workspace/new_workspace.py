@@ -16,6 +16,7 @@ from becalm.workspace.config import (
     POLICY_FILE,
     STREET_FILES,
     UNITS_FILE,
+    WATER_FILE,
     CityEntry,
     Config,
     Workspace,
@@ -68,7 +69,7 @@ def _crs_faults(name: str) -> Iterator[Fault]:
 
 
 def patrol_files_beside(city: str) -> dict[str, Path]:
-    """Units, policy and streets that lie beside this city file (streets also in `streets/`), by name.
+    """Units, policy, water and streets that lie beside this city file (streets also in `streets/`), by name.
 
     A city that is named by its key brings none.
     """
@@ -77,9 +78,10 @@ def patrol_files_beside(city: str) -> dict[str, Path]:
         return {}
     city_folder = city_file.parent
     street_files = [city_folder / subfolder / name for subfolder in (".", "streets") for name in STREET_FILES]
-    policy_files = [path for path in (city_folder / UNITS_FILE, city_folder / POLICY_FILE) if path.is_file()]
-    policy_files += [path for path in street_files if path.is_file()][:1]
-    return {path.name: path for path in policy_files}
+    own_names = (UNITS_FILE, POLICY_FILE, WATER_FILE)
+    files_beside = [path for path in (city_folder / name for name in own_names) if path.is_file()]
+    files_beside += [path for path in street_files if path.is_file()][:1]
+    return {path.name: path for path in files_beside}
 
 
 def make_folder(

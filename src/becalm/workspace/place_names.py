@@ -44,10 +44,14 @@ class UnnamedPlace:
 
 @dataclass(frozen=True)
 class NamedStreets:
-    """The course of each street in metres of the city, and what it is called ("" where nobody says)."""
+    """The course of each street in metres of the city, and what it is called ("" where nobody says).
+
+    `road_kinds` are the `highway` tags of OpenStreetMap.
+    """
 
     names: tuple[str, ...]
     lines: Shapes
+    road_kinds: tuple[str, ...] = ()
 
     @cached_property
     def tree(self) -> shapely.STRtree:
@@ -179,7 +183,8 @@ def read_named_streets(path: Path, *, crs: str) -> NamedStreets:
                 lines[street] = shapely.from_wkt(wkt_text)
             except ShapelyError:
                 continue  # the straight line serves as well: it is only looked at
-    return NamedStreets(tuple(map(clean_name, raw.street_names)), project_shapes(lines, raw.crs, crs))
+    street_names = tuple(map(clean_name, raw.street_names))
+    return NamedStreets(street_names, project_shapes(lines, raw.crs, crs), raw.road_kinds)
 
 
 def clean_name(text: str) -> str:

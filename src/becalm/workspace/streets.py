@@ -33,7 +33,8 @@ class RawStreets:
 
     `length_m` is not a number, and `speed` empty, where the file says nothing; streets that are `oneway` lead
     from start to end only. `shapes` are the courses as well-known text, empty where a street is straight, and
-    `street_names` what each street is called, empty where the file does not say.
+    `street_names` what each street is called and `road_kinds` its `highway` tag, empty where the file does
+    not say.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class RawStreets:
     crs: str
     shapes: tuple[str, ...] = ()
     street_names: tuple[str, ...] = ()
+    road_kinds: tuple[str, ...] = ()
 
 
 def read_streets(path: Path, *, crs: str) -> StreetNetwork:
@@ -151,7 +153,7 @@ class _StreetCollector:
 
     node_index: dict[str, int] = field(default_factory=dict)
     xy: list[tuple[float, float]] = field(default_factory=list)
-    streets: list[tuple[str, str, float, str, bool, str, str]] = field(default_factory=list)
+    streets: list[tuple[str, str, float, str, bool, str, str, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def add_node(self, name: str, x: float, y: float) -> None:
@@ -167,7 +169,7 @@ class _StreetCollector:
             start, end = end, start
         speed_text = facts.get("maxspeed") or facts.get("speed_kph") or ""
         length_m = _number(facts.get("length_m") or facts.get("length") or "")
-        texts = (facts.get("geometry", ""), facts.get("name", ""))
+        texts = (facts.get("geometry", ""), facts.get("name", ""), facts.get("highway", ""))
         self.streets.append((start, end, length_m, speed_text, oneway_text in ONE_WAY_WORDS, *texts))
 
     def build(self, crs: str, file: str) -> RawStreets:
@@ -180,8 +182,8 @@ class _StreetCollector:
                     Fault(f"{file}: edge {number}", problem_text, "add the node or drop the edge")
                 )
         check_faults(file, self.faults)
-        start_nodes, end_nodes, lengths_m, speed_texts, oneway_texts, shapes, street_names = (
-            zip(*self.streets, strict=True) if self.streets else ((),) * 7
+        start_nodes, end_nodes, lengths_m, speed_texts, oneway_texts, shapes, street_names, road_kinds = (
+            zip(*self.streets, strict=True) if self.streets else ((),) * 8
         )
         return RawStreets(
             names=tuple(self.node_index),
@@ -194,6 +196,7 @@ class _StreetCollector:
             crs=crs,
             shapes=tuple(shapes),
             street_names=tuple(street_names),
+            road_kinds=tuple(road_kinds),
         )
 
 
