@@ -291,6 +291,21 @@ def _name_entries(first_seq: int, last_seq: int) -> str:
     return f"Entry {first_seq} is" if first_seq == last_seq else f"Entries {first_seq} to {last_seq} are"
 
 
+def _describe_unproven(walk: Walk, proven_outside_size: int) -> str:
+    """What the entries are that no head kept outside speaks for, and what follows from that."""
+    entries_text = _name_entries(proven_outside_size + 1, walk.sound_size)
+    new_checkpoints = [row for row in walk.rows_of_kind("checkpoint_made") if row[SEQ] > proven_outside_size]
+    if len(new_checkpoints) == walk.sound_size - proven_outside_size:
+        return (
+            f"{entries_text} newer than the newest head kept outside: nothing but notes that heads were "
+            "sent. That head proves everything before."
+        )
+    return (
+        f"{entries_text} newer than every head kept outside that agrees: if that part were cut off or "
+        "rewritten, nothing would show it. Run `becalm record checkpoint`."
+    )
+
+
 def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Iterator[str]:
     """What this verification cannot show, in plain words."""
     for ending in evidence.endings:
@@ -322,10 +337,6 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Ite
             "its owner wrote all of it again. Name places under [ledger] anchors, or give the file of a head."
         )
     elif evidence.proven_outside_size < walk.sound_size:
-        yield (
-            f"{_name_entries(evidence.proven_outside_size + 1, walk.sound_size)} newer than every head kept "
-            "outside that agrees: if that part were cut off or rewritten, nothing would show it. "
-            "Run `becalm record checkpoint`."
-        )
+        yield _describe_unproven(walk, evidence.proven_outside_size)
     if not anchors:
         yield "The ledger holds no signed head yet. Run `becalm record checkpoint`."
