@@ -158,7 +158,23 @@ EXPORT = EventKind(
     ),
 )
 
-KINDS = (*OUTCOMES, *HELP, IMPORT, EXPORT)
+RECEIVED = EventKind(
+    "record_received",
+    "A record that an officer wrote on a phone was received.",
+    (
+        required_fact("id", "text", "the number that the phone gave it, by which it is taken once"),
+        required_fact("kind", "text", "what it is, e.g. arrest"),
+        required_fact("form", "text", "the version of the form"),
+        required_fact("written_at", "instant", "when it was written, by the phone's clock"),
+        required_fact("entries_before", "whole", "how many entries right before this one hold what it says"),
+        optional_fact("since_start_ms", "whole", "the browser's own clock, in milliseconds"),
+        optional_fact("time_in_doubt", "flag", "the phone's clock was wrong"),
+        optional_fact("unit", "text", "the unit"),
+        optional_fact("hotspot", "text", "the hotspot"),
+    ),
+)
+
+KINDS = (*OUTCOMES, *HELP, IMPORT, EXPORT, RECEIVED)
 
 
 def _import_keys(entry: Entry) -> Iterable[str]:
@@ -175,10 +191,30 @@ def _import_row(_key: str, row: Row | None, entry: Entry) -> Row:
     }
 
 
+def _received_keys(entry: Entry) -> Iterable[str]:
+    return (str(entry.event.facts["id"]),)
+
+
+def _received_row(_key: str, row: Row | None, entry: Entry) -> Row:
+    """The entry that holds what was written: right before this note, or the note itself."""
+    if row is not None:
+        return row
+    before = int(str(entry.event.facts["entries_before"]))
+    return {
+        **entry.event.facts,
+        "seq": entry.seq,
+        "entry": entry.seq - before,
+        "hash": entry.previous if before else entry.hash,
+        "actor": entry.event.actor,
+        "at": occurrence(entry),
+    }
+
+
 FOLDS = (
     fold_corrected("arrest", "arrest_made"),
     fold_corrected("seizure", "seizure_made"),
     fold_corrected("stop", "stop_made"),
     fold_corrected("visit", "visit_made", "visit_attempted"),
+    Fold("street_record", 1, (RECEIVED.name,), _received_keys, _received_row),
     Fold("import", 1, (IMPORT.name,), _import_keys, _import_row),
 )
