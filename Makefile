@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
 
-.PHONY: help demo cases house test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-bench install-release install-test
+.PHONY: help demo cases house mutants test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-bench install-release install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -32,6 +32,9 @@ test-exhaustive: install-test ## the long tests, which make test leaves out, and
 
 house: install-base ## print the figures of the code beside those of four peers
 	@$(BIN)/python tools/house.py
+
+mutants: install-test ## plant small faults in the code and list those that no test sees: ARGS="--sample 15 --seed 7 measure"
+	@$(BIN)/python tools/mutants/run.py $(ARGS)
 
 cases: install-base ## run every awkward file of ../shared/cases, and print what came out of each
 	@$(BIN)/python tools/cases.py

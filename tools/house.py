@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import statistics
 import sys
@@ -203,6 +204,7 @@ def report(house: House) -> Iterator[str]:
     yield "comments: " + ", ".join(f"{folder} {house.comment_share(folder):.1%}" for folder in WITH_COMMENTS)
     yield f"texts below the console that name an option: {len(options_below_console(house))}"
     yield f"desk modules that import NumPy: {len(numpy_at_desks(house))}"
+    yield from planted_faults()
     yield ""
     yield from ranking("largest files", ((file.lines, file.path) for file in house.modules))
     yield from ranking("longest functions", house.functions)
@@ -212,6 +214,18 @@ def report(house: House) -> Iterator[str]:
         rooms.setdefault(file.path.split("/")[0], []).append(file.lines)
     for room, lines in sorted(rooms.items(), key=lambda pair: -sum(pair[1])):
         yield f"  {sum(lines):>6,} in {len(lines):>3} files  {room}"
+
+
+def planted_faults(score_file: Path = ROOT / "tools" / "mutants" / "score.json") -> Iterator[str]:
+    """Which share of planted faults the tests saw, when that was last kept (`make mutants`)."""
+    if not score_file.exists():
+        yield "planted faults: no score is kept yet"
+        return
+    score = json.loads(score_file.read_text("utf-8"))
+    yield f"planted faults: {score['seen']:.1%} of {score['faults']} seen (seed {score['seed']})"
+    yield from (
+        f"  {seen:>6.1%} of {count:>4}  {folder}" for folder, (count, seen) in score["folders"].items()
+    )
 
 
 def ranking(title: str, sizes: Iterable[tuple[int, str]]) -> Iterator[str]:

@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 TARGETS = (
-    *("demo", "house", "test", "check", "test-exhaustive", "bench", "docs", "site", "dist", "pins"),
+    *(
+        "demo",
+        "house",
+        "mutants",
+        "test",
+        "check",
+        "test-exhaustive",
+        "bench",
+        "docs",
+        "site",
+        "dist",
+        "pins",
+    ),
     *("pictures", "clean"),
 )
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,8 @@ from sqlalchemy import Connection
 from tamper_grounds import FileGround
 from tampering import NEXT_DAY, WAYS, Expected, Scene, Way, open_raw, sqlite_desk
 
+from becalm.desk import Desk, record_event
+from becalm.ledger.signing import SigningKey, draw_key, handover_bytes
 from becalm.record.core.request import ExportRequest
 from becalm.record.desk.verify import export_record
 from becalm.terms import FileName
@@ -75,6 +78,38 @@ def test_ten_thousand_tamperings_are_all_found(ground: FileGround, tmp_path: Pat
     ways = (*WAYS, None)
     wrong = [attack(ground, tmp_path / "case", ways[n % len(ways)], 1_000 + n) for n in range(EXHAUSTIVE)]
     assert [words for words in wrong if words] == []
+
+
+def hand_over(desk: Desk, old: SigningKey, signer: SigningKey | None, ledger: str = "") -> SigningKey:
+    """Name a new key that the old one is said to vouch for; who signs that is another matter."""
+    new = draw_key()
+    message = handover_bytes(ledger or desk.open_ledger().identity, old.id, new.public_key)
+    facts = {"old_key": old.id, "new_key": new.id, "new_public_key": new.public_key}
+    facts["old_signature"] = signer.sign(message) if signer else ""
+    record_event(desk, "key_rotated", purpose="proof", facts=facts)
+    return new
+
+
+@pytest.mark.parametrize(
+    "signer", ["the key before it", "nobody", "the first key", "its own", "for another ledger"]
+)
+def test_a_key_is_handed_over_by_the_key_before_it_alone(
+    ground: FileGround, tmp_path: Path, signer: str
+) -> None:
+    shutil.copytree(ground.honest, tmp_path / "copy")
+    desk = sqlite_desk(Workspace(tmp_path / "copy", ground.config), start=NEXT_DAY - timedelta(hours=1))
+    first_key = ground.scene.key
+    second_key = hand_over(desk, first_key, first_key)
+    keys = {"nobody": None, "the first key": first_key, "its own": draw_key()}
+    ledger = "f" * 32 if signer == "for another ledger" else ""
+    hand_over(desk, second_key, keys.get(signer, second_key), ledger)
+    desk.open_ledger().close()
+    seq = ground.scene.size + 2
+    expected = [] if signer == "the key before it" else [("key", seq)]
+    findings = ground.verify(tmp_path / "copy").verdict.findings
+    assert [(f.kind, f.first_seq) for f in findings] == expected
+    alone = ground.verify_alone(tmp_path / "copy" / "ledger.sqlite")
+    assert alone == (not expected, seq if expected else None, {kind for kind, _ in expected})
 
 
 def alone(ground: FileGround, place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

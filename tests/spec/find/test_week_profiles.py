@@ -93,12 +93,21 @@ def test_the_busiest_hours_are_found_round_the_clock_and_surer_with_more_records
     for counts in (few, many):
         peaks = busiest_hours(counts, week_profiles(counts), hours=4, level=0.8)
         assert set(peaks.start.tolist()) <= {165, 166, 167}
-        assert (peaks.low <= peaks.share).all()
-        assert (peaks.share <= peaks.high).all()
     wide, narrow = (busiest_hours(c, week_profiles(c), hours=4, level=0.8) for c in (few, many))
     assert (wide.high - wide.low).mean() > 2 * (narrow.high - narrow.low).mean()
     assert narrow.certainty.min() > 0.99
     assert wide.certainty.mean() < narrow.certainty.mean()
+
+
+def test_the_interval_of_the_busiest_hours_is_that_of_a_share_of_so_many_events():
+    counts = (
+        np.random.default_rng(4).poisson(np.where(np.arange(168) // 4 == 5, 12.0, 2.0))[None, :].astype(float)
+    )
+    peaks = busiest_hours(counts, week_profiles(counts), hours=4, level=0.8)
+    share, events = float(peaks.share[0]), counts.sum()
+    half_width = 1.2816 * np.sqrt(share * (1 - share) / events)  # 80 % of a normal
+    assert peaks.high[0] - share == pytest.approx(half_width, rel=0.1)
+    assert share - peaks.low[0] == pytest.approx(half_width, rel=0.1)
 
 
 def test_an_even_week_has_no_sure_peak():

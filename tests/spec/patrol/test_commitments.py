@@ -174,6 +174,13 @@ def test_a_seed_that_is_used_twice_is_seen_before_it_is_opened() -> None:
     assert "a seed is used once" in grave(audit(committed(), replace(twice, event=same)))[0]
 
 
+@pytest.mark.parametrize("opened", [{"seed": "00ff"}, {"nonce": "no nonce"}])
+def test_what_is_opened_and_is_no_seed_is_said_and_nothing_else(opened: dict[str, Fact]) -> None:
+    facts = {"seed": SECRET.seed.hex(), "nonce": SECRET.nonce.hex(), **opened}
+    findings = audit(committed(), planned(), entry("patrol_seed_revealed", **facts)).findings
+    assert [(f.grave, f.what) for f in findings] == [(True, "what was opened is not a seed")]
+
+
 def test_a_seed_that_was_not_the_sealed_one_is_seen_when_it_is_opened() -> None:
     audited = grave(audit(committed(), planned(), revealed(seed=OTHER.seed.hex())))
     assert audited[0] == "the opened seed is not the one that was sealed"

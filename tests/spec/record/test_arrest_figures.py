@@ -92,7 +92,10 @@ def burst(**more: Any) -> Event:
 
 @pytest.mark.parametrize(
     ("metres", "minutes", "counts"),
-    [(0, 0, True), (150, 0, True), (151, 0, False), (0, 20, True), (0, 21, False), (None, 0, False)],
+    [
+        *((0, 0, True), (150, 0, True), (151, 0, False), (0, 20, True), (0, 21, False), (None, 0, False)),
+        *((0, -35, True), (0, -36, False)),  # in the hour before that in which it began
+    ],
 )
 def test_a_definition_may_ask_for_the_place_and_time_of_a_burst(
     metres: int | None, minutes: int, counts: bool
@@ -100,7 +103,9 @@ def test_a_definition_may_ask_for_the_place_and_time_of_a_burst(
     rule = replace(SHIPPED, within_burst=True, around_minutes=20, around_m=50)
     place = {} if metres is None else {"place_easting_m": 1000 + metres, "place_northing_m": 1000}
     made = arrest(facts=place, occurred_at=EVENING + timedelta(minutes=minutes))
-    assert counted([burst(), made], rule) == ([2] if counts else [])
+    elsewhere = burst(place_easting_m=9_000)
+    assert counted([elsewhere, burst(), elsewhere, made], rule) == ([4] if counts else [])
+    assert counted([elsewhere, elsewhere, made], rule) == []
 
 
 def test_arrests_that_are_equal_in_all_that_is_known_are_told_of() -> None:
