@@ -166,6 +166,12 @@ def test_every_equivalent_change_has_a_reason_and_still_stands_in_its_file(
 
 
 @pytest.mark.exhaustive
+def test_each_fault_that_once_passed_is_seen_by_its_test(build: Path, tools: Path) -> None:
+    done = run(build, tools, "--known")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.exhaustive
 def test_of_sixty_faults_nine_in_ten_are_seen(tools: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(tools / "run.py"), "--sample", "1", "--total", "60", "--seed", "60"],

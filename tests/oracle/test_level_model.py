@@ -100,6 +100,13 @@ def test_a_shift_is_found_in_its_month_and_steady_series_have_none():
     assert (np.abs(first_month - 60) <= 1).mean() > 0.95
 
 
+@pytest.mark.parametrize(("months", "is_seen"), [(24, True), (23, False)])
+def test_from_exactly_24_months_on_a_shift_is_looked_for(months: int, is_seen: bool):
+    halved = np.where(np.arange(months) < 12, 4_000, 400)[None, :]
+    found = fit_levels(halved, np.arange(months), exposure=np.full(months, 30.0), cycle=12.0)
+    assert (len(set(found.level_number[0].tolist())) > 1) is is_seen
+
+
 def test_a_lockdown_and_its_end_are_left_out_and_noise_stays_nearly_what_it_was():
     draw = np.random.default_rng(4)
     world = {"series": 200, "mean": 1_000, "phi": 3.0}

@@ -47,6 +47,11 @@ def paired_codes(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeT
             yield from paired_codes(old_inner, new_inner)
 
 
+def differs(old: CodeType, new: CodeType) -> bool:
+    """Whether a code does another thing, itself or by what is defined in it."""
+    return any(own_part(a) != own_part(b) for a, b in paired_codes(old, new))
+
+
 def is_class_or_module(code: CodeType) -> bool:
     """Whether this code runs once, when it is defined."""
     return not code.co_flags & 0x02  # a function's code is "new locals"
@@ -65,10 +70,10 @@ class Planting:
         self.path = SOURCE / mutant.file
         self.code = compiled(mutant.text, self.path)
         sound = compiled(self.path.read_text("utf-8"), self.path)
-        pairs = [(old, new) for old, new in paired_codes(sound, self.code) if own_part(old) != own_part(new)]
-        self.shows_on_import = any(is_class_or_module(old) for old, _ in pairs)
-        self.new_codes = dict(pairs)
-        self.names = {old.co_name for old, _ in pairs if not is_class_or_module(old)} | set(mutant.names)
+        pairs = [*paired_codes(sound, self.code)]
+        self.shows_on_import = any(is_class_or_module(a) and own_part(a) != own_part(b) for a, b in pairs)
+        self.new_codes = {a: b for a, b in pairs if not is_class_or_module(a) and differs(a, b)}
+        self.names = {old.co_name for old in self.new_codes} | set(mutant.names)
         self.text = mutant.text
         self.kernels = affected_kernels(self.names)
 
@@ -111,7 +116,7 @@ class Planting:
                 del sys.modules[name]
 
     def redirect_programs(self, copy: Path) -> None:
-        """A program that is started from the file itself is started from a changed copy."""
+        """A program that is started from the file itself, or reads it, gets the changed one."""
         path, init = str(self.path), subprocess.Popen.__init__
         copy.write_text(self.text, "utf-8")
 
@@ -121,6 +126,12 @@ class Planting:
             init(self, args, *more, **options)
 
         subprocess.Popen.__init__ = start  # type: ignore[method-assign]
+        sound, text = Path.read_text, self.text
+
+        def read_text(self: Path, *more: Any, **options: Any) -> str:
+            return text if str(self) == path else sound(self, *more, **options)
+
+        Path.read_text = read_text  # type: ignore[method-assign]
 
 
 def affected_kernels(names: set[str]) -> list[Any]:

@@ -28,6 +28,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SOURCE = ROOT / "src" / "becalm"
+KNOWN = HERE / "known.toml"
 EQUIVALENT = HERE / "equivalent.toml"
 SCORE = HERE / "score.json"
 ROOMS = ("*/core/**/*.py", "methods/**/*.py", "tables/**/*.py", "ledger/**/*.py", "ingest/**/*.py")
@@ -36,6 +37,7 @@ LEFT_OUT = (
     "ingest/cli.py",
     "ingest/desk.py",
 )  # no rule of the programme is in them
+KEY_NAMES = ("file", "line", "function", "operator", "before", "after")
 TEST_FOLDERS = ("spec", "property", "oracle", "store", "journey")
 Result = dict[str, Any]
 
@@ -56,6 +58,7 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--budget", type=float, default=60.0, help="seconds of tests for one fault (default 60)"
     )
+    parser.add_argument("--known", action="store_true", help="the faults that once passed, with their tests")
     parser.add_argument("--workers", type=int, default=2, help="how many at once (default 2)")
     parser.add_argument(
         "--trace", choices=("changed", "none"), default="changed", help="what to trace before"
@@ -145,8 +148,7 @@ def plan_work(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], list
     jobs: list[dict[str, Any]] = []
     equivalent: list[Result] = []
     for mutant in drawn:
-        names = ("file", "line", "function", "operator", "before", "after")
-        key = {name: getattr(mutant, name) for name in names}
+        key = {name: getattr(mutant, name) for name in KEY_NAMES}
         reason = reasons.get((mutant.file, mutant.before, mutant.after))
         if reason:
             equivalent.append(key | {"outcome": "equivalent", "reason": reason, "seconds": 0.0})
@@ -156,6 +158,24 @@ def plan_work(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], list
         key["left"] = len(tests) - len(chosen)
         jobs.append({"key": key, "mutant": asdict(mutant), "tests": {t.name: t.seconds for t in chosen}})
     return jobs, equivalent
+
+
+def known_work() -> list[dict[str, Any]]:
+    """The faults of known.toml, each with the one test that is to see it."""
+    from changes import Mutant
+
+    jobs = []
+    for fault in tomllib.loads(KNOWN.read_text("utf-8"))["fault"]:
+        text = (SOURCE / fault["file"]).read_text("utf-8")
+        if text.count(fault["before"]) != 1:
+            raise UnusableRequestError(f"{fault['file']} does not hold this once: {fault['before']}")
+        line = text[: text.index(fault["before"])].count("\n") + 1
+        changed = text.replace(fault["before"], fault["after"])
+        words = (fault["before"].strip(), fault["after"].strip())
+        mutant = Mutant(fault["file"], line, (line, line), "known", (), "known", *words, changed)
+        key = {name: getattr(mutant, name) for name in KEY_NAMES} | {"what": fault["what"], "left": 0}
+        jobs.append({"key": key, "mutant": asdict(mutant), "tests": {fault["test"]: 10.0}})
+    return jobs
 
 
 def tests_within(tests: Iterable[Any], budget: float) -> list[Any]:
@@ -286,9 +306,9 @@ def main(words: Sequence[str]) -> int:
     try:
         chosen_files(arguments.paths)
         check_tools()
-        if arguments.trace == "changed":
+        if arguments.trace == "changed" and not arguments.known:
             trace_changed_tests()
-        jobs, results = plan_work(arguments)
+        jobs, results = (known_work(), []) if arguments.known else plan_work(arguments)
         results += try_all(jobs, max(arguments.workers, 1))
     except UnusableRequestError as error:
         sys.stderr.write(f"{error}\n")

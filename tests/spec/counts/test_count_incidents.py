@@ -12,6 +12,7 @@ import pytest
 from records import incidents, published
 
 from becalm.tables import CountTable, count_incidents, count_places, count_published, count_week_hours
+from becalm.tables.counts import has_days
 from becalm.terms import Period, QuestionError, UsageError
 
 APRIL = Period(date(2020, 4, 1), date(2020, 5, 1))
@@ -99,6 +100,17 @@ def test_days_are_refused_where_records_carry_only_a_month() -> None:
     with pytest.raises(QuestionError, match=r"2 of 2 records .* no day .*whole months"):
         counted(rows, unit="day")
     assert answer(counted(rows)) == {"robbery": [2]}
+
+
+@pytest.mark.parametrize(("dated", "is_counted"), [(19, True), (18, False)])
+def test_one_record_in_twenty_may_lack_its_day_and_no_more(dated: int, is_counted: bool) -> None:
+    rows = "day | month\n" + "2020-04-02 | 2020-04\n" * dated + "| 2020-04"
+    assert has_days(ibis.memtable(incidents(rows))) is is_counted
+    if is_counted:
+        assert counted(rows, unit="day").counts.sum() == dated
+    else:
+        with pytest.raises(QuestionError, match=r"1 of 19 records .* no day"):
+            counted(rows, unit="day")
 
 
 def test_a_few_records_without_a_day_are_counted_apart() -> None:

@@ -218,7 +218,10 @@ WINDOW = MAPPING.replace('formats = ["%Y', 'occurred_to = "area"\nformats = ["%Y
     ("until", "precision", "hour"),
     [
         ("2020-04-05 10:00", "minute", 130),
-        ("2020-04-05 10:50", "hour", 130),
+        ("2020-04-05 10:01", "minute", 130),
+        ("2020-04-05 10:02", "hour", 130),
+        ("2020-04-05 11:00", "hour", 130),  # 60 minutes are an hour, 61 are not
+        ("2020-04-05 11:01", "day", None),
         ("2020-04-05 18:00", "day", None),
         ("2020-04-06 08:00", "day", None),
     ],

@@ -70,6 +70,18 @@ def test_differences_of_the_calendar_are_said():
     )
 
 
+def test_a_holiday_on_the_day_after_a_window_is_none_of_its_days():
+    week, next_week = (
+        Period(date(2020, 4, 5), date(2020, 4, 12)),
+        Period(date(2020, 4, 12), date(2020, 4, 19)),
+    )
+    former = Period(date(2019, 4, 7), date(2019, 4, 14))
+    fairs = {date(2020, 4, 12): "Fair", date(2019, 4, 14): "Fair"}  # each just past the end of a window
+    assert calendar_differences(week, former, holidays=fairs) == ()
+    lacks = ("2020-04-12 to 2020-04-18 has Fair (12 Apr), which 2019-04-07 to 2019-04-13 lacks",)
+    assert calendar_differences(next_week, former, holidays=fairs) == lacks
+
+
 def test_every_day_of_whole_weeks_meets_the_same_weekday():
     weeks = Period(date(2020, 4, 6), date(2020, 5, 18))
     former = Period(date(2019, 4, 8), date(2019, 5, 20))
