@@ -263,3 +263,22 @@ def test_the_briefing_adds_evaluations_that_are_due(study: Path) -> None:
     said = becalm("run", "--workspace", study / "w", "--again", study / "briefing" / "run.json", "--out",
                   study / "second").output  # fmt: skip
     assert "Byte for byte" in said
+
+
+def test_an_answer_once_given_is_not_made_anew_each_week(study: Path) -> None:
+    """It runs after the briefing of the test before: its report is in the workspace by now."""
+    (report,) = (study / "w" / "evaluations").iterdir()
+    runs = len(list_runs(study))
+    becalm("run", "--workspace", study / "w", "--period", "2019-12", "--out", study / "next-week")
+    assert "Did burst patrols lower" in (study / "next-week" / "index.html").read_text("utf-8")
+    assert len(list_runs(study)) == runs
+    finding = report / "finding.json"
+    finding.write_text(finding.read_text("utf-8").replace("reduced", "raised"), "utf-8")
+    becalm("run", "--workspace", study / "w", "--period", "2019-12", "--out", study / "week-after")
+    assert len(list_runs(study)) == runs + 1  # a report that somebody altered is made again
+    assert "raised" not in finding.read_text("utf-8")
+
+
+def list_runs(study: Path) -> list[object]:
+    words = ("record", "events", "--kind", "evaluation_run", "--workspace", study / "w", "--format", "json")
+    return json.loads(becalm(*words).output)

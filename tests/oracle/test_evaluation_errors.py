@@ -26,6 +26,14 @@ def test_a_slice_of_the_table_errs_about_as_often_as_it_says(design, is_chosen, 
     assert low <= tally["errors"] <= high
 
 
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_shocks_that_all_places_share_neither_widen_nor_break_the_difference(is_chosen):
+    """Of 250 places a warm month moves more than chance does: it cancels where places are as busy."""
+    tally = count_errors(Cell("displacement", is_chosen, 1.0, False, 250), SLICE_RUNS, seed=2)
+    low, high = stats.binom.ppf([0.0005, 0.9995], SLICE_RUNS, [0.02, 0.09])
+    assert low <= tally["errors"] <= high
+
+
 def test_controls_that_were_never_chosen_are_refused_where_they_would_match_by_luck():
     rng = np.random.default_rng(4)
     cell = Cell("calibrated", True, 1.0, False, 20)

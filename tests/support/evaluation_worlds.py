@@ -5,14 +5,16 @@ whether an effect is planted of which a share moves away, and how many places ar
 nothing planted an error is an effect that is called one; where a fifth is prevented and 30 % of it moves next
 door, an error is an interval that does not hold the fifth.
 
-    python tests/support/evaluation_worlds.py RESULTS.jsonl RUNS
+    python tests/support/evaluation_worlds.py RESULTS.jsonl RUNS [SECONDS]
 
-adds to the file each cell that it lacks. The exhaustive test reads it, or fills it.
+adds to the file each cell that it lacks, and stops before a new one once so many seconds of processor are
+spent. The exhaustive test reads it, or fills it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +32,7 @@ from becalm.evaluate.core.finding import Finding, NamedEstimate
 from becalm.evaluate.core.protocol import Analysis, Choices, Outcome, PlaceRule, Protocol, TrialFiles, Windows
 from becalm.evaluate.core.study import StudyCounts, StudyPlaces
 from becalm.evaluate.core.trial_study import TrialArms, TrialCounts
+from becalm.methods import randomisation_test
 from becalm.terms import Period
 
 EFFECT, MOVED = 0.2, 0.3
@@ -184,6 +187,19 @@ def _trial_arms(treated: int) -> TrialArms:
     )
 
 
+def _learn_once() -> None:
+    """The draws of a cell's law are the same in all its runs, and learning from them is most of a run."""
+    learn_law, laws = randomisation_test.learn_law, {}
+
+    def learn(is_treated: np.ndarray, is_control: np.ndarray | None = None) -> randomisation_test.DrawLaw:
+        key = (is_treated.shape, is_control is None)
+        if key not in laws:
+            laws[key] = learn_law(is_treated, is_control)
+        return laws[key]
+
+    randomisation_test.learn_law = learn
+
+
 def _run_trial(cell: Cell, rng: np.random.Generator) -> tuple[Finding, float]:
     pool = _trial_arms(cell.treated)
     is_first = rng.random((cell.treated, TRIAL_DAYS)) < 0.5
@@ -224,11 +240,11 @@ def read_results(path: Path) -> dict[Cell, dict[str, int]]:
     return {Cell(**row["cell"]): row["tally"] for row in rows}
 
 
-def fill_results(path: Path, runs: int) -> dict[Cell, dict[str, int]]:
+def fill_results(path: Path, runs: int, *, seconds: float = math.inf) -> dict[Cell, dict[str, int]]:
     """Every cell, from the file where it holds it; each new one is added at once."""
     results = read_results(path)
     for cell in list_cells():
-        if cell not in results:
+        if cell not in results and time.process_time() < seconds:
             start = time.process_time()
             results[cell] = count_errors(cell, runs)
             row = {
@@ -242,4 +258,5 @@ def fill_results(path: Path, runs: int) -> dict[Cell, dict[str, int]]:
 
 
 if __name__ == "__main__":
-    fill_results(Path(sys.argv[1]), int(sys.argv[2]))
+    _learn_once()
+    fill_results(Path(sys.argv[1]), int(sys.argv[2]), seconds=float([*sys.argv, "inf"][3]))

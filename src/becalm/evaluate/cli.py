@@ -178,7 +178,7 @@ def _finding_lines(answer: Evaluation) -> Iterator[object]:
 def power(session: Session, request: PowerRequest) -> None:
     """Say how likely an effect is to be found, by running the whole recipe on made-up studies."""
     from becalm.console.emit import View
-    from becalm.evaluate.desk.before_outcome import assess_power
+    from becalm.evaluate.desk.power import assess_power
     from becalm.evaluate.files import power_text
 
     view = View(power_text.power_object, power_text.power_rows, power_text.power_lines)

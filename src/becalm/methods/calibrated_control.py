@@ -13,7 +13,8 @@ and the sum that they give differs. `outcome_range` says between which numbers, 
 
 Sources: Deville and Saerndal, JASA 87 (1992) 376-382, on calibration; Zubizarreta, JASA 110 (2015) 910-922,
 on weights of least variance that balance; Robbins, Saunders and Kilmer, JASA 112 (2017) 109-126, on many
-small treated places; Kish, Survey Sampling (1965) section 11.7, on the effective number.
+small treated places; Kish, Survey Sampling (1965) section 11.7, on the effective number; Quenouille,
+Biometrika 43 (1956) 353-360, on leaving groups out.
 """
 
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ from typing import Final
 import numpy as np
 from scipy.optimize import linprog
 
-from becalm.methods.arrays import Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.panel_effects import LogEffect, log_effect
 
 _STEPS: Final = 200
 _BALANCE: Final = 1e-9  # of a total's own size: what a balanced total may be off
 _RIDGE: Final = 1e-12
 _HALVINGS: Final = 40
+LEAST_GROUPS: Final = 5  # left out one by one: fewer say nothing about an error
 
 
 class InfeasibleBalanceError(ValueError):
@@ -179,6 +182,43 @@ def placebo_contrasts(
     return PlaceboContrasts(
         observed_counts, expected_counts, variances + np.maximum(expected_counts, 1.0), failure_count
     )
+
+
+def jackknife_ratio(
+    places: Floats, outcome: Floats, is_treated: Bools, group_of_place: Ints, *, level: float = 0.95
+) -> LogEffect:
+    """The log of treated over expected count, with the error that leaving out groups of places shows.
+
+    `group_of_place` numbers the groups; each holds treated places and controls, and the weights are made anew
+    without it. Student's t has one degree of freedom less than groups.
+    Raises ValueError where fewer than five groups could be left out, or a count is 0.
+    """
+    whole = _log_ratio(places, outcome, is_treated, None)
+    values = []
+    for group in np.unique(group_of_place):
+        is_kept = group_of_place != group
+        try:
+            values.append(_log_ratio(places[is_kept], outcome[is_kept], is_treated[is_kept], whole[1])[0])
+        except InfeasibleBalanceError:
+            continue
+    count = len(values)
+    if count < LEAST_GROUPS:
+        raise ValueError(f"Only {count} of the groups can be left out with the others still balanced.")
+    # A group that could not be left out is one that matters: the others stand for it.
+    variance = (count - 1.0) * float(np.var(values))
+    return log_effect(whole[0], variance**0.5, count - 1.0, level)
+
+
+def _log_ratio(
+    places: Floats, outcome: Floats, is_treated: Bools, multipliers: Floats | None
+) -> tuple[float, Floats]:
+    """The log of treated over expected count, and the multipliers of its weights."""
+    control = calibrate_weights(places[~is_treated], places[is_treated].sum(axis=0), multipliers=multipliers)
+    expected, _ = weighted_outcome(control.weights, outcome[~is_treated])
+    observed = float(outcome[is_treated].sum())
+    if observed <= 0.0 or expected <= 0.0:
+        raise ValueError("A ratio of counts needs both above 0.")
+    return float(np.log(observed / expected)), control.multipliers
 
 
 def weighted_outcome(weights: Floats, outcome: Floats) -> tuple[float, float]:

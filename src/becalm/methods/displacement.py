@@ -6,9 +6,14 @@ controls to what their rings changed beyond the controls' rings. On the scale of
 incidence rate ratio compares the treated with the control alone. Both take a variance over mean (phi)
 for counts that vary more than Poisson chance, since Poisson variance alone makes intervals too narrow.
 
+What lifts or lowers all places by the same factor (a season, a warm month) cancels in the ratio. In the
+difference it does so only as far as treated and control had as many events for their area: the rest of it is
+added to the variance, so that busier places may be set beside quieter ones.
+
 Sources: Wheeler and Ratcliffe (2018), doi 10.1186/s40163-018-0085-5, eqs 1 to 4, and for area and time;
 Wilson, Journal of Quantitative Criminology 38 (2022) 735-753, on the relative incidence rate ratio;
-Bowers and Johnson, Journal of Quantitative Criminology 19 (2003) 275-301, on the displacement quotient.
+Bowers and Johnson, Journal of Quantitative Criminology 19 (2003) 275-301, on the displacement quotient;
+Satterthwaite, Biometrics Bulletin 2 (1946) 110-114, on degrees of freedom of a sum of variances.
 """
 
 import math
@@ -43,6 +48,7 @@ def weighted_displacement_difference(
     time_weights: ArrayLike = 1.0,
     harm_weights: ArrayLike | None = None,
     dispersion: ArrayLike = 1.0,
+    shocks: "CommonShocks | None" = None,
     level: float = 0.95,
 ) -> Difference:
     """By how many events did treated places and their rings change beyond their controls?
@@ -51,7 +57,7 @@ def weighted_displacement_difference(
     treated and the ring around the controls (zeros where there are no rings), each before and after. Each
     count is divided by the weight of its place (4 numbers) and of its time (2 numbers). With several kinds
     of event `harm_weights` (one each) are needed; kinds are taken as independent.
-    `dispersion` is variance over mean: one number, or one per kind.
+    `dispersion` is variance over mean: one number, or one per kind. `shocks` are those that all places share.
 
     Raises ValueError for another shape, negative counts, weights that are not above 0, or phi below 1.
 
@@ -77,7 +83,24 @@ def weighted_displacement_difference(
     rates = y / weights
     estimate = float(harm @ ((rates[:, :, 1] - rates[:, :, 0]) @ _SIGNS))
     variance = float(harm**2 @ (phi * (y / weights**2).sum(axis=(1, 2))))
-    return normal_difference(estimate, math.sqrt(variance), level)
+    if shocks is None:
+        return normal_difference(estimate, math.sqrt(variance), level)
+    levels = harm @ (rates * _SIGNS[:, None]).sum(axis=1)  # what a factor common to all would multiply
+    by_shocks = float(levels**2 @ np.array([shocks.before, shocks.after]))
+    degrees = (variance + by_shocks) ** 2 * shocks.degrees / by_shocks**2 if by_shocks else math.inf
+    return normal_difference(estimate, math.sqrt(variance + by_shocks), level, degrees=degrees)
+
+
+@dataclass(frozen=True, slots=True)
+class CommonShocks:
+    """The variance of the factor that all places share, of its mean before and after (a share of 1, squared).
+
+    It was estimated with so many `degrees` of freedom (Satterthwaite's are made of them).
+    """
+
+    before: float
+    after: float
+    degrees: float
 
 
 def log_rate_ratio(
@@ -112,13 +135,15 @@ def displacement_quotient(treated: ArrayLike, ring: ArrayLike, control: ArrayLik
     return float((d1 / c1 - d0 / c0) / gain) if gain else float("nan")
 
 
-def normal_difference(value: float, standard_error: float, level: float) -> Difference:
-    """An estimate with its normal interval and two-sided p-value."""
+def normal_difference(
+    value: float, standard_error: float, level: float, *, degrees: float = math.inf
+) -> Difference:
+    """An estimate with its normal interval and two-sided p-value; Student's where the error has `degrees`."""
     if not 0.0 < level < 1.0:
         raise ValueError(f"A level of {level} is not between 0 and 1. Give 0.95 for 95 %.")
-    half_width = float(stats.norm.ppf(0.5 + level / 2.0)) * standard_error
+    half_width = float(stats.t.ppf(0.5 + level / 2.0, degrees)) * standard_error
     z = value / standard_error if standard_error else float("nan")
-    p_value = float(2.0 * stats.norm.sf(abs(z)))
+    p_value = float(2.0 * stats.t.sf(abs(z), degrees))
     return Difference(value, standard_error, value - half_width, value + half_width, z, p_value)
 
 

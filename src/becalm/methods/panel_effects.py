@@ -18,6 +18,7 @@ Efron and Stein, Annals of Statistics 9 (1981) 586-596, on the jackknife; Welch,
 Carter, Schnepel and Steigerwald, Review of Economics and Statistics 99 (2017) 698-709, on effective clusters.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,22 +110,94 @@ def event_study(
     cluster_of_place = (
         np.arange(len(counts)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     )
-    cluster_count = int(cluster_of_place.max()) + 1
-    shares = np.array(
-        [counts[starts == start, start + reference].sum() for start in cohort_starts], dtype=float
+    cohorts = [
+        _Cohort(starts == start, counts[:, start + steps[0] : start + steps[-1] + 1])
+        for start in cohort_starts
+    ]
+    shares = np.array([cohort.counts[cohort.is_in, reference_column].sum() for cohort in cohorts])
+    joined = _join_cohorts(cohorts, is_never, shares, cluster_of_place, reference_column)
+    degrees = _welch_degrees(joined, counts, starts, cluster_of_place)
+    both = joined.treated_pull + joined.control_pull
+    return EventStudy(steps, joined.values, both.T @ both, degrees)
+
+
+def cohort_effects(
+    counts: Floats, starts: Ints, *, clusters: Ints | None = None, level: float = 0.95
+) -> tuple[LogEffect, dict[int, LogEffect]]:
+    """What did treatment do, where it began at several times: all cohorts joined, and each by its start?
+
+    Each cohort's times from its start on are set beside its times before, and beside the same times of the
+    places that are never treated. Cohorts are joined in proportion to the events that each would have had.
+
+    Raises ValueError where there is no cohort, no place that is never treated, or an arm of a cohort has no
+    events but in one cluster.
+    """
+    cohort_starts = [start for start in np.unique(starts).tolist() if start != NEVER]
+    is_never = starts == NEVER
+    if not cohort_starts or not is_never.any():
+        raise ValueError("Cohorts need places that are treated from a time on, and others that never are.")
+    cluster_of_place = (
+        np.arange(len(counts)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     )
-    values, treated_pull, control_pull = np.zeros(len(steps)), *np.zeros((2, cluster_count, len(steps)))
-    for start, share in zip(cohort_starts, shares / shares.sum(), strict=True):
-        of_steps = counts[:, start + steps[0] : start + steps[-1] + 1]
-        for is_in_arm, sign, pull in ((starts == start, 1.0, treated_pull), (is_never, -1.0, control_pull)):
-            by_cluster = np.zeros((cluster_count, len(steps)))
-            np.add.at(by_cluster, cluster_of_place[is_in_arm], of_steps[is_in_arm])
-            log_changes, of_clusters = _jackknife(by_cluster, reference_column)
+    cohorts = [
+        _Cohort(
+            starts == start, np.column_stack([counts[:, :start].sum(axis=1), counts[:, start:].sum(axis=1)])
+        )
+        for start in cohort_starts
+    ]
+
+    def join(joined_cohorts: Sequence[_Cohort]) -> LogEffect:
+        shares = np.array([cohort.expected(is_never) for cohort in joined_cohorts])
+        joined = _join_cohorts(joined_cohorts, is_never, shares, cluster_of_place, 0).cut(1)
+        degrees = _welch_degrees(joined, counts, starts, cluster_of_place)
+        variance = float(((joined.treated_pull + joined.control_pull) ** 2).sum())
+        return log_effect(float(joined.values[0]), variance**0.5, degrees, level)
+
+    return join(cohorts), {
+        start: join([cohort]) for start, cohort in zip(cohort_starts, cohorts, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cohort:
+    """Places that begin together: which they are, and all places' counts at their steps."""
+
+    is_in: Bools
+    counts: Floats
+
+    def expected(self, is_never: Bools) -> float:
+        """Its events from the start on, had they changed as those of places that are never treated."""
+        own, never = self.counts[self.is_in].sum(axis=0), self.counts[is_never].sum(axis=0)
+        return float(own[0] * never[1] / max(never[0], 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Joined:
+    """Log ratios by step, and what each cluster pulls on them in the treated arms and in the control."""
+
+    values: Floats
+    treated_pull: Floats
+    control_pull: Floats
+
+    def cut(self, first: int) -> "_Joined":
+        """The steps from this column on."""
+        return _Joined(self.values[first:], self.treated_pull[:, first:], self.control_pull[:, first:])
+
+
+def _join_cohorts(
+    cohorts: Sequence[_Cohort], is_never: Bools, shares: Floats, cluster_of_place: Ints, reference: int
+) -> _Joined:
+    """Each cohort against the places that are never treated, joined by their shares."""
+    cluster_count, step_count = int(cluster_of_place.max()) + 1, cohorts[0].counts.shape[1]
+    values, treated_pull, control_pull = np.zeros(step_count), *np.zeros((2, cluster_count, step_count))
+    for cohort, share in zip(cohorts, shares / max(shares.sum(), 1e-300), strict=True):
+        for is_in_arm, sign, pull in ((cohort.is_in, 1.0, treated_pull), (is_never, -1.0, control_pull)):
+            by_cluster = np.zeros((cluster_count, step_count))
+            np.add.at(by_cluster, cluster_of_place[is_in_arm], cohort.counts[is_in_arm])
+            log_changes, of_clusters = _jackknife(by_cluster, reference)
             values += sign * share * log_changes
             pull += sign * share * of_clusters
-    degrees = _welch_degrees(treated_pull, control_pull, counts, starts, cluster_of_place)
-    both = treated_pull + control_pull
-    return EventStudy(steps, values, both.T @ both, degrees)
+    return _Joined(values, treated_pull, control_pull)
 
 
 def _jackknife(by_cluster: Floats, reference: int) -> tuple[Floats, Floats]:
@@ -143,11 +216,10 @@ def _jackknife(by_cluster: Floats, reference: int) -> tuple[Floats, Floats]:
     return log_total - log_total[reference], pulls
 
 
-def _welch_degrees(
-    treated_pull: Floats, control_pull: Floats, counts: Floats, starts: Ints, cluster_of_place: Ints
-) -> float:
+def _welch_degrees(joined: _Joined, counts: Floats, starts: Ints, cluster_of_place: Ints) -> float:
     variances, degrees = [], []
-    for pull, is_in_arm in ((treated_pull, starts != NEVER), (control_pull, starts == NEVER)):
+    arms = ((joined.treated_pull, starts != NEVER), (joined.control_pull, starts == NEVER))
+    for pull, is_in_arm in arms:
         size = np.bincount(cluster_of_place[is_in_arm], counts[is_in_arm].sum(axis=1))
         variances.append(float((pull.mean(axis=1) ** 2).sum()))
         degrees.append(max(float(size.sum() ** 2 / (size**2).sum()) - 1.0, 1.0))

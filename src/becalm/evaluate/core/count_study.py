@@ -52,9 +52,15 @@ def read_points(incidents: Table, protocol: Protocol) -> DatedPoints:
     """
     windows, groups = protocol.windows_read, protocol.outcome.offence_groups
     whole = Period(min(w.start for w in windows), max(w.end for w in windows))
-    if protocol.design not in PLAN_DESIGNS and all(window.is_whole_months for window in windows):
+    if is_counted_by_month(protocol):
         return _read_months(incidents, whole, groups)
     return _read_days(incidents, whole, groups)
+
+
+def is_counted_by_month(protocol: Protocol) -> bool:
+    """Whether whole months do for every window; else days are counted."""
+    is_of_plan = protocol.design in PLAN_DESIGNS
+    return not is_of_plan and all(window.is_whole_months for window in protocol.windows_read)
 
 
 def _read_months(incidents: Table, whole: Period, groups: Sequence[str]) -> DatedPoints:

@@ -21,6 +21,7 @@ BLOCKS_IN_YEAR: Final = 365.25 / 28
 LEAST_PAST: Final = 6  # untouched times that the interval of the expected level is tried on
 HOURS: Final = 100.0  # officer-hours that an effect is given per
 LEAST_HELD: Final = 0.80  # of them, at a level of 95 %
+HARDLY_ANY: Final = 0.5  # events, added to a control's count: one without any says little of the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,28 @@ def interrupt_series(
     Raises ValueError where less than a year lies before it.
     """
     counts = np.stack([treated, control])
-    expected = expect_after(counts, first, cycle=cycle, exposure=exposure).total()
     totals = counts[:, first:].sum(axis=1)
     if (totals <= 0).any():
         raise ValueError("A series has no event after the start, so that its ratio has no interval.")
-    values = np.log(totals / expected.mean[:, 0])
-    errors = _log_errors(expected)
-    degrees = float(expected.degrees.min())
-    of_treated, of_control = (
-        log_effect(float(v), float(e), degrees, level) for v, e in zip(values, errors, strict=True)
-    )
-    both = log_effect(float(values[0] - values[1]), float(np.hypot(*errors)), degrees, level)
+    alone = expect_after(counts, first, cycle=cycle, exposure=exposure).total()
+    beside = expect_after(treated, first, cycle=cycle, exposure=exposure_beside(control, exposure)).total()
+    of_treated, of_control = _log_effects(totals, alone, level)
+    (both,) = _log_effects(totals[:1], beside, level)
     return SeriesEffect(of_treated, of_control, both, _held_share(counts[:1], first, cycle, exposure, level))
+
+
+def exposure_beside(control: Floats, exposure: Floats) -> Floats:
+    """The exposure of each time, were the treated series to follow the control: what moves both cancels."""
+    return np.asarray(exposure * (control + HARDLY_ANY) / (control.mean() + HARDLY_ANY))
+
+
+def _log_effects(totals: Floats, expected: ExpectedCounts, level: float) -> list[LogEffect]:
+    """The log of each total over what was expected of it."""
+    values, errors = np.log(totals / expected.mean[:, 0]), _log_errors(expected)
+    return [
+        log_effect(float(value), float(error), float(degrees), level)
+        for value, error, degrees in zip(values, errors, expected.degrees, strict=True)
+    ]
 
 
 def _log_errors(expected: ExpectedCounts) -> Floats:

@@ -102,6 +102,13 @@ def _read_protocol(entry: Entry, amendment: object) -> RegisteredProtocol:
     )
 
 
+def list_finding_hashes(entries: Iterable[Entry]) -> frozenset[str]:
+    """The hash of every finding that a recorded run wrote."""
+    return frozenset(
+        str(entry.event.facts["finding_sha256"]) for entry in entries if entry.event.kind == EVALUATION_RUN
+    )
+
+
 def find_protocol(protocols: Sequence[RegisteredProtocol], sha256: str) -> RegisteredProtocol | None:
     """The first registration of this very protocol, if there is one."""
     return next((protocol for protocol in protocols if protocol.protocol_sha256 == sha256), None)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from becalm.evaluate.core import estimate_trial, study
+from becalm.evaluate.core.cohorts import find_start_times
 from becalm.evaluate.core.count_study import DatedPoints, count_around
 from becalm.evaluate.core.finding import Refusal
 from becalm.evaluate.core.past_days import as_places
@@ -93,9 +94,9 @@ def look_at_places(protocol: Protocol, counts: StudyCounts, missing_months: tupl
         for name, is_in_arm in (("control", ~places.is_treated), ("treated", places.is_treated))
     )
     times = max(counts.panel.shape[1], 2)
-    is_after = np.arange(times) >= counts.panel_start
-    grid = (places.is_treated[:, None] & is_after).astype(np.int64)
-    order = np.argsort(~places.is_treated, kind="stable")
+    starts = find_start_times(protocol, counts)
+    grid = (np.arange(times) >= starts[:, None]).astype(np.int64)
+    order = np.argsort(starts, kind="stable")
     return DesignView(
         protocol=protocol,
         arm_names=("control or before", "treated"),

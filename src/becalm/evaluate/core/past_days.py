@@ -1,6 +1,7 @@
 """What places were like before the start: the past that made-up studies are drawn from."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
@@ -27,16 +28,16 @@ def as_places(arms: TrialArms) -> StudyPlaces:
     )
 
 
-def count_past(protocol: Protocol, arms: TrialArms, points: DatedPoints) -> TrialPast:
-    """Daily counts of each place in whole weeks of the window before, from the trial's own weekday on.
+def count_past(protocol: Protocol, places: StudyPlaces, points: DatedPoints, *, first_day: date) -> TrialPast:
+    """Daily counts of each place in whole weeks of the window before, from the weekday of `first_day` on.
 
     Places that were chosen on days of that window had luck then: of each count as much is kept as is to be
     expected of them with nothing done. Raises QuestionError where there are too few weeks.
     """
     before, first = protocol.windows.before, points.spans[0].start
-    totals = count_around(as_places(arms), points, radius_m=protocol.places.radius_m, ring_m=0.0)
+    totals = count_around(places, points, radius_m=protocol.places.radius_m, ring_m=0.0)
     daily = np.tensordot(np.asarray(protocol.outcome.weights), totals.within, axes=1)
-    offset_days = (arms.first_day.weekday() - before.start.weekday()) % WEEK
+    offset_days = (first_day.weekday() - before.start.weekday()) % WEEK
     start = (before.start - first).days + offset_days
     weeks = ((before.end - first).days - start) // WEEK
     if weeks < LEAST_WEEKS:

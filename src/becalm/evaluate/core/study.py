@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -13,6 +15,7 @@ from becalm.terms import Fault, InputError
 
 LEAST_PLACES = 5  # in an arm: below, nothing says how places vary
 LEAST_EVENTS = 20.0  # per arm before the start
+LEAST_TIMES: Final = 3  # before the start, for trends and dispersion to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class StudyPlaces:
     northing_m: Floats
     covariates: Floats
     clusters: tuple[str, ...] = ()  # what varies together, e.g. an area; empty: each place by itself
+    starts: tuple[date | None, ...] = ()  # of the treatment, None for a control; empty: all at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from becalm.desk import Desk
 from becalm.evaluate.core import trial_study
+from becalm.evaluate.core.cohorts import find_start_faults
 from becalm.evaluate.core.protocol import PLACE_DESIGNS, Protocol, find_faults
 from becalm.evaluate.core.study import StudyPlaces
 from becalm.evaluate.core.trial_study import TrialArms
@@ -69,6 +70,8 @@ def load_study(desk: Desk, path: Path) -> Study:
         if protocol.design == "trial" and protocol.trial.folder:
             folder = path.parent / protocol.trial.folder
             trial = _collect(faults, lambda: redraw.load_trial(desk, folder))
+    if protocol is not None and places is not None:
+        faults += find_start_faults(protocol, places)
     if protocol is not None and trial is not None:
         faults += trial_study.find_day_faults(protocol, trial.period)
     if faults or protocol is None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from becalm.terms.errors import suggest_word
 ARMS = ("treated", "control")
 NEEDED_COLUMNS = ("place", "easting_m", "northing_m", "arm")
 CLUSTER_COLUMN = "cluster"  # may be left out: what varies together, e.g. a borough
+START_COLUMN = "start"  # may be left out: from which day each treated place had it; empty for controls
 
 
 def check_places(
@@ -64,7 +66,14 @@ def _build_places(
             len(rows), -1
         ),
         clusters=tuple(row[CLUSTER_COLUMN].strip() for row in rows) if CLUSTER_COLUMN in rows[0] else (),
+        starts=tuple(_read_day(row) for row in rows) if any(map(_read_day, rows)) else (),
     )
+
+
+def _read_day(row: Mapping[str, str]) -> date | None:
+    """The day on which the place began; None where it names none."""
+    text = (row.get(START_COLUMN) or "").strip()
+    return date.fromisoformat(text) if text else None
 
 
 def _find_covariate_faults(name: str, places: StudyPlaces, covariates: Sequence[str]) -> Iterator[Fault]:
@@ -89,6 +98,10 @@ def _find_row_faults(row: Mapping[str, str], where: str, covariates: Sequence[st
         yield Fault(where, "has no name", "give the place a name")
     if row["arm"].strip() not in ARMS:
         yield Fault(where, f"{row['arm']!r} is not an arm", f"write one of {', '.join(ARMS)}")
+    try:
+        _read_day(row)
+    except ValueError:
+        yield Fault(where, f"start is {row[START_COLUMN]!r}, not a day", "write e.g. 2020-03-01, or nothing")
     for column in ("easting_m", "northing_m", *covariates):
         try:
             is_number = math.isfinite(float(row[column]))

@@ -15,6 +15,7 @@ def power_object(report: PowerReport) -> dict[str, Any]:
         "runs": report.runs,
         "days": report.days,
         "places": report.places,
+        "unit": report.unit,
         "planted": asdict(report.planted_effect),
         "expected_events": round(report.expected_events, 2),
         "power": _rounded(report.power),
@@ -38,7 +39,12 @@ def _rounded(estimate: Estimate) -> dict[str, Any]:
 
 
 def power_rows(report: PowerReport) -> list[dict[str, Any]]:
-    """One row for each length of the study: the smallest effect that it finds."""
+    """One row for each length of the study, or number of people: the smallest effect that it finds."""
+    if report.unit != "places":
+        return [
+            {report.unit: count, "detectable_effect": round(effect, 4)}
+            for count, effect in report.detectable_by_places
+        ]
     return [{"weeks": weeks, "detectable_effect": round(effect, 4)} for weeks, effect in report.detectable]
 
 
@@ -46,23 +52,27 @@ def power_lines(report: PowerReport) -> Iterator[str]:
     """What a reader of the screen wants to know."""
     planted_effect = report.planted_effect
     yield (
-        f"{report.runs:,} made-up studies ({report.method}): {report.places:,} places, {report.days} days, "
-        f"about {report.expected_events:,.0f} offences with nothing done."
+        f"{report.runs:,} made-up studies ({report.method}): {report.places:,} {report.unit}, "
+        f"{report.days} days, about {report.expected_events:,.0f} offences with nothing done."
     )
     yield f"  power         {_share(report.power)} to find that {planted_effect.effect:.0%} are prevented"
-    yield f"  at no effect  {_share(report.size)} are called an effect; it should be {1 - report.level:.0%}"
-    yield f"  intervals     {_share(report.covered)} hold what was planted; it should be {report.level:.0%}"
+    size, level = f"{100 * (1 - report.level):.3g}%", f"{100 * report.level:.3g}%"
+    yield f"  at no effect  {_share(report.size)} are called an effect; it should be {size}"
+    yield f"  intervals     {_share(report.covered)} hold what was planted; it should be {level}"
     if planted_effect.displaced or planted_effect.delay_days:
         delay_text = f"{planted_effect.delay_days} days of delay"
         yield f"  with          {planted_effect.displaced:.0%} displaced, {delay_text}"
-    yield "Smallest effect that is found four times in five:"
+    if report.detectable:
+        yield "Smallest effect that is found four times in five:"
     for weeks, effect in report.detectable:
         yield f"  {weeks:>3} weeks  {effect:.0%}"
-    yield f"With other places like these, in {report.days} days:"
+    yield f"With other {report.unit} like these, in {report.days} days:"
     for places, effect in report.detectable_by_places:
-        yield f"  {places:>5,} places  {effect:.0%}"
+        yield f"  {places:>5,} {report.unit}  {effect:.0%}"
     for look in report.looks:
         yield f"Look in week {look.week}: stop below p = {look.p_below:.5f}; a chance of {look.chance:.0%}."
+    if report.unit != "places":
+        return
     if report.first_useful_week:
         yield f"A look before the end is worth taking from week {report.first_useful_week} on."
     else:

@@ -187,7 +187,8 @@ def draft_text(design: protocol.Design) -> str:
 
 _RING: Final = "# How far around each place to look for displacement; 0 for not at all.\nring_m = 200.0"
 _LISTED_PLACES: Final = f"""\
-# A csv with the columns place, easting_m, northing_m and arm (treated or control), and covariates.
+# A csv with the columns place, easting_m, northing_m and arm (treated or control), and covariates. A column
+# cluster says what varies together; with the design difference a column start may say when each place began.
 file = "places.csv"
 radius_m = 150.0
 # The days whose counts chose the treated places. They had bad luck then, and fall by themselves: these days
