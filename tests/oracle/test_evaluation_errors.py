@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_worlds import Cell, build_protocol, count_errors, draw_study, fill_results
+from evaluation_worlds import Cell, build_protocol, count_errors, draw_study, fill_results, list_cells
 from scipy import stats
 
 from becalm.evaluate.core.estimate_effect import evaluate
@@ -48,8 +48,13 @@ def test_every_cell_of_the_table_errs_as_often_as_it_says(tmp_path):
     """Resumable: name a file in BECALM_EVALUATION_ERRORS, and cells that it holds are not run again."""
     path = Path(os.environ.get("BECALM_EVALUATION_ERRORS", tmp_path / "errors.jsonl"))
     results = fill_results(path, TABLE_RUNS)
-    assert {tally["refused"] for tally in results.values()} == {0}
-    shares = {cell: tally["errors"] / tally["runs"] for cell, tally in results.items()}
-    outside = {cell: share for cell, share in shares.items() if not 0.035 <= share <= 0.065}
-    assert outside == {}
+    main_cells = set(list_cells())
+    shares = {cell: results[cell]["errors"] / results[cell]["runs"] for cell in main_cells}
+    assert {cell: share for cell, share in shares.items() if not 0.035 <= share <= 0.065} == {}
     assert 0.047 <= np.mean(list(shares.values())) <= 0.053
+    # The others are run less often; each must hold, or be refused, but for chance of one in a thousand.
+    for cell in set(results) - main_cells:
+        tally = results[cell]
+        most = stats.binom.ppf(0.999, tally["runs"], 0.09 if cell.design == "calibrated" else 0.065)
+        assert tally["errors"] <= most, cell
+        assert cell.is_chosen <= (tally["refused"] == tally["runs"]), cell

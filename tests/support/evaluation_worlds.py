@@ -26,14 +26,24 @@ from pathlib import Path
 
 import numpy as np
 
+from becalm.evaluate.core import estimate_calibrated as calibrated
 from becalm.evaluate.core.estimate_effect import evaluate
+from becalm.evaluate.core.estimate_series import (
+    StartCounts,
+    WaveCount,
+    evaluate_interrupted,
+    evaluate_offer,
+    evaluate_starts,
+)
 from becalm.evaluate.core.estimate_trial import evaluate_trial
-from becalm.evaluate.core.finding import Finding, NamedEstimate
+from becalm.evaluate.core.finding import Finding, NamedEstimate, Refusal
 from becalm.evaluate.core.protocol import Analysis, Choices, Outcome, PlaceRule, Protocol, TrialFiles, Windows
-from becalm.evaluate.core.study import StudyCounts, StudyPlaces
+from becalm.evaluate.core.study import StudyCounts, StudyPlaces, find_refusals
 from becalm.evaluate.core.trial_study import TrialArms, TrialCounts
 from becalm.methods import randomisation_test
+from becalm.methods.calibrated_control import InfeasibleBalanceError
 from becalm.terms import Period
+from becalm.terms.progress import ignore_progress
 
 EFFECT, MOVED = 0.2, 0.3
 MONTHS, START = 18, 12  # of the panel, and the first month after the start
@@ -59,6 +69,19 @@ def list_cells() -> Iterator[Cell]:
             yield Cell(design, is_chosen, phi, is_moved, treated)
 
 
+# Of the other designs fewer runs: a placebo set costs as much as a whole run of these.
+SHARE_OF_RUNS = {"calibrated": 0.2, "interrupted": 0.1}
+
+
+def list_other_cells() -> Iterator[Cell]:
+    """Cells of the designs that cost more, or that know no choice by counts."""
+    for treated, phi, is_moved in product((20, 125, 250), (1.0, 2.0, 3.0), (False, True)):
+        for design in ("starts", "offer", "interrupted"):
+            yield Cell(design, False, phi, is_moved, treated)
+        for is_chosen in (False, True):
+            yield Cell("calibrated", is_chosen, phi, is_moved, treated)
+
+
 def count_errors(cell: Cell, runs: int, *, seed: int = 1) -> dict[str, int]:
     """How many runs erred, and how many were refused?"""
     # A cell has its own numbers, whatever other cells there are.
@@ -67,7 +90,7 @@ def count_errors(cell: Cell, runs: int, *, seed: int = 1) -> dict[str, int]:
     )
     tally = {"runs": runs, "errors": 0, "refused": 0}
     for _ in range(runs):
-        finding, truth = (_run_trial if cell.design == "trial" else _run_places)(cell, rng)
+        finding, truth = RUNNERS.get(cell.design, _run_places)(cell, rng)
         if finding.main is None:
             tally["refused"] += 1
             continue
@@ -77,11 +100,16 @@ def count_errors(cell: Cell, runs: int, *, seed: int = 1) -> dict[str, int]:
 
 
 def _compared(finding: Finding, truth: float) -> tuple[NamedEstimate, float]:
-    """The ratio with the true ratio, or with nothing planted the difference with 0."""
+    """The ratio with the true ratio, or with nothing planted the difference with 0.
+
+    Without a ratio `truth` is the difference itself.
+    """
     ratio = next((e for e in finding.estimates if e.scale == "ratio"), None)
+    if ratio is None:
+        return finding.estimates[0], truth
     if truth == 1.0 and finding.estimates[0].scale == "difference":
         return finding.estimates[0], 0.0
-    return (ratio, truth) if ratio is not None else (finding.estimates[0], 0.0)
+    return ratio, truth
 
 
 def draw_counts(rng: np.random.Generator, means: np.ndarray, phi: float) -> np.ndarray:
@@ -232,6 +260,65 @@ def _run_trial(cell: Cell, rng: np.random.Generator) -> tuple[Finding, float]:
     return evaluate_trial(protocol, counts), 1.0 - EFFECT if cell.is_moved else 1.0
 
 
+def _run_calibrated(cell: Cell, rng: np.random.Generator) -> tuple[Finding, float]:
+    """The estimate and its refusals, without the range and the jackknife that stand beside it."""
+    counts = draw_study(cell, rng, controls=1_000)
+    protocol = build_protocol("calibrated", cell.treated)
+    refusals = find_refusals(protocol, counts)
+    try:
+        weighed = calibrated.weigh_controls(counts)
+    except InfeasibleBalanceError as error:
+        return Finding(refusals=(*refusals, Refusal("balance", str(error), "add controls"))), 1.0
+    unlike = calibrated.refuse_unlike_choice(counts, weighed.control.weights, 0.95)
+    if refusals or unlike:
+        return Finding(refusals=(*refusals, *([unlike] if unlike else []))), 1.0
+    sets = protocol.analysis.placebo_sets
+    scores, _ = calibrated.score_placebos(counts, sets=sets, rng=rng, advance=ignore_progress)
+    estimate = calibrated.judge_by_placebos(weighed, scores, 0.95)
+    return Finding(estimates=(estimate,)), 1.0 - EFFECT if cell.is_moved else 1.0
+
+
+def _run_interrupted(cell: Cell, rng: np.random.Generator) -> tuple[Finding, float]:
+    """Thirty months before the start."""
+    counts, earlier = draw_study(cell, rng), draw_study(replace(cell, is_moved=False), rng)
+    panel = np.column_stack([earlier.panel, counts.panel])
+    counts = replace(counts, panel=panel, panel_start=MONTHS + START, panel_days=np.full(2 * MONTHS, 30.4))
+    protocol = build_protocol("interrupted", cell.treated)
+    return evaluate_interrupted(protocol, counts), 1.0 - EFFECT if cell.is_moved else 1.0
+
+
+def _run_starts(cell: Cell, rng: np.random.Generator) -> tuple[Finding, float]:
+    """Place-days of eight weeks, each with a start by the toss of a coin."""
+    rates = np.repeat(rng.gamma(0.7, 0.15, cell.treated) + 0.02, 4 * TRIAL_DAYS)
+    starts = (rng.random(len(rates)) < 0.5).astype(float)
+    counts, truth = draw_counts(rng, rates, cell.phi), 0.0
+    if cell.is_moved:
+        counts = rng.binomial(counts.astype(int), np.where(starts > 0, 1.0 - EFFECT, 1.0)).astype(float)
+        truth = -EFFECT * float(rates.mean() * starts.sum())
+    day = np.tile(np.arange(4 * TRIAL_DAYS), cell.treated)
+    place_days = StartCounts(counts, starts, np.full(len(rates), 0.5), day, rates)
+    return evaluate_starts(build_protocol("starts", cell.treated), place_days), truth
+
+
+def _run_offer(cell: Cell, rng: np.random.Generator) -> tuple[Finding, float]:
+    """Ten waves; in each so many people were offered help early, and as many were to wait."""
+    waves = []
+    for number, (arm, effect) in product(range(10), (("early", EFFECT * cell.is_moved), ("late", 0.0))):
+        harm = draw_counts(rng, np.full(cell.treated, 1.5 * (1.0 - effect)), cell.phi)
+        sums = float(harm.sum()), float((harm**2).sum())
+        waves.append(WaveCount(f"w{number}", arm, cell.treated, "as victim", 90, *sums))
+    return evaluate_offer(build_protocol("offer", cell.treated), waves), 1.0 - EFFECT * cell.is_moved
+
+
+RUNNERS = {
+    "trial": _run_trial,
+    "calibrated": _run_calibrated,
+    "interrupted": _run_interrupted,
+    "starts": _run_starts,
+    "offer": _run_offer,
+}
+
+
 def read_results(path: Path) -> dict[Cell, dict[str, int]]:
     """The cells that a file holds already."""
     if not path.exists():
@@ -243,10 +330,10 @@ def read_results(path: Path) -> dict[Cell, dict[str, int]]:
 def fill_results(path: Path, runs: int, *, seconds: float = math.inf) -> dict[Cell, dict[str, int]]:
     """Every cell, from the file where it holds it; each new one is added at once."""
     results = read_results(path)
-    for cell in list_cells():
+    for cell in (*list_cells(), *list_other_cells()):
         if cell not in results and time.process_time() < seconds:
             start = time.process_time()
-            results[cell] = count_errors(cell, runs)
+            results[cell] = count_errors(cell, max(20, round(runs * SHARE_OF_RUNS.get(cell.design, 1.0))))
             row = {
                 "cell": asdict(cell),
                 "tally": results[cell],

@@ -15,13 +15,13 @@ STEP_DAY = FIRST + timedelta(weeks=STEP_WEEK)
 STEP = ("step", "add", "--from", str(STEP_DAY), "--kind", "lockdown", "--reason", "first lockdown")
 
 
-def drawn_incidents(seed: int = 4) -> pa.Table:
-    """Robberies and burglaries of one city, 30 a week; both fall by half, and robberies climb back."""
+def drawn_incidents(seed: int = 4, *, rises: bool = True) -> pa.Table:
+    """Robberies and burglaries of one city, 30 a week; both fall by half, and robberies may climb back."""
     rng, place_rng = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     rows: list[dict[str, Any]] = []
     for group in ("robbery", "burglary"):
         share = np.where(np.arange(WEEKS) < STEP_WEEK, 1.0, 0.5)
-        if group == "robbery":
+        if group == "robbery" and rises:
             share[STEP_WEEK:] *= 1.0 + np.clip((np.arange(STEP_WEEK, WEEKS) - ONSET + 1) / 8.0, 0.0, 1.0)
         for week, count in enumerate(rng.poisson(30.0 * share)):
             for number in range(count):

@@ -117,6 +117,30 @@ def test_weeks_that_are_known_in_part_are_no_fall():
     assert watch(replace(drawn, counts=counts, known_share=share))[0].state == "incomplete"
 
 
+def test_a_cleared_backlog_is_no_rebound():
+    """Four tenths of eight weeks wait to be recorded; then all is, as if crime had climbed back."""
+    drawn = series()
+    rng = np.random.default_rng(6)
+    counts, share = drawn.counts.copy(), drawn.known_share.copy()
+    waiting = slice(STEP_WEEK + 4, STEP_WEEK + 12)
+    share[:, waiting] = 0.6
+    counts[:, waiting] = rng.binomial(counts[:, waiting].astype(int), 0.6)
+    rows = watch(replace(drawn, counts=counts, known_share=share, has_delays=True))
+    assert {row.state for row in rows} == {"quiet"}
+    blind = watch(replace(drawn, counts=counts))
+    assert max(row.score for row in blind) > max(row.score for row in rows) + 1.0
+
+
+@pytest.mark.parametrize("week", [STEP_WEEK + 3, STEP_WEEK + 30, STEP_WEEK + 58])
+def test_a_missing_week_is_neither_a_fall_nor_the_end_of_one(week):
+    drawn = series()
+    counts = drawn.counts.copy()
+    counts[:, week] = np.nan
+    whole, rows = watch(drawn), watch(replace(drawn, counts=counts))
+    assert [row.state for row in rows] == [row.state for row in whole] == ["quiet"] * 3
+    assert [row.alarms for row in rows] == [(), (), ()]
+
+
 def test_all_that_forbids_a_watch_is_said_at_once():
     early = Step(date(2017, 6, 5), "other", "x", groups=("burglary",), entry=1)
     late = Step(date(2021, 2, 15), "lockdown", "y", groups=("robbery",), entry=2)

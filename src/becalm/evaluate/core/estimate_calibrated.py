@@ -77,7 +77,7 @@ def evaluate_calibrated(protocol: Protocol, counts: StudyCounts, progress: Progr
         return Finding(refusals=(_refuse_balance(protocol, totals, error.shortfalls),))
     except ValueError as error:
         return Finding(refusals=(Refusal("these covariates together", str(error), "leave one of them out"),))
-    unlike = _refuse_unlike_choice(counts, weighed.control.weights, level)
+    unlike = refuse_unlike_choice(counts, weighed.control.weights, level)
     if unlike is not None:
         return Finding(refusals=(unlike,))
     with progress("Placebo sets", total=protocol.analysis.placebo_sets, unit="sets") as advance:
@@ -116,7 +116,7 @@ def _leave_out(protocol: Protocol, traits: Floats, counts: StudyCounts) -> Named
     return name_ratio("places, by leaving places out", effect, level, method)
 
 
-def _refuse_unlike_choice(counts: StudyCounts, weights: Floats, level: float) -> Refusal | None:
+def refuse_unlike_choice(counts: StudyCounts, weights: Floats, level: float) -> Refusal | None:
     """Controls that were less busy in the days that chose the treated places, whatever they match elsewhere.
 
     A place's own rate shows in all its counts. Controls that reach the treated places' counts in the matching
