@@ -215,10 +215,10 @@ def _list_candidates(problem: SubsetProblem, best_count: int) -> Ints:
 def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, float, float] | None:
     """The best subset of these points, a bound for all points, and how many outsiders the bound used."""
     group_count, n = len(problem.floors), len(candidates)
-    outsiders = np.setdiff1d(problem.order, candidates)
-    outside_groups = problem.group[outsiders]
+    outside_points = np.setdiff1d(problem.order, candidates)
+    outside_groups = problem.group[outside_points]
     outside_values = np.array(
-        [problem.values[outsiders[outside_groups == g]].max(initial=0.0) for g in range(-1, group_count)]
+        [problem.values[outside_points[outside_groups == g]].max(initial=0.0) for g in range(-1, group_count)]
     )
     outside_counts = np.array(
         [np.count_nonzero(outside_groups == g) for g in range(-1, group_count)], dtype=float

@@ -39,9 +39,9 @@ def shrink_ratios(counts: Floats, expected: Floats) -> GroupRatios:
     >>> even.ratio.round(2).tolist()
     [1.0, 1.0]
     """
-    excess = float(np.sum((counts - expected) ** 2 - expected))
-    variance = max(excess / max(float(np.sum(expected**2)), 1e-12), 1.0 / LARGEST_SHAPE)
-    shape = 1.0 / variance
+    squared_excess = float(np.sum((counts - expected) ** 2 - expected))
+    relative_variance = max(squared_excess / max(float(np.sum(expected**2)), 1e-12), 1.0 / LARGEST_SHAPE)
+    shape = 1.0 / relative_variance
     posterior_shape = counts + shape
     return GroupRatios(posterior_shape / (expected + shape), 1.0 / np.sqrt(posterior_shape))
 
@@ -57,13 +57,13 @@ def beta_binomial(size: int, chance: float, correlation: float) -> Floats:
         return np.asarray((values == 0) * 1.0)
     if chance >= 1.0:
         return np.asarray((values == size) * 1.0)
-    choices = gammaln(size + 1) - gammaln(values + 1) - gammaln(size - values + 1)
+    log_binomials = gammaln(size + 1) - gammaln(values + 1) - gammaln(size - values + 1)
     if correlation < LEAST_CORRELATION:
-        logs = choices + values * np.log(chance) + (size - values) * np.log1p(-chance)
-        return np.asarray(np.exp(logs).round(15))
-    weight = (1.0 - correlation) / correlation
-    alpha, beta = chance * weight, (1.0 - chance) * weight
-    chances = np.exp(choices + betaln(values + alpha, size - values + beta) - betaln(alpha, beta))
+        log_chances = log_binomials + values * np.log(chance) + (size - values) * np.log1p(-chance)
+        return np.asarray(np.exp(log_chances).round(15))
+    beta_strength = (1.0 - correlation) / correlation
+    alpha, beta = chance * beta_strength, (1.0 - chance) * beta_strength
+    chances = np.exp(log_binomials + betaln(values + alpha, size - values + beta) - betaln(alpha, beta))
     return np.asarray(chances / chances.sum())
 
 
@@ -74,13 +74,15 @@ def estimate_correlation(counts: Floats, sizes: Floats, chances: Floats, *, inde
     the counts are worth as much as counts of their own: what so few may show by chance is left out, for a
     correlation that is never below 0 would else be above it on average where there is none.
     """
-    spread = sizes * chances * (1.0 - chances)
-    is_known = (spread > 0.0) & (sizes > 1.0)
+    binomial_variances = sizes * chances * (1.0 - chances)
+    is_known = (binomial_variances > 0.0) & (sizes > 1.0)
     if not is_known.any():
         return 0.0
-    squares = (counts[is_known] - sizes[is_known] * chances[is_known]) ** 2 / spread[is_known]
-    excess = np.mean(squares) - 1.0 - np.sqrt(2.0 / max(1.0, independent))
-    return float(max(0.0, excess) / np.mean(sizes[is_known] - 1.0))
+    squared_residuals = (counts[is_known] - sizes[is_known] * chances[is_known]) ** 2 / binomial_variances[
+        is_known
+    ]
+    mean_excess = np.mean(squared_residuals) - 1.0 - np.sqrt(2.0 / max(1.0, independent))
+    return float(max(0.0, mean_excess) / np.mean(sizes[is_known] - 1.0))
 
 
 def mid_quantiles(chances: Floats, levels: Sequence[float], *, first_value: int = 0) -> tuple[float, ...]:
@@ -91,5 +93,5 @@ def mid_quantiles(chances: Floats, levels: Sequence[float], *, first_value: int 
     """
     is_possible = chances > 0.0
     values: Ints = np.flatnonzero(is_possible) + first_value
-    middles = np.cumsum(chances)[is_possible] - chances[is_possible] / 2
-    return tuple(float(value) for value in np.interp(levels, middles, values))
+    mid_probabilities = np.cumsum(chances)[is_possible] - chances[is_possible] / 2
+    return tuple(float(value) for value in np.interp(levels, mid_probabilities, values))

@@ -45,13 +45,13 @@ class Tables:
 
         Where former tables contradict these (counts were revised), they are left out.
         """
-        published = np.flatnonzero(~is_withheld)
+        published_cells = np.flatnonzero(~is_withheld)
         for former in ((self.equations, self.sides), None):
-            equations, sides = self.cells[published], self.values[published].astype(np.float64)
+            equations, sides = self.cells[published_cells], self.values[published_cells].astype(np.float64)
             if former is not None:
                 equations, sides = vstack([equations, former[0]]), np.concatenate([sides, former[1]])
-            target = self.cells[[cell]].toarray()[0]
-            low, high = (_extreme(side * target, equations, sides) for side in (1.0, -1.0))
+            target_row = self.cells[[cell]].toarray()[0]
+            low, high = (_extreme(side * target_row, equations, sides) for side in (1.0, -1.0))
             if low is not None and high is not None:
                 return low, -high
         raise ValueError("The published cells contradict each other: they are no sums over the same parts.")
@@ -91,14 +91,14 @@ def _extreme(objective: Floats, equations: csr_array, sides: Floats) -> float | 
 
 def _add_neighbour(tables: Tables, is_withheld: Bools, cell: int) -> Bools:
     """Withhold the smallest published cell beside this one, or the margin above it."""
-    parts = tables.cells[[cell]].toarray()[0] > 0
-    sizes = np.asarray(tables.cells.sum(axis=1)).ravel()
-    shares_parts = np.asarray(tables.cells @ parts.astype(np.float64)).ravel() > 0
-    margins = np.flatnonzero(shares_parts & ~is_withheld)
-    margin_parts = (tables.cells[margins].sum(axis=0) > 0).astype(np.float64)
-    is_within = np.asarray(tables.cells @ margin_parts).ravel() == sizes
+    is_part = tables.cells[[cell]].toarray()[0] > 0
+    part_counts = np.asarray(tables.cells.sum(axis=1)).ravel()
+    shares_parts = np.asarray(tables.cells @ is_part.astype(np.float64)).ravel() > 0
+    margin_cells = np.flatnonzero(shares_parts & ~is_withheld)
+    margin_parts = (tables.cells[margin_cells].sum(axis=0) > 0).astype(np.float64)
+    is_within = np.asarray(tables.cells @ margin_parts).ravel() == part_counts
     is_margin = np.zeros_like(is_withheld)
-    is_margin[margins] = True
+    is_margin[margin_cells] = True
     for candidates in (is_within & ~is_margin, is_margin, np.ones_like(is_withheld)):
         free_cells = np.flatnonzero(candidates & ~is_withheld & (tables.values > 0))
         if free_cells.size:

@@ -82,15 +82,18 @@ def fit_series(
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
     log_exposures = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape))
-    degrees = y.shape[1] - design.shape[1]
-    if degrees < 1:
+    residual_degrees = y.shape[1] - design.shape[1]
+    if residual_degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
     fitted_coefficients = _fit_coefficients(y, design, log_exposures, least_gain)
     fitted_means = np.maximum(
         np.exp(np.minimum(fitted_coefficients @ design.T + log_exposures, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
     )
     return SeriesFit(
-        fitted_means, fitted_coefficients, ((y - fitted_means) ** 2 / fitted_means).sum(axis=1), degrees
+        fitted_means,
+        fitted_coefficients,
+        ((y - fitted_means) ** 2 / fitted_means).sum(axis=1),
+        residual_degrees,
     )
 
 
@@ -122,9 +125,11 @@ def panel_dispersion(panel: Floats) -> float:
     time_count = panel.shape[1]
     if not rates.any() or time_count < 2:
         return 1.0
-    factors = totals / totals.mean()
-    squares = float(((panel - rates[:, None] * factors) ** 2).sum())
-    return max(1.0, squares / float(rates.sum() * (time_count - (factors**2).sum() / time_count)))
+    time_factors = totals / totals.mean()
+    squared_error_sum = float(((panel - rates[:, None] * time_factors) ** 2).sum())
+    return max(
+        1.0, squared_error_sum / float(rates.sum() * (time_count - (time_factors**2).sum() / time_count))
+    )
 
 
 def moderate_phi(
@@ -154,9 +159,9 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats, least_gain: flo
     log_likelihoods = _likelihood(coefficients, y, design, offset)
     for _ in range(_STEPS):
         fitted_means = np.exp(np.minimum(coefficients @ design.T + offset, _LARGEST_LOG_MEAN))
-        curvature = (fitted_means @ column_products).reshape(-1, column_count, column_count)
-        curvature = curvature + ridge_matrix * (1.0 + curvature[:, :1, :1])
-        newton_step = np.linalg.solve(curvature, ((y - fitted_means) @ design)[:, :, None])[:, :, 0]
+        curvature_matrices = (fitted_means @ column_products).reshape(-1, column_count, column_count)
+        curvature_matrices = curvature_matrices + ridge_matrix * (1.0 + curvature_matrices[:, :1, :1])
+        newton_step = np.linalg.solve(curvature_matrices, ((y - fitted_means) @ design)[:, :, None])[:, :, 0]
         # A first step from far off would overflow exp; three on the log scale is a factor of twenty already.
         next_coefficients = coefficients + step_sizes * np.clip(newton_step, -3.0, 3.0)
         next_likelihood = _likelihood(next_coefficients, y, design, offset)

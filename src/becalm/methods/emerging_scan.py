@@ -62,14 +62,16 @@ def learn_rates(history: Floats, factors: Floats) -> SiteRates:
     """
     exposure = factors.sum()
     totals = history.sum(axis=1)
-    mean = totals.mean() / exposure
-    spread = max(totals.var() / exposure**2 - mean / exposure, 1e-3 * mean**2)
-    prior_shape, prior_rate = mean**2 / spread, mean / spread
+    mean_rate = totals.mean() / exposure
+    rate_variance = max(totals.var() / exposure**2 - mean_rate / exposure, 1e-3 * mean_rate**2)
+    prior_shape, prior_rate = mean_rate**2 / rate_variance, mean_rate / rate_variance
     shape = prior_shape + totals
     rates = shape / (prior_rate + exposure)
-    expected = rates[:, None] * factors
-    excess = ((history - expected) ** 2 - expected).sum() / np.maximum((expected**2).sum(), 1e-12)
-    return SiteRates(np.asarray(rates), np.asarray(shape), float(max(excess, 0.0)))
+    expected_counts = rates[:, None] * factors
+    excess_variances = ((history - expected_counts) ** 2 - expected_counts).sum() / np.maximum(
+        (expected_counts**2).sum(), 1e-12
+    )
+    return SiteRates(np.asarray(rates), np.asarray(shape), float(max(excess_variances, 0.0)))
 
 
 def scan_newest(
@@ -89,8 +91,8 @@ def scan_newest(
     `factors` are the multiples of the usual rate at these times. p pays for having looked at all circles.
     """
     neighbours = list_neighbours(x, y, radius)
-    best = _best_circles(counts, rates.mean, rates.shape, rates.excess, factors, neighbours)
-    highest = np.array(
+    best_circles = _best_circles(counts, rates.mean, rates.shape, rates.excess, factors, neighbours)
+    null_scores = np.array(
         [
             _best_circles(
                 rates.draw(factors, rng), rates.mean, rates.shape, rates.excess, factors, neighbours
@@ -98,14 +100,14 @@ def scan_newest(
             for _ in range(drawings)
         ]
     )
-    return tuple(_choose_circles(best, highest, x, y, most))
+    return tuple(_choose_circles(best_circles, null_scores, x, y, most))
 
 
 def tail_chance(score: float, highest: Floats) -> float:
     """The chance that the highest score of a time without a cluster reaches this one, by Gumbel's law."""
-    scale = max(float(highest.std()) * np.sqrt(6.0) / np.pi, 1e-9)
-    location = float(highest.mean()) - EULER * scale
-    return float(stats.gumbel_r.sf(score, location, scale))
+    gumbel_scale = max(float(highest.std()) * np.sqrt(6.0) / np.pi, 1e-9)
+    gumbel_location = float(highest.mean()) - EULER * gumbel_scale
+    return float(stats.gumbel_r.sf(score, gumbel_location, gumbel_scale))
 
 
 def _choose_circles(best: Floats, highest: Floats, x: Floats, y: Floats, most: int) -> list[EmergingCircle]:
@@ -114,8 +116,8 @@ def _choose_circles(best: Floats, highest: Floats, x: Floats, y: Floats, most: i
         score, radius, times, observed, expected = best[centre].tolist()
         if score <= 0.0 or len(circles) == most:
             break
-        gaps = [np.hypot(x[centre] - x[c.centre], y[centre] - y[c.centre]) - c.radius for c in circles]
-        if all(gap > radius for gap in gaps):
+        gaps_m = [np.hypot(x[centre] - x[c.centre], y[centre] - y[c.centre]) - c.radius for c in circles]
+        if all(gap > radius for gap in gaps_m):
             p = tail_chance(score, highest)
             circles.append(EmergingCircle(centre, radius, int(times), observed, expected, score, p))
     return circles
@@ -126,16 +128,16 @@ def _best_circles(counts, mean, shape, excess, factors, neighbours):  # type: ig
     """For each centre its best circle: score, radius, times, observed, expected."""
     starts, neighbour_sites, distance = neighbours
     site_count, time_count = counts.shape
-    best = np.zeros((site_count, 5))
+    circle_rows = np.zeros((site_count, 5))
     for centre in prange(site_count):
-        observed = np.zeros(time_count)  # of the last 1, 2, … times
+        observed_counts = np.zeros(time_count)  # of the last 1, 2, … times
         rate_sum, doubt_sum, square_sum = 0.0, 0.0, 0.0
         for i in range(starts[centre], starts[centre + 1]):
             site = neighbour_sites[i]
-            running = 0.0
+            running_count = 0.0
             for back in range(time_count):
-                running += counts[site, time_count - 1 - back]
-                observed[back] += running
+                running_count += counts[site, time_count - 1 - back]
+                observed_counts[back] += running_count
             rate_sum += mean[site]
             doubt_sum += mean[site] ** 2 / shape[site]
             square_sum += mean[site] ** 2
@@ -147,12 +149,18 @@ def _best_circles(counts, mean, shape, excess, factors, neighbours):  # type: ig
                 factor_sum += factor
                 factor_square_sum += factor**2
                 expected = rate_sum * factor_sum
-                if observed[back] < LEAST_EVENTS or observed[back] <= expected:
+                if observed_counts[back] < LEAST_EVENTS or observed_counts[back] <= expected:
                     continue
                 variance = expected + doubt_sum * factor_sum**2 + excess * square_sum * factor_square_sum
-                gain = observed[back] * np.log(observed[back] / expected) - (observed[back] - expected)
-                score = gain * expected / variance
-                if score > best[centre, 0]:
-                    best[centre, 0], best[centre, 1] = score, distance[i]
-                    best[centre, 2], best[centre, 3], best[centre, 4] = back + 1, observed[back], expected
-    return best
+                log_likelihood_ratio = observed_counts[back] * np.log(observed_counts[back] / expected) - (
+                    observed_counts[back] - expected
+                )
+                score = log_likelihood_ratio * expected / variance
+                if score > circle_rows[centre, 0]:
+                    circle_rows[centre, 0], circle_rows[centre, 1] = score, distance[i]
+                    circle_rows[centre, 2], circle_rows[centre, 3], circle_rows[centre, 4] = (
+                        back + 1,
+                        observed_counts[back],
+                        expected,
+                    )
+    return circle_rows

@@ -79,30 +79,34 @@ class ExpectedCounts:
 
     def mean_interval(self, level: float) -> tuple[Floats, Floats]:
         """Between which numbers does the mean itself lie with this probability?"""
-        reach = stats.norm.ppf(0.5 + level / 2.0) * self.log_deviation
-        middle = self.mean * np.exp(-0.5 * self.log_deviation**2)
-        return np.asarray(middle * np.exp(-reach)), np.asarray(middle * np.exp(reach))
+        log_reach = stats.norm.ppf(0.5 + level / 2.0) * self.log_deviation
+        median_mean = self.mean * np.exp(-0.5 * self.log_deviation**2)
+        return np.asarray(median_mean * np.exp(-log_reach)), np.asarray(median_mean * np.exp(log_reach))
 
     def total(self) -> "ExpectedCounts":
         """The same for all times of each series together: one column.
 
         The doubt about the level is common to all times, and the noise of each is its own.
         """
-        mean = np.maximum(self.mean.sum(axis=1), 1e-300)
-        own_share = (self.mean**2).sum(axis=1) / mean**2
+        mean_of_totals = np.maximum(self.mean.sum(axis=1), 1e-300)
+        own_share = (self.mean**2).sum(axis=1) / mean_of_totals**2
         return ExpectedCounts(
-            mean[:, None],
-            ((self.mean * self.log_deviation).sum(axis=1) / mean)[:, None],
+            mean_of_totals[:, None],
+            ((self.mean * self.log_deviation).sum(axis=1) / mean_of_totals)[:, None],
             self.excess_variance * own_share,
             self.degrees,
         )
 
     def _negative_binomial(self, level: float) -> tuple[Floats, Floats]:
         upper_probability = 0.5 + level / 2.0
-        doubt = (stats.t.ppf(upper_probability, self.degrees) / stats.norm.ppf(upper_probability)) ** 2
+        tail_widening = (
+            stats.t.ppf(upper_probability, self.degrees) / stats.norm.ppf(upper_probability)
+        ) ** 2
         mean_variance = np.expm1(np.minimum(self.log_deviation**2, LARGEST_VARIANCE))
-        excess = mean_variance + (self.excess_variance * doubt)[:, None] * (1.0 + mean_variance)
-        successes = 1.0 / np.maximum(excess, 1e-9)  # a Poisson count has infinitely many
+        relative_variance = mean_variance + (self.excess_variance * tail_widening)[:, None] * (
+            1.0 + mean_variance
+        )
+        successes = 1.0 / np.maximum(relative_variance, 1e-9)  # a Poisson count has infinitely many
         return successes, successes / (successes + self.mean)
 
 
@@ -119,11 +123,11 @@ class _State:
     """Mean and covariance of level, trend, waves and covariates of every series, carried in time."""
 
     def __init__(self, log_mean: Floats, design: Floats) -> None:
-        deviations = np.full(design.shape[1], WAVE_DEVIATION)
-        deviations[:2] = LEVEL_DEVIATION, TREND_DEVIATION
+        prior_deviations = np.full(design.shape[1], WAVE_DEVIATION)
+        prior_deviations[:2] = LEVEL_DEVIATION, TREND_DEVIATION
         self.mean = np.zeros((len(log_mean), design.shape[1]))
         self.mean[:, 0] = log_mean
-        self.covariance = np.tile(np.diag(deviations**2), (len(log_mean), 1, 1))
+        self.covariance = np.tile(np.diag(prior_deviations**2), (len(log_mean), 1, 1))
 
     def drift(self, variance: Floats) -> None:
         """Let a time pass."""
@@ -135,18 +139,20 @@ class _State:
 
     def update(self, counts: Floats, exposure: float, row: Floats, excess_variance: Floats) -> None:
         """Learn from the counts of one time."""
-        gain = self.covariance @ row
-        log_mean, variance = self.mean @ row, gain @ row
+        kalman_gain = self.covariance @ row
+        log_mean, variance = self.mean @ row, kalman_gain @ row
         shape = 1.0 / np.expm1(np.minimum(variance, LARGEST_VARIANCE))
         rate = shape / (exposure * np.exp(log_mean + variance / 2.0))
-        weight = 1.0 / (1.0 + excess_variance * shape / rate)  # that of a Poisson count of the same doubt
-        new_shape, new_rate = shape + weight * counts, rate + weight
+        count_weight = 1.0 / (
+            1.0 + excess_variance * shape / rate
+        )  # that of a Poisson count of the same doubt
+        new_shape, new_rate = shape + count_weight * counts, rate + count_weight
         prior_variance = special.polygamma(1, shape)
-        shift = special.digamma(new_shape) - np.log(new_rate) - special.digamma(shape) + np.log(rate)
+        log_mean_shift = special.digamma(new_shape) - np.log(new_rate) - special.digamma(shape) + np.log(rate)
         kept_share = special.polygamma(1, new_shape) / prior_variance
-        self.mean += gain * (shift / prior_variance)[:, None]
-        scaled_gain = gain * ((1.0 - kept_share) / variance)[:, None]
-        self.covariance -= scaled_gain[:, :, None] * gain[:, None, :]
+        self.mean += kalman_gain * (log_mean_shift / prior_variance)[:, None]
+        scaled_gain = kalman_gain * ((1.0 - kept_share) / variance)[:, None]
+        self.covariance -= scaled_gain[:, :, None] * kalman_gain[:, None, :]
 
 
 def expect_each(
@@ -261,10 +267,10 @@ class _Series:
         design[:, 1] = years - years[first]  # the trend begins to matter only where its doubt is small
         if covariates is not None:
             design = np.column_stack([design, covariates])
-        known_begins = np.zeros(y.shape, dtype=bool) if begins is None else begins
+        is_begin = np.zeros(y.shape, dtype=bool) if begins is None else begins
         exposures = np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape[1])
         missing_times = np.zeros(y.shape[1], dtype=bool) if is_missing is None else is_missing
-        return cls(y, design, exposures, known_begins, missing_times, cycle)
+        return cls(y, design, exposures, is_begin, missing_times, cycle)
 
     def learn_noise(self, time_count: int) -> _Noise:
         """Noise and drift by the first so many times."""

@@ -134,11 +134,13 @@ def fit_prior(
     count, and stand too high for all others. Places that are alike are grouped, which makes the fit fast.
     """
     group_of_place = number_groups(means, counts, truncation)
-    groups = average_groups(group_of_place, means, counts, np.broadcast_to(doubt, means.shape), truncation)
+    place_groups = average_groups(
+        group_of_place, means, counts, np.broadcast_to(doubt, means.shape), truncation
+    )
 
     def gain(theta: Floats) -> float:
-        surprise = (theta - BELIEF_MEANS) / BELIEF_DEVIATIONS
-        return _log_likelihood(theta, groups, exposure, truncation) - 0.5 * float(surprise @ surprise)
+        belief_z = (theta - BELIEF_MEANS) / BELIEF_DEVIATIONS
+        return _log_likelihood(theta, place_groups, exposure, truncation) - 0.5 * float(belief_z @ belief_z)
 
     # The likelihood may be a long bent ridge: looked at everywhere, then ever closer to where it is high.
     grid_thetas, grid_spacing = np.array(list(product(*BELIEF_STEPS))), np.array([1.0, 0.4])
@@ -156,8 +158,8 @@ def fit_prior(
             grid_thetas - mean_theta
         ) + np.diag((0.3 * grid_spacing) ** 2)
         variances, axes = np.linalg.eigh(theta_covariance)
-        local_points = np.array(list(product(LOCAL_STEPS, repeat=2)))
-        grid_thetas = np.clip(mean_theta + local_points * np.sqrt(variances) @ axes.T, LOWEST, HIGHEST)
+        grid_offsets = np.array(list(product(LOCAL_STEPS, repeat=2)))
+        grid_thetas = np.clip(mean_theta + grid_offsets * np.sqrt(variances) @ axes.T, LOWEST, HIGHEST)
         grid_spacing = 0.4 * grid_spacing
     is_kept = grid_weights >= LEAST_WEIGHT
     return PriorFit(
@@ -247,11 +249,12 @@ def average_groups(
 ) -> Floats:
     """Rows: the means, counts, doubt, whether selected, and number of places of each group of like places."""
     is_selected = np.zeros(len(means), bool) if truncation is None else truncation.is_selected
-    sizes = np.bincount(group_of_place).astype(np.float64)
+    group_sizes = np.bincount(group_of_place).astype(np.float64)
     group_logs, group_counts, group_doubt, group_selected = (
-        np.bincount(group_of_place, values) / sizes for values in (np.log(means), counts, doubt, is_selected)
+        np.bincount(group_of_place, values) / group_sizes
+        for values in (np.log(means), counts, doubt, is_selected)
     )
-    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, sizes])
+    return np.stack([np.exp(group_logs), group_counts, group_doubt, group_selected, group_sizes])
 
 
 BELIEVED_BURST, BELIEVED_DRIFT = 0.05, 0.1  # the means of what is believed where there is any
@@ -320,18 +323,22 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
 
 def _log_belief(values: Floats, usual: float, none: float) -> Floats:
     """The log of what each value is believed: the first, 0, with the chance `none`, others exponentially."""
-    density = np.exp(-values[1:] / usual) / usual
-    value_chances = np.concatenate([[none], (1.0 - none) * density * np.gradient(values[1:])])
+    belief_densities = np.exp(-values[1:] / usual) / usual
+    value_chances = np.concatenate([[none], (1.0 - none) * belief_densities * np.gradient(values[1:])])
     return np.asarray(np.log(value_chances))
 
 
 def _focus(values: Floats, weights: Floats) -> tuple[float, Floats]:
     """The mean; and 0 with a grid of as far as three deviations (or the next point) around the mean."""
     weighted_mean = float(weights @ values)
-    deviation = float(np.sqrt(weights @ (values - weighted_mean) ** 2))
-    reach = max(3.0 * deviation, float(np.gradient(values)[np.abs(values - weighted_mean).argmin()]))
-    low = max(weighted_mean - reach, 0.02 * (weighted_mean + reach))
-    return weighted_mean, np.concatenate([[0.0], np.linspace(low, weighted_mean + reach, len(values) - 1)])
+    weighted_deviation = float(np.sqrt(weights @ (values - weighted_mean) ** 2))
+    half_span = max(
+        3.0 * weighted_deviation, float(np.gradient(values)[np.abs(values - weighted_mean).argmin()])
+    )
+    lowest_value = max(weighted_mean - half_span, 0.02 * (weighted_mean + half_span))
+    return weighted_mean, np.concatenate(
+        [[0.0], np.linspace(lowest_value, weighted_mean + half_span, len(values) - 1)]
+    )
 
 
 BLOCK = 512  # events that are worked on at once, so that all of them stay in the nearest cache

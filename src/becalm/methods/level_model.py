@@ -77,13 +77,13 @@ class LevelModel:
         """
         upper_probability = 0.5 + level / 2.0
         normal_quantile = stats.norm.ppf(upper_probability)
-        phi_doubt = (stats.t.ppf(upper_probability, self.degrees) / normal_quantile) ** 2
+        tail_widening = (stats.t.ppf(upper_probability, self.degrees) / normal_quantile) ** 2
         # A count of 0 has no logarithm; half an incident stands for it, as far as drift is concerned.
         poisson_variance = 1.0 / np.maximum(new, 0.5) + 1.0 / np.maximum(old, 0.5)
-        noise_variance = (1.0 + (self.phi - 1.0) * phi_doubt) * poisson_variance
-        deviations = np.sqrt(noise_variance[:, None] + DRIFT_RATES**2 * drift_years)
+        noise_variance = (1.0 + (self.phi - 1.0) * tail_widening) * poisson_variance
+        drift_and_noise_deviations = np.sqrt(noise_variance[:, None] + DRIFT_RATES**2 * drift_years)
         drift_chances = self.drift_chances @ _spread_rates(DRIFT_CHANGE)
-        ratio_quantile = _mixture_quantile(deviations, drift_chances, upper_probability)
+        ratio_quantile = _mixture_quantile(drift_and_noise_deviations, drift_chances, upper_probability)
         return np.asarray(np.maximum((ratio_quantile / normal_quantile) ** 2 / poisson_variance, 1.0))
 
 
@@ -115,8 +115,8 @@ def fit_levels(
         len(times) - 2.0 * harmonic_count
     )  # differences shrink by what the season was fitted to
     log_level, variance = _remove_season(y, design, np.broadcast_to(exposure, y.shape))
-    known_begins = np.zeros(y.shape, dtype=bool) if begins is None else begins
-    level_number = _find_levels(log_level, variance, known_begins, cycle, season_cost)
+    is_begin = np.zeros(y.shape, dtype=bool) if begins is None else begins
+    level_number = _find_levels(log_level, variance, is_begin, cycle, season_cost)
     has_shift = np.flatnonzero((level_number != 0).any(axis=1))
     if has_shift.size:  # a shift bends the fitted season: fit it again around the levels
         own_level = _level_means(log_level[has_shift], level_number[has_shift])
@@ -207,9 +207,9 @@ def _shift_scores(log_level: Floats, noise_variance: Floats, cycle: float) -> Fl
     for years in SHIFT_YEARS:
         n = max(1, round(years * cycle))
         t = np.arange(n, time_count - n + 1)
-        level_jump = (level_sums[:, t + n] - 2.0 * level_sums[:, t] + level_sums[:, t - n]) / n
+        level_jumps = (level_sums[:, t + n] - 2.0 * level_sums[:, t] + level_sums[:, t - n]) / n
         jump_variance = (variance_sums[:, t + n] - variance_sums[:, t - n]) / n**2
-        z = np.abs(level_jump) / np.sqrt(jump_variance + USUAL_DRIFT**2 * (n / cycle) ** 2)
+        z = np.abs(level_jumps) / np.sqrt(jump_variance + USUAL_DRIFT**2 * (n / cycle) ** 2)
         scores[:, t] = np.maximum(scores[:, t], z)
     return scores
 

@@ -225,11 +225,11 @@ def _count_run(i, first_event, end_event, events, bands, counts):  # type: ignor
     (x, y, times), (reach_of_band, delay_edges, is_squared) = events, bands
     for j in range(first_event, end_event):
         dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
-        distance = dx * dx + dy * dy if is_squared else dx + dy
-        if distance > reach_of_band[-1]:
+        pair_distance = dx * dx + dy * dy if is_squared else dx + dy
+        if pair_distance > reach_of_band[-1]:
             continue
         band_number = 0
-        while distance > reach_of_band[band_number]:
+        while pair_distance > reach_of_band[band_number]:
             band_number += 1
         counts[band_number, len(delay_edges), 0] += 1
         for e in range(len(delay_edges)):

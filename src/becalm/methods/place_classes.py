@@ -41,17 +41,19 @@ def mix_classes(
     groups = gamma_poisson.average_groups(group_of_place, means, counts, place_doubt, truncation)
     chance_by_class = _fit_class_chances(priors, groups, exposure, truncation)
     mixed_index = np.flatnonzero((chance_by_class[0] < 1.0 - gamma_poisson.LEAST_WEIGHT)[group_of_place])
-    chances = chance_by_class[:, group_of_place[mixed_index]]
+    class_chances = chance_by_class[:, group_of_place[mixed_index]]
     shapes, rates = [posterior.shape[mixed_index]], [posterior.rate[mixed_index]]
     for prior in priors[1:]:
         prior_shape = prior.shape(means[mixed_index], place_doubt[mixed_index])
         shapes.append(prior_shape + counts[mixed_index])
         rates.append(prior_shape / (prior.scale * means[mixed_index]) + exposure)
     class_means, class_rates = np.array(shapes) / np.array(rates), np.array(rates)
-    mixture_mean = (chances * class_means).sum(axis=0)
-    variance = (chances * (class_means / class_rates + (class_means - mixture_mean) ** 2)).sum(axis=0)
+    mixture_mean = (class_chances * class_means).sum(axis=0)
+    mixture_variance = (class_chances * (class_means / class_rates + (class_means - mixture_mean) ** 2)).sum(
+        axis=0
+    )
     place_means, place_shapes = posterior.mean.copy(), posterior.shape.copy()
-    place_means[mixed_index], place_shapes[mixed_index] = mixture_mean, mixture_mean**2 / variance
+    place_means[mixed_index], place_shapes[mixed_index] = mixture_mean, mixture_mean**2 / mixture_variance
     return gamma_poisson.GammaPosterior.with_mean(place_means, place_shapes)
 
 
@@ -70,13 +72,13 @@ def _fit_class_chances(
         if truncation is not None:
             empty_chances[k] = (1.0 + truncation.exposure * prior.scale * means / shape) ** -shape
     densities = np.exp(log_densities - log_densities.max(axis=0))
-    shares = CLASS_BELIEF / CLASS_BELIEF.sum()
+    class_shares = CLASS_BELIEF / CLASS_BELIEF.sum()
     for _ in range(ROUNDS):
-        chances = shares[:, None] * densities
-        chances /= chances.sum(axis=0)
-        hidden_chances = shares[:, None] * empty_chances
+        class_chances = class_shares[:, None] * densities
+        class_chances /= class_chances.sum(axis=0)
+        hidden_chances = class_shares[:, None] * empty_chances
         hidden_share = np.minimum(hidden_chances.sum(axis=0), 0.999)
         hidden_sizes = is_selected * sizes / (1.0 - hidden_share)
-        class_sizes = CLASS_BELIEF + chances @ sizes + hidden_chances @ hidden_sizes
-        shares = class_sizes / class_sizes.sum()
-    return np.asarray(shares[:, None] * densities / (shares @ densities))
+        class_sizes = CLASS_BELIEF + class_chances @ sizes + hidden_chances @ hidden_sizes
+        class_shares = class_sizes / class_sizes.sum()
+    return np.asarray(class_shares[:, None] * densities / (class_shares @ densities))

@@ -105,8 +105,8 @@ class ObservedDraw:
     @classmethod
     def of(cls, is_treated: Bools) -> "ObservedDraw":
         """A draw in which each unit got all of the treatment or nothing."""
-        treated = np.asarray(is_treated, dtype=bool)
-        return cls(treated, ~treated, treated.astype(np.float64))
+        is_treated_place = np.asarray(is_treated, dtype=bool)
+        return cls(is_treated_place, ~is_treated_place, is_treated_place.astype(np.float64))
 
 
 class RandomisationTest:
@@ -119,8 +119,10 @@ class RandomisationTest:
 
     def __init__(self, law: DrawLaw, *, expected: Floats | float = 1.0, scale: Scale = "ratio") -> None:
         self.law, self.scale = law, scale
-        every_exposure = np.broadcast_to(np.asarray(expected, dtype=np.float64), law.is_comparable.shape)
-        exposure = every_exposure[law.is_comparable] if scale == "ratio" else np.ones(len(law.treated_chance))
+        exposure_of_place = np.broadcast_to(np.asarray(expected, dtype=np.float64), law.is_comparable.shape)
+        exposure = (
+            exposure_of_place[law.is_comparable] if scale == "ratio" else np.ones(len(law.treated_chance))
+        )
         self.weighted_exposures = exposure / law.treated_chance, exposure / law.control_chance
         self.exposures = _sum_arms(law, exposure[:, None])
 
@@ -174,14 +176,14 @@ def _sum_arms(law: DrawLaw, columns: Floats) -> tuple[Floats, Floats]:
     """Weighted sums of each column in the treated arm and in the control, redraw by redraw."""
     # Most units hold no event: what is 0 in every column need not be added up over all draws.
     rows = np.flatnonzero(columns.any(axis=1))
-    of_treated = columns[rows] / law.treated_chance[rows, None]
-    of_control = columns[rows] / law.control_chance[rows, None]
+    treated_columns = columns[rows] / law.treated_chance[rows, None]
+    control_columns = columns[rows] / law.control_chance[rows, None]
     is_treated = law.is_treated if len(rows) == len(columns) else law.is_treated[:, rows]
-    treated = np.asarray(is_treated @ of_treated)
+    treated_sums = np.asarray(is_treated @ treated_columns)
     if law.is_control is None:
-        return treated, of_control.sum(axis=0) - is_treated @ of_control
+        return treated_sums, control_columns.sum(axis=0) - is_treated @ control_columns
     is_control = law.is_control if len(rows) == len(columns) else law.is_control[:, rows]
-    return treated, np.asarray(is_control @ of_control)
+    return treated_sums, np.asarray(is_control @ control_columns)
 
 
 class _Test:
@@ -196,12 +198,12 @@ class _Test:
         law, self.scale = prepared.law, prepared.scale
         self.doses = np.unique(draw.dose) if self.scale == "ratio" else np.array([0.0, 1.0])
         if self.scale == "ratio":
-            parts = np.column_stack([np.where(draw.dose == dose, y, 0.0) for dose in self.doses])
+            dose_columns = np.column_stack([np.where(draw.dose == dose, y, 0.0) for dose in self.doses])
         else:
-            parts = np.column_stack([y, draw.dose])
+            dose_columns = np.column_stack([y, draw.dose])
         # The observed draw stands last, after the redraws.
         arms = zip(
-            _sum_arms(law, parts),
+            _sum_arms(law, dose_columns),
             prepared.exposures,
             (draw.is_treated, draw.is_control),
             (law.treated_chance, law.control_chance),
@@ -210,7 +212,7 @@ class _Test:
         )
         (self.treated_parts, self.treated_exposure), (self.control_parts, self.control_exposure) = (
             (
-                np.vstack([sums, (parts[is_in_arm] / chance[is_in_arm, None]).sum(axis=0)]),
+                np.vstack([sums, (dose_columns[is_in_arm] / chance[is_in_arm, None]).sum(axis=0)]),
                 np.append(exposures[:, 0], weighted_exposure[is_in_arm].sum()),
             )
             for sums, exposures, is_in_arm, chance, weighted_exposure in arms
@@ -221,16 +223,16 @@ class _Test:
         """Two-sided: what share of redraws is as far from no contrast as the observed draw is?"""
         contrasts = self._contrasts(float(np.log(effect)) if self.scale == "ratio" else effect)
         # nan: a redraw without an event in either arm; counting it as extreme errs on the safe side.
-        distance = np.nan_to_num(np.abs(contrasts), nan=np.inf)
-        extreme_count = int((distance[:-1] >= distance[-1] * (1.0 - 1e-12)).sum())
+        contrast_distances = np.nan_to_num(np.abs(contrasts), nan=np.inf)
+        extreme_count = int((contrast_distances[:-1] >= contrast_distances[-1] * (1.0 - 1e-12)).sum())
         return (extreme_count + 1.0) / len(contrasts)
 
     def _contrasts(self, effect: float) -> Floats:
         """The contrast of each redraw, and of the observed one, were this (log) effect taken away."""
-        factors = np.exp(-self.doses * effect) if self.scale == "ratio" else np.array([1.0, -effect])
+        effect_factors = np.exp(-self.doses * effect) if self.scale == "ratio" else np.array([1.0, -effect])
         with np.errstate(divide="ignore", invalid="ignore"):
-            treated_mean = self.treated_parts @ factors / self.treated_exposure
-            control_mean = self.control_parts @ factors / self.control_exposure
+            treated_mean = self.treated_parts @ effect_factors / self.treated_exposure
+            control_mean = self.control_parts @ effect_factors / self.control_exposure
             if self.scale == "difference":
                 return np.asarray(treated_mean - control_mean)
             # Rounding may leave a mean just below 0 where an arm holds no event.
@@ -241,22 +243,30 @@ def _invert_test(test: _Test, estimate: float, alpha: float, scale: Scale) -> tu
     """The two ends at which the p-value passes alpha, by bisection outwards from the estimate."""
     if not np.isfinite(estimate):  # no event in one arm: every effect on one side stands
         return _effect(-np.inf, scale), np.inf
-    first_width = 0.1 if scale == "ratio" else max(abs(estimate), 1.0) * 0.1
-    widest = _WIDEST_LOG_RATIO if scale == "ratio" else 1e6 * first_width
-    ends = []
+    first_step = 0.1 if scale == "ratio" else max(abs(estimate), 1.0) * 0.1
+    widest_effect = _WIDEST_LOG_RATIO if scale == "ratio" else 1e6 * first_step
+    interval_ends = []
     for direction in (-1.0, 1.0):
-        inner, outer = 0.0, first_width
-        while outer < widest and test.p_value(_effect(estimate + direction * outer, scale)) > alpha:
-            inner, outer = outer, 2.0 * outer
+        inner_effect, outer_effect = 0.0, first_step
+        while (
+            outer_effect < widest_effect
+            and test.p_value(_effect(estimate + direction * outer_effect, scale)) > alpha
+        ):
+            inner_effect, outer_effect = outer_effect, 2.0 * outer_effect
         for _ in range(_BISECTIONS):
-            middle = (inner + outer) / 2.0
-            if test.p_value(_effect(estimate + direction * middle, scale)) > alpha:
-                inner = middle
+            middle_effect = (inner_effect + outer_effect) / 2.0
+            if test.p_value(_effect(estimate + direction * middle_effect, scale)) > alpha:
+                inner_effect = middle_effect
             else:
-                outer = middle
+                outer_effect = middle_effect
         # An interval that reaches as far as was looked has no end on this side.
-        ends.append(_effect(direction * np.inf if outer >= widest else estimate + direction * outer, scale))
-    return ends[0], ends[1]
+        interval_ends.append(
+            _effect(
+                direction * np.inf if outer_effect >= widest_effect else estimate + direction * outer_effect,
+                scale,
+            )
+        )
+    return interval_ends[0], interval_ends[1]
 
 
 def _effect(contrast: float, scale: Scale) -> float:
@@ -269,10 +279,10 @@ def exposure_by_draw(is_treated_by_draw: Bools, is_near: sparse.csr_matrix) -> s
     `is_near` (cells x places) is true where a place lies within the ring's distance of the cell. The chance
     of each cell, and so its weight, is then learned from the draws as for a place: buffers may overlap.
     """
-    nearness = sparse.csr_matrix(is_near, dtype=np.float32).T
+    near_matrix = sparse.csr_matrix(is_near, dtype=np.float32).T
     batches = [
         sparse.csr_matrix(
-            sparse.csr_matrix(is_treated_by_draw[first : first + _BATCH], dtype=np.float32) @ nearness > 0
+            sparse.csr_matrix(is_treated_by_draw[first : first + _BATCH], dtype=np.float32) @ near_matrix > 0
         )
         for first in range(0, len(is_treated_by_draw), _BATCH)
     ]

@@ -79,12 +79,12 @@ def rank_certainty(posterior: GammaPosterior, places: Ints, *, top: int, level: 
 def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Floats]:
     """How many others lie above each place at each node of its own rate: mean and deviation."""
     shape, rate = posterior.shape[places][:, None], posterior.rate[places][:, None]
-    own_p = ndtr(NODES)
-    own_rates = gammaincinv(shape, own_p) / rate
+    node_chances = ndtr(NODES)
+    own_rates = gammaincinv(shape, node_chances) / rate
     # Most places are alike, those without an incident above all: each class of them is counted once.
     unitless_rate = posterior.rate / posterior.rate.max()  # so that no class hangs on the unit
-    classes = np.stack([np.floor(np.log(v) / CLASS_WIDTH) for v in (posterior.shape, unitless_rate)])
-    _, class_of_place, sizes = np.unique(classes, axis=1, return_inverse=True, return_counts=True)
+    class_pairs = np.stack([np.floor(np.log(v) / CLASS_WIDTH) for v in (posterior.shape, unitless_rate)])
+    _, class_of_place, sizes = np.unique(class_pairs, axis=1, return_inverse=True, return_counts=True)
     class_shape, class_rate = (
         np.exp(np.bincount(class_of_place.ravel(), np.log(v)) / sizes)
         for v in (posterior.shape, posterior.rate)
@@ -93,10 +93,10 @@ def _count_above(posterior: GammaPosterior, places: Ints) -> tuple[Floats, Float
     log_levels = np.log(highest_rate) + np.linspace(-18.0, 0.7, LEVELS)
     chance_above = gammaincc(class_shape[:, None], class_rate[:, None] * np.exp(log_levels))
     log_own_rates = np.log(np.maximum(own_rates, 1e-300))
-    mean_above = np.interp(log_own_rates, log_levels, sizes @ chance_above) - (1.0 - own_p)
+    mean_above = np.interp(log_own_rates, log_levels, sizes @ chance_above) - (1.0 - node_chances)
     variance_above = np.interp(
         log_own_rates, log_levels, sizes @ (chance_above * (1.0 - chance_above))
-    ) - own_p * (1.0 - own_p)
+    ) - node_chances * (1.0 - node_chances)
     return np.maximum(mean_above, 0.0), np.sqrt(np.maximum(variance_above, 1e-6))
 
 

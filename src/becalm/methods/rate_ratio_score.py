@@ -25,9 +25,9 @@ def wilson_interval(count: int, total: int, level: float) -> tuple[float, float]
     Source: Wilson, "Probable inference", JASA 22 (1927).
     """
     z = float(norm.ppf((1 + level) / 2))
-    middle = (count + z * z / 2) / (total + z * z)
-    half = z / (total + z * z) * math.sqrt(count * (total - count) / total + z * z / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    middle_share = (count + z * z / 2) / (total + z * z)
+    half_width = z / (total + z * z) * math.sqrt(count * (total - count) / total + z * z / 4)
+    return max(0.0, middle_share - half_width), min(1.0, middle_share + half_width)
 
 
 def share_ratio(count: int, total: int, other_count: int, other_total: int, level: float) -> Estimate | None:
@@ -45,16 +45,16 @@ def share_ratio(count: int, total: int, other_count: int, other_total: int, leve
     """
     if total < 1 or other_total < 1 or not count + other_count:
         return None
-    limit = float(chi2.ppf(level, 1))
-    value = math.inf if other_count == 0 else count * other_total / (total * other_count)
+    score_limit = float(chi2.ppf(level, 1))
+    ratio = math.inf if other_count == 0 else count * other_total / (total * other_count)
 
     def excess(log_ratio: float) -> float:
-        return _score_statistic(count, total, other_count, other_total, math.exp(log_ratio)) - limit
+        return _score_statistic(count, total, other_count, other_total, math.exp(log_ratio)) - score_limit
 
-    middle = math.log(min(max(value, LEAST_RATIO), MOST_RATIO))
-    low = 0.0 if count == 0 else _cross(excess, math.log(LEAST_RATIO), middle)
-    high = math.inf if other_count == 0 else _cross(excess, middle, math.log(MOST_RATIO))
-    return Estimate(value, low, high, level, METHOD)
+    log_middle = math.log(min(max(ratio, LEAST_RATIO), MOST_RATIO))
+    low_ratio = 0.0 if count == 0 else _cross(excess, math.log(LEAST_RATIO), log_middle)
+    high_ratio = math.inf if other_count == 0 else _cross(excess, log_middle, math.log(MOST_RATIO))
+    return Estimate(ratio, low_ratio, high_ratio, level, METHOD)
 
 
 def _cross(excess: Callable[[float], float], low: float, high: float) -> float:
@@ -66,17 +66,19 @@ def _cross(excess: Callable[[float], float], low: float, high: float) -> float:
 
 def _score_statistic(count: int, total: int, other_count: int, other_total: int, ratio: float) -> float:
     """How ill does this ratio fit, with the shares that fit best under it?"""
-    both = total + other_total
+    both_totals = total + other_total
     b = ratio * (total + other_count) + count + other_total
-    root = math.sqrt(max(0.0, b * b - 4 * ratio * both * (count + other_count)))
-    other_share = min(1.0, 2 * (count + other_count) / (b + root))  # no difference of nearly equal numbers
+    discriminant_root = math.sqrt(max(0.0, b * b - 4 * ratio * both_totals * (count + other_count)))
+    other_share = min(
+        1.0, 2 * (count + other_count) / (b + discriminant_root)
+    )  # no difference of nearly equal numbers
     share = min(1.0, ratio * other_share)
     statistic = 0.0
     for n, x, p in ((total, count, share), (other_total, other_count, other_share)):
         expected = n * p
-        spread = expected * (1 - p)
-        if spread > 0:
-            statistic += (x - expected) ** 2 / spread
+        binomial_variance = expected * (1 - p)
+        if binomial_variance > 0:
+            statistic += (x - expected) ** 2 / binomial_variance
         elif abs(x - expected) > 1e-6:
             return GREATEST_STATISTIC
     return min(statistic, GREATEST_STATISTIC)

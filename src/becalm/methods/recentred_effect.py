@@ -33,18 +33,20 @@ def recentred_effect(
     The answer is on the scale of the outcome, with Student's t by an effective number of clusters.
     Raises ValueError where fewer than five clusters have a dose that differs from what was expected.
     """
-    surprise = np.asarray(dose, dtype=np.float64) - expected_dose
+    recentred_dose = np.asarray(dose, dtype=np.float64) - expected_dose
     cluster_of_unit = np.unique(clusters, return_inverse=True)[1]
-    products = np.bincount(cluster_of_unit, surprise * (np.asarray(outcome) - expected))
-    squares = np.bincount(cluster_of_unit, surprise**2)
-    cluster_count = int((squares > 1e-12).sum())
+    cluster_products = np.bincount(cluster_of_unit, recentred_dose * (np.asarray(outcome) - expected))
+    cluster_squares = np.bincount(cluster_of_unit, recentred_dose**2)
+    cluster_count = int((cluster_squares > 1e-12).sum())
     if cluster_count < 5:
         raise ValueError(
             f"Only {cluster_count} clusters had a dose that differs from what was expected. Take more."
         )
-    value = float(products.sum() / squares.sum())
-    without = (products.sum() - products) / (squares.sum() - squares)
-    without = without[squares > 1e-12]
-    variance = (cluster_count - 1) / cluster_count * float(((without - without.mean()) ** 2).sum())
-    degrees = max(float(squares.sum() ** 2 / (squares**2).sum()) - 1.0, 1.0)
-    return log_effect(value, variance**0.5, degrees, level)
+    effect = float(cluster_products.sum() / cluster_squares.sum())
+    effects_without = (cluster_products.sum() - cluster_products) / (cluster_squares.sum() - cluster_squares)
+    effects_without = effects_without[cluster_squares > 1e-12]
+    variance = (
+        (cluster_count - 1) / cluster_count * float(((effects_without - effects_without.mean()) ** 2).sum())
+    )
+    effective_degrees = max(float(cluster_squares.sum() ** 2 / (cluster_squares**2).sum()) - 1.0, 1.0)
+    return log_effect(effect, variance**0.5, effective_degrees, level)

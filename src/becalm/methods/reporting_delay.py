@@ -89,12 +89,12 @@ def nowcast_triangle(new_counts: Ints | Floats, *, past_nowcasts: int = PAST_NOW
     if not tested_weeks:
         return Nowcast(known_counts, completeness, missing_counts, missing_variance, *_no_past(len(triangle)))
     past_parts = [_nowcast(_known_then(triangle, newest)) for newest in tested_weeks]
-    ages = np.minimum(np.arange(week_count)[::-1], delay_count - 1)
+    weeks_waited = np.minimum(np.arange(week_count)[::-1], delay_count - 1)
     extra_share = np.array(
         [_extra_variance(past_parts, tested_weeks, final_counts, age) for age in range(delay_count)]
     )
-    missing_variance = missing_variance + extra_share[ages] * (known_counts + missing_counts) ** 2 * (
-        ages < delay_count - 1
+    missing_variance = missing_variance + extra_share[weeks_waited] * (known_counts + missing_counts) ** 2 * (
+        weeks_waited < delay_count - 1
     )
     past_known, past_missing_counts, past_variance = (
         np.stack([nowcast[part][:, -1] for nowcast in past_parts], axis=1) for part in (0, 2, 3)
@@ -117,8 +117,8 @@ def complete_from_shares(known_counts: Floats, shares: Floats) -> Nowcast:
 
     `known_counts` are (series, weeks), the newest last; `shares` those of weeks that waited 0, 1 ... weeks.
     """
-    ages = np.arange(known_counts.shape[1])[::-1]
-    completeness = np.append(shares, 1.0)[np.minimum(ages, len(shares))] * np.ones_like(known_counts)
+    weeks_waited = np.arange(known_counts.shape[1])[::-1]
+    completeness = np.append(shares, 1.0)[np.minimum(weeks_waited, len(shares))] * np.ones_like(known_counts)
     missing_counts, missing_variance = _expect_missing(known_counts, completeness)
     return Nowcast(known_counts, completeness, missing_counts, missing_variance, *_no_past(len(known_counts)))
 
@@ -130,24 +130,24 @@ def _no_past(series_count: int) -> tuple[Floats, Floats, Floats]:
 def _nowcast(triangle: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Known counts, usual completeness, missing counts and their variance, each (series, weeks)."""
     week_count, delay_count = triangle.shape[1:]
-    ages = np.minimum(np.arange(week_count)[::-1], delay_count - 1)
+    weeks_waited = np.minimum(np.arange(week_count)[::-1], delay_count - 1)
     share_by_age = _chain_ladder(np.cumsum(triangle, axis=2))
-    known_counts, completeness = triangle.sum(axis=2), share_by_age[:, ages]
+    known_counts, completeness = triangle.sum(axis=2), share_by_age[:, weeks_waited]
     return known_counts, completeness, *_expect_missing(known_counts, completeness)
 
 
 def _chain_ladder(cumulative: Floats) -> Floats:
     """The share that is known after each wait, (series, delays)."""
     week_count, delay_count = cumulative.shape[1:]
-    shares = np.ones((len(cumulative), delay_count))
+    known_shares = np.ones((len(cumulative), delay_count))
     for delay in range(delay_count - 2, -1, -1):
-        older = slice(0, week_count - delay - 1)  # weeks that have waited at least one week longer
-        before = cumulative[:, older, delay].sum(axis=1)
-        after = cumulative[:, older, delay + 1].sum(axis=1)
-        shared_growth = (after.sum() + 1e-9) / (before.sum() + 1e-9)
-        growth = (after + SHARED_EVENTS * shared_growth) / (before + SHARED_EVENTS)
-        shares[:, delay] = shares[:, delay + 1] / growth
-    return shares
+        older_weeks = slice(0, week_count - delay - 1)  # weeks that have waited at least one week longer
+        counts_before = cumulative[:, older_weeks, delay].sum(axis=1)
+        counts_after = cumulative[:, older_weeks, delay + 1].sum(axis=1)
+        shared_growth = (counts_after.sum() + 1e-9) / (counts_before.sum() + 1e-9)
+        growth = (counts_after + SHARED_EVENTS * shared_growth) / (counts_before + SHARED_EVENTS)
+        known_shares[:, delay] = known_shares[:, delay + 1] / growth
+    return known_shares
 
 
 def _expect_missing(known_counts: Floats, completeness: Floats) -> tuple[Floats, Floats]:
@@ -160,17 +160,17 @@ def _expect_missing(known_counts: Floats, completeness: Floats) -> tuple[Floats,
 
 def _sum_before(values: Floats) -> Floats:
     """The sum over the quarter before each week; of the first week itself."""
-    sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
+    cumulative_sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
     week = np.arange(1, values.shape[1])
-    before = sums[:, week] - sums[:, np.maximum(week - QUARTER_WEEKS, 0)]
-    return np.concatenate([values[:, :1], before], axis=1)
+    quarter_sums = cumulative_sums[:, week] - cumulative_sums[:, np.maximum(week - QUARTER_WEEKS, 0)]
+    return np.concatenate([values[:, :1], quarter_sums], axis=1)
 
 
 def _known_then(triangle: Floats, newest: int) -> Floats:
     """The triangle as it was when this week was the newest."""
     week_count, delay_count = newest + 1, triangle.shape[2]
-    waited = np.arange(week_count)[::-1]
-    return np.where(np.arange(delay_count) <= waited[:, None], triangle[:, :week_count], 0.0)
+    weeks_waited = np.arange(week_count)[::-1]
+    return np.where(np.arange(delay_count) <= weeks_waited[:, None], triangle[:, :week_count], 0.0)
 
 
 def _extra_variance(

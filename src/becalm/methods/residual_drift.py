@@ -50,24 +50,31 @@ def fit_residual_drift(
     to the first. `cycle` is how many times make a year.
     """
     components, weights = drift_components(design, cycle)
-    values = residuals @ components
-    fast = np.arange(len(weights)) >= len(weights) // 2
-    fast_square, fast_weight = (values[:, fast] ** 2).mean(axis=1), float(weights[fast].mean())
+    component_values = residuals @ components
+    is_fast = np.arange(len(weights)) >= len(weights) // 2
+    fast_square, fast_weight = (
+        (component_values[:, is_fast] ** 2).mean(axis=1),
+        float(weights[is_fast].mean()),
+    )
     mean_variance = FIRST_VARIANCE
     for _ in range(ROUNDS):
         noise = np.maximum(fast_square - mean_variance * fast_weight, 0.1 * fast_square + 1e-12)[:, None]
-        scores = weights / (noise + mean_variance * weights) ** 2
-        information = (scores * weights).sum(axis=1)
+        score_weights = weights / (noise + mean_variance * weights) ** 2
+        information = (score_weights * weights).sum(axis=1)
         # What the fast components hold is noise, and their own small part of the drift.
-        contrast = information - fast_weight * scores.sum(axis=1)
-        variance = ((scores * values**2).sum(axis=1) - fast_square * scores.sum(axis=1)) / contrast
-        error_variance = 2.0 * information / contrast**2
+        score_contrast = information - fast_weight * score_weights.sum(axis=1)
+        variance = (
+            (score_weights * component_values**2).sum(axis=1) - fast_square * score_weights.sum(axis=1)
+        ) / score_contrast
+        error_variance = 2.0 * information / score_contrast**2
         mean_variance = max(float(np.average(variance, weights=1.0 / error_variance)), LEAST_VARIANCE)
     shared_variance, doubt = shrink_estimates(variance, error_variance)
     shared: list[float] = []
     for numbers in groupings:
-        common = _common_variance(values, np.sqrt(scores), weights, fast, numbers)
-        shared.append(max(common - sum(shared[:1]), 0.0))
+        common_variance = _common_variance(
+            component_values, np.sqrt(score_weights), weights, is_fast, numbers
+        )
+        shared.append(max(common_variance - sum(shared[:1]), 0.0))
     return ResidualDrift(
         np.maximum(shared_variance, LEAST_VARIANCE), doubt, tuple(shared), float(weights.mean())
     )
@@ -98,16 +105,20 @@ def draw_paths(rows: int, length: int, rng: np.random.Generator, *, cycle: float
     By circulant embedding of their increments (Davies and Harte, Biometrika 74 (1987) 95-101), which is
     exact.
     """
-    lags = np.arange(length + 1, dtype=np.float64)
+    lag_steps = np.arange(length + 1, dtype=np.float64)
     covariance = 0.5 * (
-        (lags + 1.0) ** DRIFT_POWER - 2.0 * lags**DRIFT_POWER + np.abs(lags - 1.0) ** DRIFT_POWER
+        (lag_steps + 1.0) ** DRIFT_POWER
+        - 2.0 * lag_steps**DRIFT_POWER
+        + np.abs(lag_steps - 1.0) ** DRIFT_POWER
     )
-    circle = np.concatenate([covariance, covariance[-2:0:-1]])
-    weights = np.sqrt(np.maximum(np.fft.fft(circle).real, 0.0) / len(circle))
+    circulant_row = np.concatenate([covariance, covariance[-2:0:-1]])
+    weights = np.sqrt(np.maximum(np.fft.fft(circulant_row).real, 0.0) / len(circulant_row))
     pair_count = (rows + 1) // 2
-    normal = rng.normal(size=(2, pair_count, len(circle)))
-    waves = np.fft.fft(weights * (normal[0] + 1j * normal[1]), axis=1)[:, :length]
-    increments = np.concatenate([waves.real, waves.imag])[:rows]  # both parts are paths of their own
+    normal_draws = rng.normal(size=(2, pair_count, len(circulant_row)))
+    complex_paths = np.fft.fft(weights * (normal_draws[0] + 1j * normal_draws[1]), axis=1)[:, :length]
+    increments = np.concatenate([complex_paths.real, complex_paths.imag])[
+        :rows
+    ]  # both parts are paths of their own
     return np.asarray(np.cumsum(increments, axis=1) / cycle ** (DRIFT_POWER / 2.0))
 
 
@@ -119,12 +130,16 @@ def shrink_estimates(estimates: Floats, variances: Floats) -> tuple[Floats, Floa
     177-188; Morris, Journal of the American Statistical Association 78 (1983) 47-55.
     """
     weights = 1.0 / np.maximum(variances, 1e-12)
-    total = weights.sum(axis=0)
-    mean = (weights * estimates).sum(axis=0) / total
-    scatter = (weights * (estimates - mean) ** 2).sum(axis=0) - (len(estimates) - 1)
-    between = np.maximum(scatter / np.maximum(total - (weights**2).sum(axis=0) / total, 1e-12), 0.0)
-    own_share = between / (between + np.maximum(variances, 1e-12))
-    return np.asarray(mean + own_share * (estimates - mean)), np.asarray(own_share * variances)
+    weight_totals = weights.sum(axis=0)
+    weighted_means = (weights * estimates).sum(axis=0) / weight_totals
+    excess_scatter = (weights * (estimates - weighted_means) ** 2).sum(axis=0) - (len(estimates) - 1)
+    between_variance = np.maximum(
+        excess_scatter / np.maximum(weight_totals - (weights**2).sum(axis=0) / weight_totals, 1e-12), 0.0
+    )
+    own_share = between_variance / (between_variance + np.maximum(variances, 1e-12))
+    return np.asarray(weighted_means + own_share * (estimates - weighted_means)), np.asarray(
+        own_share * variances
+    )
 
 
 def _common_variance(
@@ -133,15 +148,15 @@ def _common_variance(
     """The drift that two series of one group have in common, from the products of all pairs of them."""
     product, square = 0.0, 0.0
     for number in np.unique(numbers):
-        members = numbers == number
-        member_count = int(members.sum())
+        is_member = numbers == number
+        member_count = int(is_member.sum())
         if member_count < 2:
             continue
         pair_count = member_count * (member_count - 1)
-        fast_product = _sum_of_pairs(values[members][:, fast]) / fast.sum() / pair_count
-        score_sum = _sum_of_pairs(root_scores[members])
-        product += _sum_of_pairs(root_scores[members] * values[members]) - fast_product * score_sum
-        square += _sum_of_pairs(root_scores[members] * np.sqrt(weights))
+        fast_product = _sum_of_pairs(values[is_member][:, fast]) / fast.sum() / pair_count
+        score_sum = _sum_of_pairs(root_scores[is_member])
+        product += _sum_of_pairs(root_scores[is_member] * values[is_member]) - fast_product * score_sum
+        square += _sum_of_pairs(root_scores[is_member] * np.sqrt(weights))
         square -= float(weights[fast].mean()) * score_sum
     return product / square if square > 0.0 else 0.0
 

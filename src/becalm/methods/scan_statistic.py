@@ -82,14 +82,14 @@ def list_neighbours(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Fl
 def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[no-untyped-def]  # a kernel
     """For each centre its best cylinder: log ratio, radius, first, last, observed, expected."""
     site_count, period_count = counts.shape
-    per_period = counts.sum(axis=0)
-    per_site = counts.sum(axis=1)
+    counts_by_period = counts.sum(axis=0)
+    counts_by_site = counts.sum(axis=1)
     best_row_of_site = np.zeros((site_count, 6))
     for centre in prange(site_count):
         observed_by_period, observed_total = np.zeros(period_count, dtype=np.int64), 0
         for list_index in range(starts[centre], starts[centre + 1]):
             neighbour_site = others[list_index]
-            observed_total += per_site[neighbour_site]
+            observed_total += counts_by_site[neighbour_site]
             for t in range(period_count):
                 observed_by_period[t] += counts[neighbour_site, t]
             if (
@@ -98,7 +98,7 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
                 _update_best(
                     observed_by_period,
                     observed_total,
-                    per_period,
+                    counts_by_period,
                     longest,
                     distance[list_index],
                     best_row_of_site[centre],

@@ -71,8 +71,8 @@ def _fit_gamma(y: Floats) -> tuple[float, float]:
     def negative_log_likelihood(parameters: Floats) -> float:
         shape = float(np.exp(np.clip(parameters[0], -12.0, 12.0)))
         rate = shape / float(np.exp(parameters[1]))
-        terms = gammaln(shape + values) - gammaln(shape) + shape * np.log(rate / (1.0 + rate))
-        return -float(place_counts @ (terms - values * np.log1p(rate)))
+        log_likelihood_terms = gammaln(shape + values) - gammaln(shape) + shape * np.log(rate / (1.0 + rate))
+        return -float(place_counts @ (log_likelihood_terms - values * np.log1p(rate)))
 
     solution = minimize(
         negative_log_likelihood, np.array([start_log_shape, np.log(mean)]), method="Nelder-Mead"

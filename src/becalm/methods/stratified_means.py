@@ -33,8 +33,8 @@ class ArmSums:
     @property
     def mean_variances(self) -> Floats:
         """The variance of that mean, were the members a sample."""
-        spread = np.maximum(self.squares - self.sums**2 / self.members, 0.0)
-        return np.asarray(spread / (self.members - 1.0) / self.members)
+        squared_deviations = np.maximum(self.squares - self.sums**2 / self.members, 0.0)
+        return np.asarray(squared_deviations / (self.members - 1.0) / self.members)
 
 
 def stratified_difference(first: ArmSums, second: ArmSums, *, level: float = 0.95) -> Difference:

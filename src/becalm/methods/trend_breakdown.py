@@ -65,24 +65,24 @@ def breakdown_value(study: EventStudy, *, level: float = 0.95) -> Breakdown:
     0 where it holds no effect already with trends that are alike.
     """
     frontier = _frontier(study)
-    before = study.values[study.steps < 0]
-    plain = study.effect_after(level)
+    values_before = study.values[study.steps < 0]
+    plain_effect = study.effect_after(level)
     least_bias = frontier.biases.min()
-    far_end = max(abs(plain.low), abs(plain.high))
-    low, high = 0.0, _LARGEST
+    far_end = max(abs(plain_effect.low), abs(plain_effect.high))
+    low_change, high_change = 0.0, _LARGEST
     if _excludes_zero(_interval(frontier, study.degrees, 0.0, level)):
         for _ in range(_BISECTIONS):
-            middle = (low + high) / 2.0
-            if _excludes_zero(_interval(frontier, study.degrees, middle, level)):
-                low = middle
+            middle_change = (low_change + high_change) / 2.0
+            if _excludes_zero(_interval(frontier, study.degrees, middle_change, level)):
+                low_change = middle_change
             else:
-                high = middle
+                high_change = middle_change
     return Breakdown(
-        value=abs(plain.value) / least_bias,
-        low=low,
+        value=abs(plain_effect.value) / least_bias,
+        low=low_change,
         high=far_end / least_bias,
         level=level,
-        largest_before=float(np.abs(np.diff(before)).max(initial=0.0)),
+        largest_before=float(np.abs(np.diff(values_before)).max(initial=0.0)),
     )
 
 
@@ -95,8 +95,10 @@ def _interval(frontier: _Frontier, degrees: float, change: float, level: float) 
     shifts = change * frontier.biases / frontier.errors
     few_places = stats.t.ppf(0.5 + level / 2.0, degrees) / stats.norm.ppf(0.5 + level / 2.0)
     half_widths = np.sqrt(stats.ncx2.ppf(level, 1, shifts**2)) * frontier.errors * few_places
-    best = int(np.argmin(half_widths))
-    return float(frontier.values[best] - half_widths[best]), float(frontier.values[best] + half_widths[best])
+    best_index = int(np.argmin(half_widths))
+    return float(frontier.values[best_index] - half_widths[best_index]), float(
+        frontier.values[best_index] + half_widths[best_index]
+    )
 
 
 def _frontier(study: EventStudy) -> _Frontier:
@@ -104,39 +106,41 @@ def _frontier(study: EventStudy) -> _Frontier:
     is_known = ~is_after & (np.diag(study.covariance) > 0.0)  # the reference step is 0 by construction
     after_weights = is_after / is_after.sum()
     changes = _gap_changes(study)
-    working = _working_covariance(study.covariance)  # the same for every budget of bias
+    working_covariance = _working_covariance(study.covariance)  # the same for every budget of bias
     start = np.zeros(int(is_known.sum()))
     least_bias = _bias(after_weights, changes, start, is_known)
-    points = [(start, least_bias)]
+    frontier_points = [(start, least_bias)]
     if len(start):
-        free = _least_variance(working, after_weights, is_known, changes, np.inf)
-        most_bias = max(_bias(after_weights, changes, free, is_known), least_bias)
+        least_variance_weights = _least_variance(working_covariance, after_weights, is_known, changes, np.inf)
+        most_bias = max(_bias(after_weights, changes, least_variance_weights, is_known), least_bias)
         budgets = (
             np.linspace(least_bias, most_bias, _BUDGETS)[1:-1].tolist() if most_bias > least_bias else []
         )
-        points += [(_least_variance(working, after_weights, is_known, changes, b), b) for b in budgets]
-        points.append((free, most_bias))
-    sums = []
-    for before_weights, _ in points:
+        frontier_points += [
+            (_least_variance(working_covariance, after_weights, is_known, changes, b), b) for b in budgets
+        ]
+        frontier_points.append((least_variance_weights, most_bias))
+    weighted_sums = []
+    for before_weights, _ in frontier_points:
         weights = after_weights.copy()
         weights[is_known] = before_weights
-        sums.append(
+        weighted_sums.append(
             (
                 weights @ study.values,
                 np.abs(changes @ weights).sum(),
                 (weights @ study.covariance @ weights) ** 0.5,
             )
         )
-    values, biases, errors = np.array(sums).T
+    values, biases, errors = np.array(weighted_sums).T
     return _Frontier(values, biases, errors)
 
 
 def _gap_changes(study: EventStudy) -> Floats:
     """How each change of the gap (rows) enters each step's gap, which is 0 at the reference step."""
     reference = int(study.steps[np.flatnonzero(np.diag(study.covariance) == 0.0)[-1]])
-    ends = study.steps[1:]  # the change from end - 1 to end
-    is_later = (ends[:, None] > reference) & (study.steps >= ends[:, None])
-    is_earlier = (ends[:, None] <= reference) & (study.steps < ends[:, None])
+    end_steps = study.steps[1:]  # the change from end - 1 to end
+    is_later = (end_steps[:, None] > reference) & (study.steps >= end_steps[:, None])
+    is_earlier = (end_steps[:, None] <= reference) & (study.steps < end_steps[:, None])
     return is_later.astype(np.float64) - is_earlier.astype(np.float64)
 
 
@@ -150,12 +154,12 @@ def _working_covariance(covariance: Floats) -> Floats:
     free_covariance = covariance[np.ix_(is_free, is_free)]
     variances = np.diag(free_covariance)
     pair_count = max(len(free_covariance) * (len(free_covariance) - 1), 1)
-    common = min(
+    common_covariance = min(
         max(float(free_covariance.sum() - variances.sum()) / pair_count, 0.0), 0.9 * float(variances.min())
     )
-    working = np.zeros_like(covariance)
-    working[np.ix_(is_free, is_free)] = common + np.diag(variances - common)
-    return working
+    working_covariance = np.zeros_like(covariance)
+    working_covariance[np.ix_(is_free, is_free)] = common_covariance + np.diag(variances - common_covariance)
+    return working_covariance
 
 
 def _bias(after_weights: Floats, changes: Floats, before_weights: Floats, is_known: Bools) -> float:
@@ -169,12 +173,12 @@ def _least_variance(
 ) -> Floats:
     """The weights of the steps before that make the variance least, with a bias within the budget."""
     of_before, across = covariance[np.ix_(is_known, is_known)], covariance[is_known] @ after_weights
-    free = -np.linalg.solve(of_before, across)
+    unbounded_weights = -np.linalg.solve(of_before, across)
     if not np.isfinite(budget):
-        return np.asarray(free)
+        return np.asarray(unbounded_weights)
     fixed_bias, bias_per_weight = changes @ after_weights, changes[:, is_known]
     size = float(np.abs(np.diag(of_before)).max())
-    count = len(free)
+    count = len(unbounded_weights)
 
     def variance(x: Floats) -> tuple[float, Floats]:  # x: the weights, then bounds of each absolute change
         w = x[:count]
@@ -182,11 +186,11 @@ def _least_variance(
         gradient[:count] = 2.0 * (of_before @ w + across) / size
         return float(w @ of_before @ w + 2.0 * w @ across) / size, gradient
 
-    identity = np.eye(len(fixed_bias))
+    identity_matrix = np.eye(len(fixed_bias))
     rows = np.block(
         [
-            [-bias_per_weight, identity],
-            [bias_per_weight, identity],
+            [-bias_per_weight, identity_matrix],
+            [bias_per_weight, identity_matrix],
             [np.zeros(count), -np.ones(len(fixed_bias))],
         ]
     )

@@ -71,8 +71,8 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
         betaincinv(events_inside, events_outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     )
     # The busiest run was looked for, and the best of many is high by chance alone.
-    doubt = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
-    peak_certainties = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
+    peak_doubts = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
+    peak_certainties = np.maximum(1.0 - peak_doubts * (HOURS_OF_WEEK // hours), 0.0)
     return Peaks(
         start_hours,
         peak_shares,

@@ -19,12 +19,12 @@ SOUGHT_RISE: Final = 1.5
 def cusum(watched: WatchedCounts) -> Floats:
     """The sum at each time; it begins once the level is learned, and never falls below 0."""
     counts, expected = watched.filled_counts, watched.filled_expected
-    mean = learn_level(counts, expected)[:, None] * expected
-    phi = 1.0 + watched.excess[:, None] * mean
-    gains = (counts * math.log(SOUGHT_RISE) - (SOUGHT_RISE - 1.0) * mean) / phi
+    expected_means = learn_level(counts, expected)[:, None] * expected
+    phi = 1.0 + watched.excess[:, None] * expected_means
+    score_steps = (counts * math.log(SOUGHT_RISE) - (SOUGHT_RISE - 1.0) * expected_means) / phi
     scores = np.full(counts.shape, NO_SCORE)
     running_sum = np.zeros(len(counts))
     for time in range(LEARNING_TIMES, counts.shape[1]):
-        running_sum = np.maximum(running_sum + gains[:, time], 0.0)
+        running_sum = np.maximum(running_sum + score_steps[:, time], 0.0)
         scores[:, time] = running_sum
     return scores

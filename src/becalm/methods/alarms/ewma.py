@@ -25,7 +25,7 @@ def ewma(watched: watched_counts.WatchedCounts) -> Floats:
     scores = np.full(residuals.shape, watched_counts.NO_SCORE)
     fading_mean = np.zeros(len(residuals))
     for time in range(watched_counts.LEARNING_TIMES, residuals.shape[1]):
-        updated = (1.0 - NEWEST_WEIGHT) * fading_mean + NEWEST_WEIGHT * residuals[:, time]
-        fading_mean = np.where(is_known[:, time], updated, fading_mean)
+        next_fading_mean = (1.0 - NEWEST_WEIGHT) * fading_mean + NEWEST_WEIGHT * residuals[:, time]
+        fading_mean = np.where(is_known[:, time], next_fading_mean, fading_mean)
         scores[:, time] = fading_mean
     return scores

@@ -57,13 +57,13 @@ def farrington(watched: WatchedCounts) -> Floats:
     It needs at least a year and a few weeks of history; times without are given no score (0).
     """
     counts = watched.counts
-    past = np.empty((len(counts), 0)) if watched.history is None else watched.history
-    years = min(4, (past.shape[1] - 3) // YEAR_TIMES)
-    if years < 1:
+    past_counts = np.empty((len(counts), 0)) if watched.history is None else watched.history
+    year_count = min(4, (past_counts.shape[1] - 3) // YEAR_TIMES)
+    if year_count < 1:
         return np.full(counts.shape, NO_SCORE)
-    series = np.concatenate([past, counts], axis=1)
-    times = np.arange(past.shape[1], series.shape[1])
-    bounds = farrington_bounds(series, times, FarringtonSettings(years=years))
+    all_counts = np.concatenate([past_counts, counts], axis=1)
+    times = np.arange(past_counts.shape[1], all_counts.shape[1])
+    bounds = farrington_bounds(all_counts, times, FarringtonSettings(years=year_count))
     scores = (counts - bounds.predicted) / np.maximum(bounds.upper - bounds.predicted, 1e-9)
     return np.nan_to_num(scores, nan=NO_SCORE, posinf=NO_SCORE, neginf=NO_SCORE)
 
@@ -80,32 +80,34 @@ def farrington_bounds(
     period_labels = np.array([label_periods(int(t), counts.shape[1], settings, days) for t in times])
     critical_t = _critical_values(counts.shape[1], settings.trend_p)
     predictions = np.full((3, len(counts), len(times)), np.nan)
-    numbers = np.array([settings.periods, settings.years >= LEAST_TREND_YEARS, settings.outbreak_residual])
-    series = np.ascontiguousarray(counts, dtype=np.float64)
-    _predict_all(series, times.astype(np.int64), period_labels, numbers, critical_t, predictions)
+    fit_numbers = np.array(
+        [settings.periods, settings.years >= LEAST_TREND_YEARS, settings.outbreak_residual]
+    )
+    count_matrix = np.ascontiguousarray(counts, dtype=np.float64)
+    _predict_all(count_matrix, times.astype(np.int64), period_labels, fit_numbers, critical_t, predictions)
     log_mean, standard_error, phi = predictions
-    mean = np.exp(log_mean)
-    upper = _delta_bound(mean, standard_error, phi, settings.alpha)
+    predicted_means = np.exp(log_mean)
+    upper_bounds = _delta_bound(predicted_means, standard_error, phi, settings.alpha)
     if settings.bound == "nb_plugin":
-        upper = _plug_in_bound(mean, phi, settings.alpha)
-    return FarringtonBounds(mean, upper)
+        upper_bounds = _plug_in_bound(predicted_means, phi, settings.alpha)
+    return FarringtonBounds(predicted_means, upper_bounds)
 
 
 def label_periods(
     time: int, time_count: int, settings: FarringtonSettings, days: Times | None = None
 ) -> Ints:
     """The period of the year (0 to periods - 1, the last around `time`) of each past column; -1: unused."""
-    references = _reference_times(time, settings.years, days)
+    reference_times = _reference_times(time, settings.years, days)
     window, period_count = settings.half_window, settings.periods
-    if references[-1] - window < 0:
+    if reference_times[-1] - window < 0:
         raise ValueError(f"Column {time} has no {settings.years} years before it. Give fewer years.")
     labels = np.full(time_count, -1, dtype=np.int64)
     labels[time - window : time + 1] = period_count - 1
-    for newer, older in pairwise(references):
+    for newer, older in pairwise(reference_times):
         labels[older - window : older + window + 1] = period_count - 1
         if period_count > 1:
-            between = np.arange(older + window + 1, newer - window)
-            for period, columns in enumerate(np.array_split(between, period_count - 1)):
+            times_between = np.arange(older + window + 1, newer - window)
+            for period, columns in enumerate(np.array_split(times_between, period_count - 1)):
                 labels[columns] = period
     labels[time - settings.left_out : time + 1] = -1  # what has begun must not be learned
     labels[time + 1 :] = -1
@@ -134,16 +136,16 @@ def _critical_values(most_degrees: int, p: float) -> Floats:
 def _delta_bound(mean: Floats, standard_error: Floats, phi: Floats, alpha: float) -> Floats:
     """The bound on the scale of the power 2/3, on which counts are nearly symmetric."""
     tau = phi + (standard_error * mean) ** 2 / mean
-    deviation = np.sqrt(4.0 / 9.0 * np.cbrt(mean) * tau)
-    return np.asarray((np.cbrt(mean) ** 2 + stats.norm.ppf(1.0 - alpha) * deviation) ** 1.5)
+    transformed_deviation = np.sqrt(4.0 / 9.0 * np.cbrt(mean) * tau)
+    return np.asarray((np.cbrt(mean) ** 2 + stats.norm.ppf(1.0 - alpha) * transformed_deviation) ** 1.5)
 
 
 def _plug_in_bound(mean: Floats, phi: Floats, alpha: float) -> Floats:
     """The quantile of a negative binomial count of this mean and variance over mean."""
     is_wide = phi > 1.0
-    wide_phi = np.where(is_wide, phi, 2.0)
-    wide_bound = stats.nbinom.ppf(1.0 - alpha, mean / (wide_phi - 1.0), 1.0 / wide_phi)
-    return np.asarray(np.where(is_wide, wide_bound, stats.poisson.ppf(1.0 - alpha, mean)))
+    capped_phi = np.where(is_wide, phi, 2.0)
+    negative_binomial_bound = stats.nbinom.ppf(1.0 - alpha, mean / (capped_phi - 1.0), 1.0 / capped_phi)
+    return np.asarray(np.where(is_wide, negative_binomial_bound, stats.poisson.ppf(1.0 - alpha, mean)))
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -182,32 +184,32 @@ def _fit_twice(y, t, g, periods, use_trend, residual):  # type: ignore[no-untype
     if not is_fitted and use_trend:
         use_trend = False
         is_fitted, slope, log_levels, mu, working, sums = _fit(y, t, g, np.ones(n), periods, False)
-    rank = 0
+    parameter_count = 0
     for p in range(periods):
-        rank += sums[p, 0] > 0.0
-    rank += 1 if use_trend else 0
-    if not is_fitted or n <= rank:
+        parameter_count += sums[p, 0] > 0.0
+    parameter_count += 1 if use_trend else 0
+    if not is_fitted or n <= parameter_count:
         return False, use_trend, prediction
-    degrees = n - rank
-    phi = max((working * ((y - mu) / mu) ** 2).sum() / degrees, 1.0)
+    residual_degrees = n - parameter_count
+    phi = max((working * ((y - mu) / mu) ** 2).sum() / residual_degrees, 1.0)
     residuals = _standard_residuals(y, t, g, mu, working, sums, phi)
     weights = np.where(residuals > residual, 1.0 / np.maximum(residuals, residual) ** 2, 1.0)
     weights *= n / weights.sum()
     is_fitted, slope, log_levels, mu, working, sums = _fit(y, t, g, weights, periods, use_trend)
     if not is_fitted:
         return False, use_trend, prediction
-    relative = ((y - mu) / mu) ** 2
-    dispersion = (weights * relative).sum() / degrees
-    last = periods - 1
-    variance = 1.0 / sums[last, 0]
+    squared_relative_errors = ((y - mu) / mu) ** 2
+    dispersion = (weights * squared_relative_errors).sum() / residual_degrees
+    last_period = periods - 1
+    log_mean_variance = 1.0 / sums[last_period, 0]
     if use_trend:
-        variance += (sums[last, 1] / sums[last, 0]) ** 2 / sums[periods, 0]
+        log_mean_variance += (sums[last_period, 1] / sums[last_period, 0]) ** 2 / sums[periods, 0]
         prediction[4] = np.sqrt(dispersion / sums[periods, 0])
-    prediction[0] = log_levels[last]
-    prediction[1] = np.sqrt(dispersion * variance)
-    prediction[2] = max((working * relative).sum() / degrees, 1.0)
+    prediction[0] = log_levels[last_period]
+    prediction[1] = np.sqrt(dispersion * log_mean_variance)
+    prediction[2] = max((working * squared_relative_errors).sum() / residual_degrees, 1.0)
     prediction[3] = slope
-    prediction[5] = degrees
+    prediction[5] = residual_degrees
     return True, use_trend, prediction
 
 
@@ -220,19 +222,26 @@ def _fit(y, t, g, weights, periods, use_trend):  # type: ignore[no-untyped-def] 
     """
     mu = y + 0.1
     eta = np.log(mu)
-    working = weights * mu
-    sums = np.zeros((periods + 1, 2))
+    working_weights = weights * mu
+    sums_by_period = np.zeros((periods + 1, 2))
     log_levels, slope = np.zeros(periods), 0.0
     deviance = _deviance(y, mu, weights)
     for _ in range(MOST_FITS):
-        working = weights * mu
-        slope = _solve(working, eta + (y - mu) / mu, t, g, use_trend, sums, log_levels)
+        working_weights = weights * mu
+        slope = _solve(working_weights, eta + (y - mu) / mu, t, g, use_trend, sums_by_period, log_levels)
         eta = log_levels[g] + slope * t
         mu = np.maximum(np.exp(np.minimum(eta, 700.0)), 2.220446049250313e-16)
         last_deviance, deviance = deviance, _deviance(y, mu, weights)
         if abs(deviance - last_deviance) / (abs(deviance) + 0.1) < LEAST_CHANGE:
-            return sums[periods - 1, 0] > 0.0, slope, log_levels, mu, working, sums
-    return False, slope, log_levels, mu, working, sums
+            return (
+                sums_by_period[periods - 1, 0] > 0.0,
+                slope,
+                log_levels,
+                mu,
+                working_weights,
+                sums_by_period,
+            )
+    return False, slope, log_levels, mu, working_weights, sums_by_period
 
 
 @njit(cache=True, nogil=True)
@@ -240,31 +249,33 @@ def _solve(working, z, t, g, use_trend, sums, log_levels):  # type: ignore[no-un
     """Weighted least squares of z on the factor and the trend: fills sums and levels, returns the slope."""
     periods = len(log_levels)
     sums[:] = 0.0
-    targets = np.zeros(periods)
+    period_targets = np.zeros(periods)
     for i in range(len(z)):
         sums[g[i], 0] += working[i]
         sums[g[i], 1] += working[i] * t[i]
-        targets[g[i]] += working[i] * z[i]
+        period_targets[g[i]] += working[i] * z[i]
     slope = 0.0
     has_weight = sums[:periods, 0] > 0.0
     if use_trend:
         time_weight, time_target = (working * t * t).sum(), (working * t * z).sum()
         for p in np.flatnonzero(has_weight):
             time_weight -= sums[p, 1] ** 2 / sums[p, 0]
-            time_target -= sums[p, 1] * targets[p] / sums[p, 0]
+            time_target -= sums[p, 1] * period_targets[p] / sums[p, 0]
         slope = time_target / time_weight
         sums[periods, 0] = time_weight
     for p in np.flatnonzero(has_weight):
-        log_levels[p] = (targets[p] - sums[p, 1] * slope) / sums[p, 0]
+        log_levels[p] = (period_targets[p] - sums[p, 1] * slope) / sums[p, 0]
     return slope
 
 
 @njit(cache=True, nogil=True)
 def _deviance(y, mu, weights):  # type: ignore[no-untyped-def]  # a kernel
-    total = 0.0
+    deviance_sum = 0.0
     for i in range(len(y)):
-        total += 2.0 * weights[i] * ((y[i] * np.log(y[i] / mu[i]) if y[i] > 0.0 else 0.0) - (y[i] - mu[i]))
-    return total
+        deviance_sum += (
+            2.0 * weights[i] * ((y[i] * np.log(y[i] / mu[i]) if y[i] > 0.0 else 0.0) - (y[i] - mu[i]))
+        )
+    return deviance_sum
 
 
 @njit(cache=True, nogil=True)
@@ -273,10 +284,10 @@ def _standard_residuals(y, t, g, mu, working, sums, phi):  # type: ignore[no-unt
     n, periods = len(y), len(sums) - 1
     residuals = np.empty(n)
     for i in range(n):
-        hat = 1.0 / sums[g[i], 0]
+        leverage = 1.0 / sums[g[i], 0]
         if sums[periods, 0] > 0.0:  # a trend was fitted
-            hat += (t[i] - sums[g[i], 1] / sums[g[i], 0]) ** 2 / sums[periods, 0]
-        hat *= working[i]
-        anscombe = 1.5 * (y[i] ** (2.0 / 3.0) * mu[i] ** (-1.0 / 6.0) - np.sqrt(mu[i]))
-        residuals[i] = anscombe / np.sqrt(phi * max(1.0 - hat, 1e-12))
+            leverage += (t[i] - sums[g[i], 1] / sums[g[i], 0]) ** 2 / sums[periods, 0]
+        leverage *= working[i]
+        anscombe_residual = 1.5 * (y[i] ** (2.0 / 3.0) * mu[i] ** (-1.0 / 6.0) - np.sqrt(mu[i]))
+        residuals[i] = anscombe_residual / np.sqrt(phi * max(1.0 - leverage, 1e-12))
     return residuals

@@ -27,16 +27,16 @@ SHAPE_COUNT: Final = len(DURATIONS) * len(SIZES)
 
 def ramp(watched: WatchedCounts) -> Floats:
     """The logarithm of the summed likelihood ratios of all climbs, for each series and time."""
-    evidence = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
-    return sum_evidence(evidence)
+    log_ratios = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
+    return sum_evidence(log_ratios)
 
 
 def log_likelihood_ratios(counts: Floats, expected: Floats, excess: Floats) -> Singles:
     """Of each climb (last axis: onset by shape) for each series and time; -inf where it has not begun."""
     log_rises, rises = climb_shapes()
-    ratios = np.empty((*counts.shape, ONSETS * SHAPE_COUNT), dtype=np.float32)
-    _fill_ratios(counts, expected, excess, log_rises, rises, ratios)
-    return ratios
+    log_ratios = np.empty((*counts.shape, ONSETS * SHAPE_COUNT), dtype=np.float32)
+    _fill_ratios(counts, expected, excess, log_rises, rises, log_ratios)
+    return log_ratios
 
 
 def climb_shapes() -> tuple[Floats, Floats]:
@@ -45,18 +45,18 @@ def climb_shapes() -> tuple[Floats, Floats]:
     A climb of duration 4 and size 2 stands at 1.25, 1.5, 1.75 and then at 2.
     """
     ages = np.arange(ONSETS) + 1.0
-    multiples = np.array(
+    level_multiples = np.array(
         [1.0 + (size - 1.0) * np.minimum(ages / d, 1.0) for d in DURATIONS for size in SIZES]
     )
-    return np.log(multiples), multiples - 1.0
+    return np.log(level_multiples), level_multiples - 1.0
 
 
 def sum_evidence(log_ratios: Singles | Floats) -> Floats:
     """The logarithm of the weighted sum over all climbs (last axis), so that it cannot overflow."""
-    sums = np.empty(log_ratios.shape[:-1])
+    log_sums = np.empty(log_ratios.shape[:-1])
     log_weights = np.tile(np.log(SIZE_WEIGHTS), log_ratios.shape[-1] // len(SIZES))
-    _log_sums(log_ratios.reshape(-1, log_ratios.shape[-1]), log_weights, sums.reshape(-1))
-    return sums
+    _log_sums(log_ratios.reshape(-1, log_ratios.shape[-1]), log_weights, log_sums.reshape(-1))
+    return log_sums
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -73,11 +73,11 @@ def _fill_ratios(counts, expected, excess, log_rises, rises, ratios):  # type: i
             total += y
             total_expected += e
             seen_count += e > 0.0
-            level = (PRIOR_SHAPE + total) / (PRIOR_SHAPE / PRIOR_MEAN + total_expected)
+            level_estimate = (PRIOR_SHAPE + total) / (PRIOR_SHAPE / PRIOR_MEAN + total_expected)
             # The noise of a fallen level is that of its own mean, not of the mean before the step.
-            phi = 1.0 + excess[s] * level * total_expected / max(seen_count, 1)
+            phi = 1.0 + excess[s] * level_estimate * total_expected / max(seen_count, 1)
             shape = PRIOR_SHAPE + total / phi
-            rate = PRIOR_SHAPE / PRIOR_MEAN + total_expected / phi
+            gamma_rate = PRIOR_SHAPE / PRIOR_MEAN + total_expected / phi
             climb_counts[t % onset_count] = 0.0
             climb_expected[t % onset_count] = 0.0
             for back in range(onset_count):
@@ -89,20 +89,20 @@ def _fill_ratios(counts, expected, excess, log_rises, rises, ratios):  # type: i
                 for k in range(shape_count):
                     climb_counts[row, k] += y * log_rises[k, back]
                     climb_expected[row, k] += e * rises[k, back]
-                    gain = climb_counts[row, k] / phi
-                    loss = shape * math.log1p(climb_expected[row, k] / phi / rate)
-                    ratios[s, t, back * shape_count + k] = gain - loss
+                    climb_evidence = climb_counts[row, k] / phi
+                    climb_cost = shape * math.log1p(climb_expected[row, k] / phi / gamma_rate)
+                    ratios[s, t, back * shape_count + k] = climb_evidence - climb_cost
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def _log_sums(log_ratios, log_weights, sums):  # type: ignore[no-untyped-def]  # a kernel
     for row in prange(log_ratios.shape[0]):
-        highest = -np.inf
+        highest_log_ratio = -np.inf
         for k in range(log_ratios.shape[1]):
-            highest = max(highest, log_ratios[row, k] + log_weights[k])
-        total = 0.0
+            highest_log_ratio = max(highest_log_ratio, log_ratios[row, k] + log_weights[k])
+        exponential_sum = 0.0
         for k in range(log_ratios.shape[1]):
-            excess = log_ratios[row, k] + log_weights[k] - highest
-            if excess > -30.0:  # what is smaller changes nothing
-                total += math.exp(excess)
-        sums[row] = highest + math.log(total)
+            log_gap = log_ratios[row, k] + log_weights[k] - highest_log_ratio
+            if log_gap > -30.0:  # what is smaller changes nothing
+                exponential_sum += math.exp(log_gap)
+        sums[row] = highest_log_ratio + math.log(exponential_sum)

@@ -37,11 +37,11 @@ sisters.watches_groups = True  # type: ignore[attr-defined]  # what a loader of 
 
 def group_scores(log_ratios: Singles, members: Bools) -> Floats:
     """The score of each group (row of `members`) at each time, from the evidence of each series."""
-    shares = np.empty_like(log_ratios)
-    _mix(log_ratios.reshape(-1), shares.reshape(-1))
+    likelihood_shares = np.empty_like(log_ratios)
+    _mix(log_ratios.reshape(-1), likelihood_shares.reshape(-1))
     scores = np.empty((len(members), log_ratios.shape[1]))
     for group, is_member in enumerate(members):
-        summed_ratios = shares[is_member].sum(axis=0)
+        summed_ratios = likelihood_shares[is_member].sum(axis=0)
         summed_ratios[np.isneginf(log_ratios[is_member][0])] = -np.inf  # climbs that have not begun
         scores[group] = sum_evidence(summed_ratios)
     return scores

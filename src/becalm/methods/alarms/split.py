@@ -22,17 +22,19 @@ def split(watched: WatchedCounts) -> Floats:
     counts_to, expected_to = (np.pad(np.cumsum(a, axis=1), ((0, 0), (1, 0))) for a in (counts, expected))
     scores = np.full(counts.shape, NO_SCORE)
     for time in range(LEARNING_TIMES, counts.shape[1]):
-        splits = np.arange(max(LEAST_BEFORE, time + 1 - MOST_RECENT), time + 1)
-        old_counts, old_expected = counts_to[:, splits], expected_to[:, splits]
+        split_times = np.arange(max(LEAST_BEFORE, time + 1 - MOST_RECENT), time + 1)
+        old_counts, old_expected = counts_to[:, split_times], expected_to[:, split_times]
         new_counts = counts_to[:, [time + 1]] - old_counts
         new_expected = expected_to[:, [time + 1]] - old_expected
         is_known = (old_expected > 0.0) & (new_expected > 0.0)
         old_exposure, new_exposure = (np.where(is_known, e, 1.0) for e in (old_expected, new_expected))
-        difference = np.sqrt((new_counts + 0.375) / new_exposure) - np.sqrt(
+        root_rate_differences = np.sqrt((new_counts + 0.375) / new_exposure) - np.sqrt(
             (old_counts + 0.375) / old_exposure
         )
         known_times = np.maximum((expected[:, : time + 1] > 0.0).sum(axis=1), 1)
         phi = 1.0 + watched.excess * counts_to[:, time + 1] / known_times
-        deviation = 0.5 * np.sqrt(phi[:, None] * (1.0 / new_exposure + 1.0 / old_exposure))
-        scores[:, time] = np.where(is_known, difference / deviation, NO_SCORE).max(axis=1)
+        difference_deviations = 0.5 * np.sqrt(phi[:, None] * (1.0 / new_exposure + 1.0 / old_exposure))
+        scores[:, time] = np.where(is_known, root_rate_differences / difference_deviations, NO_SCORE).max(
+            axis=1
+        )
     return scores

@@ -62,13 +62,15 @@ def learn_level(counts: Floats, expected: Floats) -> Floats:
 
     Half an event is added to either side, so that a level of nothing is not taken for certain.
     """
-    first = slice(0, LEARNING_TIMES)
-    return np.asarray((counts[:, first].sum(axis=1) + 0.5) / (expected[:, first].sum(axis=1) + 0.5))
+    learning_times = slice(0, LEARNING_TIMES)
+    return np.asarray(
+        (counts[:, learning_times].sum(axis=1) + 0.5) / (expected[:, learning_times].sum(axis=1) + 0.5)
+    )
 
 
 def standard_residuals(watched: WatchedCounts) -> Floats:
     """How far each count lies from its level of the first times, in standard deviations; 0 where missing."""
     expected_count = watched.filled_expected
-    mean = learn_level(watched.filled_counts, expected_count)[:, None] * expected_count
-    deviation = np.sqrt(np.maximum(mean * (1.0 + watched.excess[:, None] * mean), 1e-12))
-    return np.where(expected_count > 0.0, (watched.filled_counts - mean) / deviation, 0.0)
+    level_means = learn_level(watched.filled_counts, expected_count)[:, None] * expected_count
+    count_deviations = np.sqrt(np.maximum(level_means * (1.0 + watched.excess[:, None] * level_means), 1e-12))
+    return np.where(expected_count > 0.0, (watched.filled_counts - level_means) / count_deviations, 0.0)

@@ -27,16 +27,26 @@ def year_on_year(watched: WatchedCounts) -> Floats:
     counts = watched.filled_counts
     if watched.history is None or watched.history.shape[1] < YEAR_TIMES:
         return np.full(counts.shape, NO_SCORE)
-    both = np.concatenate([watched.history[:, -YEAR_TIMES:], counts], axis=1)
-    sums = np.pad(np.cumsum(both, axis=1), ((0, 0), (1, 0)))
+    two_year_counts = np.concatenate([watched.history[:, -YEAR_TIMES:], counts], axis=1)
+    cumulative_counts = np.pad(np.cumsum(two_year_counts, axis=1), ((0, 0), (1, 0)))
     scores = np.full(counts.shape, NO_SCORE)
-    first_new = sums[:, YEAR_TIMES + LEARNING_TIMES] - sums[:, YEAR_TIMES] + 0.5
-    first_old = sums[:, LEARNING_TIMES] + 0.5
+    new_learning_sums = (
+        cumulative_counts[:, YEAR_TIMES + LEARNING_TIMES] - cumulative_counts[:, YEAR_TIMES] + 0.5
+    )
+    old_learning_sums = cumulative_counts[:, LEARNING_TIMES] + 0.5
     for time in range(LEARNING_TIMES, counts.shape[1]):
-        new = sums[:, YEAR_TIMES + time + 1] - sums[:, YEAR_TIMES + time + 1 - RATIO_TIMES] + 0.5
-        old = sums[:, time + 1] - sums[:, time + 1 - RATIO_TIMES] + 0.5
-        variance = 1.0 / new + 1.0 / old + 1.0 / first_new + 1.0 / first_old
-        scores[:, time] = np.log(new / old * first_old / first_new) / np.sqrt(variance)
+        new_sums = (
+            cumulative_counts[:, YEAR_TIMES + time + 1]
+            - cumulative_counts[:, YEAR_TIMES + time + 1 - RATIO_TIMES]
+            + 0.5
+        )
+        old_sums = cumulative_counts[:, time + 1] - cumulative_counts[:, time + 1 - RATIO_TIMES] + 0.5
+        log_ratio_variance = (
+            1.0 / new_sums + 1.0 / old_sums + 1.0 / new_learning_sums + 1.0 / old_learning_sums
+        )
+        scores[:, time] = np.log(new_sums / old_sums * old_learning_sums / new_learning_sums) / np.sqrt(
+            log_ratio_variance
+        )
     return scores
 
 
@@ -46,9 +56,9 @@ def xmr(watched: WatchedCounts) -> Floats:
     Source: Wheeler, Understanding Variation, 2nd ed. (2000).
     """
     counts = watched.filled_counts
-    first = counts[:, :CHART_TIMES]
-    moving_range = np.abs(np.diff(first, axis=1)).mean(axis=1, keepdims=True)
-    scores = (counts - first.mean(axis=1, keepdims=True)) / np.maximum(
+    chart_counts = counts[:, :CHART_TIMES]
+    moving_range = np.abs(np.diff(chart_counts, axis=1)).mean(axis=1, keepdims=True)
+    scores = (counts - chart_counts.mean(axis=1, keepdims=True)) / np.maximum(
         MOVING_RANGE_FACTOR * moving_range, 0.5
     )
     scores[:, :CHART_TIMES] = NO_SCORE
@@ -62,12 +72,15 @@ def clairvoyant(watched: WatchedCounts, mean: Floats) -> Floats:
     log_rises, rises = climb_shapes()
     phi = 1.0 + watched.excess[:, None] * true_mean
     gains, losses = counts / phi, true_mean / phi
-    ratios = np.full((*counts.shape, ONSETS * len(DURATIONS) * len(SIZES)), -np.inf)
+    log_ratios = np.full((*counts.shape, ONSETS * len(DURATIONS) * len(SIZES)), -np.inf)
     for onset in range(counts.shape[1]):
-        last = min(onset + ONSETS, counts.shape[1])
-        ages = np.arange(last - onset)
+        end_time = min(onset + ONSETS, counts.shape[1])
+        rise_ages = np.arange(end_time - onset)
         for shape in range(len(log_rises)):
-            steps = gains[:, onset:last] * log_rises[shape, ages] - losses[:, onset:last] * rises[shape, ages]
-            columns = ages * len(log_rises) + shape
-            ratios[:, onset + ages, columns] = np.cumsum(steps, axis=1)
-    return sum_evidence(ratios)
+            score_steps = (
+                gains[:, onset:end_time] * log_rises[shape, rise_ages]
+                - losses[:, onset:end_time] * rises[shape, rise_ages]
+            )
+            columns = rise_ages * len(log_rises) + shape
+            log_ratios[:, onset + rise_ages, columns] = np.cumsum(score_steps, axis=1)
+    return sum_evidence(log_ratios)

@@ -91,13 +91,13 @@ def copy_routes(routes: TeamRoutes) -> TeamRoutes:
 
 def nearest_stops(travel: Floats, stop_count: int, count: int) -> Ints:
     """The nearest stops [V, K] of each, itself first."""
-    between = travel[:stop_count, :stop_count]
+    stop_minutes = travel[:stop_count, :stop_count]
     neighbour_count = min(count, stop_count)
     if neighbour_count == stop_count:
-        return np.argsort(between, axis=1, kind="stable").astype(np.int64)
-    nearest = np.argpartition(between, neighbour_count - 1, axis=1)[:, :neighbour_count]
-    order = np.argsort(np.take_along_axis(between, nearest, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(nearest, order, axis=1).astype(np.int64)
+        return np.argsort(stop_minutes, axis=1, kind="stable").astype(np.int64)
+    nearest_columns = np.argpartition(stop_minutes, neighbour_count - 1, axis=1)[:, :neighbour_count]
+    order = np.argsort(np.take_along_axis(stop_minutes, nearest_columns, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(nearest_columns, order, axis=1).astype(np.int64)
 
 
 @njit(cache=True, nogil=True)
@@ -109,15 +109,15 @@ def refresh_route(problem: OrienteeringProblem, routes: TeamRoutes, r: int) -> N
         routes.start_minutes[r, p] = max(moment + problem.travel[position, i], problem.open[i, w])
         moment, position = routes.start_minutes[r, p] + problem.minutes[i, w], i
     routes.slack[r, n] = problem.team_close[r] - (moment + problem.travel[position, problem.base[r]])
-    arrival, later = moment + problem.travel[position, problem.base[r]], n
-    later_minute = arrival
+    arrival_minute, later = moment + problem.travel[position, problem.base[r]], n
+    later_minute = arrival_minute
     for p in range(n - 1, -1, -1):
         i, w = routes.stop[r, p], routes.window[r, p]
-        following = problem.base[r] if later == n else routes.stop[r, later]
-        arrival = routes.start_minutes[r, p] + problem.minutes[i, w] + problem.travel[i, following]
-        wait = later_minute - arrival
+        next_stop = problem.base[r] if later == n else routes.stop[r, later]
+        arrival_minute = routes.start_minutes[r, p] + problem.minutes[i, w] + problem.travel[i, next_stop]
+        wait_minutes = later_minute - arrival_minute
         routes.slack[r, p] = min(
-            problem.close[i, w] - routes.start_minutes[r, p], routes.slack[r, later] + wait
+            problem.close[i, w] - routes.start_minutes[r, p], routes.slack[r, later] + wait_minutes
         )
         later, later_minute = p, routes.start_minutes[r, p]
 
@@ -132,13 +132,13 @@ def best_insertion(
     if problem.factor[i, r] <= 0.0 or n == LONGEST_ROUTE:
         return score, place, window
     for w in range(problem.value.shape[1]):
-        worth = problem.value[i, w] * problem.factor[i, r]
-        if worth <= 0.0 or problem.open[i, w] > problem.team_close[r]:
+        visit_value = problem.value[i, w] * problem.factor[i, r]
+        if visit_value <= 0.0 or problem.open[i, w] > problem.team_close[r]:
             continue
         for p in range(n + 1):
-            minutes = _detour(problem, routes, r, p, i, w)
-            if minutes >= 0.0 and worth / (minutes + 0.01) > score:
-                score, place, window = worth / (minutes + 0.01), p, w
+            detour_minutes = _detour(problem, routes, r, p, i, w)
+            if detour_minutes >= 0.0 and visit_value / (detour_minutes + 0.01) > score:
+                score, place, window = visit_value / (detour_minutes + 0.01), p, w
     return score, place, window
 
 
@@ -146,19 +146,21 @@ def best_insertion(
 def _detour(problem: OrienteeringProblem, routes: TeamRoutes, r: int, p: int, i: int, w: int) -> float:
     """How many minutes the stop takes at this place of the route; below 0 where it does not fit."""
     n = routes.stop_count[r]
-    position, moment = problem.base[r], problem.team_open[r]
+    stop_before, departure_minute = problem.base[r], problem.team_open[r]
     if p > 0:
-        position = routes.stop[r, p - 1]
-        moment = routes.start_minutes[r, p - 1] + problem.minutes[position, routes.window[r, p - 1]]
-    start_minute = max(moment + problem.travel[position, i], problem.open[i, w])
+        stop_before = routes.stop[r, p - 1]
+        departure_minute = (
+            routes.start_minutes[r, p - 1] + problem.minutes[stop_before, routes.window[r, p - 1]]
+        )
+    start_minute = max(departure_minute + problem.travel[stop_before, i], problem.open[i, w])
     if start_minute > problem.close[i, w]:
         return -1.0
-    following = problem.base[r] if p == n else routes.stop[r, p]
-    arrival = start_minute + problem.minutes[i, w] + problem.travel[i, following]
+    next_stop = problem.base[r] if p == n else routes.stop[r, p]
+    arrival_minute = start_minute + problem.minutes[i, w] + problem.travel[i, next_stop]
     planned_arrival = problem.team_close[r] - routes.slack[r, n] if p == n else routes.start_minutes[r, p]
-    if arrival - planned_arrival > routes.slack[r, p] + 1e-9:
+    if arrival_minute - planned_arrival > routes.slack[r, p] + 1e-9:
         return -1.0
-    return float(arrival - moment - problem.travel[position, following])
+    return float(arrival_minute - departure_minute - problem.travel[stop_before, next_stop])
 
 
 @njit(cache=True, nogil=True)
@@ -185,24 +187,24 @@ def insert_stops(
     scores = np.zeros((len(teams), len(stops)))
     places = np.zeros((len(teams), len(stops)), np.int64)
     windows = np.zeros((len(teams), len(stops)), np.int64)
-    best = np.zeros(len(teams), np.int64)
+    best_stops = np.zeros(len(teams), np.int64)
     for t in range(len(teams)):
         _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
-        best[t] = np.argmax(scores[t])
+        best_stops[t] = np.argmax(scores[t])
     while True:
         t = 0
         for u in range(1, len(teams)):
-            if scores[u, best[u]] > scores[t, best[t]]:
+            if scores[u, best_stops[u]] > scores[t, best_stops[t]]:
                 t = u
-        k = best[t]
+        k = best_stops[t]
         if scores[t, k] <= 0.0:
             return
         insert_stop(problem, routes, teams[t], places[t, k], stops[k], windows[t, k])
         _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
         for u in range(len(teams)):
             scores[u, k] = 0.0
-            if u == t or best[u] == k:
-                best[u] = np.argmax(scores[u])
+            if u == t or best_stops[u] == k:
+                best_stops[u] = np.argmax(scores[u])
 
 
 @njit(cache=True, nogil=True)
@@ -231,32 +233,32 @@ def route_value(problem: OrienteeringProblem, routes: TeamRoutes, r: int, minute
     for p in range(n):
         i = routes.stop[r, p]
         total += problem.value[i, routes.window[r, p]] * problem.factor[i, r]
-    spare = routes.slack[r, n] if n else problem.team_close[r] - problem.team_open[r]
-    return float(total + minute_price * spare)
+    spare_minutes = routes.slack[r, n] if n else problem.team_close[r] - problem.team_open[r]
+    return float(total + minute_price * spare_minutes)
 
 
 @njit(cache=True, nogil=True)
 def total_value(problem: OrienteeringProblem, routes: TeamRoutes) -> float:
     """The value of all routes."""
-    total = 0.0
+    value_sum = 0.0
     for r in range(len(routes.stop_count)):
-        total += route_value(problem, routes, r, 0.0)
-    return total
+        value_sum += route_value(problem, routes, r, 0.0)
+    return value_sum
 
 
 @njit(cache=True, nogil=True)
 def take_out(problem: OrienteeringProblem, routes: TeamRoutes, r: int, first: int, length: int) -> None:
     """Take the stops of a part of a route out again, but for those that are fixed."""
-    place = first
+    slot_position = first
     n = routes.stop_count[r]
     for p in range(first, n):
         i = routes.stop[r, p]
         if p < first + length and not problem.is_fixed[i]:
             routes.team[i] = -1
         else:
-            routes.stop[r, place], routes.window[r, place] = i, routes.window[r, p]
-            place += 1
-    routes.stop_count[r] = place
+            routes.stop[r, slot_position], routes.window[r, slot_position] = i, routes.window[r, p]
+            slot_position += 1
+    routes.stop_count[r] = slot_position
     refresh_route(problem, routes, r)
 
 
@@ -323,10 +325,10 @@ def _restore(routes: TeamRoutes, saved: TeamRoutes, teams: Ints) -> None:
 
 @njit(cache=True, nogil=True)
 def _value_of(problem: OrienteeringProblem, routes: TeamRoutes, teams: Ints, minute_price: float) -> float:
-    total = 0.0
+    value_sum = 0.0
     for r in teams:
-        total += route_value(problem, routes, r, minute_price)
-    return total
+        value_sum += route_value(problem, routes, r, minute_price)
+    return value_sum
 
 
 @njit(cache=True, nogil=True)
@@ -352,25 +354,25 @@ def improve_routes(
     and `best` are changed.
     """
     _copy_all(routes, best)
-    saved = TeamRoutes(
+    saved_routes = TeamRoutes(
         routes.stop.copy(), routes.window.copy(), routes.stop_count.copy(),
         routes.start_minutes.copy(), routes.slack.copy(), routes.team.copy(),
     )  # fmt: skip
-    value = total_value(problem, routes)
-    best_value = value
+    current_value = total_value(problem, routes)
+    best_value = current_value
     for k in range(rounds):
-        warmth = heat * 0.01 ** (k / rounds)
-        teams = _ruin(problem, routes, rng, saved)
-        stops = _stops_near(problem, routes, teams, saved)
+        temperature = heat * 0.01 ** (k / rounds)
+        teams = _ruin(problem, routes, rng, saved_routes)
+        stops = _stops_near(problem, routes, teams, saved_routes)
         if len(stops):
             insert_stops(problem, routes, stops, teams, rng, NOISE)
-        old = _value_of(problem, saved, teams, minute_price)
-        new = _value_of(problem, routes, teams, minute_price)
-        if new < old + warmth * np.log(1.0 - rng.random()):
-            _restore(routes, saved, teams)
+        old_value = _value_of(problem, saved_routes, teams, minute_price)
+        new_value = _value_of(problem, routes, teams, minute_price)
+        if new_value < old_value + temperature * np.log(1.0 - rng.random()):
+            _restore(routes, saved_routes, teams)
             continue
-        value += _value_of(problem, routes, teams, 0.0) - _value_of(problem, saved, teams, 0.0)
-        if value > best_value + 1e-9:
-            best_value = value
+        current_value += _value_of(problem, routes, teams, 0.0) - _value_of(problem, saved_routes, teams, 0.0)
+        if current_value > best_value + 1e-9:
+            best_value = current_value
             _copy_all(routes, best)
     return best_value
