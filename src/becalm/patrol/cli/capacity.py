@@ -106,8 +106,8 @@ def _area_table(capacity: Capacity) -> Table:
 
 def _lent_text(area: AreaCapacity) -> str:
     """Tours a day that came from other areas, less those that went to them."""
-    difference = area.borrowed_per_day - area.lent_per_day
-    return f"{difference:+.1f}" if difference else "-"
+    net_borrowed_per_day = area.borrowed_per_day - area.lent_per_day
+    return f"{net_borrowed_per_day:+.1f}" if net_borrowed_per_day else "-"
 
 
 def _range(bursts: PossibleBursts) -> str:

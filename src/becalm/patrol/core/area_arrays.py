@@ -125,8 +125,8 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
     )
     travel_kinds = sorted({(shift.mode, shift.base) for shift in shifts})
     days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_of_cell.max()) + 1)]
-    dose_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
-    dose_by_day = dose_by_day.reshape(len(places), len(days))
+    dose_factors = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
+    dose_factors = dose_factors.reshape(len(places), len(days))
     dose_days = np.array([total_dose_factor(inputs, place) for place in places])
     return AreaArrays(
         area=name,
@@ -138,8 +138,8 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         links=LinksByMode(
             *map(np.stack, zip(*(_build_links(inputs, places, *kind) for kind in travel_kinds), strict=True))
         ),
-        closed=tuple(_closed_slots(places, grid, dose_by_day)),
-        dose_by_day=dose_by_day,
+        closed=tuple(_closed_slots(places, grid, dose_factors)),
+        dose_by_day=dose_factors,
         target_visits=np.array([place.dosage.visits_per_day for place in places]) * dose_days,
         target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * dose_days,
     )
@@ -195,8 +195,8 @@ def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode
     # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
     weighed_minutes = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
     link_nats = -round_to_grid(policy.travel_weight * weighed_minutes)
-    middle_nats = np.sort(link_nats[:n], axis=1)[:, n // 2] if n else 0
-    link_nats[place_indices, place_indices] = middle_nats + round_to_grid(np.log(RETURN_WEIGHT))
+    median_nats = np.sort(link_nats[:n], axis=1)[:, n // 2] if n else 0
+    link_nats[place_indices, place_indices] = median_nats + round_to_grid(np.log(RETURN_WEIGHT))
     home_slots = np.where(is_reachable[:, n], -(-(way_minutes_whole[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return LinksByMode(
         slots=np.where(has_way, np.maximum(-(-needed_minutes // step), 1), NO_WAY_SLOTS).astype(np.int64),

@@ -65,12 +65,14 @@ class ArmLaw:
 
 def learn_arm_law(block_by_day: Mapping[ClusterDay, str], rule: ArmRule, *, days: int) -> ArmLaw:
     """The law of a draw within these blocks, of every cluster and day in order."""
-    number_by_block = {block: n for n, block in enumerate(dict.fromkeys(block_by_day.values()))}
-    block = np.array([number_by_block[name] for name in block_by_day.values()], dtype=np.int64)
+    number_by_block = {
+        block_numbers: n for n, block_numbers in enumerate(dict.fromkeys(block_by_day.values()))
+    }
+    block_numbers = np.array([number_by_block[name] for name in block_by_day.values()], dtype=np.int64)
     return ArmLaw(
-        block=block.reshape(-1, days),
-        members=np.argsort(block, kind="stable"),
-        block_start=np.concatenate([[0], np.cumsum(np.bincount(block))]),
+        block=block_numbers.reshape(-1, days),
+        members=np.argsort(block_numbers, kind="stable"),
+        block_start=np.concatenate([[0], np.cumsum(np.bincount(block_numbers))]),
         arm_count=len(rule.arms),
         longest_run=rule.longest_run,
     )
@@ -93,29 +95,31 @@ def _deal_arms(
     numbers: NDArray[np.uint64],
 ) -> tuple[Arms, bool]:
     cluster_count, days = block.shape
-    arms = np.zeros(cluster_count * days, dtype=np.int8)
-    shuffled = members.copy()
+    arm_numbers = np.zeros(cluster_count * days, dtype=np.int8)
+    shuffled_members = members.copy()
     used_count = 0
     for b in range(len(block_start) - 1):
         first, end = block_start[b], block_start[b + 1]
         remaining, order = np.arange(arm_count), np.zeros(arm_count, dtype=np.int64)
         for n in range(arm_count):
-            pick = np.int64(numbers[used_count] % np.uint64(arm_count - n))
+            picked_offset = np.int64(numbers[used_count] % np.uint64(arm_count - n))
             used_count += 1
-            order[n] = remaining[pick]
-            remaining[pick : arm_count - n - 1] = remaining[pick + 1 : arm_count - n].copy()
+            order[n] = remaining[picked_offset]
+            remaining[picked_offset : arm_count - n - 1] = remaining[picked_offset + 1 : arm_count - n].copy()
         for i in range(end - first - 1, 0, -1):
             j = np.int64(numbers[used_count] % np.uint64(i + 1))
             used_count += 1
-            swapped = shuffled[first + i]
-            shuffled[first + i] = shuffled[first + j]
-            shuffled[first + j] = swapped
+            swapped_member = shuffled_members[first + i]
+            shuffled_members[first + i] = shuffled_members[first + j]
+            shuffled_members[first + j] = swapped_member
         for n in range(end - first):
-            arms[shuffled[first + n]] = order[n % arm_count]
-    by_cluster = arms.reshape(block.shape)
-    spare = numbers[used_count:]
-    has_short_runs = _shorten_runs(by_cluster, block, members, block_start, longest_run, most_tries, spare)
-    return by_cluster, has_short_runs
+            arm_numbers[shuffled_members[first + n]] = order[n % arm_count]
+    arms_by_cluster_day = arm_numbers.reshape(block.shape)
+    spare_numbers = numbers[used_count:]
+    has_short_runs = _shorten_runs(
+        arms_by_cluster_day, block, members, block_start, longest_run, most_tries, spare_numbers
+    )
+    return arms_by_cluster_day, has_short_runs
 
 
 @njit(cache=True, nogil=True)
@@ -130,24 +134,24 @@ def _shorten_runs(
 ) -> bool:
     """Exchange arms within blocks, in place, until no run is too long; whether that came about."""
     cluster_count, days = arms.shape
-    excess = np.array([_excess_days(arms[c], longest_run) for c in range(cluster_count)])
+    excess_days = np.array([_excess_days(arms[c], longest_run) for c in range(cluster_count)])
     for attempt in range(most_tries):
         used_count = 3 * attempt
-        to_mend = np.flatnonzero(excess)
-        if len(to_mend) == 0:
+        cluster_rows = np.flatnonzero(excess_days)
+        if len(cluster_rows) == 0:
             return True
-        c = to_mend[np.int64(numbers[used_count] % np.uint64(len(to_mend)))]
+        c = cluster_rows[np.int64(numbers[used_count] % np.uint64(len(cluster_rows)))]
         d = np.int64(numbers[used_count + 1] % np.uint64(days))
         first, end = block_start[block[c, d]], block_start[block[c, d] + 1]
-        partner = members[first + np.int64(numbers[used_count + 2] % np.uint64(end - first))]
-        pc, pd = partner // days, partner % days
+        partner_cluster = members[first + np.int64(numbers[used_count + 2] % np.uint64(end - first))]
+        pc, pd = partner_cluster // days, partner_cluster % days
         arms[c, d], arms[pc, pd] = arms[pc, pd], arms[c, d]
         new, new_partner = _excess_days(arms[c], longest_run), _excess_days(arms[pc], longest_run)
         is_same = c == pc
-        if new + (0 if is_same else new_partner) > excess[c] + (0 if is_same else excess[pc]):
+        if new + (0 if is_same else new_partner) > excess_days[c] + (0 if is_same else excess_days[pc]):
             arms[c, d], arms[pc, pd] = arms[pc, pd], arms[c, d]
         else:
-            excess[c], excess[pc] = new, new_partner
+            excess_days[c], excess_days[pc] = new, new_partner
     return False
 
 

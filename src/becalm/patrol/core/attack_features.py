@@ -158,7 +158,7 @@ def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid)
     is_train = moments.day < moments.train_days
     next_starts = _count_starts(place_starts, at_s, at_s + 30 * MINUTE) > 0
     base_share = float(next_starts[:, is_train].mean())
-    weighed_starts = np.zeros(next_starts.shape, dtype=np.float32)
+    weighted_starts = np.zeros(next_starts.shape, dtype=np.float32)
     for days_back in range(1, MOST_DAYS_BACK + 1):
         same_time_s = at_s - days_back * DAY
         had_start = _count_starts(place_starts, same_time_s, same_time_s + 30 * MINUTE) > 0
@@ -169,8 +169,8 @@ def _weigh_same_times(visit_times: list[tuple[Ints, Ints]], moments: MomentGrid)
         log_lift = np.log(
             (hit_count + SHRINKAGE * base_share) / (base_share * (pair_count + SHRINKAGE) + 1e-12) + 1e-12
         )
-        weighed_starts += np.float32(log_lift) * had_start
-    return weighed_starts
+        weighted_starts += np.float32(log_lift) * had_start
+    return weighted_starts
 
 
 def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
@@ -280,7 +280,7 @@ def _linked_starts(log: VisitLog, moments: MomentGrid) -> Singles:
     day_count = max(int(moments.memory_days), 1)
     rate_by_slot = np.stack([np.bincount(slot_of_moment, row, 96) for row in remembered_counts]) / day_count
     expected_counts = smooth_circle(rate_by_slot, 2.0)[:, slot_of_moment].astype(np.float32)
-    weighed_starts = np.zeros_like(start_counts)
+    weighted_starts = np.zeros_like(start_counts)
     for lag in range(1, LINK_LAGS + 1):
         observed_pairs = remembered_counts[:, :-lag] @ remembered_counts[:, lag:].T
         expected_pairs = remembered_counts[:, :-lag] @ expected_counts[:, lag:].T
@@ -299,8 +299,8 @@ def _linked_starts(log: VisitLog, moments: MomentGrid) -> Singles:
         # The next half-hour holds two quarter-hours: the link's own, and the one before it.
         for shift in (lag, lag - 1):
             if shift:
-                weighed_starts[:, shift:] += weighed_start_counts[:, :-shift]
-    return weighed_starts
+                weighted_starts[:, shift:] += weighed_start_counts[:, :-shift]
+    return weighted_starts
 
 
 def _arrivals_due(log: VisitLog, moments: MomentGrid) -> Singles:

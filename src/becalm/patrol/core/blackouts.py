@@ -48,10 +48,10 @@ def fold_blackouts(entries: Iterable[Entry]) -> tuple[Blackout, ...]:
                 by=entry.event.actor,
             )
             continue
-        ended = blackout_by_entry.pop(int(str(facts["blackout"])), None)
-        if ended is not None and ends_at > ended.span.start:
-            shorter_span = Span(ended.span.start, min(ends_at, ended.span.end))
-            blackout_by_entry[ended.entry or 0] = replace(ended, span=shorter_span)
+        ended_blackout = blackout_by_entry.pop(int(str(facts["blackout"])), None)
+        if ended_blackout is not None and ends_at > ended_blackout.span.start:
+            shorter_span = Span(ended_blackout.span.start, min(ends_at, ended_blackout.span.end))
+            blackout_by_entry[ended_blackout.entry or 0] = replace(ended_blackout, span=shorter_span)
     return tuple(sorted(blackout_by_entry.values(), key=lambda blackout: blackout.entry or 0))
 
 
@@ -110,11 +110,11 @@ REMEDY = "shorten the blackout, or leave the place out with `becalm find exclude
 def _is_ever_open(place: PatrolPlace, shifts: Sequence[UnitShift]) -> bool:
     """Is there a moment of some tour of its area at which the place is open?"""
     tours = [shift.hours for shift in shifts if shift.area == place.area]
-    edges = sorted({hours.start for hours in tours} | {blackout.end for blackout in place.blackouts})
+    edge_instants = sorted({hours.start for hours in tours} | {blackout.end for blackout in place.blackouts})
     return not tours or any(
         any(hours.start <= edge < hours.end for hours in tours)
         and not any(blackout.start <= edge < blackout.end for blackout in place.blackouts)
-        for edge in edges
+        for edge in edge_instants
     )
 
 
@@ -128,5 +128,5 @@ def _describe(blackout: Blackout, places: Sequence[PatrolPlace]) -> str:
         else covered_places[0].name or covered_places[0].hotspot
     )
     verb = "are" if blackout.area else "is"
-    span = f"{blackout.span.start:%Y-%m-%d %H:%M} to {blackout.span.end:%Y-%m-%d %H:%M} UTC"
-    return f"{name} {verb} closed from {span}: {blackout.reason}."
+    span_text = f"{blackout.span.start:%Y-%m-%d %H:%M} to {blackout.span.end:%Y-%m-%d %H:%M} UTC"
+    return f"{name} {verb} closed from {span_text}: {blackout.reason}."

@@ -105,11 +105,13 @@ def _list_areas(
     for count in counts:
         if count.trait == "all" and count.area:
             by_area[count.area][count.measure] += count.count
-    totals = _add_up(by_area)
+    city_totals = _add_up(by_area)
     for area, area_counts in sorted(by_area.items()):
         hours = None if hours_by_area is None else hours_by_area.get(area, 0.0)
         residents = area_counts["residents"]
-        pairs = [(m, against) for m in BURDENS for against in BENCHMARKS if totals[m] and totals[against]]
+        measure_pairs = [
+            (m, against) for m in BURDENS for against in BENCHMARKS if city_totals[m] and city_totals[against]
+        ]
         yield AreaBurden(
             area,
             hours,
@@ -117,13 +119,13 @@ def _list_areas(
             hours / residents * PER if hours is not None and residents else None,
             {
                 (m, against): estimate_rate(area_counts[m], area_counts[against], level)
-                for m, against in pairs
+                for m, against in measure_pairs
                 if area_counts[against]
             },
             {
-                (m, against): _compare(m, against, area_counts, totals, level)
-                for m, against in pairs
-                if 0 < area_counts[against] < totals[against]
+                (m, against): _compare(m, against, area_counts, city_totals, level)
+                for m, against in measure_pairs
+                if 0 < area_counts[against] < city_totals[against]
             },
         )
 
@@ -149,10 +151,10 @@ def _list_groups(counts: tuple[BurdenCount, ...], level: float) -> Iterator[Grou
         if count.trait != "all" and count.group != UNSTATED:
             by_group[count.trait][count.group][count.measure] += count.count
     for trait, groups in sorted(by_group.items()):
-        totals = _add_up(groups)
+        city_totals = _add_up(groups)
         for measure, against, group in product(BURDENS, BENCHMARKS, groups):
             group_counts = groups[group]
-            if totals[measure] and 0 < group_counts[against] < totals[against]:
+            if city_totals[measure] and 0 < group_counts[against] < city_totals[against]:
                 yield GroupBurden(
                     trait,
                     group,
@@ -161,7 +163,7 @@ def _list_groups(counts: tuple[BurdenCount, ...], level: float) -> Iterator[Grou
                     group_counts[measure],
                     group_counts[against],
                     estimate_rate(group_counts[measure], group_counts[against], level),
-                    _compare(measure, against, group_counts, totals, level),
+                    _compare(measure, against, group_counts, city_totals, level),
                 )
 
 
@@ -181,11 +183,13 @@ def estimate_rate(count: int, benchmark: int, level: float) -> Estimate:
     >>> round(rate.value, 1), round(rate.low, 3), round(rate.high, 3)
     (10.0, 4.795, 18.39)
     """
-    tail = (1.0 - level) / 2
-    low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
-    high = float(stats.chi2.ppf(1.0 - tail, 2 * count + 2)) / 2
-    scale = PER / benchmark
-    return Estimate(count * scale, low * scale, high * scale, level, RATE_METHOD)
+    tail_chance = (1.0 - level) / 2
+    low_count = float(stats.chi2.ppf(tail_chance, 2 * count)) / 2 if count else 0.0
+    high_count = float(stats.chi2.ppf(1.0 - tail_chance, 2 * count + 2)) / 2
+    rate_per_count = PER / benchmark
+    return Estimate(
+        count * rate_per_count, low_count * rate_per_count, high_count * rate_per_count, level, RATE_METHOD
+    )
 
 
 def compare_rates(
@@ -212,7 +216,10 @@ def _list_notes(counts: tuple[BurdenCount, ...]) -> Iterator[str]:
     for trait in ("ethnicity", "age"):
         for measure in BURDENS:
             trait_counts = [c for c in counts if c.trait == trait and c.measure == measure]
-            unstated = sum(c.count for c in trait_counts if c.group == UNSTATED)
-            total = sum(c.count for c in trait_counts)
-            if unstated:
-                yield f"{unstated:,} of {total:,} {measure} state no {trait}, and are in no ratio of it."
+            unstated_count = sum(c.count for c in trait_counts if c.group == UNSTATED)
+            trait_total = sum(c.count for c in trait_counts)
+            if unstated_count:
+                yield (
+                    f"{unstated_count:,} of {trait_total:,} {measure} state no {trait}, "
+                    "and are in no ratio of it."
+                )

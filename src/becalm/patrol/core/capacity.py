@@ -165,20 +165,22 @@ def raise_dosage(
     All targets of an area are raised by one factor, until its units use `RAISED_SHARE` of what is possible.
     No place is raised above a visit every two hours, which is what guidance after Koper asks.
     """
-    factors = {area.area: _raise_factor(area, places) for area in capacity.areas if area.wanted_per_day}
-    place_factors = [_limit_factor(place, factors.get(place.area, 1.0)) for place in places]
+    factor_by_area = {
+        area.area: _raise_factor(area, places) for area in capacity.areas if area.wanted_per_day
+    }
+    place_factors = [_limit_factor(place, factor_by_area.get(place.area, 1.0)) for place in places]
     raised_places = [
         scale_dosage([place], factor)[0] for place, factor in zip(places, place_factors, strict=True)
     ]
-    notes = []
+    raise_notes = []
     for area in capacity.areas:
         visits = sum(place.dosage.visits_per_day for place in raised_places if place.area == area.area)
         if visits > area.wanted_per_day * 1.005:
-            notes.append(
+            raise_notes.append(
                 f"{area.area}: its units have time to spare; targets are raised from "
                 f"{area.wanted_per_day:.1f} to {visits:.1f} bursts a day."
             )
-    return tuple(raised_places), tuple(notes)
+    return tuple(raised_places), tuple(raise_notes)
 
 
 def _raise_factor(area: AreaCapacity, places: Sequence[PatrolPlace]) -> float:
@@ -189,9 +191,9 @@ def _raise_factor(area: AreaCapacity, places: Sequence[PatrolPlace]) -> float:
     if area.wanted_per_day >= most_visits:
         return 1.0
     for _ in range(40):
-        middle = (low + high) / 2
-        visits = sum(p.dosage.visits_per_day * _limit_factor(p, middle) for p in own_places)
-        low, high = (middle, high) if visits <= most_visits else (low, middle)
+        middle_factor = (low + high) / 2
+        visits = sum(p.dosage.visits_per_day * _limit_factor(p, middle_factor) for p in own_places)
+        low, high = (middle_factor, high) if visits <= most_visits else (low, middle_factor)
     return low
 
 

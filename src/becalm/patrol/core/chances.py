@@ -188,8 +188,8 @@ def _draw_replans(
         replan_moment = replace(step.moment, routes=tuple(routes.values()), key=key)
         unit_states = tuple(s for s in step.states if replan.find_route(inputs, step.moment, s).area == area)
         for redraw_area, bursts in replan.build_replan_areas(inputs, replan_moment, unit_states):
-            law = replan.weigh_urgent(distribution, replan_moment.urgent)
-            rest_draw = prepare_redraw(law, redraw_area, bursts, key, replan_moment.replan)
+            urgent_distribution = replan.weigh_urgent(distribution, replan_moment.urgent)
+            rest_draw = prepare_redraw(urgent_distribution, redraw_area, bursts, key, replan_moment.replan)
             tours_redrawn = [(s.unit, s.hours.start) for s in redraw_area.shifts]
             law_by_tour.update(tours_redrawn)
             # Past the last re-plan of a tour its law holds to the end.

@@ -32,20 +32,22 @@ def find_day_rhythms(counts: Floats, expected: Floats, *, most_days: int) -> tup
     each place, that with the most strength.
     """
     day_count = counts.shape[1]
-    periods = np.array([days for days in range(2, min(most_days, day_count // 3) + 1) if days % 7])
+    period_days = np.array([days for days in range(2, min(most_days, day_count // 3) + 1) if days % 7])
     places = np.flatnonzero(counts.sum(axis=1) >= LEAST_VISITS)
-    if not len(periods) or not len(places):
+    if not len(period_days) or not len(places):
         return ()
-    unexpected = (counts - expected)[places]
-    waves = np.exp(-2j * np.pi * np.arange(day_count)[:, None] / periods)
-    power = np.abs(unexpected @ waves) ** 2 / counts[places].sum(axis=1, keepdims=True)
+    unexpected_counts = (counts - expected)[places]
+    wave_matrix = np.exp(-2j * np.pi * np.arange(day_count)[:, None] / period_days)
+    wave_powers = np.abs(unexpected_counts @ wave_matrix) ** 2 / counts[places].sum(axis=1, keepdims=True)
     # Days that cluster or avoid each other raise the whole spectrum: a rhythm stands out of it.
-    spectrum = np.abs(np.fft.rfft(unexpected, axis=1)[:, 1:]) ** 2 / counts[places].sum(axis=1, keepdims=True)
-    strength = power / np.maximum(np.median(spectrum, axis=1, keepdims=True) / np.log(2.0), 1.0)
-    limit = MARGIN * np.log(strength.size / ALARM)
-    strongest = strength.argmax(axis=1)
+    spectrum_powers = np.abs(np.fft.rfft(unexpected_counts, axis=1)[:, 1:]) ** 2 / counts[places].sum(
+        axis=1, keepdims=True
+    )
+    strength = wave_powers / np.maximum(np.median(spectrum_powers, axis=1, keepdims=True) / np.log(2.0), 1.0)
+    strength_limit = MARGIN * np.log(strength.size / ALARM)
+    strongest_column = strength.argmax(axis=1)
     return tuple(
-        DayRhythm(int(place), int(periods[column]), float(strength[row, column]))
-        for row, (place, column) in enumerate(zip(places, strongest, strict=True))
-        if strength[row, column] > limit
+        DayRhythm(int(place), int(period_days[column]), float(strength[row, column]))
+        for row, (place, column) in enumerate(zip(places, strongest_column, strict=True))
+        if strength[row, column] > strength_limit
     )

@@ -69,18 +69,18 @@ def find_dead_zones(inputs: PlanInputs) -> tuple[AreaDeadZone, ...]:
 def _find_zone(
     inputs: PlanInputs, area: str, shifts: Sequence[UnitShift], hotspots: Sequence[str]
 ) -> AreaDeadZone:
-    presence = dict(_count_presence(inputs, shifts, hotspots))
-    total = np.sum(list(presence.values()), axis=0)
-    first_step, dead_steps = find_longest_run(total)
-    moves = dict(_choose_moves(presence, total))
-    for unit, steps in moves.items():
-        total = total + np.roll(presence[unit], steps) - presence[unit]
+    presence_by_unit = dict(_count_presence(inputs, shifts, hotspots))
+    units_present = np.sum(list(presence_by_unit.values()), axis=0)
+    first_step, dead_steps = find_longest_run(units_present)
+    shift_by_unit = dict(_choose_moves(presence_by_unit, units_present))
+    for unit, steps in shift_by_unit.items():
+        units_present = units_present + np.roll(presence_by_unit[unit], steps) - presence_by_unit[unit]
     return AreaDeadZone(
         area,
         f"{first_step * STEP_MINUTES // 60:02d}:{first_step * STEP_MINUTES % 60:02d}",
         dead_steps * STEP_MINUTES,
-        tuple((unit, steps * STEP_MINUTES) for unit, steps in moves.items()),
-        find_longest_run(total)[1] * STEP_MINUTES,
+        tuple((unit, steps * STEP_MINUTES) for unit, steps in shift_by_unit.items()),
+        find_longest_run(units_present)[1] * STEP_MINUTES,
     )
 
 
@@ -93,13 +93,15 @@ def _count_presence(
     for shift in shifts:
         table = inputs.travel[shift.mode]
         home, rows = table.stops.index(shift.base), [table.stops.index(hotspot) for hotspot in hotspots]
-        way_out = float(table.minutes[home, rows].min()) + inputs.policy.settle_minutes
-        way_home = float(table.minutes[rows, home].min())
+        outward_minutes = float(table.minutes[home, rows].min()) + inputs.policy.settle_minutes
+        return_minutes = float(table.minutes[rows, home].min())
         local_start = shift.hours.start.astimezone(zone)
-        first_minute = local_start.hour * 60 + local_start.minute + way_out
-        last_minute = local_start.hour * 60 + local_start.minute + shift.hours.minutes - way_home
-        steps = np.arange(int(np.ceil(first_minute / STEP_MINUTES)), int(last_minute // STEP_MINUTES))
-        np.add.at(counts[shift.unit], steps % STEPS, 1.0)
+        first_minute = local_start.hour * 60 + local_start.minute + outward_minutes
+        last_minute = local_start.hour * 60 + local_start.minute + shift.hours.minutes - return_minutes
+        presence_steps = np.arange(
+            int(np.ceil(first_minute / STEP_MINUTES)), int(last_minute // STEP_MINUTES)
+        )
+        np.add.at(counts[shift.unit], presence_steps % STEPS, 1.0)
     yield from sorted(counts.items())
 
 
@@ -123,22 +125,22 @@ def find_longest_run(total: Floats) -> tuple[int, int]:
 
 def _choose_moves(presence: Mapping[str, Floats], total: Floats) -> Iterator[tuple[str, int]]:
     """Units and the steps by which they start later, one after the other, while dead time shrinks."""
-    left = dict(presence)
+    unmoved_presence = dict(presence)
     for _ in range(MOST_MOVED):
         dead_steps = _count_dead(total)
-        if not dead_steps or not left:
+        if not dead_steps or not unmoved_presence:
             return
         choices = [
             (_count_dead(total + np.roll(counts, steps) - counts), abs(steps), unit, steps)
-            for unit, counts in left.items()
+            for unit, counts in unmoved_presence.items()
             for steps in range(-MOST_MOVES * MOVE_STEPS, MOST_MOVES * MOVE_STEPS + 1, MOVE_STEPS)
             if steps
         ]
         fewest, _, unit, steps = min(choices)
         if fewest >= dead_steps:
             return
-        total = total + np.roll(left[unit], steps) - left[unit]
-        del left[unit]
+        total = total + np.roll(unmoved_presence[unit], steps) - unmoved_presence[unit]
+        del unmoved_presence[unit]
         yield unit, steps
 
 

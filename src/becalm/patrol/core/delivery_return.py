@@ -147,16 +147,16 @@ def _fill_cells(
     span: Span,
 ) -> Iterator[tuple[str, _Cell]]:
     own_visits = [visit for visit in visits if span.start <= visit.span.start < span.end]
-    comparison = compare_delivery(plan.bursts, own_visits, plan.places, rule, span=span)
+    delivery_comparison = compare_delivery(plan.bursts, own_visits, plan.places, rule, span=span)
     visits_by_place: dict[str, list[DeliveredVisit]] = defaultdict(list)
     for visit in own_visits:
         if visit.source == "trace":
             visits_by_place[visit.hotspot].append(visit)
     bursts_in_span = [burst for burst in plan.bursts if span.start <= burst.span.start < span.end]
     crew_of_unit = {shift.unit: shift.crew for shift in plan.shifts}
-    for place in comparison.places:
+    for place in delivery_comparison.places:
         bursts = [burst for burst in bursts_in_span if burst.hotspot == place.hotspot]
-        totals = {
+        total_by_quantity = {
             "visits": float(place.delivered_visits),
             "minutes": place.patrol_minutes,
             "background": place.background_minutes,
@@ -168,8 +168,8 @@ def _fill_cells(
                 place.planned_visits,
                 place.planned_minutes,
                 sum(burst.span.minutes * crew_of_unit.get(burst.unit, 0) for burst in bursts),
-                totals,
-                _share_by_unit(visits_by_place[place.hotspot], totals),
+                total_by_quantity,
+                _share_by_unit(visits_by_place[place.hotspot], total_by_quantity),
                 outcomes.get((month, place.hotspot), Counter()),
             ),
         )
@@ -203,9 +203,9 @@ def _locate_outcomes(
             (((p.easting_m - outcome.easting_m) ** 2 + (p.northing_m - outcome.northing_m) ** 2) ** 0.5, i)
             for i, p in enumerate(plan.places)
         )
-        nearest = plan.places[place]
-        if distance_m <= nearest.radius_m + buffer_m:
-            counts[f"{outcome.on:%Y-%m}", nearest.hotspot][outcome.kind] += 1
+        nearest_place = plan.places[place]
+        if distance_m <= nearest_place.radius_m + buffer_m:
+            counts[f"{outcome.on:%Y-%m}", nearest_place.hotspot][outcome.kind] += 1
         else:
             elsewhere[outcome.kind] += 1
     return counts

@@ -64,15 +64,17 @@ def _tally_area(inputs: PlanInputs, area: str, routes: Sequence[UnitRoute]) -> A
     for burst in bursts:
         visits[burst.hotspot] = visits.get(burst.hotspot, 0) + 1
     covered_hours = _count_covered_hours([(span.start.timestamp(), span.end.timestamp()) for span in hours])
-    between = [covered_hours / count if count else np.inf for count in visits.values()] or [np.inf]
+    hours_between_visits = [covered_hours / count if count else np.inf for count in visits.values()] or [
+        np.inf
+    ]
     return AreaDuty(
         area=area,
         duty_minutes=sum(span.minutes for span in hours),
         burst_minutes=sum(burst.span.minutes for burst in bursts),
         travel_minutes=sum(route.travel_minutes for route in routes),
         meal_minutes=sum(route.meal.minutes for route in routes if route.meal),
-        hours_between_visits=float(np.median(between)),
-        most_hours_between_visits=float(max(between)),
+        hours_between_visits=float(np.median(hours_between_visits)),
+        most_hours_between_visits=float(max(hours_between_visits)),
         place_count=sum(place.area == area for place in inputs.places),
         covered_hours_per_day=covered_hours / inputs.days,
         mean_burst_minutes=sum(b.span.minutes for b in bursts) / len(bursts) if bursts else 0.0,

@@ -133,8 +133,8 @@ def _close_gap(
     trial_nats = log_gap / LEAST_RESPONSE
     _, trial_gap = draw_long_pilots(weights.place + trial_nats, number)
     response_share = float(np.clip((log_gap - trial_gap) / trial_nats, LEAST_LEVEL_RESPONSE, 1.0))
-    level = float(np.clip(log_gap / response_share, -LONGEST_STEP, LONGEST_STEP))
-    weights = replace(weights, place=np.clip(weights.place + level, -MOST_NATS, MOST_NATS))
+    level_nats = float(np.clip(log_gap / response_share, -LONGEST_STEP, LONGEST_STEP))
+    weights = replace(weights, place=np.clip(weights.place + level_nats, -MOST_NATS, MOST_NATS))
     return weights, draw_long_pilots(weights.place, number + 1)[0]
 
 
@@ -224,9 +224,11 @@ def draw_pilots(
 
     pilot_means = map_in_threads(draw_pilot, range(pilot_count * len(parts)))
     by_hour = np.sum([pilot.expected_by_hour for pilot in pilot_means], axis=0) / pilot_count
-    by_room = np.sum([pilot.visits_by_room for pilot in pilot_means], axis=0) / pilot_count
+    mean_visits_by_room = np.sum([pilot.visits_by_room for pilot in pilot_means], axis=0) / pilot_count
     minutes_by_room = draw_tours.expected_minutes_by_room(parts[0], length_weights)
-    return PilotMeans(by_hour.sum(axis=1), (by_room * minutes_by_room).sum(axis=1), by_hour.sum(axis=0))
+    return PilotMeans(
+        by_hour.sum(axis=1), (mean_visits_by_room * minutes_by_room).sum(axis=1), by_hour.sum(axis=0)
+    )
 
 
 def _log_ratio(due: Floats, expected: Floats, least: float = 1e-9) -> Floats:

@@ -324,13 +324,13 @@ def _judge_closures(
     all_closures = [(hotspot, start, end, "", ever) for hotspot, start, end in closures]
     for note in _list_replans(plan):
         for state in note["states"]:
-            free_from = parse_instant(state["free_from"])
+            free_instant = parse_instant(state["free_from"])
             for hotspot, start_text, end_text in note.get("blackouts", ()):
                 span = (parse_instant(start_text), parse_instant(end_text))
-                all_closures.append((hotspot, *span, state["unit"], free_from))
+                all_closures.append((hotspot, *span, state["unit"], free_instant))
     for visit in visits:
-        for hotspot, start, end, unit, free_from in all_closures:
-            is_meant = hotspot == visit.hotspot and unit in ("", visit.unit) and visit.start >= free_from
+        for hotspot, start, end, unit, free_instant in all_closures:
+            is_meant = hotspot == visit.hotspot and unit in ("", visit.unit) and visit.start >= free_instant
             if is_meant and visit.start < end and visit.end > start:
                 yield visit.breaks(
                     "blackout", f"closed since the plan was made, {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"

@@ -233,10 +233,13 @@ def _compute_spectrum(visits: ScannedVisits) -> _Spectrum:
     fine_counts = np.bincount(
         visits.place * 3 * moment_count + fine_steps, minlength=place_count * 3 * moment_count
     )
-    unexpected = fine_counts.reshape(place_count, -1)[busy_places] - np.repeat(
+    unexpected_counts = fine_counts.reshape(place_count, -1)[busy_places] - np.repeat(
         visits.expected[busy_places] / 3.0, 3, axis=1
     )
-    power = np.abs(np.fft.rfft(unexpected, axis=1)) ** 2 / np.maximum(visit_counts[busy_places], 1)[:, None]
+    power = (
+        np.abs(np.fft.rfft(unexpected_counts, axis=1)) ** 2
+        / np.maximum(visit_counts[busy_places], 1)[:, None]
+    )
     cycles_per_day = np.arange(power.shape[1]) / (moment_count * STEP_S / DAY)
     is_scanned_frequency = (cycles_per_day >= 1 / MOST_DAYS) & (cycles_per_day <= 36)
     # Lines of a week are the timetable's own.

@@ -108,12 +108,12 @@ def _borrow(
     bursts_by_kind: dict[tuple[str, Mode, float], float] = {}
 
     def count_bursts(shift: UnitShift) -> float:
-        kind = (shift.base, shift.mode, open_minutes_of(shift))
-        if kind not in bursts_by_kind:
-            bursts_by_kind[kind] = count_tour_bursts(
-                shift.base, places, travel[shift.mode], policy, kind[2], area.burst_minutes
+        shift_kind = (shift.base, shift.mode, open_minutes_of(shift))
+        if shift_kind not in bursts_by_kind:
+            bursts_by_kind[shift_kind] = count_tour_bursts(
+                shift.base, places, travel[shift.mode], policy, shift_kind[2], area.burst_minutes
             )[1]
-        return bursts_by_kind[kind]
+        return bursts_by_kind[shift_kind]
 
     borrowed: dict[tuple[str, date], UnitShift] = {}
     missing_bursts = 0.0
@@ -121,13 +121,13 @@ def _borrow(
         missing_bursts += missing_per_day
         while offer := _choose_offer(lenders, day, count_bursts, rng):
             lender, shift = offer
-            bursts = count_bursts(shift)
-            if missing_bursts <= 0.5 * bursts or bursts <= WORTHWHILE * own_bursts:
+            burst_count = count_bursts(shift)
+            if missing_bursts <= 0.5 * burst_count or burst_count <= WORTHWHILE * own_bursts:
                 break
             lender.left_by_day[day] -= 1
             lender.tours_of_day[day].remove(shift)
             borrowed[shift.unit, day] = _lend(shift, area, lender)
-            missing_bursts -= bursts
+            missing_bursts -= burst_count
     return borrowed
 
 

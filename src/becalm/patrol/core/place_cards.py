@@ -62,19 +62,19 @@ def cut_maps(
     """The streets around each place, cut to its map, in whole metres from its middle."""
     tree, maps = shapely.STRtree(lines), dict[str, tuple[MapStreet, ...]]()
     for place in places:
-        middle = np.array([place.easting_m, place.northing_m])
-        window = (*(middle - MAP_REACH_M), *(middle + MAP_REACH_M))
-        indices = np.sort(tree.query(shapely.box(*window)))
-        cut_lines = shapely.clip_by_rect(lines[indices], *window)
+        place_point = np.array([place.easting_m, place.northing_m])
+        map_box = (*(place_point - MAP_REACH_M), *(place_point + MAP_REACH_M))
+        line_numbers = np.sort(tree.query(shapely.box(*map_box)))
+        cut_lines = shapely.clip_by_rect(lines[line_numbers], *map_box)
         streets: dict[tuple[str, tuple[tuple[float, float], ...]], None] = {}
-        for index, cut_line in zip(indices.tolist(), cut_lines, strict=True):
+        for index, cut_line in zip(line_numbers.tolist(), cut_lines, strict=True):
             for part in shapely.get_parts(cut_line):
-                course = np.rint(shapely.get_coordinates(part) - middle).tolist()
+                course_points = np.rint(shapely.get_coordinates(part) - place_point).tolist()
                 # A street that is open both ways stands in the file twice.
-                points = tuple((east, north) for east, north in course)
+                points = tuple((east, north) for east, north in course_points)
                 if len(points) > 1:
                     streets.setdefault((names[index], min(points, points[::-1])))
-        maps[place.hotspot] = tuple(MapStreet(name, course) for name, course in streets)
+        maps[place.hotspot] = tuple(MapStreet(name, course_points) for name, course_points in streets)
     return maps
 
 
@@ -108,10 +108,10 @@ def count_sentence(place: PatrolPlace, reports: ReportedOffences) -> str:
     if not totals:
         return ""
     ranked_groups = sorted(totals, key=lambda group: (group not in reports.target, -totals[group], group))
-    parts = [f"{totals[group]} {group.replace('_', ' ')}" for group in ranked_groups[:MOST_GROUPS]]
+    count_texts = [f"{totals[group]} {group.replace('_', ' ')}" for group in ranked_groups[:MOST_GROUPS]]
     rest_count = sum(totals[group] for group in ranked_groups[MOST_GROUPS:])
-    parts += [f"{rest_count} other"] if rest_count else []
-    return f"Reported by victims here in {reports.months} months: {', '.join(parts)}."
+    count_texts += [f"{rest_count} other"] if rest_count else []
+    return f"Reported by victims here in {reports.months} months: {', '.join(count_texts)}."
 
 
 def busy_sentence(profile: Sequence[float]) -> str:
@@ -120,14 +120,14 @@ def busy_sentence(profile: Sequence[float]) -> str:
     >>> busy_sentence([0.0] * 92 + [0.25] * 4 + [0.0] * 72)
     'Most of it from 20:00 to 00:00, above all on Thursday.'
     """
-    week = np.asarray(profile, dtype=np.float64).reshape(7, HOURS_OF_WEEK // 7)
-    by_hour = week.sum(axis=0)
-    windows = sum(np.roll(by_hour, -k) for k in range(BUSY_HOURS))
-    start = int(np.argmax(windows))
-    if windows[start] < LEAST_BUSY_SHARE * BUSY_HOURS / 24:
+    week_counts = np.asarray(profile, dtype=np.float64).reshape(7, HOURS_OF_WEEK // 7)
+    by_hour = week_counts.sum(axis=0)
+    window_counts = sum(np.roll(by_hour, -k) for k in range(BUSY_HOURS))
+    start = int(np.argmax(window_counts))
+    if window_counts[start] < LEAST_BUSY_SHARE * BUSY_HOURS / 24:
         return ""
     hours = [(start + k) % 24 for k in range(BUSY_HOURS)]
-    by_day = week[:, hours].sum(axis=1)
+    by_day = week_counts[:, hours].sum(axis=1)
     days = [WEEKDAYS[d] for d in np.argsort(-by_day, kind="stable")[:2] if by_day[d] > by_day.sum() / 5]
     day_text = f", above all on {' and '.join(days)}" if days else ""
     return f"Most of it from {start:02d}:00 to {(start + BUSY_HOURS) % 24:02d}:00{day_text}."

@@ -56,11 +56,11 @@ class DrawnTrial:
 
     def redraw(self, rng: np.random.Generator, *, draws: int, advance: Advance = ignore_progress) -> Arms:
         """The arms of every place and day (draws x places x days), drawn again by the same law."""
-        redraws = np.empty((draws, len(self.hotspots), self.period.days), dtype=np.int8)
+        arm_redraws = np.empty((draws, len(self.hotspots), self.period.days), dtype=np.int8)
         for draw in range(draws):
-            redraws[draw] = self.number_by_rule[redraw_arms(self.law, rng)[self.cluster_of_place]]
+            arm_redraws[draw] = self.number_by_rule[redraw_arms(self.law, rng)[self.cluster_of_place]]
             advance(1)
-        return redraws
+        return arm_redraws
 
 
 def build_trial(

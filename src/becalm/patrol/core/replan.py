@@ -110,9 +110,9 @@ def weigh_urgent(distribution: RouteDistribution, urgent: str) -> RouteDistribut
     """The distribution of a re-plan: that of the plan, with an urgent place weighing more at all hours."""
     if not urgent:
         return distribution
-    extra = round(np.log(URGENT_FACTOR) * GRID)
+    extra_weight = round(np.log(URGENT_FACTOR) * GRID)
     hour_weights = tuple(
-        tuple(weight + extra for weight in row) if hotspot == urgent else row
+        tuple(weight + extra_weight for weight in row) if hotspot == urgent else row
         for hotspot, row in zip(distribution.hotspots, distribution.hour_weights, strict=True)
     )
     return replace(distribution, hour_weights=hour_weights)

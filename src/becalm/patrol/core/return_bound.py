@@ -32,11 +32,11 @@ def bound_returns(inputs: PlanInputs, bursts: tuple[Burst, ...]) -> tuple[float,
     for area, end_minutes in ends_of_area.items():
         shifts = [shift for shift in inputs.shifts if shift.area == area]
         first_minute, units_on_duty = _count_units(shifts)
-        minutes = np.array(end_minutes)[:, None] - first_minute + np.arange(QUARTERS * QUARTER_MINUTES)
-        units = units_on_duty[np.clip(minutes, 0, len(units_on_duty) - 1)]
-        is_away = np.arange(minutes.shape[1]) < inputs.policy.settle_minutes
-        share = np.where(units > 0, np.maximum(units - is_away, 0) / np.maximum(units, 1), 0.0)
-        sums += share.sum(axis=0).reshape(QUARTERS, -1).sum(axis=1)
+        minute_numbers = np.array(end_minutes)[:, None] - first_minute + np.arange(QUARTERS * QUARTER_MINUTES)
+        units = units_on_duty[np.clip(minute_numbers, 0, len(units_on_duty) - 1)]
+        is_away = np.arange(minute_numbers.shape[1]) < inputs.policy.settle_minutes
+        free_share = np.where(units > 0, np.maximum(units - is_away, 0) / np.maximum(units, 1), 0.0)
+        sums += free_share.sum(axis=0).reshape(QUARTERS, -1).sum(axis=1)
         counts += (units > 0).sum(axis=0).reshape(QUARTERS, -1).sum(axis=1)
     return tuple((sums / np.maximum(counts, 1)).tolist()) if ends_of_area else ()
 
@@ -48,7 +48,7 @@ def _count_units(shifts: list[UnitShift]) -> tuple[int, Ints]:
         for end in ("start", "end")
     )
     first_minute, minute_count = int(starts.min()), int(ends.max() - starts.min()) + 1
-    changes = np.zeros(minute_count, dtype=np.int64)
-    np.add.at(changes, starts - first_minute, 1)
-    np.add.at(changes, ends - first_minute, -1)
-    return first_minute, np.asarray(changes.cumsum())
+    count_changes = np.zeros(minute_count, dtype=np.int64)
+    np.add.at(count_changes, starts - first_minute, 1)
+    np.add.at(count_changes, ends - first_minute, -1)
+    return first_minute, np.asarray(count_changes.cumsum())

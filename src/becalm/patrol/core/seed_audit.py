@@ -102,14 +102,16 @@ def _audit_history(history: seed_history.SeedHistory, now: datetime) -> Iterator
 
 
 def _audit_opening(history: seed_history.SeedHistory, seed_name: str) -> Iterator[AuditFinding]:
-    secret = history.secret
-    if secret is None:
+    opened_secret = history.secret
+    if opened_secret is None:
         yield AuditFinding(True, seed_name, "what was opened is not a seed")
         return
-    commitment = compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
+    commitment = compute_commitment(
+        opened_secret, inputs_sha256=history.inputs_sha256, version=history.version
+    )
     if commitment != history.commitment:
         yield AuditFinding(True, seed_name, "the opened seed is not the one that was sealed")
-    if history.seed_mark and hash_seed(secret.seed) != history.seed_mark:
+    if history.seed_mark and hash_seed(opened_secret.seed) != history.seed_mark:
         yield AuditFinding(True, seed_name, "its mark does not match the seed that was opened")
     if any(plan.seq > (history.revealed_seq or 0) for plan in history.plans):
         yield AuditFinding(True, seed_name, "a plan was made from it after it was opened")

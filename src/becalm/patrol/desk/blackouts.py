@@ -120,11 +120,11 @@ def describe_new_blackouts(desk: Desk, known_entries: Sequence[int], inputs: Pla
     """What was set since a plan was sealed, within its days, and the plan does not know."""
     first_start = min(shift.hours.start for shift in inputs.shifts)
     last_end = max(shift.hours.end for shift in inputs.shifts)
-    unknown = [entry for entry in _read_entries(desk) if entry.seq not in set(known_entries)]
+    unknown_entries = [entry for entry in _read_entries(desk) if entry.seq not in set(known_entries)]
     return tuple(
         f"{blackout.place or blackout.area} was closed since this plan was sealed ({blackout.where}: "
         f"{blackout.reason}). Draw its tours again with `becalm patrol replan`."
-        for blackout in fold_blackouts(unknown)
+        for blackout in fold_blackouts(unknown_entries)
         if first_start < blackout.span.end
         and blackout.span.start < last_end
         and list_closures(inputs.places, [blackout])

@@ -66,9 +66,9 @@ def show_board(desk: Desk, request: BoardRequest) -> Board:
     ]
     stops = stops_of(plan, shown_bursts, notes)
     rows = tuple(BoardRow(burst.unit, stop) for burst, stop in zip(shown_bursts, stops, strict=True))
-    resting = tuple(unit for unit in on_duty if unit not in {row.unit for row in rows})
+    resting_units = tuple(unit for unit in on_duty if unit not in {row.unit for row in rows})
     changes = (*_changes(plan, hour), *_closed_places(desk, plan, hour))
-    return Board(hour.area, at, hour.until, rows, resting, changes, plan)
+    return Board(hour.area, at, hour.until, rows, resting_units, changes, plan)
 
 
 def _closed_places(desk: Desk, plan: PlanDocument, hour: _Hour) -> Iterator[str]:
@@ -83,19 +83,21 @@ def _closed_places(desk: Desk, plan: PlanDocument, hour: _Hour) -> Iterator[str]
 
 def _changes(plan: PlanDocument, hour: _Hour) -> tuple[str, ...]:
     """The re-plans of the last half day: whose tours, and why."""
-    changes = []
-    near = timedelta(hours=12)
+    change_texts = []
+    near_duration = timedelta(hours=12)
     area_of_unit = {
         shift.unit: shift.area
         for shift in plan.inputs.shifts
-        if shift.hours.start < hour.until and shift.hours.end > hour.at - near  # a tour may be lent
+        if shift.hours.start < hour.until and shift.hours.end > hour.at - near_duration  # a tour may be lent
     }
     for note in plan.commitment["replans"]:
         replanned_at = datetime.fromisoformat(note["at"])
         units = [state["unit"] for state in note["states"]]
         is_here = hour.area in {area_of_unit.get(unit) for unit in units}
-        if is_here and hour.at - near <= replanned_at <= hour.until:
+        if is_here and hour.at - near_duration <= replanned_at <= hour.until:
             off_text = ", ".join(state["unit"] for state in note["states"] if not state["on_duty"])
-            off_duty = f"; off duty: {off_text}" if off_text else ""
-            changes.append(f"Re-plan {note['index']} of {', '.join(units)}: {note['reason']}{off_duty}.")
-    return tuple(changes)
+            off_duty_text = f"; off duty: {off_text}" if off_text else ""
+            change_texts.append(
+                f"Re-plan {note['index']} of {', '.join(units)}: {note['reason']}{off_duty_text}."
+            )
+    return tuple(change_texts)

@@ -56,10 +56,10 @@ def write_chances(desk: Desk, request: ChancesRequest) -> WrittenChances:
         unit_chances = chances_core.list_unit_chances(
             plan.inputs, plan.distribution, key, redrawn_plan.routes, steps=steps, advance=advance
         )
-        contents = {chance_files.UNIT_CHANCES_NAME: chance_files.unit_chances_csv(unit_chances)}
-    contents[chance_files.CHANCES_NAME] = chance_files.chances_csv(chances)
+        content_by_name = {chance_files.UNIT_CHANCES_NAME: chance_files.unit_chances_csv(unit_chances)}
+    content_by_name[chance_files.CHANCES_NAME] = chance_files.chances_csv(chances)
     make_private_folder(folder / "auditor")
-    for name, content in contents.items():
+    for name, content in content_by_name.items():
         write_durably(folder / name, content)
-    update_checksums(folder, contents)
-    return WrittenChances(folder, chances, tuple(sorted(contents)), len(steps))
+    update_checksums(folder, content_by_name)
+    return WrittenChances(folder, chances, tuple(sorted(content_by_name)), len(steps))

@@ -60,8 +60,8 @@ def load_hotspots(
 
 def _name_hotspots(desk: Desk, request: InputsRequest, hotspots: PatrolHotspots) -> PatrolHotspots:
     """Give a name to each place that the list gave none: by the streets of the plan, and the gazetteer."""
-    unnamed = [p for p in hotspots.places if not p.name]
-    places = [UnnamedPlace(p.hotspot, p.easting_m, p.northing_m, p.radius_m) for p in unnamed]
+    unnamed_places = [p for p in hotspots.places if not p.name]
+    places = [UnnamedPlace(p.hotspot, p.easting_m, p.northing_m, p.radius_m) for p in unnamed_places]
     street_file = Path(request.ways.streets) if request.ways.streets else None
     names = load_place_names(desk.workspace, places, street_file=street_file) if places else PlaceNames({})
     named_places = tuple(

@@ -30,10 +30,14 @@ def build_cards(
     """A card for each place. What records or streets cannot tell is left out."""
     street_path = find_streets(desk.workspace, streets)
     named_streets = read_named_streets(street_path, crs=desk.workspace.city.crs) if street_path else None
-    maps = cut_maps(inputs.places, named_streets.names, named_streets.lines) if named_streets else {}
-    reasons = explain_places(inputs.places, count_reports(desk, source, target))
+    map_by_hotspot = (
+        cut_maps(inputs.places, named_streets.names, named_streets.lines) if named_streets else {}
+    )
+    reason_by_hotspot = explain_places(inputs.places, count_reports(desk, source, target))
     return tuple(
-        PlaceCard(place.hotspot, reasons.get(place.hotspot, ""), maps.get(place.hotspot, ()))
+        PlaceCard(
+            place.hotspot, reason_by_hotspot.get(place.hotspot, ""), map_by_hotspot.get(place.hotspot, ())
+        )
         for place in inputs.places
     )
 
@@ -60,9 +64,9 @@ def count_reports(desk: Desk, source: str | None, target: Sequence[str]) -> Repo
         points = count_points(incidents.filter(incidents.found_by == "victim"), months=months)
     except (QuestionError, UsageError):
         return None
-    groups = [points.groups[index] for index in points.group_index.tolist()]
+    group_of_record = [points.groups[index] for index in points.group_index.tolist()]
     return ReportedOffences(
-        points.easting_m, points.northing_m, groups, points.counts, len(months), tuple(target)
+        points.easting_m, points.northing_m, group_of_record, points.counts, len(months), tuple(target)
     )
 
 

@@ -71,8 +71,8 @@ def board_lines(board: Board) -> Iterator[str]:
     yield f"{board.area}, {board.hours_in_words}: the rest stays sealed."
     for row in board.rows:
         stop = row.stop
-        code = "" if stop.name == stop.hotspot else f" ({stop.hotspot})"
-        yield f"{stop.start} to {stop.end}  {row.unit}: {stop.name}{code}"
+        code_text = "" if stop.name == stop.hotspot else f" ({stop.hotspot})"
+        yield f"{stop.start} to {stop.end}  {row.unit}: {stop.name}{code_text}"
     if not board.rows:
         yield "No burst begins within this time."
     if board.resting:

@@ -94,9 +94,11 @@ class BurdenPage:
         """A ratio with its interval; a dash where there is none."""
         if ratio is None:
             return "-"
-        ends = [words.decimal(end, 2) if isfinite(end) else "no limit" for end in (ratio.low, ratio.high)]
-        value = words.decimal(ratio.value, 2) if isfinite(ratio.value) else "no limit"
-        return f"{value} ({ends[0]} to {ends[1]})"
+        end_texts = [
+            words.decimal(end, 2) if isfinite(end) else "no limit" for end in (ratio.low, ratio.high)
+        ]
+        value_text = words.decimal(ratio.value, 2) if isfinite(ratio.value) else "no limit"
+        return f"{value_text} ({end_texts[0]} to {end_texts[1]})"
 
     def area_ratio(self, area: AreaBurden, measure: str, against: Against) -> str:
         """The ratio of an area to all others."""

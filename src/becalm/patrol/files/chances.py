@@ -95,12 +95,12 @@ def read_daily_starts(path: Path, *, zone: str) -> dict[tuple[str, date], float]
                 pa.timestamp("s", tz=zone)
             )
         ).cast(pa.date32())
-        daily = pa.table({"place": table["place_id"], "day": days, "start": table["start"]})
+        daily_table = pa.table({"place": table["place_id"], "day": days, "start": table["start"]})
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         fault = Fault(
             path.name, f"cannot be read as chances: {error}", "run `becalm patrol chances` on the plan"
         )
         raise InputError(f"{path} cannot be read", (fault,)) from error
-    sums = daily.group_by(["place", "day"]).aggregate([("start", "sum")])
-    columns = (sums[name].to_pylist() for name in ("place", "day", "start_sum"))
+    start_sums = daily_table.group_by(["place", "day"]).aggregate([("start", "sum")])
+    columns = (start_sums[name].to_pylist() for name in ("place", "day", "start_sum"))
     return {(place, day): start for place, day, start in zip(*columns, strict=True)}

@@ -24,15 +24,15 @@ def draw_place_map(
     approach_m: tuple[float, float] | None,
 ) -> Markup:
     """The map as SVG; `approach_m` is where the unit comes from, east and north of the middle."""
-    courses = [[_point(*xy) for xy in street.course] for street in streets]
+    course_points = [[_point(*xy) for xy in street.course] for street in streets]
     middle, radius = SIDE / 2, radius_m * SIDE / (2 * MAP_REACH_M)
     description = "The streets around the place; north is up. The circle shows how far the place reaches."
     if approach_m:
         description += " The arrow shows from where the unit comes."
     return svg.picture(
         svg.element("rect", width=SIDE, height=SIDE, class_="map-ground"),
-        svg.element("path", d=" ".join(svg.path(course) for course in courses), class_="map-street")
-        if courses
+        svg.element("path", d=" ".join(svg.path(course) for course in course_points), class_="map-street")
+        if course_points
         else None,
         svg.element("circle", cx=middle, cy=middle, r=radius, class_="map-place"),
         *_street_names(streets, name),
@@ -49,8 +49,8 @@ def draw_place_map(
 
 
 def _point(east_m: float, north_m: float) -> tuple[float, float]:
-    scale = SIDE / (2 * MAP_REACH_M)
-    return SIDE / 2 + east_m * scale, SIDE / 2 - north_m * scale
+    units_per_m = SIDE / (2 * MAP_REACH_M)
+    return SIDE / 2 + east_m * units_per_m, SIDE / 2 - north_m * units_per_m
 
 
 def _arrow(approach_m: tuple[float, float] | None, radius: float) -> Iterator[Markup]:
@@ -58,16 +58,16 @@ def _arrow(approach_m: tuple[float, float] | None, radius: float) -> Iterator[Ma
     if approach_m is None or math.hypot(*approach_m) * SIDE / (2 * MAP_REACH_M) <= radius + 8:
         return
     east, north = approach_m
-    away = math.hypot(east, north)
-    direction = (east / away, -north / away)
-    arrow_start = min(away * SIDE / (2 * MAP_REACH_M), SIDE / 2 - 4)
+    distance_m = math.hypot(east, north)
+    unit_vector = (east / distance_m, -north / distance_m)
+    arrow_start = min(distance_m * SIDE / (2 * MAP_REACH_M), SIDE / 2 - 4)
     tail, tip = (
-        (SIDE / 2 + direction[0] * length, SIDE / 2 + direction[1] * length)
+        (SIDE / 2 + unit_vector[0] * length, SIDE / 2 + unit_vector[1] * length)
         for length in (arrow_start, radius + 4)
     )
     left, right = (
         (tip[0] + 9 * math.cos(angle), tip[1] + 9 * math.sin(angle))
-        for angle in (math.atan2(direction[1], direction[0]) + turn for turn in (-0.45, 0.45))
+        for angle in (math.atan2(unit_vector[1], unit_vector[0]) + turn for turn in (-0.45, 0.45))
     )
     yield svg.line(*tail, *tip, class_="map-approach")
     yield svg.element("path", d=svg.path((left, tip, right)), class_="map-approach")
@@ -106,7 +106,7 @@ def _street_name(
     name: str, middle: tuple[float, float], begin: tuple[float, float], end: tuple[float, float]
 ) -> Markup:
     x, y = _point(*middle)
-    angle = math.degrees(math.atan2(begin[1] - end[1], end[0] - begin[0]))
-    upright = angle - 180 if angle > 90 else angle + 180 if angle <= -90 else angle
-    turn = f"rotate({upright:.0f} {svg.number(x)} {svg.number(y)})"
-    return svg.text(x, y - 2, name, class_="map-name", text_anchor="middle", transform=turn)
+    angle_deg = math.degrees(math.atan2(begin[1] - end[1], end[0] - begin[0]))
+    upright_deg = angle_deg - 180 if angle_deg > 90 else angle_deg + 180 if angle_deg <= -90 else angle_deg
+    rotation_text = f"rotate({upright_deg:.0f} {svg.number(x)} {svg.number(y)})"
+    return svg.text(x, y - 2, name, class_="map-name", text_anchor="middle", transform=rotation_text)

@@ -107,17 +107,18 @@ class PlanPage:
     def duty_sentence(self) -> str:
         """Where the duty of all areas goes, and what the guidance asks beside it."""
         duty_minutes = sum(area.duty_minutes for area in self.duty) or 1.0
-        shares = (
+        duty_parts = (
             sum(getattr(area, f"{part}_minutes") for area in self.duty) / duty_minutes
             for part in ("burst", "travel", "meal", "rest")
         )
-        burst, travel, meal, remainder = (words.share(share, 0) for share in shares)
-        between = sorted(area.hours_between_visits for area in self.duty)[len(self.duty) // 2]
+        burst, travel, meal, remainder = (words.share(share, 0) for share in duty_parts)
+        median_hours_between = sorted(area.hours_between_visits for area in self.duty)[len(self.duty) // 2]
         return (
             f"Of all duty, {burst} is at the places, {travel} on the way, {meal} meals, and {remainder} "
             "the rest: waiting for a time that was drawn, calls, other work. Guidance after Koper asks for "
             f"10 to 16 minutes about every {words.decimal(KOPER_HOURS, 0)} hours; here the middle place of "
-            f"the middle area is visited about every {words.decimal(between, 1)} hours with a unit on duty."
+            f"the middle area is visited about every {words.decimal(median_hours_between, 1)} hours "
+            "with a unit on duty."
         )
 
     @cached_property
@@ -132,15 +133,15 @@ class PlanPage:
     @property
     def spare_sentence(self) -> str:
         """What the rest of duty could hold."""
-        possible = sum(float(row["possible"]) for row in self.plan.capacity)
-        spare = possible - self.bursts_per_day
-        if spare < 1:
+        possible_bursts = sum(float(row["possible"]) for row in self.plan.capacity)
+        spare_bursts = possible_bursts - self.bursts_per_day
+        if spare_bursts < 1:
             return "The plan uses what is possible."
         return (
-            f"About {words.decimal(spare, 0)} more bursts a day would fit into the rest of duty. Plan with "
-            "when_idle “raise” to raise targets where units have time to spare, up to a visit every "
-            f"{words.decimal(KOPER_HOURS, 0)} hours. “lend”, the usual setting, lends tours to areas that "
-            "fall short."
+            f"About {words.decimal(spare_bursts, 0)} more bursts a day would fit into the rest of duty. "
+            "Plan with when_idle “raise” to raise targets where units have time to spare, up to a visit "
+            f"every {words.decimal(KOPER_HOURS, 0)} hours. “lend”, the usual setting, lends tours to areas "
+            "that fall short."
         )
 
     @property

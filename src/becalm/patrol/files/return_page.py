@@ -26,10 +26,10 @@ def return_rows(answer: DeliveryReturn) -> Iterator[Mapping[str, object]]:
         for name in (field.name for field in fields(row)):
             value = getattr(row, name)
             if isinstance(value, Estimate):
-                ends = {"": value.value, "_low": value.low, "_high": value.high}
+                number_by_suffix = {"": value.value, "_low": value.low, "_high": value.high}
                 cells |= {
                     f"{name}{ending}": _round(end) if answer.has_visits else None
-                    for ending, end in ends.items()
+                    for ending, end in number_by_suffix.items()
                 }
             else:
                 cells[name] = round(value, 2) if isinstance(value, float) else value
@@ -46,8 +46,8 @@ def return_object(answer: DeliveryReturn) -> dict[str, Any]:
 
 
 def _row_object(row: ReturnRow, answer: DeliveryReturn) -> dict[str, object]:
-    values = {key: _round(value) for key, value in asdict(row).items()}
-    return values | ({} if answer.has_visits else dict.fromkeys(ESTIMATES))
+    cell_by_key = {key: _round(value) for key, value in asdict(row).items()}
+    return cell_by_key | ({} if answer.has_visits else dict.fromkeys(ESTIMATES))
 
 
 def _round(value: object) -> object:

@@ -232,12 +232,12 @@ def origins_of(plan: PlanDocument, tour: Tour) -> dict[Burst, tuple[float, float
 def find_other_units(plan: PlanDocument, shift: UnitShift) -> tuple[str, ...]:
     """The other units of the area that are on duty during this tour. Never where they are."""
     area_shifts = (area_shift for area_shift in plan.inputs.shifts if area_shift.area == shift.area)
-    overlapping = (
+    overlapping_units = (
         area_shift.unit
         for area_shift in area_shifts
         if area_shift.hours.start < shift.hours.end and shift.hours.start < area_shift.hours.end
     )
-    return tuple(sorted(set(overlapping) - {shift.unit}))
+    return tuple(sorted(set(overlapping_units) - {shift.unit}))
 
 
 def tour_files(plan: PlanDocument, notes: SheetNotes | None = None) -> dict[str, str]:
