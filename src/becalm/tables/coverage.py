@@ -141,12 +141,12 @@ def _missing_months(totals: MonthlyTotals) -> list[Gap]:
 
 def _low_months(totals: MonthlyTotals) -> list[Gap]:
     month_counts = totals.counts
-    dispersion = _estimate_dispersion(month_counts)
+    month_dispersion = _estimate_dispersion(month_counts)
     low_gaps = []
     for month_index, (record_count, expected_count) in enumerate(
         zip(month_counts, _expected_counts(month_counts), strict=True)
     ):
-        deviation_count = 2 * (np.sqrt(expected_count) - np.sqrt(record_count)) / np.sqrt(dispersion)
+        deviation_count = 2 * (np.sqrt(expected_count) - np.sqrt(record_count)) / np.sqrt(month_dispersion)
         if record_count and record_count < LOW_SHARE * expected_count and deviation_count > LOW_DEVIATIONS:
             is_at_edge = month_index in (0, len(month_counts) - 1)
             doubt_text = "no other month can confirm it" if is_at_edge else "check that its file is whole"

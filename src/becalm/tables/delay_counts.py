@@ -110,11 +110,11 @@ def _fill_triangle(
     ).to_numpy()
     stretch_days = cell_sums["stretch"].cast(pa.date32()).cast(pa.int32()).to_numpy()
     weeks_ago = ((newest_stretch - date(1970, 1, 1)).days - stretch_days) // 7
-    delay = np.maximum(week_count - 1 - week_index - weeks_ago, 0)
-    is_waited_for = (delay <= longest_delay) & (weeks_ago >= 0)
+    delay_weeks = np.maximum(week_count - 1 - week_index - weeks_ago, 0)
+    is_waited_for = (delay_weeks <= longest_delay) & (weeks_ago >= 0)
     np.add.at(
         triangle,
-        (group_index[is_waited_for], week_index[is_waited_for], delay[is_waited_for]),
+        (group_index[is_waited_for], week_index[is_waited_for], delay_weeks[is_waited_for]),
         cell_sums["n"].to_numpy()[is_waited_for],
     )
     return triangle

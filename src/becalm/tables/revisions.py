@@ -34,34 +34,38 @@ def count_changes(
     former_rows, newer_rows = (_in_period(rows, period, by) for rows in (former, newer))
     new_rows = newer_rows.anti_join(former_rows, "incident_id")
     gone_rows = former_rows.anti_join(newer_rows, "incident_id")
-    unknown_before = new_rows.anti_join(former.select("incident_id"), "incident_id")
-    is_late = unknown_before.recorded_on.fill_null(former_as_of) > ibis.literal(former_as_of)
-    both = former_rows.inner_join(newer_rows, "incident_id", rname="{name}_now")
-    regrouped = both.filter(both.group != both.group_now)
-    parts = {
-        "late": unknown_before.filter(is_late),
-        "added": unknown_before.filter(~is_late),
+    new_only_rows = new_rows.anti_join(former.select("incident_id"), "incident_id")
+    is_late = new_only_rows.recorded_on.fill_null(former_as_of) > ibis.literal(former_as_of)
+    rows_in_both = former_rows.inner_join(newer_rows, "incident_id", rname="{name}_now")
+    regrouped_rows = rows_in_both.filter(rows_in_both.group != rows_in_both.group_now)
+    rows_by_kind = {
+        "late": new_only_rows.filter(is_late),
+        "added": new_only_rows.filter(~is_late),
         "moved in": new_rows.semi_join(former.select("incident_id"), "incident_id"),
         "removed": gone_rows.anti_join(newer.select("incident_id"), "incident_id"),
         "moved out": gone_rows.semi_join(newer.select("incident_id"), "incident_id"),
-        "regrouped in": regrouped.select(group=regrouped.group_now),
-        "regrouped out": regrouped.select(group=regrouped.group),
+        "regrouped in": regrouped_rows.select(group=regrouped_rows.group_now),
+        "regrouped out": regrouped_rows.select(group=regrouped_rows.group),
     }
-    changed_rows = [rows.select("group", kind=ibis.literal(kind)) for kind, rows in parts.items()]
-    sums = ibis.union(*changed_rows).group_by("group", "kind").agg(n=ibis._.count()).to_pyarrow().to_pylist()
+    changed_rows = [rows.select("group", kind=ibis.literal(kind)) for kind, rows in rows_by_kind.items()]
+    change_sums = (
+        ibis.union(*changed_rows).group_by("group", "kind").agg(n=ibis._.count()).to_pyarrow().to_pylist()
+    )
     changes = [
         RecordChange(row["group"].replace(counting.KEY_SEPARATOR, ", "), row["kind"], row["n"])
-        for row in sums
+        for row in change_sums
     ]
     return tuple(sorted(changes, key=lambda change: (change.group, change.kind)))
 
 
 def _in_period(rows: Table, period: Period, by: counting.Groupings) -> Table:
     """The records of the period with their group; of records without a day, those of its months."""
-    last_day = ibis.literal(period.last_day)
-    is_inside = rows.occurred_on.between(ibis.literal(period.start), last_day)
+    last_day_value = ibis.literal(period.last_day)
+    is_inside = rows.occurred_on.between(ibis.literal(period.start), last_day_value)
     if period.is_whole_months:
         is_inside = rows.month.isin(list(period.months))
-    inside = rows.filter(is_inside)
-    group = counting.join_groups(inside[name].fill_null(counting.UNKNOWN) for name in counting.names_of(by))
-    return inside.select("incident_id", "recorded_on", group=group)
+    rows_inside = rows.filter(is_inside)
+    group_column = counting.join_groups(
+        rows_inside[name].fill_null(counting.UNKNOWN) for name in counting.names_of(by)
+    )
+    return rows_inside.select("incident_id", "recorded_on", group=group_column)

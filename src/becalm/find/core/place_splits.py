@@ -135,8 +135,8 @@ def _narrowest_m(part: BaseGeometry) -> float:
     """The shorter side of the narrowest frame round it (of a street: its length)."""
     if shapely.get_dimensions(part) < 2:
         return float(part.length)
-    frame_corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(part))
-    return float(np.hypot(*np.diff(frame_corners[:3], axis=0).T).min())
+    rectangle_corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(part))
+    return float(np.hypot(*np.diff(rectangle_corners[:3], axis=0).T).min())
 
 
 def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:

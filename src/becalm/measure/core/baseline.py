@@ -112,8 +112,8 @@ def choose_baselines(
 
 def usual_baselines(written_period: WrittenPeriod, first: Baseline) -> tuple[Baseline, ...]:
     """The first baseline, the year before it, and the mean of the three years before the period."""
-    year_before_it = same_period_in_year(written_period, _year(written_period, first.windows[0]) - 1)
-    candidate_baselines = (first, year_before_it, mean_of_years(written_period, 3))
+    year_before_baseline = same_period_in_year(written_period, _year(written_period, first.windows[0]) - 1)
+    candidate_baselines = (first, year_before_baseline, mean_of_years(written_period, 3))
     baseline_by_windows: dict[tuple[Period, ...], Baseline] = {}
     for baseline in candidate_baselines:
         baseline_by_windows.setdefault(baseline.windows, baseline)

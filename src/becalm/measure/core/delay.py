@@ -91,14 +91,14 @@ def report_versions(
 
     Without a former version that can tell, every completeness is unknown.
     """
-    shares = _shares_by_age(counts, former_counts, request.longest_delay)
-    if shares is None:
+    known_shares = _shares_by_age(counts, former_counts, request.longest_delay)
+    if known_shares is None:
         warning_text = (
             "Completeness unknown: the records do not say when they were written, and no former version of "
             "them is in the archive. The newest counts may still grow."
         )
         return _report(counts, request, groups, None, "unknown", (warning_text,))
-    nowcast = complete_from_shares(counts.counts.astype(np.float64), shares)
+    nowcast = complete_from_shares(counts.counts.astype(np.float64), known_shares)
     warning_text = (
         f"Learned from {len(former_counts)} former versions of the archive: the interval is not calibrated, "
         "and says too little of how delays differ from version to version."
@@ -134,30 +134,37 @@ def _rows(
     counts: CountTable, nowcast: Nowcast | None, request: DelayRequest, groups: Mapping[str, OffenceGroup]
 ) -> tuple[DelayRow, ...]:
     low, high = nowcast.interval(request.level) if nowcast else (None, None)
-    first_shown = max(len(counts.times) - request.weeks, 0)
+    first_shown_column = max(len(counts.times) - request.weeks, 0)
     rows = []
     for g, group in enumerate(counts.groups):
-        for t in range(first_shown, len(counts.times)):
-            final = completeness = None
+        for t in range(first_shown_column, len(counts.times)):
+            final_estimate = completeness = None
             known_count = int(counts.counts[g, t])
             if nowcast is not None and low is not None and high is not None:
                 value, low_end, high_end = (
                     known_count + float(ends[g, t] - nowcast.known_counts[g, t])
                     for ends in (nowcast.final_counts, low, high)
                 )
-                final = _estimate(value, low_end, high_end, request.level)
-                completeness = _completeness(float(nowcast.completeness[g, t]), known_count, final)
+                final_estimate = _estimate(value, low_end, high_end, request.level)
+                completeness = _completeness(float(nowcast.completeness[g, t]), known_count, final_estimate)
             rows.append(
-                DelayRow(group, group_label(group, groups), counts.times[t], known_count, completeness, final)
+                DelayRow(
+                    group,
+                    group_label(group, groups),
+                    counts.times[t],
+                    known_count,
+                    completeness,
+                    final_estimate,
+                )
             )
     return tuple(rows)
 
 
 def _completeness(share: float, known_count: int, final: Estimate) -> Estimate:
     """The usual share of a week of this age, and between which shares it lies for this very count."""
-    low = known_count / final.high if final.high else 0.0
-    high = known_count / final.low if final.low else 1.0
-    return _estimate(share, low, high, final.level)
+    low_share = known_count / final.high if final.high else 0.0
+    high_share = known_count / final.low if final.low else 1.0
+    return _estimate(share, low_share, high_share, final.level)
 
 
 def _estimate(value: float, low: float, high: float, level: float) -> Estimate:
@@ -188,11 +195,11 @@ def _warnings(delays: DelayCounts, nowcast_count: int) -> Iterator[str]:
             "Too few weeks have waited as long as the longest delay: the interval is not calibrated on past "
             "nowcasts. Give `longest_delay` a smaller number, or ingest earlier records."
         )
-    by_delay = delays.new_counts[:, : -delays.new_counts.shape[2]].sum(axis=(0, 1))
-    if by_delay.size and by_delay[-1] > LARGEST_TAIL_SHARE * by_delay.sum():
+    counts_by_delay = delays.new_counts[:, : -delays.new_counts.shape[2]].sum(axis=(0, 1))
+    if counts_by_delay.size and counts_by_delay[-1] > LARGEST_TAIL_SHARE * counts_by_delay.sum():
         yield (
-            f"{by_delay[-1] / by_delay.sum():.0%} of the records arrive only in the last week that is waited "
-            "for: what comes later is not expected. Give `longest_delay` a larger number."
+            f"{counts_by_delay[-1] / counts_by_delay.sum():.0%} of the records arrive only in the last week "
+            "that is waited for: what comes later is not expected. Give `longest_delay` a larger number."
         )
 
 
@@ -205,24 +212,28 @@ def _shares_by_age(
     of it then; what is known of it now is the whole, once it has waited long.
     """
     step_days = USUAL_DAYS[counts.unit]
-    final = counts.counts.sum(axis=0)
+    final_counts = counts.counts.sum(axis=0)
     known_sums, final_sums = np.zeros((2, longest_delay))
     newest_age_days = (counts.as_of - _end_of(counts, -1)).days
     for former in former_counts:
         for t, start in enumerate(former.times):
-            now = _position(counts.times, start)
-            waited = ((former.as_of - _end_of(former, t)).days - newest_age_days) / step_days
-            if now is None or not -0.5 <= waited < longest_delay - 0.5 or now >= len(final) - longest_delay:
+            position_now = _position(counts.times, start)
+            times_waited = ((former.as_of - _end_of(former, t)).days - newest_age_days) / step_days
+            if (
+                position_now is None
+                or not -0.5 <= times_waited < longest_delay - 0.5
+                or position_now >= len(final_counts) - longest_delay
+            ):
                 continue
-            known_sums[round(waited)] += former.counts[:, t].sum()
-            final_sums[round(waited)] += final[now]
-    ages = np.flatnonzero(final_sums)
-    if not ages.size:
+            known_sums[round(times_waited)] += former.counts[:, t].sum()
+            final_sums[round(times_waited)] += final_counts[position_now]
+    known_ages = np.flatnonzero(final_sums)
+    if not known_ages.size:
         return None
-    shares = np.minimum(known_sums[ages] / final_sums[ages], 1.0)
-    every_age = np.arange(longest_delay)
-    known_points, share_points = np.append(ages, longest_delay), np.append(shares, 1.0)
-    return np.maximum.accumulate(np.interp(every_age, known_points, share_points))
+    known_shares = np.minimum(known_sums[known_ages] / final_sums[known_ages], 1.0)
+    all_ages = np.arange(longest_delay)
+    known_points, share_points = np.append(known_ages, longest_delay), np.append(known_shares, 1.0)
+    return np.maximum.accumulate(np.interp(all_ages, known_points, share_points))
 
 
 def _end_of(counts: CountTable, t: int) -> date:

@@ -168,8 +168,8 @@ def select_rows(records: Table, figures: Sequence[KeyFigure], content: RecordCon
     One offence may count for several figures, and is then there several times: no sum over figures means
     anything. What police find by looking counts for none.
     """
-    selections = [_select_one(records, figure, content) for figure in figures]
-    return ibis.union(*selections) if len(selections) > 1 else selections[0]
+    selected_rows = [_select_one(records, figure, content) for figure in figures]
+    return ibis.union(*selected_rows) if len(selected_rows) > 1 else selected_rows[0]
 
 
 def has_rows(records: Table) -> bool:
@@ -214,9 +214,11 @@ def list_months(
         times_by_key = {}
     months: dict[str, tuple[MonthCount, ...]] = {}
     for key, row in zip(counts.groups, counts.counts.tolist(), strict=True):
-        band = {time.start: (time.expected.low, time.expected.high) for time in times_by_key.get(key, ())}
+        band_by_month = {
+            time.start: (time.expected.low, time.expected.high) for time in times_by_key.get(key, ())
+        }
         of_key = [
-            MonthCount(start, count, *band.get(start, (None, None)))
+            MonthCount(start, count, *band_by_month.get(start, (None, None)))
             for start, count in zip(counts.times, row, strict=True)
             if start < end
         ]
@@ -240,5 +242,7 @@ def fill_report(
         for figure in report.table.figures
         if figure.key in row_by_key
     )
-    absent = tuple((figure.label, ABSENT) for figure in report.table.figures if figure.key not in row_by_key)
-    return replace(report, figures=figures, left_out=(*report.left_out, *absent))
+    absent_figures = tuple(
+        (figure.label, ABSENT) for figure in report.table.figures if figure.key not in row_by_key
+    )
+    return replace(report, figures=figures, left_out=(*report.left_out, *absent_figures))

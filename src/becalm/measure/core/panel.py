@@ -81,11 +81,13 @@ def end_of(counts: CountTable, t: int) -> date:
 
 def build_panel(counts: CountTable, end: int, context: ExpectedContext) -> Panel:
     """The sum, the sums of the first grouping where there are several, and every series."""
-    values = counts.counts[:, :end]
-    families = sorted({key[0] for key in counts.keys}) if isinstance(counts.by, tuple) else []
-    family_sums = [values[[key[0] == family for key in counts.keys]].sum(axis=0) for family in families]
-    keys = ((), *((family,) for family in families), *counts.keys)
-    all_counts = np.vstack([values.sum(axis=0), *family_sums, *values])
+    count_values = counts.counts[:, :end]
+    family_names = sorted({key[0] for key in counts.keys}) if isinstance(counts.by, tuple) else []
+    family_sums = [
+        count_values[[key[0] == family for key in counts.keys]].sum(axis=0) for family in family_names
+    ]
+    keys = ((), *((family,) for family in family_names), *counts.keys)
+    all_counts = np.vstack([count_values.sum(axis=0), *family_sums, *count_values])
     spans = [Period(counts.times[t], end_of(counts, t)) for t in range(end)]
     return Panel(
         keys=keys,
@@ -109,27 +111,27 @@ def find_history(total: Ints, unit: TimeUnit, first: int) -> int:
 
     Records of offences long ago are strays: they were found late, and say nothing of how many there were.
     """
-    year = round(TIMES_IN_YEAR[unit])
-    oldest = max(first - MOST_YEARS * year, 0)
-    usual_count = np.median(total[max(first - 2 * year, 0) : first])
-    is_begun = total[oldest:first] >= usual_count / 10.0
-    return oldest + int(np.argmax(is_begun))
+    times_in_year = round(TIMES_IN_YEAR[unit])
+    oldest_start = max(first - MOST_YEARS * times_in_year, 0)
+    usual_count = np.median(total[max(first - 2 * times_in_year, 0) : first])
+    is_begun = total[oldest_start:first] >= usual_count / 10.0
+    return oldest_start + int(np.argmax(is_begun))
 
 
 def _mark_begins(
     keys: Sequence[tuple[str, ...]], names: Sequence[str], spans: Sequence[Period], steps: Sequence[Step]
 ) -> Bools:
     """Where does the level of a series begin, as declared?"""
-    begins = np.zeros((len(keys), len(spans)), dtype=bool)
+    is_begin = np.zeros((len(keys), len(spans)), dtype=bool)
     for step in steps:
         days = [day for day in (step.start, step.end) if day is not None]
         columns = [t for t, span in enumerate(spans) if any(span.start <= day < span.end for day in days)]
         for s, key in enumerate(keys):
             name_by_grouping = dict(zip(names, key, strict=False))
-            area = next((name_by_grouping[name] for name in AREAS if name in name_by_grouping), None)
-            if step.concerns(group=name_by_grouping.get("offence_group"), area=area):
-                begins[s, columns] = True
-    return begins
+            area_grouping = next((name_by_grouping[name] for name in AREAS if name in name_by_grouping), None)
+            if step.concerns(group=name_by_grouping.get("offence_group"), area=area_grouping):
+                is_begin[s, columns] = True
+    return is_begin
 
 
 def _calendar_columns(spans: Sequence[Period], holidays: Mapping[date, str]) -> Floats:
@@ -137,10 +139,12 @@ def _calendar_columns(spans: Sequence[Period], holidays: Mapping[date, str]) -> 
     columns = np.zeros((len(spans), 3))
     for t, span in enumerate(spans):
         days = [span.start + timedelta(days=n) for n in range(span.days)]
-        festive = [day for day in days if (day.month, day.day) >= (12, 24) or (day.month, day.day) == (1, 1)]
+        festive_days = [
+            day for day in days if (day.month, day.day) >= (12, 24) or (day.month, day.day) == (1, 1)
+        ]
         columns[t] = (
-            sum(day in holidays for day in set(days) - set(festive)),
-            len(festive) / 7.0,
+            sum(day in holidays for day in set(days) - set(festive_days)),
+            len(festive_days) / 7.0,
             sum((day.month, day.day) == (1, 1) for day in days),
         )
     return columns
@@ -150,7 +154,9 @@ def _usual_exposure(total: Ints, spans: Sequence[Period]) -> Floats:
     """The days of each time; where days are counted, the usual share of its weekday among all records."""
     if any(span.days > 1 for span in spans):
         return np.array([span.days for span in spans], dtype=np.float64) / spans[0].days
-    weekday = np.array([span.start.weekday() for span in spans])
+    weekday_of_span = np.array([span.start.weekday() for span in spans])
     first_year_counts = total[: round(TIMES_IN_YEAR["day"])]  # the first year, which lies before every period
-    sums = np.bincount(weekday[: first_year_counts.size], weights=first_year_counts, minlength=7) + 1.0
-    return np.asarray((sums / sums.mean())[weekday])
+    weekday_sums = (
+        np.bincount(weekday_of_span[: first_year_counts.size], weights=first_year_counts, minlength=7) + 1.0
+    )
+    return np.asarray((weekday_sums / weekday_sums.mean())[weekday_of_span])

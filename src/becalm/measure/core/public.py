@@ -95,9 +95,9 @@ class _Parts:
     @classmethod
     def of(cls, figures: Sequence[PublicFigure]) -> "_Parts":
         """The parts of these figures: stretches run from edge to edge of their windows."""
-        window_edges = sorted({day for f in figures for w in f.windows for day in (w.start, w.end)})
+        edge_days = sorted({day for f in figures for w in f.windows for day in (w.start, w.end)})
         finest_keys = dict.fromkeys((f.by, f.key) for f in figures if len(f.key) == len(f.by) and all(f.key))
-        return cls(tuple(finest_keys), tuple(window_edges[:-1]))
+        return cls(tuple(finest_keys), tuple(edge_days[:-1]))
 
     @property
     def part_count(self) -> int:
@@ -117,14 +117,14 @@ class _Parts:
     def equal_sums(self) -> Iterator[Floats]:
         """What is equal by its meaning: the sums of all groups, and of what two groupings have in common."""
         for coarse, fine in combinations(dict.fromkeys(by for by, _ in self.keys), 2):
-            common = next((by for by in (coarse, fine) if coarse[: len(by)] == fine[: len(by)]), ())
-            for prefix in {key[: len(common)] for by, key in self.keys if by in (coarse, fine)}:
-                sides = [
+            common_grouping = next((by for by in (coarse, fine) if coarse[: len(by)] == fine[: len(by)]), ())
+            for prefix in {key[: len(common_grouping)] for by, key in self.keys if by in (coarse, fine)}:
+                equation_terms = [
                     {coarse: 1.0, fine: -1.0}.get(by, 0.0) * (key[: len(prefix)] == prefix)
                     for by, key in self.keys
                 ]
                 for stretch in np.eye(len(self.starts)):
-                    yield np.outer(sides, stretch).ravel()
+                    yield np.outer(equation_terms, stretch).ravel()
 
 
 def list_figures(comparison: Comparison) -> tuple[tuple[PublicFigure, ...], tuple[int, ...]]:
@@ -216,14 +216,16 @@ def list_expected_figures(report: ExpectedReport) -> tuple[PublicFigure, ...]:
 
 def withhold_times(report: ExpectedReport, is_withheld: Sequence[bool] | Bools) -> ExpectedReport:
     """The report without these counts, in the order of `list_expected_figures`, and what tells of them."""
-    flags = iter(is_withheld)
+    withheld_flags = iter(is_withheld)
     series = []
-    for one in report.series:
-        times = tuple(replace(time, count=None) if next(flags) else time for time in one.times)
-        one = replace(one, times=times)
-        if next(flags):
-            one = replace(one, count=None, ratio=None, p_value=None, q_value=None)
-        series.append(one)
+    for series_report in report.series:
+        times = tuple(
+            replace(time, count=None) if next(withheld_flags) else time for time in series_report.times
+        )
+        series_report = replace(series_report, times=times)
+        if next(withheld_flags):
+            series_report = replace(series_report, count=None, ratio=None, p_value=None, q_value=None)
+        series.append(series_report)
     return replace(report, series=tuple(series))
 
 

@@ -65,12 +65,12 @@ def _select_figures(
     figures = [core.narrow_figure(figure, content, inputs.context.groups) for figure in table.figures]
     lack_by_label = {figure.label: core.explain_lack(figure, content) for figure in figures}
     kept_figures = tuple(figure for figure in figures if not lack_by_label[figure.label])
-    left_out = tuple((label, lack) for label, lack in lack_by_label.items() if lack)
+    omitted_figures = tuple((label, lack) for label, lack in lack_by_label.items() if lack)
     rows = core.select_rows(inputs.records, kept_figures, content) if kept_figures else None
     if rows is not None and not core.has_rows(rows):
-        absent = tuple((figure.label, core.ABSENT) for figure in kept_figures)
-        return replace(table, figures=()), None, (*left_out, *absent)
-    return replace(table, figures=kept_figures), rows, left_out
+        absent_figures = tuple((figure.label, core.ABSENT) for figure in kept_figures)
+        return replace(table, figures=()), None, (*omitted_figures, *absent_figures)
+    return replace(table, figures=kept_figures), rows, omitted_figures
 
 
 def _count(rows: Table, source: Source, unit: TimeUnit) -> CountTable:

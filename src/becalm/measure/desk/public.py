@@ -23,17 +23,19 @@ def withhold_figures(
     blocks: Sequence[int] | None = None,
 ) -> tuple[bool, ...]:
     """Which of these figures are withheld from the public? What is published is kept in the workspace."""
-    limits = desk.workspace.config.public
-    scope = f"{source}: {counted_unit}"
+    public_limits = desk.workspace.config.public
+    scope_key = f"{source}: {counted_unit}"
     is_withheld = core.withhold_figures(
         figures,
-        read_public_tables(desk.workspace.public_path, scope),
-        below=limits.withheld_below if counted_unit == OFFENCES else limits.people_withheld_below,
+        read_public_tables(desk.workspace.public_path, scope_key),
+        below=public_limits.withheld_below
+        if counted_unit == OFFENCES
+        else public_limits.people_withheld_below,
         blocks=blocks,
     )
     today = desk.today
     write_public_table(
-        desk.workspace.public_path, scope, core.publishable(figures, is_withheld), made_on=today
+        desk.workspace.public_path, scope_key, core.publishable(figures, is_withheld), made_on=today
     )
     return is_withheld
 

@@ -31,9 +31,9 @@ def delay_rows(report: DelayReport) -> Iterator[dict[str, object]]:
 def delay_cells(report: DelayReport) -> Iterator[tuple[str, ...]]:
     """The newest week of each series below HEADINGS, or all that are shown of a single one."""
     is_single = len({row.group for row in report.rows}) == 1
-    newest = max((row.start for row in report.rows), default=None)
+    newest_start = max((row.start for row in report.rows), default=None)
     for row in report.rows:
-        if is_single or row.start == newest:
+        if is_single or row.start == newest_start:
             yield _cells(row)
 
 

@@ -142,11 +142,17 @@ def describe_late_head(desk: Desk) -> str:
     """Is the newest signed head older than becalm.toml allows? A sentence on what to do; empty if not."""
     hours = desk.workspace.config.ledger.head_hours
     made_entries = desk.open_ledger().entries(kinds=("checkpoint_made",))
-    signed_at = [entry.event.occurred_at for entry in made_entries]
-    age = desk.now() - signed_at[-1] if signed_at else None
-    if not hours or not desk.open_ledger().head().size or (age is not None and age <= timedelta(hours=hours)):
+    signing_times = [entry.event.occurred_at for entry in made_entries]
+    head_age = desk.now() - signing_times[-1] if signing_times else None
+    if (
+        not hours
+        or not desk.open_ledger().head().size
+        or (head_age is not None and head_age <= timedelta(hours=hours))
+    ):
         return ""
-    age_text = f"is {age // timedelta(hours=1)} hours old" if age is not None else "was never signed"
+    age_text = (
+        f"is {head_age // timedelta(hours=1)} hours old" if head_age is not None else "was never signed"
+    )
     return (
         f"The newest signed head of the ledger {age_text}, and one is due every {hours} hours: entries since "
         "then could be cut off unseen. Run `becalm record checkpoint`, and look at the schedule that should."
