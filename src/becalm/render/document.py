@@ -81,8 +81,8 @@ def document_pdf(document: Document) -> bytes:
         styles[name].fontSize, styles[name].leading = size, size * 1.2
         styles[name].spaceBefore, styles[name].spaceAfter = size * 0.4, size * 0.3
     colors = load_extra("reportlab.lib.colors", "pdf", "A PDF")
-    grid = [("GRID", (0, 0), (-1, -1), 0.4, colors.grey), ("VALIGN", (0, 0), (-1, -1), "TOP")]
-    grid += [(f"{side}PADDING", (0, 0), (-1, -1), 1.5) for side in ("TOP", "BOTTOM")]
+    grid_style = [("GRID", (0, 0), (-1, -1), 0.4, colors.grey), ("VALIGN", (0, 0), (-1, -1), "TOP")]
+    grid_style += [(f"{side}PADDING", (0, 0), (-1, -1), 1.5) for side in ("TOP", "BOTTOM")]
     buffer, margin = io.BytesIO(), PAGE_MARGIN_MM * POINTS_PER_MM
     page = platypus.SimpleDocTemplate(
         buffer,
@@ -97,16 +97,16 @@ def document_pdf(document: Document) -> bytes:
 
     def flow_table(table: DocumentTable) -> Any:
         cells = [[paragraph(cell, "BodyText") for cell in row] for row in (table.heads, *table.rows)]
-        return platypus.Table(cells, repeatRows=1, style=grid)
+        return platypus.Table(cells, repeatRows=1, style=grid_style)
 
-    flow = [paragraph(document.title, "Title")]
-    flow += [paragraph(document.notice, "Heading3")] if document.notice else []
+    flowables = [paragraph(document.title, "Title")]
+    flowables += [paragraph(document.notice, "Heading3")] if document.notice else []
     for section in document.sections:
-        flow.append(paragraph(section.heading, "Heading2"))
-        flow += [paragraph(text, "BodyText") for text in section.paragraphs]
-        flow += [flow_table(table) for table in section.tables]
-    flow += [paragraph(document.colophon, "BodyText")] if document.colophon else []
-    page.build(flow)
+        flowables.append(paragraph(section.heading, "Heading2"))
+        flowables += [paragraph(text, "BodyText") for text in section.paragraphs]
+        flowables += [flow_table(table) for table in section.tables]
+    flowables += [paragraph(document.colophon, "BodyText")] if document.colophon else []
+    page.build(flowables)
     return buffer.getvalue()
 
 

@@ -164,9 +164,11 @@ def _encode_tile_layer(name: str, type_number: int, features: Iterable[tuple[str
 
 def _cut_layer(layer: MapLayer, zoom: int) -> _Pieces:
     """The pieces of this layer at one zoom; what shrinks to nothing there is left out."""
-    shown = np.flatnonzero(layer.first_zooms <= zoom)
-    scale = float((1 << zoom) * EXTENT)
-    shapes = np.asarray(shapely.transform(layer.shapes[shown], lambda xy: xy * scale), dtype=object)
+    shape_numbers = np.flatnonzero(layer.first_zooms <= zoom)
+    tile_scale = float((1 << zoom) * EXTENT)
+    shapes = np.asarray(
+        shapely.transform(layer.shapes[shape_numbers], lambda xy: xy * tile_scale), dtype=object
+    )
     type_number = int(shapely.get_dimensions(layer.shapes[0])) + 1 if len(layer.shapes) else POINT
     parts, shape, tile_xy = _cut_shapes(shapes, type_number)
     if type_number == AREA:
@@ -185,7 +187,7 @@ def _cut_layer(layer: MapLayer, zoom: int) -> _Pieces:
     return _Pieces(
         type_number,
         tile_xy[is_drawn],
-        shown[shape[is_drawn]],
+        shape_numbers[shape[is_drawn]],
         number_of_piece[piece[is_used]],
         units[is_used],
     )
@@ -193,19 +195,21 @@ def _cut_layer(layer: MapLayer, zoom: int) -> _Pieces:
 
 def _cut_shapes(shapes: Shapes, type_number: int) -> tuple[Shapes, Ints, Ints]:
     """The parts of shapes in each tile, which shape each is of, and its tile; cut where a side is crossed."""
-    boxes = shapely.bounds(shapes) // EXTENT
-    first_tile, last_tile = boxes[:, :2].astype(np.int64), boxes[:, 2:].astype(np.int64)
-    span = last_tile - first_tile + 1
-    tile_count = span.prod(axis=1)
+    tile_bounds = shapely.bounds(shapes) // EXTENT
+    first_tile, last_tile = tile_bounds[:, :2].astype(np.int64), tile_bounds[:, 2:].astype(np.int64)
+    tile_spans = last_tile - first_tile + 1
+    tile_count = tile_spans.prod(axis=1)
     shape = np.repeat(np.arange(len(shapes)), tile_count)
-    step = np.arange(len(shape)) - np.repeat(np.cumsum(tile_count) - tile_count, tile_count)
-    tile_xy = first_tile[shape] + np.column_stack([step % span[shape, 0], step // span[shape, 0]])
-    cuts = shapes[shape]
+    tile_number = np.arange(len(shape)) - np.repeat(np.cumsum(tile_count) - tile_count, tile_count)
+    tile_xy = first_tile[shape] + np.column_stack(
+        [tile_number % tile_spans[shape, 0], tile_number // tile_spans[shape, 0]]
+    )
+    cut_shapes = shapes[shape]
     is_wide = tile_count[shape] > 1
-    corner = tile_xy[is_wide] * EXTENT
-    sides = shapely.box(*(corner - MARGIN).T, *(corner + EXTENT + MARGIN).T)
-    cuts[is_wide] = shapely.intersection(cuts[is_wide], sides)
-    parts, cut = shapely.get_parts(cuts, return_index=True)
+    tile_corners = tile_xy[is_wide] * EXTENT
+    tile_boxes = shapely.box(*(tile_corners - MARGIN).T, *(tile_corners + EXTENT + MARGIN).T)
+    cut_shapes[is_wide] = shapely.intersection(cut_shapes[is_wide], tile_boxes)
+    parts, cut = shapely.get_parts(cut_shapes, return_index=True)
     is_alike = (shapely.get_dimensions(parts) == type_number - 1) & ~shapely.is_empty(parts)
     return parts[is_alike], shape[cut[is_alike]], tile_xy[cut[is_alike]]
 
@@ -218,43 +222,47 @@ def _encode_geometries(pieces: _Pieces, order: Ints, is_first: Bools) -> list[by
     vertex_count = np.bincount(pieces.piece, minlength=len(order))
     first_vertex = (np.cumsum(vertex_count) - vertex_count)[order]
     counts = vertex_count[order]
-    piece = np.repeat(np.arange(len(order)), counts)
-    place = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
-    xy = pieces.xy[first_vertex[piece] + place]
-    starts_feature = is_first[piece] & (place == 0)
-    moves = np.diff(xy, axis=0, prepend=np.zeros((1, 2), np.int64))
-    moves[starts_feature] = xy[starts_feature]
-    steps = (moves << 1) ^ (moves >> 63)  # small numbers for small moves in either direction
+    piece_of_vertex = np.repeat(np.arange(len(order)), counts)
+    vertex_number = np.arange(len(piece_of_vertex)) - np.repeat(np.cumsum(counts) - counts, counts)
+    xy = pieces.xy[first_vertex[piece_of_vertex] + vertex_number]
+    starts_feature = is_first[piece_of_vertex] & (vertex_number == 0)
+    vertex_moves = np.diff(xy, axis=0, prepend=np.zeros((1, 2), np.int64))
+    vertex_moves[starts_feature] = xy[starts_feature]
+    # Zigzag: small numbers for small moves in either direction, as varints are short for small numbers alone.
+    zigzag_steps = (vertex_moves << 1) ^ (vertex_moves >> 63)
     # Of each vertex two numbers; before the first of a piece a command, after it another where lines follow.
     has_more, closes = counts > 1, np.full(len(order), pieces.type == AREA)
     number_count = 1 + 2 * counts + has_more + closes
     start = np.cumsum(number_count) - number_count
-    numbers = np.zeros(int(number_count.sum()), np.int64)
-    numbers[start] = MOVE_TO_ONE
-    numbers[start[has_more] + 3] = (counts[has_more] - 1) << 3 | LINE_TO
-    numbers[(start + number_count - 1)[closes]] = CLOSE_PATH
-    position = start[piece] + 1 + 2 * place + (place > 0)
-    numbers[position], numbers[position + 1] = steps[:, 0], steps[:, 1]
-    encoded, byte_end = _varints(numbers)
-    feature_start = np.r_[start[is_first], len(numbers)]
-    cuts = np.r_[0, byte_end][feature_start].tolist()
+    command_numbers = np.zeros(int(number_count.sum()), np.int64)
+    command_numbers[start] = MOVE_TO_ONE
+    command_numbers[start[has_more] + 3] = (counts[has_more] - 1) << 3 | LINE_TO
+    command_numbers[(start + number_count - 1)[closes]] = CLOSE_PATH
+    number_position = start[piece_of_vertex] + 1 + 2 * vertex_number + (vertex_number > 0)
+    command_numbers[number_position], command_numbers[number_position + 1] = (
+        zigzag_steps[:, 0],
+        zigzag_steps[:, 1],
+    )
+    encoded, byte_end = _varints(command_numbers)
+    feature_start = np.r_[start[is_first], len(command_numbers)]
+    byte_edges = np.r_[0, byte_end][feature_start].tolist()
     encoded_bytes = encoded.tobytes()
-    return [encoded_bytes[first:last] for first, last in pairwise(cuts)]
+    return [encoded_bytes[first:last] for first, last in pairwise(byte_edges)]
 
 
 def _varints(numbers: Ints) -> tuple[Bytes, Ints]:
     """These numbers in as few bytes as each needs, seven bits in each; and where each ends."""
-    lengths = np.ones(len(numbers), np.int64)
+    byte_lengths = np.ones(len(numbers), np.int64)
     for more in range(1, MOST_VARINT_BYTES):
-        lengths += numbers >= 1 << 7 * more
-    ends = np.cumsum(lengths)
-    encoded = np.zeros(int(lengths.sum()), np.uint8)
+        byte_lengths += numbers >= 1 << 7 * more
+    byte_ends = np.cumsum(byte_lengths)
+    encoded_bytes = np.zeros(int(byte_lengths.sum()), np.uint8)
     for place in range(MOST_VARINT_BYTES):
-        reaching = np.flatnonzero(lengths > place)
-        is_followed = lengths[reaching] > place + 1
-        digits = (numbers[reaching] >> 7 * place) & 0x7F
-        encoded[(ends - lengths)[reaching] + place] = digits | is_followed << 7
-    return encoded, ends
+        long_numbers = np.flatnonzero(byte_lengths > place)
+        is_followed = byte_lengths[long_numbers] > place + 1
+        digits = (numbers[long_numbers] >> 7 * place) & 0x7F
+        encoded_bytes[(byte_ends - byte_lengths)[long_numbers] + place] = digits | is_followed << 7
+    return encoded_bytes, byte_ends
 
 
 def _varint(number: int) -> bytes:

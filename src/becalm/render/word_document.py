@@ -39,23 +39,23 @@ def document_docx(document: Document, *, made_at: datetime | None = None) -> byt
 
 
 def _add_table(word_file: Any, table: DocumentTable) -> None:
-    grid = word_file.add_table(rows=1, cols=len(table.heads), style="Light Grid Accent 1")
-    for cell, head in zip(grid.rows[0].cells, table.heads, strict=True):
+    word_table = word_file.add_table(rows=1, cols=len(table.heads), style="Light Grid Accent 1")
+    for cell, head in zip(word_table.rows[0].cells, table.heads, strict=True):
         cell.text = head
     for row in table.rows:
-        for cell, text in zip(grid.add_row().cells, row, strict=True):
+        for cell, text in zip(word_table.add_row().cells, row, strict=True):
             cell.text = text
 
 
 def _fix_times(content: bytes) -> bytes:
     """The same archive with one time for all of its members: else each second would give other bytes."""
-    fixed = io.BytesIO()
+    fixed_buffer = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as made_archive,
-        zipfile.ZipFile(fixed, "w", zipfile.ZIP_DEFLATED) as fixed_archive,
+        zipfile.ZipFile(fixed_buffer, "w", zipfile.ZIP_DEFLATED) as fixed_archive,
     ):
         for name in made_archive.namelist():
             fixed_archive.writestr(
                 zipfile.ZipInfo(name, ZIP_DAY), made_archive.read(name), zipfile.ZIP_DEFLATED
             )
-    return fixed.getvalue()
+    return fixed_buffer.getvalue()

@@ -56,8 +56,8 @@ class BurdenTables:
 def draw_burden(land: Land, rng: np.random.Generator) -> BurdenTables:
     """Draw residents and counts of each area, by ethnicity and by age."""
     unit_of_lsoa = land.unit_of_borough[land.borough_of_lsoa]
-    lsoas = np.bincount(unit_of_lsoa, minlength=len(land.unit_names))
-    residents = rng.poisson(RESIDENTS_PER_LSOA * lsoas)
+    lsoa_counts = np.bincount(unit_of_lsoa, minlength=len(land.unit_names))
+    residents = rng.poisson(RESIDENTS_PER_LSOA * lsoa_counts)
     rows: list[tuple[str, str, str, str, int]] = []
     truth: dict[str, Any] = {"per_thousand": dict(PER_THOUSAND), "ratios": {}}
     by_group: dict[tuple[str, str], Ints] = {}
@@ -71,11 +71,13 @@ def draw_burden(land: Land, rng: np.random.Generator) -> BurdenTables:
         rates = expected_counts(by_group["ethnicity", "residents"], "ethnicity", measure, area_factors)
         by_group["ethnicity", measure] = rng.poisson(rates)
         weights = expected_counts(by_group["age", "residents"], "age", measure, area_factors)
-        totals = by_group["ethnicity", measure].sum(axis=1)
+        area_totals = by_group["ethnicity", measure].sum(axis=1)
         by_group["age", measure] = np.array(
-            [rng.multinomial(n, w / w.sum()) for n, w in zip(totals, weights, strict=True)]
+            [rng.multinomial(n, w / w.sum()) for n, w in zip(area_totals, weights, strict=True)]
         )
-        rows += [(measure, name, "all", "", int(n)) for name, n in zip(land.unit_names, totals, strict=True)]
+        rows += [
+            (measure, name, "all", "", int(n)) for name, n in zip(land.unit_names, area_totals, strict=True)
+        ]
     rows += [
         ("residents", name, "all", "", int(n)) for name, n in zip(land.unit_names, residents, strict=True)
     ]
@@ -88,9 +90,9 @@ def draw_burden(land: Land, rng: np.random.Generator) -> BurdenTables:
 
 def expected_counts(residents: Ints, trait: str, measure: str, area_factors: Floats) -> Floats:
     """How many of a measure are to be expected, by area and group?"""
-    factors = np.array(FACTORS[trait][measure])
-    mean_factor = float(np.array(list(SHARES[trait].values())) @ factors)
-    rates = area_factors[:, None] * factors / mean_factor * PER_THOUSAND[measure] / 1000
+    factor_of_group = np.array(FACTORS[trait][measure])
+    mean_factor = float(np.array(list(SHARES[trait].values())) @ factor_of_group)
+    rates = area_factors[:, None] * factor_of_group / mean_factor * PER_THOUSAND[measure] / 1000
     return np.asarray(residents * rates, dtype=np.float64)
 
 
@@ -100,30 +102,36 @@ def true_ratios(
     """The true ratio of each group's rate to that of all others, against residents and against victims."""
     if measure not in ("stops", "arrests", "complaints"):
         return {}
-    expected = expected_counts(by_group[trait, "residents"], trait, measure, area_factors).sum(axis=0)
+    expected_by_area = expected_counts(by_group[trait, "residents"], trait, measure, area_factors).sum(axis=0)
     if trait == "age":  # drawn for the totals that ethnicity gave
-        expected *= by_group["ethnicity", measure].sum() / expected.sum()
-    ratios = {}
+        expected_by_area *= by_group["ethnicity", measure].sum() / expected_by_area.sum()
+    ratio_by_key = {}
     for against in ("residents", "victims"):
-        benchmark = by_group[trait, against].sum(axis=0) if (trait, against) in by_group else None
-        if benchmark is not None:
-            other_rates = (expected.sum() - expected) / (benchmark.sum() - benchmark)
-            ratios[against] = dict(
-                zip(SHARES[trait], (expected / benchmark / other_rates).round(4).tolist(), strict=True)
+        benchmark_counts = by_group[trait, against].sum(axis=0) if (trait, against) in by_group else None
+        if benchmark_counts is not None:
+            other_rates = (expected_by_area.sum() - expected_by_area) / (
+                benchmark_counts.sum() - benchmark_counts
             )
-    return ratios
+            ratio_by_key[against] = dict(
+                zip(
+                    SHARES[trait],
+                    (expected_by_area / benchmark_counts / other_rates).round(4).tolist(),
+                    strict=True,
+                )
+            )
+    return ratio_by_key
 
 
 def _group_rows(
     area_names: tuple[str, ...], trait: str, measure: str, counts: Ints, rng: np.random.Generator
 ) -> list[tuple[str, str, str, str, int]]:
     """The rows of a trait; of stops, some are moved to those whose ethnicity nobody wrote down."""
-    hides = trait == "ethnicity" and measure == "stops"
-    hidden = rng.binomial(counts, UNSTATED_SHARE) if hides else np.zeros_like(counts)
+    hides_group = trait == "ethnicity" and measure == "stops"
+    hidden_counts = rng.binomial(counts, UNSTATED_SHARE) if hides_group else np.zeros_like(counts)
     rows = [
         (measure, area, trait, group, int(n))
-        for area, row in zip(area_names, counts - hidden, strict=True)
+        for area, row in zip(area_names, counts - hidden_counts, strict=True)
         for group, n in zip(SHARES[trait], row, strict=True)
     ]
-    unstated = zip(area_names, hidden.sum(axis=1), strict=True) if hides else ()
-    return [*rows, *((measure, area, trait, "not stated", int(n)) for area, n in unstated)]
+    unstated_rows = zip(area_names, hidden_counts.sum(axis=1), strict=True) if hides_group else ()
+    return [*rows, *((measure, area, trait, "not stated", int(n)) for area, n in unstated_rows)]

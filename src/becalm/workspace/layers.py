@@ -106,8 +106,8 @@ def read_shapes(source_path: str, path: Path, shape_kind: str = "") -> Iterator[
     """
     if find_spec("pyogrio") is None and path.suffix.lower() in GEOJSON_ENDINGS:
         layer = _read_geojson(path)
-        kinds = set(shapely.get_type_id(layer.shapes).tolist())
-        if len(layer.shapes) and (len(kinds) > 1 or _may_hold(layer.shapes[0], shape_kind)):
+        shape_types = set(shapely.get_type_id(layer.shapes).tolist())
+        if len(layer.shapes) and (len(shape_types) > 1 or _may_hold(layer.shapes[0], shape_kind)):
             yield layer
         return
     pyogrio = load_extra("pyogrio", "geo", f"Reading {path.name}", "give it as GeoJSON")

@@ -59,13 +59,13 @@ def read_map_facts(map_path: Path) -> Mapping[str, str]:
     """What does the map say that it was made of? Nothing where there is none, or it cannot be read."""
     reader = load_extra("pmtiles.reader", "web", "A map in the browser")
     tile = load_extra("pmtiles.tile", "web", "A map in the browser")
-    unreadable = (OSError, ValueError, LookupError, EOFError, zlib.error, tile.MagicNumberNotFound)
+    read_errors = (OSError, ValueError, LookupError, EOFError, zlib.error, tile.MagicNumberNotFound)
     if not map_path.is_file():
         return {}
     try:
         with map_path.open("rb") as map_file:
             facts = reader.Reader(reader.MmapSource(map_file)).metadata()
-    except (*unreadable, tile.SpecVersionUnsupported):  # cut short, or none: it is made again
+    except (*read_errors, tile.SpecVersionUnsupported):  # cut short, or none: it is made again
         return {}
     return {name: str(value) for name, value in facts.items()} if isinstance(facts, dict) else {}
 
@@ -95,8 +95,8 @@ def _make_layers(workspace: Workspace) -> list[MapLayer]:
         areas = project_shapes(boundaries.polygons, boundaries.crs, WGS84)
         names = np.array(boundaries.names, dtype=object)
         # A border that two boroughs share is drawn once.
-        outlines = shapely.get_parts(shapely.line_merge(shapely.union_all(shapely.boundary(areas))))
-        layers.append(_make_layer("boroughs", outlines))
+        boundary_lines = shapely.get_parts(shapely.line_merge(shapely.union_all(shapely.boundary(areas))))
+        layers.append(_make_layer("boroughs", boundary_lines))
         layers.append(_make_layer("borough_names", shapely.point_on_surface(areas), names))
     return layers
 
@@ -141,17 +141,19 @@ def _read_water(path: Path) -> Shapes:
     """The areas of water, in degrees. Raises InputError where the file is no GeoJSON of areas."""
     try:
         features = json.loads(path.read_text("utf-8"))["features"]
-        shapes = [shapely.from_geojson(json.dumps(feature["geometry"])) for feature in features]
-        parts = shapely.get_parts(np.array(shapes, dtype=object))
+        water_shapes = [shapely.from_geojson(json.dumps(feature["geometry"])) for feature in features]
+        water_parts = shapely.get_parts(np.array(water_shapes, dtype=object))
     except (OSError, ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise InputError(
             f"{path.name} cannot be read as water ({error}). Give a GeoJSON of areas in WGS84, or remove it."
         ) from error
-    areas = [part for part in parts if part.geom_type == "Polygon" and part.is_valid and not part.is_empty]
+    areas = [
+        part for part in water_parts if part.geom_type == "Polygon" and part.is_valid and not part.is_empty
+    ]
     return np.array(areas, dtype=object)
 
 
 def _bounds(layers: list[MapLayer]) -> list[float]:
     """West, south, east and north of all that is drawn, in degrees."""
-    boxes = np.array([shapely.total_bounds(layer.shapes) for layer in layers])
-    return [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
+    layer_bounds = np.array([shapely.total_bounds(layer.shapes) for layer in layers])
+    return [*layer_bounds[:, :2].min(axis=0).tolist(), *layer_bounds[:, 2:].max(axis=0).tolist()]

@@ -113,15 +113,15 @@ def submit_rows(driver: Any, tasks: Sequence[AppendTask], texts: Sequence[str]) 
     """Hand these in and wait for the disk, in one statement; `texts` are their events as rows keep them."""
     # One text for all: the driver takes longer to write an array, item by item, than the rest takes.
     rows = [{"ticket": task.ticket, "events": text} for task, text in zip(tasks, texts, strict=True)]
-    handed_in = (orjson.dumps(rows).decode(),)
-    with_payload = [event for task in tasks for event in task.events if event.key]
-    if not with_payload:
-        driver.execute(_SUBMIT, handed_in)
+    rows_json = (orjson.dumps(rows).decode(),)
+    payload_events = [event for task in tasks for event in task.events if event.key]
+    if not payload_events:
+        driver.execute(_SUBMIT, rows_json)
         return
-    commitments = [event.commitment for event in with_payload]
-    details = (commitments, [event.ciphertext for event in with_payload])
-    keys = (commitments, [event.key for event in with_payload])
-    driver.execute(_SUBMIT_WITH_PAYLOADS, (*details, *keys, *handed_in))
+    commitments = [event.commitment for event in payload_events]
+    payload_columns = (commitments, [event.ciphertext for event in payload_events])
+    keys = (commitments, [event.key for event in payload_events])
+    driver.execute(_SUBMIT_WITH_PAYLOADS, (*payload_columns, *keys, *rows_json))
 
 
 def read_pending(connection: Connection, kinds: ledger.EventKinds, now: datetime) -> PendingWork:

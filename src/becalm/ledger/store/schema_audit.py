@@ -161,8 +161,8 @@ def _squeeze(sql: str) -> str:
 
     What stands in a text stays as it is.
     """
-    parts = _LITERAL.split(sql)
-    return "".join(part if part[:1] == "'" else "".join(part.replace('"', "").split()) for part in parts)
+    sql_parts = _LITERAL.split(sql)
+    return "".join(part if part[:1] == "'" else "".join(part.replace('"', "").split()) for part in sql_parts)
 
 
 def read_postgres_objects(connection: Connection) -> Objects:

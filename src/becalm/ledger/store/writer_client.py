@@ -188,10 +188,10 @@ class WriterClient:
         self._connection.settimeout(max(0.001, deadline - time.monotonic()))
         writer_socket.send_frame(self._connection, content)
         while True:
-            piece = self._connection.recv(2**16)
-            if not piece:
+            received_bytes = self._connection.recv(2**16)
+            if not received_bytes:
                 raise ConnectionResetError("it closed the connection")
-            for frame in self._frames.feed(piece):
+            for frame in self._frames.feed(received_bytes):
                 return frame
 
     def close(self) -> None:

@@ -159,11 +159,13 @@ class WriterProcess:
     def _read(self, program: Program) -> list[SentBatch]:
         """The whole messages of a program; one that sends rubbish is let go."""
         try:
-            piece = program.connection.recv(PIECE_BYTES)
-            if not piece:
+            received_bytes = program.connection.recv(PIECE_BYTES)
+            if not received_bytes:
                 raise ConnectionResetError
             return [
-                batch for frame in program.frames.feed(piece) for batch in self._understand(program, frame)
+                batch
+                for frame in program.frames.feed(received_bytes)
+                for batch in self._understand(program, frame)
             ]
         except BlockingIOError:
             return []

@@ -41,8 +41,8 @@ def writer_paths(ledger: Path) -> Address:
 
 def agreement(identity: str, kinds: EventKinds, fold_names: str) -> str:
     """What both sides must hold in common, as a hash: a program of another version writes for itself."""
-    parts = (PROTOCOL, REVISION, identity, fold_names, sorted(kinds.by_key))
-    return sha256(repr(parts).encode()).hexdigest()
+    agreement_fields = (PROTOCOL, REVISION, identity, fold_names, sorted(kinds.by_key))
+    return sha256(repr(agreement_fields).encode()).hexdigest()
 
 
 @contextmanager
@@ -63,11 +63,15 @@ def check_owner(path: Path) -> None:
 
     Raises LedgerError; FileNotFoundError where there is none.
     """
-    status = path.lstat()
-    if not stat.S_ISSOCK(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+    file_status = path.lstat()
+    if (
+        not stat.S_ISSOCK(file_status.st_mode)
+        or file_status.st_uid != os.geteuid()
+        or file_status.st_mode & 0o077
+    ):
         raise LedgerError(
-            f"{path} is no socket of yours alone (owner {status.st_uid}, mode "
-            f"{stat.S_IMODE(status.st_mode):o}): somebody else put it there. Remove it, and see who may "
+            f"{path} is no socket of yours alone (owner {file_status.st_uid}, mode "
+            f"{stat.S_IMODE(file_status.st_mode):o}): somebody else put it there. Remove it, and see who may "
             "write into this folder; nothing was written."
         )
 
