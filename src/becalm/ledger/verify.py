@@ -97,11 +97,9 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
         endings=copy.endings,
         inside_endings=copy.inside_endings,
     )
-    flaw_by_shared_anchor = {
-        a: flaw for a, flaw in flaw_by_anchor.items() if a.is_shared and not flaw.is_contradiction
-    }
+    shared_flaws = {a: f for a, f in flaw_by_anchor.items() if a.is_shared and not f.is_contradiction}
     findings = [*copy.findings, *log_findings, *time_findings]
-    findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in flaw_by_shared_anchor]
+    findings += [flaw for anchor, flaw in flaw_by_anchor.items() if anchor not in shared_flaws]
     findings += [*_senseless_entries(walk), *_unknown_keys(walk, evidence), *_unended_logs(evidence)]
     findings += _broken_rows(walk, copy, evidence)
     first_bad = _first_bad(findings)
@@ -116,10 +114,10 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
         findings=tuple(findings),
         proven_size=evidence.proven_size,
         proven_outside_size=evidence.proven_outside_size,
-        anchors=tuple(anchor for anchor in anchors if anchor not in flaw_by_shared_anchor),
+        anchors=tuple(anchor for anchor in anchors if anchor not in shared_flaws),
         notes=(
             *copy.remarks,
-            *(f"{flaw.description} It was set aside." for flaw in flaw_by_shared_anchor.values()),
+            *(f"{flaw.description} It was set aside." for flaw in shared_flaws.values()),
             *_notes(walk, anchors, evidence),
         ),
     )

@@ -131,25 +131,19 @@ def measure_dispersion(
     """
     latest_start = max(window.start for window in apart_from)
     unit_word = "months" if series.unit == "month" else "weeks"
-    count_stretches = (
-        _month_stretches(series) if unit_word == "months" else _week_stretches(series, latest_start)
-    )
+    stretches = _month_stretches(series) if unit_word == "months" else _week_stretches(series, latest_start)
     oldest_start = month_start(latest_start.year, latest_start.month - MONTHS_USED)
-    recent_stretches = [
-        (i, *s)
-        for i, s in enumerate(count_stretches)
-        if oldest_start <= s[0].start and s[0].end <= latest_start
+    recent = [
+        (i, *s) for i, s in enumerate(stretches) if oldest_start <= s[0].start and s[0].end <= latest_start
     ]
-    total_counts = np.array([series.counts[0, columns].sum() for _, _, columns in recent_stretches])
+    total_counts = np.array([series.counts[0, columns].sum() for _, _, columns in recent])
     skip_reasons = [
         _skip_reason(span, apart_from, missing, is_stray=bool(is_stray))
         for (_, span, _), is_stray in zip(
-            recent_stretches, total_counts < _usual_count(total_counts) / 10.0, strict=True
+            recent, total_counts < _usual_count(total_counts) / 10.0, strict=True
         )
     ]
-    used_stretches = [
-        stretch for stretch, reason in zip(recent_stretches, skip_reasons, strict=True) if not reason
-    ]
+    used_stretches = [stretch for stretch, reason in zip(recent, skip_reasons, strict=True) if not reason]
     used_stretches = _drop_latest(used_stretches, latest_start, least_history=TWO_YEARS[unit_word])
     spans = tuple(span for _, span, _ in used_stretches)
     if len(used_stretches) < LEAST_HISTORY[unit_word]:
@@ -166,7 +160,7 @@ def measure_dispersion(
         ),
         skipped_spans=_join_spans(
             (span, reason or "just before the period: a change may have begun")
-            for (_, span, _), reason in zip(recent_stretches, skip_reasons, strict=True)
+            for (_, span, _), reason in zip(recent, skip_reasons, strict=True)
             if span not in spans
         ),
         steps=tuple(steps),

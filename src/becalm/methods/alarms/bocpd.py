@@ -56,7 +56,7 @@ def _fill_scores(counts, expected, excess, first_level, scores):  # type: ignore
     series_count, time_count = counts.shape
     for s in prange(series_count):
         chances = np.zeros(LONGEST_RUN + 1)  # of each length of the present run
-        gamma_shapes = np.full(LONGEST_RUN + 1, PRIOR_SHAPE)
+        shapes = np.full(LONGEST_RUN + 1, PRIOR_SHAPE)
         rates = np.full(LONGEST_RUN + 1, PRIOR_SHAPE / PRIOR_MEAN)
         weights = np.empty(LONGEST_RUN + 1)
         chances[0] = 1.0
@@ -69,9 +69,7 @@ def _fill_scores(counts, expected, excess, first_level, scores):  # type: ignore
                 y, e = y / phi, e / phi
                 highest = -np.inf
                 for r in range(run_count):
-                    weights[r] = math.log(chances[r] + 1e-300) + _log_predictive(
-                        y, e, gamma_shapes[r], rates[r]
-                    )
+                    weights[r] = math.log(chances[r] + 1e-300) + _log_predictive(y, e, shapes[r], rates[r])
                     highest = max(highest, weights[r])
                 evidence = 0.0
                 for r in range(run_count):
@@ -83,15 +81,15 @@ def _fill_scores(counts, expected, excess, first_level, scores):  # type: ignore
                         weights[r] if r == LONGEST_RUN and run_count > LONGEST_RUN else 0.0
                     )
                     chances[r] = grown_weight / evidence * (1.0 - NEW_LEVEL_CHANCE)
-                    gamma_shapes[r], rates[r] = gamma_shapes[r - 1] + y, rates[r - 1] + e
+                    shapes[r], rates[r] = shapes[r - 1] + y, rates[r - 1] + e
                 chances[0] = NEW_LEVEL_CHANCE
-                gamma_shapes[0], rates[0] = PRIOR_SHAPE, PRIOR_SHAPE / PRIOR_MEAN
+                shapes[0], rates[0] = PRIOR_SHAPE, PRIOR_SHAPE / PRIOR_MEAN
                 run_count = min(run_count + 1, LONGEST_RUN + 1)
             chance, seen_chance = 0.0, 0.0
             # a level that has not been seen yet says nothing
             for r in range(1, run_count):
                 seen_chance += chances[r]
-                chance += chances[r] * _chance_above(RISE * first_level[s], gamma_shapes[r], rates[r])
+                chance += chances[r] * _chance_above(RISE * first_level[s], shapes[r], rates[r])
             chance = chance / seen_chance if seen_chance > 0.0 else 0.5
             log_odds = math.log(chance + 1e-300) - math.log(1.0 - chance + 1e-300)
             scores[s, t] = min(max(log_odds, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS)

@@ -115,10 +115,10 @@ def _draw_route(
     t, i, m, k, minute, is_thinned = 0, walker.node, walker.pause_done, 0, 0, routes.entropy.shape[0] == 0
     pick_chance = _bound_chance(lattice, links, factors, first_slot, walker.slots) if is_thinned else 1.0
     while t < walker.slots:
-        pause_probability = pause_chance(walker, t, m)
-        if pause_probability > 0.0:
-            _count_outcomes(routes, u, pause_probability, (draws[k] >> 11) * TO_UNIT < pause_probability)
-            if (draws[k] >> 11) * TO_UNIT < pause_probability:
+        pause_p = pause_chance(walker, t, m)
+        if pause_p > 0.0:
+            _count_outcomes(routes, u, pause_p, (draws[k] >> 11) * TO_UNIT < pause_p)
+            if (draws[k] >> 11) * TO_UNIT < pause_p:
                 minute = _draw_minute(draws[k + 1], minute, lattice.slot_minutes)
                 routes.pause[u, 0], routes.pause[u, 1] = first_slot + t, minute
                 t, m, k = t + walker.pause_slots, 1, k + 2
@@ -130,16 +130,12 @@ def _draw_route(
             k, minute, t = k + 1, 0 if picked_slot > t else minute, min(picked_slot, last_slot)
             if t == last_slot:
                 continue
-        weight_total = weigh_visits(
-            lattice, walkers, (u, links, factors), (t, i, m), own_free, (weights, rooms)
-        )
-        scale = 1.0 / (
-            (1.0 + weight_total) * (pick_chance if is_thinned and pause_probability == 0.0 else 1.0)
-        )
-        place = _choose(weights, weight_total, (draws[k] >> 11) * TO_UNIT / scale)
-        if weight_total > 0.0:
+        total = weigh_visits(lattice, walkers, (u, links, factors), (t, i, m), own_free, (weights, rooms))
+        scale = 1.0 / ((1.0 + total) * (pick_chance if is_thinned and pause_p == 0.0 else 1.0))
+        place = _choose(weights, total, (draws[k] >> 11) * TO_UNIT / scale)
+        if total > 0.0:
             slots = links.slots[i] + first_slot + t
-            _count_choice(lattice, routes, u, (place, weight_total, scale), slots, weights, rooms)
+            _count_choice(lattice, routes, u, (place, total, scale), slots, weights, rooms)
             _add_cell_chances(lattice, slots, weights, rooms, scale, chances, chances.end_cell[u])
         t, k, minute = t + 1, k + 1, 0
         if place >= 0:

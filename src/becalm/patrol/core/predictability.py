@@ -179,25 +179,20 @@ def score_attack(
     static_rounds = _auc_rounds(predictions, bootstrap_weights, [p.chances[STATIC] for p in predictions])
     observer_scores = []
     for name in predictions[0].watched:
-        observer_chances = [p.watched[name] for p in predictions]
+        chances = [p.watched[name] for p in predictions]
         observer_auc = float(
-            np.mean(
-                [area_under_curve(w, p.has_start) for w, p in zip(observer_chances, predictions, strict=True)]
-            )
+            np.mean([area_under_curve(w, p.has_start) for w, p in zip(chances, predictions, strict=True)])
         )
-        resampled_aucs = _auc_rounds(predictions, bootstrap_weights, observer_chances)
+        resampled_aucs = _auc_rounds(predictions, bootstrap_weights, chances)
         auc_gain = bootstrap_weights.estimate(observer_auc - aucs[STATIC], resampled_aucs - static_rounds)
-        skill_interval = bootstrap_weights.ratio(*_skill_sums(predictions, observer_chances, settings))
+        skill = bootstrap_weights.ratio(*_skill_sums(predictions, chances, settings))
         is_chosen = any(p.learners[name] != TIMETABLE for p in predictions)
         if not is_chosen:
             # Neither learner beat the timetable in training: the interval says what might be missed.
-            auc_gain, skill_interval = (
-                replace(e, value=0.0, low=min(e.low, 0.0), high=max(e.high, 0.0))
-                for e in (auc_gain, skill_interval)
+            auc_gain, skill = (
+                replace(e, value=0.0, low=min(e.low, 0.0), high=max(e.high, 0.0)) for e in (auc_gain, skill)
             )
-        observer_scores.append(
-            ObserverGain(name, predictions[0].learners[name], aucs[name], auc_gain, skill_interval)
-        )
+        observer_scores.append(ObserverGain(name, predictions[0].learners[name], aucs[name], auc_gain, skill))
     gain_of = {observer.observer: observer for observer in observer_scores}
     deciles_of_seed = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
     return Attack(
