@@ -37,6 +37,12 @@ IMPORT_FACTS = (
     optional_fact("import_row", "whole", "its line in that file; the header is line 1"),
 )
 """Where an event that came from a log stood in it."""
+SIGNATURE_FACTS = (
+    optional_fact("signing_key", "hash", "the id of the key that signs this step, where one does"),
+    optional_fact("signature", "text", "of its holder (Ed25519), over the step without this fact"),
+    optional_fact("log", "text", "the log that the step was signed for"),
+)
+"""Who signed a step with a key of their own, where no server says who is logged in."""
 
 CONFIGURATION = "config"  # the one key of the table of that name
 

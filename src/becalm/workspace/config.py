@@ -22,6 +22,7 @@ becalm.toml, all of it optional but [city]:
     notify = []               # where new alarms go: folders, "mailto:…", "https://…"
     [divert]
     notify = []               # who hears at once of an emergency: folders, "mailto:…", "https://…"
+    contact = ""              # how somebody who gets a letter reaches the rights officer
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
@@ -79,7 +80,7 @@ COMMENTS: Final = {
     "archive.engine": 'or "spark", where records outgrow one machine',
     "brief": "the defaults of `becalm run`",
     "public": "counts below these are withheld from tables made for the public",
-    "divert": "who hears at once when somebody sets a role aside in an emergency",
+    "divert": "who hears at once when somebody sets a role aside in an emergency, and the contact in letters",
     "sustain": "what counts as normal, how many false alarms a year, and who hears of alarms",
     "ledger": "its database, the key that signs its heads, and where signed heads are sent",
 }
@@ -173,9 +174,10 @@ class SustainEntry(Strict):
 
 
 class DivertEntry(Strict):
-    """The [divert] table: who hears at once when somebody sets a role aside in an emergency."""
+    """The [divert] table: who hears of an emergency, and how people who get a letter reach somebody."""
 
     notify: tuple[str, ...] = ()
+    contact: str = ""
 
 
 class Config(Strict):

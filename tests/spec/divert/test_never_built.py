@@ -93,7 +93,7 @@ def test_nobody_is_put_in_but_by_nominating_a_person_whom_the_rule_selected() ->
     ]
     assert writers == ["desk/cases.py"]
     assert not {"add", "search", "find", "import", "score"} & set(group.commands)
-    assert "_check_selected(explanation" in (DIVERT / "desk" / "cases.py").read_text("utf-8")
+    assert "check_selected(explanation" in (DIVERT / "desk" / "cases.py").read_text("utf-8")
     assert not {"points", "select", "force"} & {field.name for field in fields_of(NominateRequest)}
     by_hand = set(EVENT_KINDS.names_by_hand)
     assert not by_hand & {kind.name for kind in events.KINDS}

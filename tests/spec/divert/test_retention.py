@@ -25,8 +25,13 @@ def case(state: str, since: str, **changes: object) -> dict[str, object]:
     [
         (case("declined", "2020-05-01"), "2020-05-30", "nothing"),
         (case("declined", "2020-05-01"), "2020-05-31", "case"),
-        (case("expired", "2020-05-01"), "2021-04-30", "nothing"),
-        (case("expired", "2020-05-01"), "2021-05-01", "everything"),
+        (case("expired", "2020-05-01", first_approved_on="2020-02-01"), "2021-04-30", "nothing"),
+        (case("expired", "2020-05-01", first_approved_on="2020-02-01"), "2021-05-01", "everything"),
+        (case("expired", "2020-05-01"), "2020-05-01", "case"),  # nobody ever approved it
+        (case("graduated", "2020-05-01", is_child=True), "2020-10-29", "nothing"),
+        (case("graduated", "2020-05-01", is_child=True), "2020-10-30", "everything"),
+        (case("no_case", "2020-05-01"), "2029-05-01", "everything"),
+        (case("no_case", "2020-05-01", has_legal_hold=True), "2029-05-01", "nothing"),
         (case("removed_error", "2020-05-01"), "2021-05-01", "everything"),
         (case("graduated", "2020-05-01", has_legal_hold=True), "2029-05-01", "nothing"),
         (case("approved", "2020-05-01"), "2029-05-01", "nothing"),
@@ -51,9 +56,17 @@ def test_details_of_somebody_without_a_case_go_with_the_files_and_after_a_year()
 
 def test_an_approval_ends_on_its_day() -> None:
     row = case("approved", "2020-05-01", expires_on="2020-07-30")
-    assert not is_expired(row, date(2020, 7, 29))
-    assert is_expired(row, date(2020, 7, 30))
-    assert not is_expired(row | {"state": "graduated"}, date(2020, 8, 1))
+    assert not is_expired(row, date(2020, 7, 29), RETENTION)
+    assert is_expired(row, date(2020, 7, 30), RETENTION)
+    assert not is_expired(row | {"state": "graduated"}, date(2020, 8, 1), RETENTION)
+
+
+@pytest.mark.parametrize("state", ["nominated", "screened", "deferred"])
+def test_what_nobody_decides_about_ends_after_thirty_days(state: str) -> None:
+    row = case(state, "2020-05-01", first_approved_on=None)
+    assert not is_expired(row, date(2020, 5, 30), RETENTION)
+    assert is_expired(row, date(2020, 5, 31), RETENTION)
+    assert is_expired(row | {"is_child": True}, date(2020, 5, 16), RETENTION)
 
 
 def test_working_days_leave_out_the_weekend() -> None:

@@ -38,6 +38,13 @@ def approve(session: Session, request: ask.DecideRequest) -> None:
     emit_step(session, cases.approve, request)
 
 
+def agree(session: Session, request: ask.DecideRequest) -> None:
+    """Agree, for social care or youth justice, that help may be offered to a child."""
+    from becalm.divert.desk import cases
+
+    emit_step(session, cases.agree, request)
+
+
 def decline(session: Session, request: ask.DeclineRequest) -> None:
     """Do not take a person in, or not yet."""
     from becalm.divert.desk import cases
@@ -87,7 +94,7 @@ def _step_lines(step: CaseStep) -> Iterable[str]:
 
 
 def match(session: Session, request: ask.MatchRequest) -> None:
-    """Show which records may be one person, or let two people join or part them."""
+    """Show which records may be one person, or let two people join, part or split them."""
     from becalm.console.emit import View
     from becalm.divert.desk.matches import match_records
 
@@ -106,7 +113,7 @@ def _match_rows(answer: MatchAnswer) -> list[dict[str, object]]:
 def _match_lines(answer: MatchAnswer) -> Iterable[str]:
     if answer.stage:
         (pair,) = answer.pairs
-        verb = "joined" if answer.kind == "records_joined" else "parted"
+        verb = "joined" if answer.kind == "records_joined" else "two people"
         yield f"{' and '.join(pair)}: {verb}, {answer.stage}"
         return
     yield f"{len(answer.pairs)} pairs may be one person each; two people decide."

@@ -50,6 +50,8 @@ def _list_data(answer: PersonList) -> dict[str, object]:
         "mode": answer.mode,
         "rule": {"key": rule.key, "version": rule.version, "sha256": rule.sha256},
         "as_of": answer.as_of.isoformat(),
+        "is_past": answer.is_past,
+        "is_of_children": answer.is_of_children,
         "data_sha256": answer.data_sha256,
         "people": answer.people_count,
         "events": answer.event_count,
@@ -62,6 +64,10 @@ def _list_lines(answer: PersonList) -> Iterable[object]:
 
     rule = answer.rule
     yield from mode_lines(answer.mode)
+    if answer.is_past:
+        yield "A list of a past day, to look back at: nobody can be nominated from it."
+    if answer.is_of_children:
+        yield "Children who are eligible. Nobody is scored; social care agrees before anybody approves."
     yield f"{rule.title} ({rule.key}, version {rule.version}), as of {answer.as_of}"
     yield (
         f"{len(answer.persons):,} of {answer.people_count:,} people are selected. The order says nothing. "

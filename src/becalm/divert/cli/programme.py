@@ -13,10 +13,12 @@ from becalm.divert.core import request as ask
 if TYPE_CHECKING:
     from becalm.divert.desk.disparity import DisparityReport
     from becalm.divert.desk.governance import GovernAnswer
+    from becalm.divert.desk.keys import KeysAnswer
     from becalm.divert.desk.rules import RuleAnswer
     from becalm.render.document import Document
 
 MOST_CHANGES = 20
+KEY_DIGITS = 16
 CHANGE_COLUMNS = ("name", "coming_count", "going_count", "staying_count")
 
 
@@ -107,6 +109,50 @@ def _disparity_data(answer: DisparityReport) -> dict[str, object]:
     }
 
 
+def keys(session: Session, request: ask.KeysRequest) -> None:
+    """Show whose keys may sign, draw one of your own, publish one as one of two people, or withdraw one."""
+    from becalm.console.emit import View
+    from becalm.divert.desk.keys import show_keys
+
+    session.emit(show_keys(session.open_desk(), request), View(_keys_data, _key_rows, _keys_lines))
+
+
+def _keys_data(answer: KeysAnswer) -> dict[str, object]:
+    return {
+        "keys": _key_rows(answer),
+        "card": answer.card or None,
+        "stage": answer.stage or None,
+        "key": answer.key or None,
+    }
+
+
+def _key_rows(answer: KeysAnswer) -> list[dict[str, object]]:
+    names = ("key", "holder", "roles", "state", "expires_on", "proposed_by", "confirmed_by")
+    return [{name: row[name] for name in names} for row in answer.keys]
+
+
+def _keys_lines(answer: KeysAnswer) -> Iterable[object]:
+    from becalm.console.screen import string_table
+
+    if answer.card:
+        yield "Keep the file to yourself. Give this card to the two people who publish your key:"
+        yield answer.card
+        return
+    if answer.stage:
+        yield f"The key {answer.key[:KEY_DIGITS]} is {answer.stage}."
+    names = ("holder", "state", "expires_on")
+    rows = [
+        (str(row["key"])[:KEY_DIGITS], *(str(row[name]) for name in names), _role_text(row["roles"]))
+        for row in answer.keys
+    ]
+    heads = ("key", "holder", "state", "until", "signs as")
+    yield string_table(heads, rows, left=heads)
+
+
+def _role_text(roles: object) -> str:
+    return ", ".join(map(str, roles)) if isinstance(roles, tuple) else ""
+
+
 def govern(session: Session, request: ask.GovernRequest) -> None:
     """Write the papers of the programme from what is in force, show what changed, and sign them."""
     from becalm.console.emit import View
@@ -128,7 +174,8 @@ def _govern_lines(answer: GovernAnswer) -> Iterable[str]:
     for habit in answer.approvers:
         pace = "unopened" if habit.median_seconds is None else f"{habit.median_seconds:.0f} s"
         yield (
-            f"  {habit.approver}: {habit.decision_count} decisions, {habit.approval_share:.0%} approved, "
-            f"median {pace} after opening the evidence, {habit.overturn_count} overturned"
+            f"  {habit.month} {habit.approver}: {habit.decision_count} decisions, "
+            f"{habit.approval_share:.0%} approved, median {pace} after opening the evidence, "
+            f"{habit.overturn_count} overturned"
         )
     yield from (f"  before anybody is approved: {fault}" for fault in answer.open_faults)

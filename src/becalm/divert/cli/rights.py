@@ -12,6 +12,7 @@ from becalm.divert.core import request as ask
 
 if TYPE_CHECKING:
     from becalm.divert.desk.access_pack import AccessPack
+    from becalm.divert.desk.letters import Letter
     from becalm.divert.desk.purge import PurgeResult
     from becalm.divert.desk.rights import AccessHistory
 
@@ -49,6 +50,46 @@ def _who_lines(answer: AccessHistory) -> Iterable[object]:
     heads = ("entry", "when", "role", "name", "what for", "what was done", "more")
     yield f"{answer.person}: {len(answer.lines)} lines, oldest first"
     yield string_table(heads, rows, left=heads[1:])
+
+
+def letter(session: Session, request: ask.LetterRequest) -> None:
+    """Write a letter to a person in plain words, to print; that it was made is recorded."""
+    from becalm import __version__
+    from becalm.console.emit import View
+    from becalm.divert.desk.letters import write_letter
+    from becalm.render.document import document_html, document_pdf
+
+    view = View(
+        _letter_data,
+        lambda answer: [_letter_data(answer)],
+        _letter_lines,
+        is_private=True,
+        files={
+            ".html": lambda answer: document_html(answer.document, __version__),
+            ".pdf": lambda answer: document_pdf(answer.document),
+        },
+    )
+    session.emit(write_letter(session.open_desk(), request), view)
+
+
+def _letter_data(answer: Letter) -> dict[str, object]:
+    return {
+        "person": answer.person,
+        "letter": answer.kind,
+        "entry": answer.entry,
+        "document_sha256": answer.document_sha256,
+        "wishes": answer.wishes,
+    }
+
+
+def _letter_lines(answer: Letter) -> Iterable[str]:
+    from becalm.render.document import document_lines
+
+    yield from document_lines(answer.document)
+    yield ""
+    yield f"Recorded (entry {answer.entry})."
+    if answer.wishes:
+        yield f"  wishes of the person: {answer.wishes}"
 
 
 def sar(session: Session, request: ask.AccessPackRequest) -> None:

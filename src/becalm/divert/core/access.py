@@ -14,9 +14,11 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "nominator": ("list", "explain", "nominate"),
     "screener": ("explain", "screen", "match"),
     "approver": ("explain", "approve", "decline", "match"),
+    "child approver": ("explain", "approve_child", "decline"),
+    "youth lead": ("explain", "agree"),
     "coordinator": (
         *("explain", "remove", "challenge", "schedule", "visit", "consent", "refer", "session", "funnel"),
-        "providers",
+        *("providers", "letter"),
     ),
     "visiting officer": ("visit",),
     "provider worker": ("session",),
@@ -29,18 +31,25 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "sar",
         "rectify",
         "who",
+        "letter",
+        "keys",
+        "publish_key",
     ),
-    "auditor": ("who", "disparity", "rule", "funnel"),
+    "auditor": ("who", "disparity", "rule", "funnel", "keys"),
     "oversight": ("disparity", "rule", "funnel"),
     "system administrator": ("purge",),
-    "programme owner": ("rule", "publish_rule", "disparity", "sign", "govern", "purge", "price", "funnel"),
+    "programme owner": (
+        *("rule", "publish_rule", "disparity", "sign", "govern", "purge", "price", "funnel"),
+        *("keys", "publish_key"),
+    ),
 }
 """What each role may do. Investigators have no role here."""
 
 ACTS: Final = tuple(dict.fromkeys(act for acts in ROLES.values() for act in acts))
 READS_PERSON: Final = (
     *("explain", "nominate", "screen", "approve", "decline", "remove", "challenge", "decide_challenge"),
-    *("restrict", "sar", "rectify", "who", "match", "visit", "consent", "refer", "session"),
+    *("restrict", "sar", "rectify", "who", "match", "visit", "consent", "refer", "session", "letter"),
+    *("approve_child", "agree"),
 )
 """Acts that show or concern one person: they need a purpose, which is recorded first."""
 

@@ -1,7 +1,8 @@
-"""Is somebody only stamping? How many decisions, how soon after opening the evidence, how many overturned."""
+"""Is somebody only stamping? Month by month: decisions, how soon after the evidence, how many overturned."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +13,9 @@ from becalm.ledger import Entry
 
 @dataclass(frozen=True, slots=True)
 class ApproverHabit:
-    """What one approver did."""
+    """What one approver did in one month; an approval that was overturned counts in its own month."""
 
+    month: str
     approver: str
     decision_count: int
     approval_share: float
@@ -22,11 +24,11 @@ class ApproverHabit:
 
 
 def describe_approvers(entries: Iterable[Entry]) -> tuple[ApproverHabit, ...]:
-    """What did each approver do, from the entries about all cases in their order?"""
+    """What did each approver do in each month, from the entries about all cases in their order?"""
     opened_at: dict[tuple[str, str], datetime] = {}
-    approver_of: dict[str, str] = {}
-    decisions: dict[str, list[tuple[str, float | None]]] = {}
-    overturn_counts: dict[str, int] = {}
+    approval_of: dict[str, tuple[str, str]] = {}
+    decisions: dict[tuple[str, str], list[tuple[str, float | None]]] = {}
+    overturn_counts: Counter[tuple[str, str]] = Counter()
     for entry in entries:
         event = entry.event
         if event.kind == "evidence_opened":
@@ -34,21 +36,24 @@ def describe_approvers(entries: Iterable[Entry]) -> tuple[ApproverHabit, ...]:
         elif event.kind == "decision_made" and event.version > 1:
             start = opened_at.get((event.actor, event.subject))
             seconds = (event.occurred_at - start).total_seconds() if start else None
-            decisions.setdefault(event.actor, []).append((str(event.facts["decision"]), seconds))
-            approver_of[event.subject] = event.actor
+            decision, key = str(event.facts["decision"]), (f"{event.occurred_at:%Y-%m}", event.actor)
+            decisions.setdefault(key, []).append((decision, seconds))
+            approval_of |= {event.subject: key} if decision == "approved" else {}
         elif event.kind == "challenge_decided" and event.facts["outcome"] == "upheld":
-            approver = approver_of.get(event.subject, "")
-            overturn_counts[approver] = overturn_counts.get(approver, 0) + 1
+            overturn_counts[approval_of.get(event.subject, ("", ""))] += 1
     return tuple(
-        _describe(approver, their_decisions, overturn_counts.get(approver, 0))
-        for approver, their_decisions in sorted(decisions.items())
+        _describe(*key, their_decisions, overturn_counts[key])
+        for key, their_decisions in sorted(decisions.items())
     )
 
 
-def _describe(approver: str, decisions: list[tuple[str, float | None]], overturn_count: int) -> ApproverHabit:
+def _describe(
+    month: str, approver: str, decisions: list[tuple[str, float | None]], overturn_count: int
+) -> ApproverHabit:
     seconds = [duration for _, duration in decisions if duration is not None]
     approval_count = sum(decision == "approved" for decision, _ in decisions)
     return ApproverHabit(
+        month,
         approver,
         len(decisions),
         approval_count / len(decisions),

@@ -16,13 +16,16 @@ from becalm.terms import CaseError, Fault, are_two_people, name_skeleton
 
 EXPIRY_DAYS: Final = 90  # after an approval
 HARD_STOP_DAYS: Final = 365  # after the first approval
+CHILD_EXPIRY_DAYS, CHILD_HARD_STOP_DAYS = 45, 182  # half as long
+YOUTH_LEAD: Final = "youth lead"  # of social care or youth justice, who decides about a child too
 RENOMINATION_DAYS: Final = 365  # on the same facts, after a decline
 
 OPEN_STATES: Final = ("nominated", "screened", "deferred")
 ACTIVE_STATES: Final = ("approved", "notified", "in_programme")
 ENDS: Final = ("graduated", "expired", "removed_challenge", "removed_error", "deceased", "moved")
 CLOSED_FOR_A_YEAR: Final = ("declined", "removed_challenge", "removed_error", "expired", "purged")
-CLOSED_STATES: Final = (*ENDS, "declined", "purged")
+NO_CASE: Final = "no_case"  # the use of the records is restricted, or a court holds them; nothing else
+CLOSED_STATES: Final = (*ENDS, "declined", "purged", NO_CASE)
 STATES: Final = (*OPEN_STATES, *ACTIVE_STATES, *CLOSED_STATES)
 STATE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "nominated": ("screened", "declined", *ENDS),
@@ -33,11 +36,11 @@ STATE_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "in_programme": ("approved", "in_programme", *ENDS),
     "declined": ("nominated", "purged"),
     **dict.fromkeys(ENDS, ("nominated", "purged")),
-    "purged": ("nominated",),
+    **dict.fromkeys(("purged", NO_CASE), ("nominated",)),
 }
 """From each state, the states that may follow: approved after in_programme is an approval made again."""
 
-DECISIONS: Final = {"approved": "approved", "declined": "declined", "deferred": "deferred"}
+DECISIONS: Final = ("approved", "declined", "deferred", "agreed")  # agreed: by the youth lead, about a child
 _STATE_AFTER_MEETING: Final = {
     "visit_made": "notified",
     "letter_left": "notified",
@@ -82,12 +85,15 @@ def _nominate(row: Row | None, entry: Entry) -> Row:
         "screening": "",
         "approver": "",
         "evidence_by": (),
+        "is_child": bool(facts.get("child")),
+        "agreed_by": "",
         "expires_on": None,
         "first_approved_on": None,
         "is_restricted": False,
         "has_legal_hold": bool(row and row["has_legal_hold"]),
         "hold_by": str((row or {}).get("hold_by") or ""),
         "challenge": "",
+        "challenge_by": "",
         **{name: facts[name] for name in kept_names},
     }
 
@@ -96,8 +102,8 @@ def _nomination_problems(facts: Mapping[str, Fact]) -> Iterable[tuple[str, str]]
     """What can be in no nomination, whoever records it."""
     as_of, latest_on = date.fromisoformat(str(facts["as_of"])), date.fromisoformat(str(facts["latest_on"]))
     only_selected = "only people whom the published rule selects can be nominated"
-    if facts["adult"] is not True:
-        yield "the person is a child, or the age is not known", "use the route for children; it is off"
+    if facts["adult"] is bool(facts.get("child")):
+        yield "the person is a child, or the age is not known", "use the route for children, if it is on"
     if whole(facts, "points") < 1:
         yield "it has no points as suspect", only_selected
     if min(whole(facts, "crimes"), whole(facts, "dates")) < 1 or whole(facts, "charged") < 1:
@@ -109,7 +115,7 @@ def _nomination_problems(facts: Mapping[str, Fact]) -> Iterable[tuple[str, str]]
 def _check_new_facts(row: Row, entry: Entry) -> None:
     """Whoever was declined or taken out is not put forward again on the same facts within a year."""
     age = entry.event.occurred_at - datetime.fromisoformat(str(row["since"]))
-    is_same = row["data_sha256"] == entry.event.facts["data_sha256"]
+    is_same = row.get("data_sha256") == entry.event.facts["data_sha256"]
     if row["state"] in CLOSED_FOR_A_YEAR and is_same and age < timedelta(days=RENOMINATION_DAYS):
         raise _refuse(
             entry,
@@ -133,8 +139,8 @@ def _screen(row: Row | None, entry: Entry) -> Row:
 
 
 def _open_evidence(row: Row | None, entry: Entry) -> Row | None:
-    if row is None:
-        return None
+    if row is None or row["state"] in CLOSED_STATES:
+        return row
     people = row["evidence_by"]
     assert isinstance(people, tuple)
     skeleton = name_skeleton(entry.event.actor)
@@ -145,26 +151,52 @@ def _decide(row: Row | None, entry: Entry) -> Row | None:
     facts = entry.event.facts
     if entry.event.version == 1:
         return row  # of before divert: it names no step of a case
-    state = DECISIONS.get(str(facts["decision"]))
-    if state is None:
-        raise _refuse(entry, f"{facts['decision']!r} is no decision", f"one of {', '.join(DECISIONS)}")
-    check_step(entry, row, state)
+    decision = str(facts["decision"])
+    if decision not in DECISIONS:
+        raise _refuse(entry, f"{decision!r} is no decision", f"one of {', '.join(DECISIONS)}")
+    check_step(entry, row, "approved" if decision == "agreed" else decision)
     assert row is not None
-    if state != "approved":
-        return {**_move(row, entry, state), "approver": entry.event.actor}
+    if decision == "agreed":
+        return _agree(row, entry)
+    if decision != "approved":
+        return {**_move(row, entry, decision), "approver": entry.event.actor}
     _check_approval(row, entry)
     first_approved_on = str(row["first_approved_on"] or occurrence(entry)[:10])
-    last_day = date.fromisoformat(first_approved_on) + timedelta(days=HARD_STOP_DAYS)
-    if last_day <= entry.event.occurred_at.date():
-        raise _refuse(entry, f"it was approved first on {first_approved_on}", "nobody stays above a year")
-    expiry = entry.event.occurred_at.date() + timedelta(days=EXPIRY_DAYS)
     return {
         **_move(row, entry, "approved"),
         "approver": entry.event.actor,
-        "evidence_by": (),  # an approval made again needs the evidence opened again
+        "agreed_by": "",  # an approval made again needs everything again: evidence, and for a child agreement
+        "evidence_by": (),
         "first_approved_on": first_approved_on,
-        "expires_on": min(expiry, last_day).isoformat(),
+        "expires_on": _expiry_day(row, entry, first_approved_on).isoformat(),
     }
+
+
+def _agree(row: Row, entry: Entry) -> Row:
+    """Social care or youth justice agrees about a child; without it nobody approves."""
+    actor = entry.event.actor
+    if not row["is_child"] or entry.event.role != YOUTH_LEAD:
+        raise _refuse(entry, f"only a {YOUTH_LEAD} agrees, and only about a child", "approve or decline it")
+    if not are_two_people(str(row["nominator"]), actor):
+        raise _refuse(entry, f"{actor} nominated this person too", "let somebody else agree")
+    return {**row, "agreed_by": actor}
+
+
+def _expiry_day(row: Row, entry: Entry, first_approved_on: str) -> date:
+    """When an approval ends: as the decision says, and never later than 90 days on, or a year in all."""
+    is_child, day = bool(row["is_child"]), entry.event.occurred_at.date()
+    stop_days = CHILD_HARD_STOP_DAYS if is_child else HARD_STOP_DAYS
+    last_day = date.fromisoformat(first_approved_on) + timedelta(days=stop_days)
+    if last_day <= day:
+        raise _refuse(
+            entry, f"it was approved first on {first_approved_on}", f"nobody stays above {stop_days} days"
+        )
+    latest = min(day + timedelta(days=CHILD_EXPIRY_DAYS if is_child else EXPIRY_DAYS), last_day)
+    asked_text = entry.event.facts.get("expires_on")
+    expiry = date.fromisoformat(str(asked_text)) if asked_text else latest
+    if not day < expiry <= latest:
+        raise _refuse(entry, f"it would end on {expiry}", f"let it end by {latest}")
+    return expiry
 
 
 def _check_approval(row: Row, entry: Entry) -> None:
@@ -178,6 +210,9 @@ def _check_approval(row: Row, entry: Entry) -> None:
         raise _refuse(entry, f"{actor} has not opened the evidence", "open it first: becalm divert explain")
     if row["is_restricted"] or row["challenge"]:
         raise _refuse(entry, "the case is restricted or disputed", "settle that first")
+    if row["is_child"] and not are_two_people(str(row["agreed_by"]), actor):
+        remedy = f"let a {YOUTH_LEAD} agree first, who is somebody else: becalm divert agree"
+        raise _refuse(entry, "it is about a child, and nobody from social care agreed", remedy)
 
 
 def _leave(row: Row | None, entry: Entry) -> Row:
@@ -192,29 +227,47 @@ def _leave(row: Row | None, entry: Entry) -> Row:
 def _challenge(row: Row | None, entry: Entry) -> Row:
     if row is None or row["state"] in CLOSED_STATES:
         raise _refuse(entry, "there is no open case", "nothing needs to be disputed")
-    return {**row, "challenge": entry.event.facts["decide_by"]}
+    if row["challenge"]:
+        raise _refuse(entry, "it is disputed already", f"decide that first, by {row['challenge']}")
+    return {**row, "challenge": entry.event.facts["decide_by"], "challenge_by": entry.event.actor}
+
+
+_PARTS: Final = {
+    "nominator": "was the nominator",
+    "screener": "was the screener",
+    "approver": "was the approver",
+    "agreed_by": "agreed to the case",
+    "challenge_by": "raised the challenge",
+}
 
 
 def _decide_challenge(row: Row | None, entry: Entry) -> Row:
-    if row is None or not row["challenge"]:
+    if row is None or not row.get("challenge"):
         raise _refuse(entry, "nothing is disputed", "raise a challenge first")
-    for role in ("nominator", "screener", "approver"):
-        if row[role] and not are_two_people(str(row[role]), entry.event.actor):
-            raise _refuse(entry, f"{entry.event.actor} was the {role}", "let somebody without a part decide")
-    return {**row, "challenge": ""}
+    for name, part in _PARTS.items():
+        if row[name] and not are_two_people(str(row[name]), entry.event.actor):
+            raise _refuse(entry, f"{entry.event.actor} {part}", "let somebody without a part decide")
+    return {**row, "challenge": "", "challenge_by": ""}
 
 
-def _restrict(row: Row | None, entry: Entry) -> Row:
-    """A hold for a court takes effect at once; to lift it takes a second person."""
+def _restrict(row: Row | None, entry: Entry) -> Row | None:
+    """A hold for a court takes effect at once; to lift it takes a second person. No case is needed for it."""
     facts = entry.event.facts
     if row is None:
-        raise _refuse(entry, "there is no case", "details without a case are destroyed by their own clock")
+        free: Row = {"is_restricted": False, "has_legal_hold": False, "hold_by": ""}
+        row = {"subject": entry.event.subject, "state": NO_CASE, "since": occurrence(entry), **free}
     if facts["ground"] != "legal_hold":
-        return {**row, "is_restricted": facts["restricted"]}
+        return _drop_free({**row, "is_restricted": facts["restricted"]})
     holder = str(row.get("hold_by") or "")
-    if not facts["restricted"] and not are_two_people(holder, entry.event.actor):
+    if row["has_legal_hold"] and not facts["restricted"] and not are_two_people(holder, entry.event.actor):
         raise _refuse(entry, f"{entry.event.actor} placed the hold", "let a second person lift it")
-    return {**row, "has_legal_hold": facts["restricted"], "hold_by": entry.event.actor}
+    return _drop_free({**row, "has_legal_hold": facts["restricted"], "hold_by": entry.event.actor})
+
+
+def _drop_free(row: Row) -> Row | None:
+    """No row is left of somebody without a case whose records are free again."""
+    is_free = not row["is_restricted"] and not row["has_legal_hold"]
+    return None if row["state"] == NO_CASE and is_free else row
 
 
 def _meet(row: Row | None, entry: Entry) -> Row | None:
@@ -232,7 +285,8 @@ def _erase(row: Row | None, _entry: Entry) -> Row | None:
     if row is None or row["state"] not in CLOSED_STATES:
         return row
     kept_names = ("subject", "rule_sha256", "data_sha256", "has_legal_hold", "is_restricted")
-    return {**{name: row[name] for name in kept_names}, "state": "purged", "since": row["since"]}
+    kept = {name: row[name] for name in kept_names if name in row}
+    return {**kept, "state": "purged", "since": row["since"]}
 
 
 def _move(row: Row, entry: Entry, state: str) -> dict[str, Fact]:
@@ -272,4 +326,4 @@ def _case_keys(entry: Entry) -> Iterable[str]:
     return (entry.event.subject,) if entry.event.subject else ()
 
 
-CASE_FOLD: Final = Fold("case", 2, tuple(_STEPS), _case_keys, _step_case)
+CASE_FOLD: Final = Fold("case", 3, tuple(_STEPS), _case_keys, _step_case)

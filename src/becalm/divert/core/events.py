@@ -5,10 +5,11 @@ payload, which can be erased. Released kinds are frozen: change one by adding a 
 """
 
 from becalm.divert.core.case_state import CASE_FOLD
+from becalm.divert.core.key_state import KEY_FOLDS, KEY_PUBLISHED
 from becalm.divert.core.visits import events as visits
 from becalm.divert.core.visits.states import FOLDS as VISIT_FOLDS
 from becalm.ledger.event_kinds import EventKind, FactField, FactType, optional_fact, required_fact
-from becalm.ledger.events import ABOUT_PEOPLE
+from becalm.ledger.events import ABOUT_PEOPLE, SIGNATURE_FACTS
 
 RULE, LIST, PERSON, JOIN, PART = (
     *("rule_published", "list_computed", "person_known"),
@@ -20,7 +21,7 @@ NOMINATION, SCREENING, EVIDENCE, DECISION = (
 )
 CHALLENGE, CHALLENGE_DECISION, RESTRICTION = "challenge_raised", "challenge_decided", "restriction_changed"
 LEAVING, FORCED_ACCESS, PURGE = "programme_left", "access_forced", "purge_done"
-ACTIVATION, DISPARITY = "programme_activated", "disparity_signed"
+ACTIVATION, DISPARITY, KEY = "programme_activated", "disparity_signed", KEY_PUBLISHED
 
 _RULE_HASH = required_fact("rule_sha256", "hash", "the published rule")
 _DATA_HASH = required_fact("data_sha256", "hash", "the events that it was computed from")
@@ -28,6 +29,7 @@ _CODES = required_fact("codes", "texts", "reason codes of the rule; the sentence
 _CHECKED_BY_TWO = (
     required_fact("other", "text", "the pseudonym of the other record"),
     required_fact("stage", "text", "proposed (by the first person) or confirmed (by the second)"),
+    *SIGNATURE_FACTS,
 )
 
 
@@ -73,7 +75,14 @@ KINDS = (
         required_fact("source_sha256", "hash", "the file that the details came from"),
     ),
     _about(JOIN, "Two records were found to be one person.", *_CHECKED_BY_TWO),
-    _about(PART, "Two records were found to be two people after all.", *_CHECKED_BY_TWO),
+    _about(
+        PART,
+        "Two records were found to be two people after all, or one record was found to hold two people.",
+        *_CHECKED_BY_TWO,
+        optional_fact(
+            "moved", "whole", "of one record that held two people: how many crimes are the other's"
+        ),
+    ),
     _about(
         NOMINATION,
         "A person whom the rule selected was put forward.",
@@ -99,6 +108,8 @@ KINDS = (
             overlap="also a victim: support comes first",
         ),
         _CODES,
+        optional_fact("child", "flag", "by the route for children"),
+        *SIGNATURE_FACTS,
     ),
     _about(
         SCREENING,
@@ -128,6 +139,7 @@ KINDS = (
         "A challenge was decided by somebody who had no part in the case.",
         required_fact("outcome", "text", "upheld or rejected"),
         _CODES,
+        *SIGNATURE_FACTS,
     ),
     _about(
         RESTRICTION,
@@ -169,6 +181,22 @@ KINDS = (
             required_fact("legal_basis", "text", "the law that it stands on"),
             required_fact("papers", "pairs", "each paper and its SHA-256"),
             required_fact("review_on", "day", "by when they are looked at again"),
+            optional_fact("children", "flag", "the route for children is on"),
+            *SIGNATURE_FACTS,
+        ),
+    ),
+    EventKind(
+        KEY,
+        "A person's own key was proposed, confirmed by a second person, or withdrawn.",
+        (
+            required_fact("stage", "text", "proposed, confirmed or withdrawn"),
+            required_fact("key", "hash", "its id"),
+            optional_fact("holder", "text", "whose it is"),
+            optional_fact("public_key", "hash", "the public half (Ed25519), in hex"),
+            optional_fact("proof", "text", "the holder's signature over both"),
+            optional_fact("roles", "texts", "in which roles it signs"),
+            optional_fact("expires_on", "day", "when it ends"),
+            *SIGNATURE_FACTS,
         ),
     ),
     EventKind(
@@ -183,4 +211,4 @@ KINDS = (
     *visits.KINDS,
 )
 
-FOLDS = (CASE_FOLD, *VISIT_FOLDS)
+FOLDS = (CASE_FOLD, *KEY_FOLDS, *VISIT_FOLDS)

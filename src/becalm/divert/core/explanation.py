@@ -76,6 +76,12 @@ class Explanation:
     dates: int
     charged: int
     latest_on: date | None
+    is_child_route: bool = False
+
+    @property
+    def hides_points(self) -> bool:
+        """Are no points shown, because it is about a child, or somebody whose age is not known?"""
+        return not self.is_adult
 
     @property
     def is_marginal(self) -> bool:
@@ -122,6 +128,18 @@ def majority_day(born_on: date | None, adult_age: int) -> int:
     return (birthday - EPOCH).days
 
 
+def eligible_day(born_on: date | None, rule: Rule, as_of: date, *, is_child_route: bool) -> int:
+    """From which day on the age is right: that of majority, or for children that of the least age until then.
+
+    Unknown is never right, and without a route for children no child is of the right age.
+    """
+    majority = majority_day(born_on, rule.adult_age)
+    if not is_child_route:
+        return majority
+    is_child = (as_of - EPOCH).days < majority < AGE_UNKNOWN
+    return majority_day(born_on, rule.child_age) if is_child and rule.child_age else AGE_UNKNOWN
+
+
 def explain_person(
     person: str,
     rows: Sequence[EventRow],
@@ -131,13 +149,14 @@ def explain_person(
     as_of: date,
     cut: Cut,
     other_cut: Cut,
+    is_child_route: bool = False,
 ) -> Explanation:
     """Why does the rule select this person, or not?
 
     The same events, rule and day give the same answer, in the order of the newest event first.
     """
     as_of_day = (as_of - EPOCH).days
-    adult_day = np.array([majority_day(born_on, rule.adult_age)], np.int64)
+    adult_day = np.array([eligible_day(born_on, rule, as_of, is_child_route=is_child_route)], np.int64)
     sorted_rows = sort_rows(rows)
     events = encode_rows(sorted_rows)
     scores = score_people(events, adult_day, rule, as_of_day=as_of_day)
@@ -149,18 +168,22 @@ def explain_person(
         rule=rule,
         as_of=as_of,
         data_sha256=digest_events(born_on, rows),
-        gate=_gate_lines(scores, rule, as_of_day=as_of_day, is_age_known=born_on is not None),
+        gate=(
+            _age_line(scores, rule, is_age_known=born_on is not None, is_child_route=is_child_route),
+            *_gate_lines(scores, rule, as_of_day=as_of_day),
+        ),
         events=_event_lines(sorted_rows, scores, rule),
         points=int(scores.points[0]),
         victim_points=int(scores.victim_points[0]),
         is_selected=is_selected,
         near_miss=_near_misses(sorted_rows, events, scores, rule, adult_day[0], as_of_day, cut),
         **_answers(stability),
-        is_adult=bool(scores.is_adult[0]),
+        is_adult=majority_day(born_on, rule.adult_age) <= as_of_day,
         crimes=int(scores.crimes[0]),
         dates=int(scores.dates[0]),
         charged=int(scores.charged[0]),
         latest_on=None if latest < 0 else date.fromordinal(EPOCH.toordinal() + latest),
+        is_child_route=is_child_route,
     )
 
 
@@ -173,17 +196,22 @@ def _answers(stability: Stability) -> dict[str, bool]:
     }
 
 
-def _gate_lines(
-    scores: PersonScores, rule: Rule, *, as_of_day: int, is_age_known: bool
-) -> tuple[GateLine, ...]:
+def _age_line(scores: PersonScores, rule: Rule, *, is_age_known: bool, is_child_route: bool) -> GateLine:
+    is_right = bool(scores.is_adult[0])
+    found_text = ("yes" if is_right else "no") if is_age_known else "age unknown, so treated as a child"
+    child_text = (
+        f"{rule.child_age} to {rule.adult_age - 1}" if rule.child_age else "a child (the route is off)"
+    )
+    return GateLine(
+        child_text if is_child_route else f"{rule.adult_age} or older", "yes", found_text, is_right
+    )
+
+
+def _gate_lines(scores: PersonScores, rule: Rule, *, as_of_day: int) -> tuple[GateLine, ...]:
     gate, latest = rule.gate, int(scores.latest_day[0])
     age_days = as_of_day - latest
-    adult_text = (
-        ("yes" if scores.is_adult[0] else "no") if is_age_known else "age unknown, so treated as a child"
-    )
     recent_text = "none" if latest < 0 else f"{age_days} days"
     return (
-        GateLine(f"{rule.adult_age} or older", "yes", adult_text, bool(scores.is_adult[0])),
         _count_line("different crimes as suspect", gate.crimes, scores.crimes),
         _count_line("on different days", gate.dates, scores.dates),
         GateLine(
@@ -241,8 +269,8 @@ def _near_misses(
 
 
 def explanation_data(explanation: Explanation) -> dict[str, object]:
-    """The page as other programs read it; the same bytes on every store."""
-    rule = explanation.rule
+    """The page as other programs read it; the same bytes on every store. No points of a child are in it."""
+    rule, is_hidden = explanation.rule, explanation.hides_points
     return {
         "person": explanation.person,
         "rule": {"key": rule.key, "version": rule.version, "sha256": rule.sha256},
@@ -257,16 +285,16 @@ def explanation_data(explanation: Explanation) -> dict[str, object]:
                 "crime_ref": line.event.crime_ref,
                 "occurred_on": line.event.occurred_on.isoformat(),
                 "role": line.event.role,
-                "harm_band": line.harm_band,
-                "recency": line.recency,
+                "harm_band": None if is_hidden else line.harm_band,
+                "recency": None if is_hidden else line.recency,
                 "status": line.event.status,
-                "points": line.points,
+                "points": None if is_hidden else line.points,
                 "why_not": line.why_not,
             }
             for line in explanation.events
         ],
-        "points": explanation.points,
-        "victim_points": explanation.victim_points,
+        "points": None if is_hidden else explanation.points,
+        "victim_points": None if is_hidden else explanation.victim_points,
         "selected": explanation.is_selected,
         "near_miss": [
             {"without": ref, "selected": is_selected} for ref, is_selected in explanation.near_miss

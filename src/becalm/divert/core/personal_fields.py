@@ -50,6 +50,7 @@ PERSONAL_FIELDS: Final = (
     *_fields("restriction_changed", "sentence", RIGHTS, clock="rights"),
     *_fields("records_joined", "sentence", CASE_WORKERS),
     *_fields("records_parted", "sentence", CASE_WORKERS),
+    *_fields("records_parted", "crimes", CASE_WORKERS, access="withheld"),
     *_fields("access_forced", "reason", RIGHTS, clock="rights"),
     *_fields("appointment_made", "where present why", CREW),
     *_fields("visit_checked", "conditions note", CREW, access="withheld"),

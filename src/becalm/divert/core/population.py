@@ -27,16 +27,31 @@ class Population:
         return (day - EPOCH).days
 
 
-def population_of(events: CrimeEvents, born_day: Ints, main: Ints, rule: Rule) -> Population:
-    """The people with these birth days (since 1970, the least number where unknown) and events."""
-    is_known = born_day > -(2**31)
-    born = np.datetime64("1970-01-01") + np.where(is_known, born_day, 0)
+def population_of(
+    events: CrimeEvents, born_day: Ints, main: Ints, rule: Rule, *, child_as_of_day: int | None = None
+) -> Population:
+    """The people with these birth days (since 1970, the least number where unknown) and events.
+
+    With `child_as_of_day`, nobody but those who are children on that day is of the right age, from the least
+    age of the route for children on; nobody at all where there is no such route.
+    """
+    is_main = main == np.arange(len(main))
+    is_right = (born_day > -(2**31)) & is_main
+    right_day = _birthdays(born_day, rule.adult_age)
+    if child_as_of_day is not None:
+        is_right &= (right_day > child_as_of_day) & (rule.child_age > 0)
+        right_day = _birthdays(born_day, rule.child_age)
+    return Population(events, np.where(is_right, right_day, AGE_UNKNOWN), int(is_main.sum()))
+
+
+def _birthdays(born_day: Ints, age_years: int) -> Ints:
+    """The day since 1970 on which each reaches this age."""
+    born = np.datetime64("1970-01-01") + np.where(born_day > -(2**31), born_day, 0)
     months = born.astype("datetime64[M]")
     day_of_month = (born - months).astype(np.int64)
     # The 29th of February comes of age on the 1st of March: the day is added to the month's first.
-    adult_day = ((months + 12 * rule.adult_age).astype("datetime64[D]") + day_of_month).astype(np.int64)
-    is_main = main == np.arange(len(main))
-    return Population(events, np.where(is_known & is_main, adult_day, AGE_UNKNOWN), int(is_main.sum()))
+    days: Ints = ((months + 12 * age_years).astype("datetime64[D]") + day_of_month).astype(np.int64)
+    return days
 
 
 def years_between(birth: date, day: date) -> int:

@@ -18,6 +18,9 @@ Sentence = Annotated[
     str,
     Parameter("One sentence about this very person, in your own words. It can be erased, unlike the codes."),
 ]
+SigningKeyFile = Annotated[
+    FileName | None, Parameter("The file of your own key, where signatures prove who acts.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,9 @@ class ListRequest(Request):
     """Whom does the rule select?"""
 
     as_of: AsOf = None
+    children: Annotated[
+        bool, Parameter("Those who are under age instead, where the rule has a route for children.")
+    ] = False
     purpose: Purpose = "offer of help"
 
 
@@ -75,7 +81,9 @@ class NominateRequest(Request):
         tuple[str, ...], Parameter("A crime that the sentence rests on. Can be repeated.", metavar="REF")
     ] = ()
     as_of: AsOf = None
+    child: Annotated[bool, Parameter("By the route for children, where the rule has one.")] = False
     purpose: Purpose = "decision"
+    signing_key: SigningKeyFile = None
 
 
 ScreenResult = Literal["clear", "conditions", "defer", "refer"]
@@ -89,7 +97,8 @@ class ScreenRequest(Request):
     check: Annotated[
         tuple[str, ...],
         Parameter(
-            "A check and its answer, e.g. threat_to_life=no. All of them must be answered. Can be repeated.",
+            "A check and its answer, e.g. threat_to_life=no, or unsure, which counts as yes. "
+            "All must be answered. Can be repeated.",
             metavar="CHECK=ANSWER",
         ),
     ]
@@ -106,9 +115,10 @@ class DecideRequest(Request):
     sentence: Sentence
     as_of: Annotated[
         date | None,
-        Parameter("The day of the list for an approval made again.", default_text="today"),
+        Parameter("The day of the list that was opened.", default_text="that of the nomination, or today"),
     ] = None
     purpose: Purpose = "decision"
+    signing_key: SigningKeyFile = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +155,7 @@ class ChallengeRequest(Request):
     code: Annotated[tuple[str, ...], Parameter("A reason code of the rule. Can be repeated.")] = ()
     sentence: Annotated[str, Parameter("Why, in writing, for the person.")] = ""
     purpose: Purpose = "challenge"
+    signing_key: SigningKeyFile = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,15 +175,21 @@ class RestrictRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRequest(Request):
-    """Which records may be one person? Two people join or part them."""
+    """Which records may be one person, and which hold two? Two people join, part or split them."""
 
     person: Annotated[str | None, Parameter("The one pseudonym.", is_argument=True)] = None
     other_person: Annotated[str | None, Parameter("The other one.", is_argument=True)] = None
     decide: Annotated[
-        Literal["join", "part"] | None, Parameter("One person, or two? The second person to say so decides.")
+        Literal["join", "part", "split"] | None,
+        Parameter("One person, two, or two within one record? The second person to say so decides."),
     ] = None
+    crime: Annotated[
+        tuple[str, ...],
+        Parameter("With split: a crime that is the other person's. Can be repeated.", metavar="REF"),
+    ] = ()
     sentence: Annotated[str, Parameter("Why, in your own words.")] = ""
     purpose: Purpose = "correction"
+    signing_key: SigningKeyFile = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,3 +255,45 @@ class GovernRequest(Request):
     review_on: Annotated[
         date | None, Parameter("By when they are looked at again.", default_text="in a year")
     ] = None
+    signing_key: SigningKeyFile = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRequest(Request):
+    """Which keys may sign, in whose name? Two people publish one; one person withdraws it."""
+
+    draw: Annotated[
+        FileName | None,
+        Parameter("Draw a key of your own into this file, and print its card for two people."),
+    ] = None
+    publish: Annotated[
+        str | None,
+        Parameter(
+            "The card of a key. The second person to publish the same puts it in force.", metavar="CARD"
+        ),
+    ] = None
+    holder: Annotated[str, Parameter("Whose key it is.", default_text="yourself")] = ""
+    key_role: Annotated[tuple[str, ...], Parameter("A role that it signs in. Can be repeated.")] = ()
+    expires_on: Annotated[date | None, Parameter("When the key ends; within a year.")] = None
+    withdraw: Annotated[
+        str | None, Parameter("The id of a key that must not sign any more, at once.", metavar="KEY")
+    ] = None
+    signing_key: SigningKeyFile = None
+
+
+LetterKind = Literal["notice", "receipt", "challenge", "removal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterRequest(Request):
+    """A letter to the person: that there is an offer, what became of a challenge, or that it is over."""
+
+    person: Person
+    letter: Annotated[
+        LetterKind,
+        Parameter(
+            "notice: there is an offer; receipt: a challenge came in; challenge: what was decided; "
+            "removal: it is over."
+        ),
+    ]
+    purpose: Purpose = "offer of help"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final, Literal
 
-from becalm.divert.core.case_state import ACTIVE_STATES, ENDS
+from becalm.divert.core.case_state import ACTIVE_STATES, ENDS, NO_CASE, OPEN_STATES
 from becalm.divert.core.rule import Retention
 
 Due = Literal["nothing", "case", "everything"]
@@ -23,17 +23,27 @@ def find_due(
     """
     if case is not None and case["has_legal_hold"]:
         return "nothing"
-    if case is None or case["state"] == "purged":
+    if case is None or case["state"] in ("purged", NO_CASE):
         is_over = not is_current or day >= taken_in_on + timedelta(days=retention.exit_days)
         return "everything" if is_over else "nothing"
-    since = date.fromisoformat(str(case["since"])[:10])
-    if case["state"] == "declined" and day >= since + timedelta(days=retention.declined_days):
+    since, halves = date.fromisoformat(str(case["since"])[:10]), _halves(case)
+    if case["state"] == "declined" and day >= since + timedelta(days=retention.declined_days // halves):
         return "case"
-    if case["state"] in ENDS and day >= since + timedelta(days=retention.exit_days):
+    if case["state"] == "expired" and not case.get("first_approved_on"):
+        return "case"  # it waited as long as one that was declined, and nobody approved it
+    if case["state"] in ENDS and day >= since + timedelta(days=retention.exit_days // halves):
         return "everything"
     return "nothing"
 
 
-def is_expired(case: Mapping[str, object], day: date) -> bool:
-    """Has the approval run out?"""
+def is_expired(case: Mapping[str, object], day: date, retention: Retention) -> bool:
+    """Has the approval run out, or has nobody decided about a nomination for as long as a decline is kept?"""
+    if case["state"] in OPEN_STATES:
+        since = date.fromisoformat(str(case["since"])[:10])
+        return day >= since + timedelta(days=max(1, retention.declined_days // _halves(case)))
     return case["state"] in ACTIVE_STATES and date.fromisoformat(str(case["expires_on"])) <= day
+
+
+def _halves(case: Mapping[str, object]) -> int:
+    """Everything about a child is kept half as long."""
+    return 2 if case.get("is_child") else 1

@@ -90,6 +90,8 @@ class Rule:
     reasons: tuple[Reason, ...]
     retention: Retention
     sha256: str  # of the file
+    child_age: int = 0  # the least age of the route for children; 0 where it is off
+    child_approvers: tuple[str, ...] = ()
 
     def bands(self, *, by_other_weights: bool = False) -> dict[str, int]:
         """The harm band, 1 to 5, of each offence that qualifies."""

@@ -35,16 +35,23 @@ CHECKS: Final = (
     ScreeningCheck("on_probation", "Does probation lead already?", "conditions", "their lead is invited"),
     ScreeningCheck("other_scheme", "Has another scheme called?", "defer", "do not pile on"),
 )
+CHILD_CHECKS: Final = (
+    ScreeningCheck("exploitation", "Could somebody exploit the child?", "refer", "safeguarding, as a victim"),
+    ScreeningCheck("social_care_objects", "Does social care object to a visit?", "defer", "ask social care"),
+    ScreeningCheck("no_adult_present", "Is there no parent, carer or advocate to be present?", "defer",
+                   "find an advocate first"),
+)  # fmt: skip
+"""Asked about children besides; an answer in doubt counts as yes."""
 GRAVITY: Final[Sequence[ScreenResult]] = ("clear", "conditions", "defer", "refer")
-ANSWERS: Final = ("yes", "no")
+YES, NO, UNSURE = "yes", "no", "unsure"
 
 
-def judge_screening(answers: Mapping[str, str]) -> ScreenResult:
-    """What follows from these answers: clear, conditions, defer or refer?
+def judge_screening(answers: Mapping[str, str], checks: Sequence[ScreeningCheck] = CHECKS) -> ScreenResult:
+    """What follows from these answers: clear, conditions, defer or refer? Unsure counts as yes.
 
-    Raises CaseError where a check is not answered, unknown, or answered with another word than yes or no.
+    Raises CaseError where a check is not answered, unknown, or answered with another word.
     """
-    names = [check.name for check in CHECKS]
+    names = [check.name for check in checks]
     faults = [
         Fault("check", f"{name!r} is none", suggest_word(name, names))
         for name in answers
@@ -52,10 +59,10 @@ def judge_screening(answers: Mapping[str, str]) -> ScreenResult:
     ]
     faults += [
         Fault("check", f"{check.name} is not answered: {check.question}", f"add {check.name}=yes or no")
-        for check in CHECKS
-        if answers.get(check.name) not in ANSWERS
+        for check in checks
+        if answers.get(check.name) not in (YES, NO, UNSURE)
     ]
     if faults:
         raise CaseError("The screening is not whole; nothing was recorded", tuple(faults))
-    results = [check.result for check in CHECKS if answers[check.name] == "yes"]
+    results = [check.result for check in checks if answers[check.name] != NO]
     return max(results, key=GRAVITY.index, default="clear")

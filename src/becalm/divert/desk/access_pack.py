@@ -15,7 +15,7 @@ from becalm.divert.core.access import step_refusal
 from becalm.divert.core.explanation import explanation_data
 from becalm.divert.core.personal_fields import FIELD_BY_KEY
 from becalm.divert.core.request import AccessPackRequest
-from becalm.divert.desk.cases import list_recipients
+from becalm.divert.desk.cases import THE_PERSON, list_recipients
 from becalm.divert.desk.context import (
     case_row,
     check_purpose,
@@ -41,7 +41,7 @@ from becalm.render.pages import FolderKind, write_folder
 from becalm.terms import UsageError, suggest_word
 
 PACK_KIND: Final = FolderKind("an earlier pack", "pack.json")
-RECIPIENT, AGREEMENT = "the person", "right of access"
+AGREEMENT: Final = "right of access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _write(desk: Desk, content: PackContent, folder: Path, request: AccessPackRe
     signature = key.sign(bytes.fromhex(document_sha256))
     released_text = ", ".join(sorted({*request.release}))
     facts = {
-        "recipient": RECIPIENT,
+        "recipient": THE_PERSON,
         "agreement": AGREEMENT,
         "what": f"access pack; released: {released_text}" if released_text else "access pack",
         "document_sha256": document_sha256,

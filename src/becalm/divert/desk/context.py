@@ -7,18 +7,20 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import ROLES, check_access, may, step_refusal
 from becalm.divert.core.personal_fields import check_fields
 from becalm.divert.core.rule import Rule
+from becalm.divert.core.signatures import sign_step
 from becalm.divert.files.read_rule import SHIPPED, read_rule
 from becalm.divert.files.records_file import Records, RecordsFile
-from becalm.ledger import Entry, EventToAppend, Ledger, Row, format_instant
+from becalm.ledger import Entry, Event, EventToAppend, Ledger, Row, format_instant
 from becalm.ledger.anchors import AnchorSettings, send_text
 from becalm.ledger.events import ABOUT_PEOPLE
-from becalm.terms import UsageError
+from becalm.terms import FileName, UsageError
 
 RULE_FILE = "divert/rule.toml"
 REHEARSAL, LIVE = "rehearsal", "live"
@@ -121,10 +123,30 @@ def note_access(desk: Desk, person: str, shown_text: str, *, purpose: str) -> No
     desk.open_ledger().append([EventToAppend(event)])
 
 
+def sign_event(desk: Desk, event: Event, key_file: FileName | None) -> Event:
+    """The same step, signed with the key in this file; as it is where no file is named.
+
+    Raises CaseError where there is no such file. Whether the key may sign, the ledger says.
+    """
+    if not key_file:
+        return event
+    from becalm.ledger.signing import read_key
+
+    key = read_key(Path(str(key_file)))
+    if key is None:
+        raise step_refusal("signing_key", f"{key_file} is no file", "draw a key: becalm divert keys")
+    return sign_step(event, key, desk.open_ledger().identity)
+
+
+def programme_row(desk: Desk) -> Row:
+    """What proves who acts, the keys that may sign, and whether the route for children is on."""
+    rows = desk.open_ledger().state_rows("programme")
+    return rows[0] if rows else {"proof": "", "keys": (), "children": False}
+
+
 def programme_mode(desk: Desk) -> str:
-    """Live where the papers were signed by people who log in, else a rehearsal."""
-    papers = last_entry(desk, kinds.ACTIVATION)
-    return str(papers.event.facts["mode"]) if papers else REHEARSAL
+    """Live where the papers were signed and logins or signatures prove who acts, else a rehearsal."""
+    return LIVE if programme_row(desk)["proof"] else REHEARSAL
 
 
 def last_entry(desk: Desk, kind: str) -> Entry | None:

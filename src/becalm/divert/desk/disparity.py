@@ -11,6 +11,7 @@ from typing import Final
 from becalm.desk import Desk, record_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
+from becalm.divert.core.case_state import NO_CASE
 from becalm.divert.core.crime_events import ROLES, SUSPECT_ROLES
 from becalm.divert.core.disparity import (
     CHARACTERISTICS,
@@ -135,7 +136,8 @@ def _people_by_stage(desk: Desk, records: Records, as_of: date) -> dict[str, lis
     population = read_population(records, rule)
     selection = select_people(population.events, population.adult_day, rule, as_of_day=population.day(as_of))
     selected_people = records.people["person"].take(selection.rows).to_pylist()
-    states = {str(row["subject"]): str(row["state"]) for row in ledger.state_rows("case")}
+    rows = [row for row in ledger.state_rows("case") if row["state"] != NO_CASE]
+    states = {str(row["subject"]): str(row["state"]) for row in rows}
     history: dict[str, set[str]] = {person: set() for person in states}
     for entry in ledger.entries(kinds=(kinds.DECISION, "visit_made")):
         if entry.event.subject in history:

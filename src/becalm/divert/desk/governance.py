@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from becalm import __version__
-from becalm.desk import Desk, record_event
+from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
 from becalm.divert.core.approval_habits import ApproverHabit, describe_approvers
+from becalm.divert.core.case_state import CLOSED_STATES, NO_CASE
 from becalm.divert.core.request import GovernRequest
 from becalm.divert.core.score import select_people
 from becalm.divert.desk.approval_gates import list_approval_faults, settings_sha256
@@ -23,15 +24,17 @@ from becalm.divert.desk.context import (
     is_proven,
     last_entry,
     programme_mode,
+    programme_row,
     read_rule_in_force,
     records_file,
     require_role,
+    sign_event,
 )
 from becalm.divert.desk.lists import read_population
 from becalm.divert.files.papers import PaperFacts, share_filled, write_papers
 from becalm.formats.durable_files import sha256_of_text
 from becalm.formats.json_text import json_text
-from becalm.ledger import Fact
+from becalm.ledger import EventToAppend, Fact
 from becalm.render.document import Document, document_html, document_lines
 from becalm.render.pages import FolderKind, write_folder
 
@@ -49,7 +52,7 @@ class GovernAnswer:
     changes: tuple[str, ...]  # lines of a comparison with what stood in the folder
     entry: int | None  # of the signature
     open_faults: tuple[str, ...]  # what stands against approvals now
-    approvers: tuple[ApproverHabit, ...]  # of all time: rate, pace and overturned decisions
+    approvers: tuple[ApproverHabit, ...]  # month by month: rate, pace and overturned decisions
 
 
 def write_governance(desk: Desk, request: GovernRequest) -> GovernAnswer:
@@ -58,7 +61,8 @@ def write_governance(desk: Desk, request: GovernRequest) -> GovernAnswer:
     Raises CaseError where the report on differences was not signed for this rule, or the law is not named.
     """
     desk = require_role(desk, "sign" if request.sign else "govern")
-    documents = write_papers(_gather(desk))
+    proof = _proof_of(desk, request) if request.sign else str(programme_row(desk)["proof"])
+    documents = write_papers(_gather(desk, proof))
     folder = Path(request.out)
     texts = {name: "\n".join(document_lines(document)) + "\n" for name, document in documents.items()}
     changes = tuple(line for name, text in texts.items() for line in _compare(folder / f"{name}.txt", text))
@@ -78,7 +82,12 @@ def write_governance(desk: Desk, request: GovernRequest) -> GovernAnswer:
     )
 
 
-def _gather(desk: Desk) -> PaperFacts:
+def _proof_of(desk: Desk, request: GovernRequest) -> str:
+    """What will prove who acts once these papers are signed: they say so already."""
+    return "logins" if is_proven(desk) else "signatures" if request.signing_key else ""
+
+
+def _gather(desk: Desk, proof: str) -> PaperFacts:
     rule, records = read_rule_in_force(desk), records_file(desk).read()
     population = read_population(records, rule)
     selection = select_people(
@@ -86,16 +95,28 @@ def _gather(desk: Desk) -> PaperFacts:
     )
     signature = last_entry(desk, kinds.DISPARITY)
     states = Counter(str(row["state"]) for row in desk.open_ledger().state_rows("case"))
+    states.pop(NO_CASE, None)
     return PaperFacts(
         rule=rule,
-        mode=programme_mode(desk),
+        mode=LIVE if proof else REHEARSAL,
         city=desk.workspace.city.name,
         people_count=population.people_count,
         selected_count=len(selection.rows),
         case_counts=dict(sorted(states.items())),
         disparity_sha256=str(signature.event.facts["report_sha256"]) if signature else "",
         ledger_kind="a file" if desk.ledger_file else "a server",
+        proof=proof,
+        keys=tuple(
+            (str(row["holder"]), _list_texts(row["roles"]), str(row["key"])[:16], str(row["expires_on"]))
+            for row in desk.open_ledger().state_rows("signing_key")
+            if row["state"] == "confirmed"
+        ),
     )
+
+
+def _list_texts(texts: Fact) -> str:
+    assert isinstance(texts, tuple)
+    return ", ".join(map(str, texts))
 
 
 def _files(documents: dict[str, Document], texts: dict[str, str]) -> dict[str, str]:
@@ -126,12 +147,43 @@ def _sign(desk: Desk, request: GovernRequest, texts: dict[str, str]) -> int:
     review_on = request.review_on or desk.today + timedelta(days=REVIEW_DAYS)
     if not desk.today < review_on <= desk.today + timedelta(days=REVIEW_DAYS):
         raise step_refusal("review_on", f"{review_on} is not within a year", "give an earlier day, ahead")
+    is_live = is_proven(desk) or request.signing_key is not None
+    _check_change_of_mode(desk, is_live=is_live)
+    if request.signing_key and not is_proven(desk):
+        _check_keys(desk)
     facts: dict[str, Fact] = {
         "rule_sha256": rule.sha256,
-        "mode": LIVE if is_proven(desk) else REHEARSAL,
+        "mode": LIVE if is_live else REHEARSAL,
         "settings_sha256": settings_sha256(desk),
         "legal_basis": request.legal_basis,
         "papers": tuple((name, sha256_of_text(text)) for name, text in sorted(texts.items())),
         "review_on": review_on.isoformat(),
+        **({"children": True} if rule.child_age else {}),
     }
-    return record_event(desk, kinds.ACTIVATION, purpose="decision", facts=facts).seq
+    event = sign_event(
+        desk, make_event(desk, kinds.ACTIVATION, purpose="decision", facts=facts), request.signing_key
+    )
+    return desk.open_ledger().append([EventToAppend(event)])[0].seq
+
+
+def _check_change_of_mode(desk: Desk, *, is_live: bool) -> None:
+    """Raise CaseError where cases of a rehearsal would become real, or a live programme a rehearsal."""
+    was_live = programme_mode(desk) == LIVE
+    if was_live and not is_live:
+        remedy = "sign as somebody whom the server or your own key proves"
+        raise step_refusal("mode", "the programme is live, and you are only declared", remedy)
+    states = [row["state"] for row in desk.open_ledger().state_rows("case")]
+    open_count = sum(state not in CLOSED_STATES for state in states)
+    if is_live and not was_live and open_count:
+        remedy = "end them first: becalm divert remove; nobody real is approved in a rehearsal"
+        raise step_refusal("mode", f"{open_count} cases of the rehearsal are open", remedy)
+
+
+def _check_keys(desk: Desk) -> None:
+    """Raise CaseError where nobody could nominate or approve, once signatures prove who acts."""
+    rows = [row for row in desk.open_ledger().state_rows("signing_key") if row["state"] == "confirmed"]
+    roles = ", ".join(_list_texts(row["roles"]) for row in rows).split(", ")
+    missing_roles = [role for role in ("nominator", "approver", "rights officer") if role not in roles]
+    if missing_roles:
+        remedy = "let their holders draw keys and two people publish them: becalm divert keys"
+        raise step_refusal("keys", f"no key in force signs as {' or '.join(missing_roles)}", remedy)

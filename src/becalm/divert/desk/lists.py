@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from becalm.desk import Desk, make_event, record_event
 from becalm.divert.core import events as kinds
-from becalm.divert.core.case_state import CLOSED_STATES
+from becalm.divert.core.case_state import CLOSED_STATES, NO_CASE
 from becalm.divert.core.explanation import Explanation, digest_explanation, explain_person
-from becalm.divert.core.population import Population, population_of
+from becalm.divert.core.population import Population, population_of, years_between
 from becalm.divert.core.request import ExplainRequest, ListRequest
 from becalm.divert.core.rule import Rule
-from becalm.divert.core.score import Selection, find_cuts, select_people
+from becalm.divert.core.score import NO_CUT, Selection, find_cuts, select_people
 from becalm.divert.desk.context import (
+    LIVE,
     born_on,
     case_row,
     check_purpose,
@@ -27,7 +28,7 @@ from becalm.divert.desk.context import (
 )
 from becalm.divert.files.records_file import Records
 from becalm.formats.durable_files import sha256_of_text
-from becalm.ledger import EventToAppend, Fact
+from becalm.ledger import EventToAppend, Fact, Row
 from becalm.terms import CaseError, Fault
 
 
@@ -38,7 +39,7 @@ class ListedPerson:
     person: str
     route: str  # support_first, where the person was a victim too, else standard
     is_marginal: bool
-    state: str  # of the case; "not nominated" where there is none
+    state: str  # of the case; "not nominated" where there is none, "restricted" where nobody may use it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class PersonList:
     event_count: int
     persons: tuple[ListedPerson, ...]
     mode: str
+    is_past: bool = False  # a live programme nominates from the list of today alone
+    is_of_children: bool = False
 
 
 def list_people(desk: Desk, request: ListRequest) -> PersonList:
@@ -59,10 +62,9 @@ def list_people(desk: Desk, request: ListRequest) -> PersonList:
     desk = require_role(desk, "list")
     check_purpose(request.purpose)
     rule, records = read_rule_in_force(desk), records_file(desk).read()
-    as_of = check_day(desk, request.as_of)
-    population = read_population(records, rule)
-    selection = select_people(population.events, population.adult_day, rule, as_of_day=population.day(as_of))
-    states = {str(row["subject"]): str(row["state"]) for row in desk.open_ledger().state_rows("case")}
+    as_of, mode = check_day(desk, request.as_of), programme_mode(desk)
+    population, selection = _select(records, rule, as_of, of_children=request.children)
+    states = {str(row["subject"]): _shown_state(row) for row in desk.open_ledger().state_rows("case")}
     person_list = PersonList(
         rule=rule,
         as_of=as_of,
@@ -70,7 +72,9 @@ def list_people(desk: Desk, request: ListRequest) -> PersonList:
         people_count=population.people_count,
         event_count=len(population.events),
         persons=_listed_persons(records, selection, states),
-        mode=programme_mode(desk),
+        mode=mode,
+        is_past=mode == LIVE and as_of < desk.today,
+        is_of_children=request.children,
     )
     facts: dict[str, Fact] = {
         "rule_sha256": rule.sha256,
@@ -82,6 +86,29 @@ def list_people(desk: Desk, request: ListRequest) -> PersonList:
     }
     record_event(desk, kinds.LIST, purpose=request.purpose, facts=facts)
     return person_list
+
+
+def _select(records: Records, rule: Rule, as_of: date, *, of_children: bool) -> tuple[Population, Selection]:
+    """Whom the rule selects; of children everybody who is eligible, for no cap may rank them.
+
+    Raises CaseError where children are asked for and the rule has no route for them.
+    """
+    if of_children and not rule.child_age:
+        fault = Fault(
+            "children", "the rule has no route for children", "it is off unless the rule turns it on"
+        )
+        raise CaseError("No list can be made", (fault,))
+    if of_children:
+        rule = replace(rule, limit=max(1, records.people.num_rows))
+    population = read_population(records, rule, child_as_of=as_of if of_children else None)
+    as_of_day = population.day(as_of)
+    return population, select_people(population.events, population.adult_day, rule, as_of_day=as_of_day)
+
+
+def _shown_state(row: Row) -> str:
+    if row["state"] == NO_CASE:
+        return "restricted"
+    return str(row["state"])
 
 
 def _listed_persons(
@@ -121,7 +148,14 @@ def explain(desk: Desk, request: ExplainRequest) -> Explanation:
     is_open = case is not None and case["state"] not in CLOSED_STATES
     listed_on = date.fromisoformat(str(case["as_of"])) if case is not None and is_open else None
     note_access(desk, person, "reasons", purpose=request.purpose)
-    explanation = explain_row(desk, records, row, as_of=check_day(desk, request.as_of or listed_on))
+    is_child_route = _takes_child_route(desk, records, row, request.as_of or listed_on)
+    explanation = explain_row(
+        desk,
+        records,
+        row,
+        as_of=check_day(desk, request.as_of or listed_on),
+        is_child_route=bool(case["is_child"]) if case is not None and is_open else is_child_route,
+    )
     if is_open:
         facts = {"explanation_sha256": digest_explanation(explanation)}
         event = make_event(desk, kinds.EVIDENCE, purpose=request.purpose, facts=facts, subject=person)
@@ -129,11 +163,23 @@ def explain(desk: Desk, request: ExplainRequest) -> Explanation:
     return explanation
 
 
-def explain_row(desk: Desk, records: Records, row: int, *, as_of: date) -> Explanation:
+def _takes_child_route(desk: Desk, records: Records, row: int, as_of: date | None) -> bool:
+    """Is it a child, and does the rule have a route for children?"""
+    rule, birth = read_rule_in_force(desk), born_on(records, row)
+    is_child = birth is not None and years_between(birth, as_of or desk.today) < rule.adult_age
+    return bool(rule.child_age) and is_child
+
+
+def explain_row(
+    desk: Desk, records: Records, row: int, *, as_of: date, is_child_route: bool = False
+) -> Explanation:
     """The page of reasons of one person, by the rule in force; nothing is recorded."""
     rule = read_rule_in_force(desk)
-    population = read_population(records, rule)
-    cut, other_cut = find_cuts(population.events, population.adult_day, rule, as_of_day=population.day(as_of))
+    cut = other_cut = NO_CUT
+    if not is_child_route:
+        population = read_population(records, rule)
+        as_of_day = population.day(as_of)
+        cut, other_cut = find_cuts(population.events, population.adult_day, rule, as_of_day=as_of_day)
     return explain_person(
         records.person_at(row),
         records.rows_of_person(row),
@@ -142,12 +188,16 @@ def explain_row(desk: Desk, records: Records, row: int, *, as_of: date) -> Expla
         as_of=as_of,
         cut=cut,
         other_cut=other_cut,
+        is_child_route=is_child_route,
     )
 
 
-def read_population(records: Records, rule: Rule) -> Population:
-    """All people and events as the rule sees them."""
-    return population_of(records.crime_events(), records.born_day, records.main, rule)
+def read_population(records: Records, rule: Rule, *, child_as_of: date | None = None) -> Population:
+    """All people and events as the rule sees them; with a day, those who are children on it."""
+    child_as_of_day = None if child_as_of is None else Population.day(child_as_of)
+    return population_of(
+        records.crime_events(), records.born_day, records.main, rule, child_as_of_day=child_as_of_day
+    )
 
 
 def check_day(desk: Desk, as_of: date | None) -> date:

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from becalm.desk import Desk, make_event
 from becalm.divert.core import events as kinds
 from becalm.divert.core.access import step_refusal
+from becalm.divert.core.case_state import CLOSED_STATES
 from becalm.divert.core.matching import find_pairs, settle_pairs
 from becalm.divert.core.reasons import LEAST_WORDS
 from becalm.divert.core.request import MatchRequest
-from becalm.divert.desk.context import case_row, check_purpose, records_file, require_role, to_payload
+from becalm.divert.desk import splits
+from becalm.divert.desk.context import (
+    case_row,
+    check_purpose,
+    records_file,
+    require_role,
+    sign_event,
+    to_payload,
+)
 from becalm.divert.files.records_file import Records
 from becalm.ledger import EventToAppend
 from becalm.terms import UsageError, are_two_people
@@ -28,19 +37,24 @@ class MatchAnswer:
 def match_records(desk: Desk, request: MatchRequest) -> MatchAnswer:
     """Which records may be one person; or a decision about two of them.
 
-    Raises CaseError where one person would decide alone, or both have a case.
+    Raises CaseError where one person would decide alone, or both have an open case.
     """
     desk = require_role(desk, "match")
     check_purpose(request.purpose)
     file = records_file(desk)
     if request.decide is None:
         return MatchAnswer(tuple(undecided_pairs(desk, file.read())))
+    if len(request.sentence.split()) < LEAST_WORDS:
+        raise UsageError(f"Say why in a `sentence` of {LEAST_WORDS} words or more; it can be erased.")
+    if request.decide == "split":
+        if not request.person or request.other_person:
+            raise UsageError("Name the one record that holds two people: `person`, and no other.")
+        with file.alone():
+            return MatchAnswer(*splits.split_record(desk, request, request.person))
     if not (request.person and request.other_person):
         raise UsageError("Name both records: `person` and `other_person`.")
     if request.person == request.other_person:
         raise UsageError("Name two records: `person` and `other_person` are the same.")
-    if len(request.sentence.split()) < LEAST_WORDS:
-        raise UsageError(f"Say why in a `sentence` of {LEAST_WORDS} words or more; it can be erased.")
     with file.alone():
         return _decide_pair(desk, request, request.person, request.other_person)
 
@@ -51,12 +65,13 @@ def _decide_pair(desk: Desk, request: MatchRequest, person: str, other_person: s
     for name in (person, other_person):
         records.row_of(name)
     kind = kinds.JOIN if request.decide == "join" else kinds.PART
-    if kind == kinds.JOIN and all(case_row(desk.open_ledger(), name) for name in (person, other_person)):
+    if kind == kinds.JOIN and all(_has_open_case(desk, name) for name in (person, other_person)):
         raise step_refusal(person, "both records have a case", "end one of them, then join the records")
     proposals = [
         entry
         for entry in desk.open_ledger().entries(kinds=(kinds.JOIN, kinds.PART))
         if {entry.event.subject, str(entry.event.facts["other"])} == {person, other_person}
+        and entry.event.facts.get("moved") is None
     ]
     newest = proposals[-1] if proposals else None
     is_open = newest is not None and newest.event.facts["stage"] == "proposed" and newest.event.kind == kind
@@ -66,6 +81,7 @@ def _decide_pair(desk: Desk, request: MatchRequest, person: str, other_person: s
     event = make_event(
         desk, kind, purpose=request.purpose, subject=person, facts={"other": other_person, "stage": stage}
     )
+    event = sign_event(desk, event, request.signing_key)
     desk.open_ledger().append([EventToAppend(event, to_payload(kind, {"sentence": request.sentence}))])
     if is_open:
         target = other_person if kind == kinds.JOIN else None
@@ -85,7 +101,13 @@ def _joined_one(records: Records, person: str, other_person: str) -> str:
 
 
 def _record_without_case(desk: Desk, person: str, other_person: str) -> str:
-    return other_person if case_row(desk.open_ledger(), person) else person
+    """Of two records, the one that becomes part of the other: the one without an open case."""
+    return other_person if _has_open_case(desk, person) else person
+
+
+def _has_open_case(desk: Desk, person: str) -> bool:
+    case = case_row(desk.open_ledger(), person)
+    return case is not None and case["state"] not in CLOSED_STATES
 
 
 def undecided_pairs(desk: Desk, records: Records) -> list[tuple[str, str]]:
@@ -104,3 +126,4 @@ def check_one_person(desk: Desk, records: Records, person: str) -> None:
         other_person = next(name for name in rivals[0] if name != person)
         remedy = "let two people join or part them first: becalm divert match"
         raise step_refusal(person, f"may be the same person as {other_person}", remedy)
+    splits.check_not_two(desk, records, person)

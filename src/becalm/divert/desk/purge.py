@@ -77,7 +77,8 @@ def purge(desk: Desk, request: PurgeRequest) -> PurgeResult:
 
 
 def _expire(desk: Desk, day: date) -> tuple[str, ...]:
-    rows = [row for row in desk.open_ledger().state_rows("case") if is_expired(row, day)]
+    retention = read_rule_in_force(desk).retention
+    rows = [row for row in desk.open_ledger().state_rows("case") if is_expired(row, day, retention)]
     for row in rows:
         leave_programme(desk, str(row["subject"]), "expired", ("time_is_up",), sentence="", purpose="erasure")
     return tuple(str(row["subject"]) for row in rows)

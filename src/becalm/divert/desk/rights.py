@@ -18,6 +18,7 @@ from becalm.divert.desk.context import (
     read_rule_in_force,
     records_file,
     require_role,
+    sign_event,
     to_payload,
 )
 from becalm.divert.files.records_file import Records
@@ -63,6 +64,7 @@ def _decide_challenge(desk: Desk, request: ChallengeRequest, records: Records, p
     check_reasons(rule, decision, request.code, request.sentence, records.sentences())
     facts: dict[str, Fact] = {"outcome": str(request.decide), "codes": request.code}
     event = make_event(desk, kinds.CHALLENGE_DECISION, purpose=request.purpose, facts=facts, subject=person)
+    event = sign_event(desk, event, request.signing_key)
     payload = to_payload(kinds.CHALLENGE_DECISION, {"sentence": request.sentence})
     to_append = [EventToAppend(event, payload)]
     recipients = list_recipients(desk, person) if is_upheld else ()

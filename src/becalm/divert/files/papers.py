@@ -29,6 +29,8 @@ class PaperFacts:
     case_counts: Mapping[str, int]  # by state
     disparity_sha256: str  # of the signed report; empty where nobody signed one
     ledger_kind: str
+    proof: str = ""  # of who acts: logins, signatures, or nothing
+    keys: tuple[tuple[str, str, str, str], ...] = ()  # holder, roles, how the id begins, last day
 
 
 def write_papers(facts: PaperFacts) -> dict[str, Document]:
@@ -90,6 +92,31 @@ def _roles_table() -> DocumentTable:
     return text_table(("role", "may"), rows)
 
 
+def _proof(facts: PaperFacts) -> Section:
+    """What proves who acts; with keys, whose they are, so that a reader can compare them."""
+    words = {
+        "logins": "The server says who is logged in. What somebody does is recorded under the login.",
+        "signatures": "Steps that take two people are signed with their own keys; the ledger refuses others.",
+        "": "Nothing: people are declared. This is a rehearsal.",
+    }
+    heads = ("holder", "signs as", "key begins with", "until")
+    tables = (text_table(heads, facts.keys),) if facts.keys else ()
+    return Section("What proves who acts", (words[facts.proof],), tables)
+
+
+def _children(facts: PaperFacts) -> tuple[str, ...]:
+    rule = facts.rule
+    if not rule.child_age:
+        return ("Nobody under 18 is selected; unknown age is a child.",)
+    return (
+        f"From {rule.child_age} years on there is a route of its own, approved by "
+        f"{' and '.join(rule.child_approvers)}. Nobody is scored or ranked: a child is eligible or not.",
+        "Social care or youth justice agrees first, then another approver decides. Signs that somebody "
+        "exploits the child, or doubt about it, send the case to safeguarding. An adult is present at every "
+        "visit. All times are half as long.",
+    )
+
+
 def _numbers(facts: PaperFacts) -> tuple[str, ...]:
     states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in facts.case_counts.items())
     return (
@@ -121,6 +148,7 @@ def _dpia(facts: PaperFacts) -> Document:
             "Two people for each case. The second opens the evidence; both write a reason of their own.",
             "Nobody is added by hand. Anybody can be removed at once.",
         )),
+        _proof(facts),
         Section("What is kept, who sees it", tables=(_fields_table(),)),
         Section("How long", tables=(_retention_table(facts.rule),)),
         Section("Risks and what stands against them", (), (_risks(facts),)),
@@ -178,7 +206,7 @@ def _equality(facts: PaperFacts) -> Document:
         Section("Screening", tables=(
             text_table(("check", "a yes means"), [(c.question, c.next_step) for c in CHECKS]),
         )),
-        Section("Children", ("Nobody under 18 is selected; unknown age is a child.",)),
+        Section("Children", _children(facts)),
     )  # fmt: skip
 
 

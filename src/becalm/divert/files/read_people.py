@@ -281,7 +281,8 @@ def build_records(
     Whoever has a case stays too, without events, where the files no longer name the person: otherwise nobody
     could take the person out, or answer what is asked.
     """
-    kept_people = former.take_people(set(people_with_case) - set(keys.pseudonyms))
+    split_people = {s.other_person for s in former.splits if s.person in set(keys.pseudonyms)}
+    kept_people = former.take_people({*people_with_case, *split_people} - set(keys.pseudonyms))
     names = [*keys.pseudonyms, *kept_people["person"].to_pylist()]
     row_of_person = {person: row for row, person in enumerate(names)}
     main_of_person = former.main_of_person()
@@ -302,13 +303,14 @@ def build_records(
     )
     all_people = pa.concat_tables([people, kept_people])
     main_column = pa.array(main, pa.int32())
-    return replace(
+    records = replace(
         former,
         people=all_people.set_column(all_people.column_names.index("main"), "main", main_column),
         events=files.events,
         offence_words=files.offence_words,
         data_sha256=sha256_of_text(f"{files.persons_sha256} {files.events_sha256}"),
     )
+    return records.with_splits()
 
 
 def _keep_corrected_days(born_day: Ints, keys: PersonKeys, former: Records) -> Ints:

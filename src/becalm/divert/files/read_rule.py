@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 from pydantic import Field
 
@@ -58,6 +58,13 @@ class RetentionEntry(Strict):
     hard_stop_days: int = Field(ge=1, le=365)
 
 
+class ChildrenEntry(Strict):
+    """[children], where there is a route for them: off without it."""
+
+    least_age: int = Field(ge=10, le=17)
+    approvers: tuple[str, ...]
+
+
 class RuleFile(Strict):
     """A whole rule file."""
 
@@ -77,6 +84,7 @@ class RuleFile(Strict):
     points: PointsEntry
     harm: HarmEntry
     retention: RetentionEntry
+    children: ChildrenEntry | None = None
     reasons: tuple[parts.Reason, ...] = Field(min_length=1)
     offences: tuple[parts.OffenceHarm, ...] = Field(min_length=1)
 
@@ -105,6 +113,8 @@ def read_rule(source: Source = SHIPPED) -> parts.Rule:
         other_weights=entry.harm.other_weights,
         retention=parts.Retention(**entry.retention.model_dump()),
         sha256=sha256_of_text(source.read_text("utf-8")),
+        child_age=entry.children.least_age if entry.children else 0,
+        child_approvers=entry.children.approvers if entry.children else (),
     )
 
 
@@ -131,15 +141,26 @@ def _find_faults(entry: RuleFile, file: str) -> Iterator[Fault]:
 
 
 def _find_approver_faults(entry: RuleFile, file: str) -> Iterator[Fault]:
-    people = entry.approvers
+    yield from _find_people_faults(entry.approvers, entry.author, f"{file}: approvers")
+    if entry.children:
+        yield from _find_people_faults(
+            (*entry.children.approvers,), entry.author, f"{file}: children.approvers"
+        )
+        for first, second in product(entry.approvers, entry.children.approvers):
+            if not are_two_people(first, second):
+                problem = f"{second!r} approved the rule for adults"
+                yield Fault(f"{file}: children.approvers", problem, "have others approve that for children")
+
+
+def _find_people_faults(people: tuple[str, ...], author: str, place: str) -> Iterator[Fault]:
     if len(people) < 2 or not are_two_people(people[0], people[1]):
-        yield Fault(f"{file}: approvers", f"{list(people)} are not two people", "have two people approve it")
+        yield Fault(place, f"{list(people)} are not two people", "have two people approve it")
     for first, second in combinations(people[1:], 2):
         if not are_two_people(first, second):
-            yield Fault(f"{file}: approvers", f"{first!r} and {second!r} are one", "name each once")
+            yield Fault(place, f"{first!r} and {second!r} are one", "name each once")
     for name in people:
-        if not are_two_people(name, entry.author):
-            yield Fault(f"{file}: approvers", f"{name!r} wrote the rule", "have others approve it")
+        if not are_two_people(name, author):
+            yield Fault(place, f"{name!r} wrote the rule", "have others approve it")
 
 
 def _find_number_faults(entry: RuleFile, file: str) -> Iterator[Fault]:

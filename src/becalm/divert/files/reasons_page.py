@@ -21,9 +21,9 @@ def event_rows(explanation: Explanation) -> list[dict[str, object]]:
             "occurred_on": line.event.occurred_on.isoformat(),
             "role": line.event.role,
             "status": line.event.status,
-            "harm_band": line.harm_band,
-            "recency": line.recency,
-            "points": line.points,
+            "harm_band": None if explanation.hides_points else line.harm_band,
+            "recency": None if explanation.hides_points else line.recency,
+            "points": None if explanation.hides_points else line.points,
             "why_not": line.why_not,
         }
         for line in explanation.events
@@ -67,6 +67,12 @@ def _summary(explanation: Explanation) -> Iterator[str]:
         "We make a list of people to offer help to. A fixed rule makes the list. It counts crimes that "
         f"someone reported. It asks for {len(explanation.gate)} things. {gate_text}"
     )
+    if explanation.hides_points:
+        yield (
+            "Nobody who is under 18, or whose age we do not know, gets points. You can have the help or not: "
+            "that is all that the rule says. Nobody is compared with you."
+        )
+        return
     yield (
         f"Your crimes as a suspect add up to {explanation.points} points. Each one earns: harm, times how "
         "new it is, times how far the case went. What the police found by looking earns nothing."
@@ -94,23 +100,29 @@ def _event_notes(explanation: Explanation) -> Iterator[str]:
     if not explanation.events:
         yield "There are none."
     for reason, refs in refs_by_reason.items():
-        yield f"No points, because {reason}: {'; '.join(refs)}."
+        heading = "Does not count" if explanation.hides_points else "No points"
+        yield f"{heading}, because {reason}: {'; '.join(refs)}."
 
 
 def _event_table(explanation: Explanation) -> DocumentTable:
+    lines = [line for line in explanation.events if line.points]
     rows = [
         (
             line.event.occurred_on,
             line.event.crime_ref,
             line.event.offence,
             STATUS_WORDS.get(line.event.status, line.event.status),
-            f"{line.harm_band} x {line.recency} x {line.points // (line.harm_band * line.recency)}",
-            line.points,
         )
-        for line in explanation.events
-        if line.points
+        for line in lines
     ]
-    return text_table(("day", "crime", "what", "case", "harm x new x case", "points"), rows)
+    if explanation.hides_points:
+        return text_table(("day", "crime", "what", "case"), rows)
+    point_cells = [
+        (f"{line.harm_band} x {line.recency} x {line.points // (line.harm_band * line.recency)}", line.points)
+        for line in lines
+    ]
+    all_rows = [(*row, *cells) for row, cells in zip(rows, point_cells, strict=True)]
+    return text_table(("day", "crime", "what", "case", "harm x new x case", "points"), all_rows)
 
 
 def _firmness(explanation: Explanation) -> Iterator[str]:

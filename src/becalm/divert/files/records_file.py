@@ -15,7 +15,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -71,6 +71,16 @@ CODE_COLUMNS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """One record that held two people: which crimes are the other's, and which stay."""
+
+    person: str
+    other_person: str
+    moved_crimes: tuple[str, ...]
+    kept_crimes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """The three tables of the file, and the words and hashes that they were read with."""
 
@@ -79,6 +89,7 @@ class Records:
     reasons: pa.Table
     offence_words: tuple[str, ...] = ()
     data_sha256: str = ""  # of the files of people and events together
+    splits: tuple[Split, ...] = ()
 
     @property
     def born_day(self) -> Ints:
@@ -180,6 +191,7 @@ class Records:
             people=kept_people,
             events=_set(events, "person", pa.array(new_row[persons], pa.int32())),
             reasons=self.without_sentences(gone_names).reasons,
+            splits=tuple(split for split in self.splits if split.person not in gone_names),
         )
 
     def take_people(self, people: set[str]) -> pa.Table:
@@ -205,6 +217,51 @@ class Records:
             born[row] = (date.fromisoformat(born_on) - EPOCH).days if born_on else None
         people = _set(self.people, "seq", pa.array(seqs, pa.int64()))
         return replace(self, people=_set(people, "born_day", pa.array(born, pa.int32())))
+
+    def crimes_of_record(self, person: str) -> tuple[str, ...]:
+        """The crimes of one record alone, without those that were joined to it."""
+        row = self.people["person"].to_pylist().index(person)
+        is_theirs = pc.equal(self.events["person"], row)
+        return tuple(sorted(set(self.events["crime_ref"].filter(is_theirs).to_pylist())))
+
+    def unassigned_crimes(self, person: str) -> tuple[str, ...]:
+        """Crimes that came in after the record was split: whose of the two they are, nobody has said yet."""
+        kept_crimes = {
+            crime for split in self.splits if split.person == person for crime in split.kept_crimes
+        }
+        is_split = any(split.person == person for split in self.splits)
+        return tuple(c for c in self.crimes_of_record(person) if c not in kept_crimes) if is_split else ()
+
+    def with_split(self, split: Split, *, seq: int, number_hmac: str) -> Records:
+        """The same records with some crimes of one record as another's; with none, they are one again."""
+        names = self.people["person"].to_pylist()
+        people = self.people
+        if split.other_person not in names:
+            blank = {"details_hmac": [""], "match_hmac": [""], "born_day": [None], "main": [len(names)]}
+            values = {"person": [split.other_person], "number_hmac": [number_hmac], "seq": [seq], **blank}
+            people = pa.concat_tables([people, pa.table(values, schema=PERSON_SCHEMA)])
+        pair = (split.person, split.other_person)
+        other_splits = tuple(s for s in self.splits if (s.person, s.other_person) != pair)
+        splits = (*other_splits, split) if split.moved_crimes else other_splits
+        return replace(self, people=people, splits=splits)._move_crimes(split)
+
+    def with_splits(self) -> Records:
+        """The same records, as they come from a file, with every split made again."""
+        records = self
+        for split in self.splits:
+            records = records._move_crimes(split)
+        return records
+
+    def _move_crimes(self, split: Split) -> Records:
+        """The events of both people, each with its own; those of somebody who is gone are left out."""
+        row_by_name = {name: row for row, name in enumerate(self.people["person"].to_pylist())}
+        first, second = row_by_name.get(split.person, -1), row_by_name.get(split.other_person, -1)
+        persons = np.asarray(self.events["person"].to_numpy(), np.int64)
+        is_theirs = np.isin(persons, [row for row in (first, second) if row >= 0])
+        is_moved = np.asarray(pc.is_in(self.events["crime_ref"], pa.array(split.moved_crimes, pa.string())))
+        persons = np.where(is_theirs, np.where(is_moved, second, first), persons)
+        events = _set(self.events, "person", pa.array(persons, pa.int32()))
+        return replace(self, events=events.filter(pa.array(persons >= 0)))
 
     def with_join(self, person: str, other_person: str | None) -> Records:
         """The same records with `person` joined to `other_person`; parted again where there is no other."""
@@ -263,12 +320,21 @@ class RecordsFile:
             )
         tables = self._decipher(self.path.read_bytes())
         metadata = json.loads((tables[1].schema.metadata or {})[b"becalm"])
+        splits = tuple(
+            Split(person, other_person, tuple(moved), tuple(kept))
+            for person, other_person, moved, kept in metadata.get("splits", ())
+        )
+        words = tuple(metadata["offence_words"])
         people, events, reasons = tables
-        return Records(people, events, reasons, tuple(metadata["offence_words"]), metadata["data_sha256"])
+        return Records(people, events, reasons, words, metadata["data_sha256"], splits)
 
     def write(self, records: Records) -> None:
         """Put these records in the place of those that stand there, whole or not at all."""
-        metadata = {"offence_words": list(records.offence_words), "data_sha256": records.data_sha256}
+        metadata = {
+            "offence_words": list(records.offence_words),
+            "data_sha256": records.data_sha256,
+            "splits": [astuple(split) for split in records.splits],
+        }
         events = records.events.replace_schema_metadata({"becalm": json.dumps(metadata)})
         make_private_folder(self.folder)
         write_durably(self.path, self._encipher((records.people, events, records.reasons)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from becalm.ledger import Entry, Fold, Row, fold_corrected, occurrence
 from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
-from becalm.ledger.events import ABOUT_PEOPLE, IMPORT_FACTS, PLACE_FACTS, REASON
+from becalm.ledger.events import ABOUT_PEOPLE, IMPORT_FACTS, PLACE_FACTS, REASON, SIGNATURE_FACTS
 
 _OUTCOME_FACTS = (
     required_fact("unit", "text", "the unit or team that did it"),
@@ -105,6 +105,9 @@ HELP = (
             required_fact("stage", "text", "at which step, e.g. nomination, renewal"),
             required_fact("rule_sha256", "hash", "the published rule"),
             required_fact("codes", "texts", "reason codes of the rule"),
+            optional_fact("explanation_sha256", "hash", "the page of reasons that it rests on"),
+            optional_fact("expires_on", "day", "when an approval ends by itself"),
+            *SIGNATURE_FACTS,
         ),
         version=2,
         about_person=True,

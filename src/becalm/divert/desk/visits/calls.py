@@ -96,6 +96,8 @@ def _appointment_faults(
     if due and not request.move:
         numbers = ", ".join(str(row["appointment"]) for row in due)
         yield Fault("appointment", f"there is one already: {numbers}", f"move it: `move` {numbers}")
+    if case.row.get("is_child") and not request.present:
+        yield Fault("present", "is missing, and it is about a child", "name the parent, carer or advocate")
     if request.move and not request.why:
         yield Fault("why", "is missing", "say why the time is moved; it can be erased")
 
@@ -208,6 +210,16 @@ def _pack_faults(
         yield Fault("check", "the check says no-go", f"do not visit; {check['approver']} answers for it")
     elif str(check["expires_at"]) <= format_instant(case.desk.now()):
         yield Fault("check", f"it ended at {check['expires_at']}", "make it again before you go")
+    yield from _agreed_faults(case, protocol, now, appointment)
+
+
+def _agreed_faults(
+    case: OpenCase, protocol: VisitProtocol, now: datetime, appointment: Row | None
+) -> Iterator[Fault]:
+    """What was agreed with the person, and another day or hour than that; a child is called on by agreement."""
+    if case.row.get("is_child") and appointment is None:
+        remedy = "make one at which a parent, carer or advocate is present: becalm divert visit appoint"
+        yield Fault("appointment", "nobody calls on a child without one", remedy)
     due = [row for row in case.state_rows("appointment") if row["state"] == "due"]
     for row in due:
         if appointment is None and str(row["day"]) > now.date().isoformat():
