@@ -216,7 +216,7 @@ def _pack_faults(
 def _agreed_faults(
     case: OpenCase, protocol: VisitProtocol, now: datetime, appointment: Row | None
 ) -> Iterator[Fault]:
-    """What was agreed with the person, and another day or hour than that; a child is called on by agreement."""
+    """Another day or hour than was agreed with the person; a child is called on by agreement alone."""
     if case.row.get("is_child") and appointment is None:
         remedy = "make one at which a parent, carer or advocate is present: becalm divert visit appoint"
         yield Fault("appointment", "nobody calls on a child without one", remedy)
