@@ -6,7 +6,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,14 +101,58 @@ def test_no_program_can_skip_a_step_or_decide_alone(do: Callable[..., object], l
     assert ledger.rebuild() == ()
 
 
+CHILD = {"adult": False, "child": True}
+
+
+def test_no_program_nominates_a_child_unless_signed_papers_turn_the_route_on(
+    do: Callable[..., object], ledger: Ledger
+) -> None:
+    with pytest.raises(CaseError, match="the route for children is off"):
+        do("person_nominated", NOMINATION | CHILD)
+    with pytest.raises(CaseError, match="a child"):
+        do("person_nominated", NOMINATION | CHILD | {"adult": True})
+    papers = {
+        "rule_sha256": HASH, "mode": "rehearsal", "settings_sha256": HASH, "legal_basis": "law",
+        "papers": (), "review_on": "2099-01-01", "children": True,
+    }  # fmt: skip
+    event = Event("programme_activated", 1, datetime.now(UTC), "ola", "owner", "decision", papers)
+    ledger.append([EventToAppend(event)])
+    do("person_nominated", NOMINATION | CHILD)
+    do("person_screened", {"result": "clear"}, "sam")
+    do("evidence_opened", {"explanation_sha256": HASH}, "abe")
+    decision = {"decision": "approved", "stage": "nomination", "rule_sha256": HASH, "codes": ("recent_harm",)}
+    with pytest.raises(CaseError, match="nobody from social care agreed"):
+        do("decision_made", decision, "abe", version=2)
+    with pytest.raises(CaseError, match="only a youth lead agrees"):
+        do("decision_made", decision | {"decision": "agreed"}, "yara", version=2)
+    assert ledger.rebuild() == ()
+
+
+@pytest.mark.parametrize(("days", "is_refused"), [(1, False), (90, False), (91, True), (0, True)])
+def test_an_approval_ends_as_the_rule_says_and_never_later_than_after_ninety_days(
+    do: Callable[..., object], ledger: Ledger, days: int, is_refused: bool
+) -> None:
+    expires_on = (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
+    decision = {"decision": "approved", "stage": "nomination", "rule_sha256": HASH, "codes": ("recent_harm",)}
+    do("person_nominated", NOMINATION)
+    do("person_screened", {"result": "clear"}, "sam")
+    do("evidence_opened", {"explanation_sha256": HASH}, "abe")
+    if is_refused:
+        with pytest.raises(CaseError, match="it would end on"):
+            do("decision_made", decision | {"expires_on": expires_on}, "abe", version=2)
+        return
+    do("decision_made", decision | {"expires_on": expires_on}, "abe", version=2)
+    assert ledger.state_rows("case")[0]["expires_on"] == expires_on
+
+
 def test_a_hold_for_a_court_is_placed_at_once_and_lifted_by_a_second_person(
     do: Callable[..., object], ledger: Ledger
 ) -> None:
     hold = {"restricted": True, "ground": "legal_hold", "review_on": "2020-08-01", "code": "order"}
-    with pytest.raises(CaseError, match="there is no case"):
-        do("restriction_changed", hold, "rita")
-    do("person_nominated", NOMINATION)
     do("restriction_changed", hold, "rita")
+    assert [row["state"] for row in ledger.state_rows("case")] == ["no_case"]
+    do("person_nominated", NOMINATION)
+    assert ledger.state_rows("case")[0]["has_legal_hold"] is True
     with pytest.raises(CaseError, match="placed the hold"):
         do("restriction_changed", hold | {"restricted": False}, "Rita.")
     assert ledger.state_rows("case")[0]["has_legal_hold"] is True

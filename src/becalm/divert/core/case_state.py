@@ -285,8 +285,8 @@ def _erase(row: Row | None, _entry: Entry) -> Row | None:
     if row is None or row["state"] not in CLOSED_STATES:
         return row
     kept_names = ("subject", "rule_sha256", "data_sha256", "has_legal_hold", "is_restricted")
-    kept = {name: row[name] for name in kept_names if name in row}
-    return {**kept, "state": "purged", "since": row["since"]}
+    kept_facts = {name: row[name] for name in kept_names if name in row}
+    return {**kept_facts, "state": "purged", "since": row["since"]}
 
 
 def _move(row: Row, entry: Entry, state: str) -> dict[str, Fact]:

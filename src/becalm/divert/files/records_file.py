@@ -321,8 +321,8 @@ class RecordsFile:
         tables = self._decipher(self.path.read_bytes())
         metadata = json.loads((tables[1].schema.metadata or {})[b"becalm"])
         splits = tuple(
-            Split(person, other_person, tuple(moved), tuple(kept))
-            for person, other_person, moved, kept in metadata.get("splits", ())
+            Split(person, other_person, tuple(moved_crimes), tuple(kept_crimes))
+            for person, other_person, moved_crimes, kept_crimes in metadata.get("splits", ())
         )
         words = tuple(metadata["offence_words"])
         people, events, reasons = tables
