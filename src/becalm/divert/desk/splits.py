@@ -63,9 +63,11 @@ def _check_crimes(records: Records, person: str, crimes: tuple[str, ...]) -> tup
         raise step_refusal(
             person, "was joined to another record", "part them first, then split the right one"
         )
-    others = {split.other_person for split in records.splits if split.person == person}
+    other_people = {split.other_person for split in records.splits if split.person == person}
     known_people = set(records.people["person"].to_pylist())
-    all_crimes = {c for name in {person, *(others & known_people)} for c in records.crimes_of_record(name)}
+    all_crimes = {
+        c for name in {person, *(other_people & known_people)} for c in records.crimes_of_record(name)
+    }
     if unknown_crimes := sorted(set(crimes) - all_crimes):
         raise step_refusal(
             "crime", f"{unknown_crimes[0]} is no crime of this record", "take it from the page of reasons"

@@ -103,7 +103,7 @@ def _challenge(facts: LetterFacts) -> tuple[Section, ...]:
         if facts.is_upheld
         else "We looked at it, and we think that the list is right. You stay on it until the offer ends."
     )
-    more = (
+    appeal_text = (
         "Do you still think that we are wrong? Then you can ask the Information Commissioner to look at it. "
         "You can also go to court. You can still say no to the offer."
     )
@@ -113,7 +113,7 @@ def _challenge(facts: LetterFacts) -> tuple[Section, ...]:
             answer,
             f"This is why, in their words: {facts.reason}",
         )),
-        *(() if facts.is_upheld else (Section("If you do not agree", (more,)),)),
+        *(() if facts.is_upheld else (Section("If you do not agree", (appeal_text,)),)),
     )  # fmt: skip
 
 
