@@ -24,6 +24,25 @@ from becalm.terms import LedgerError, TamperError
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "tampering.md"
 CONTRADICTED = ("restore", "rewritten", "end")  # by the head, whatever the ledger says of itself
 DRAWS = 4  # of each kind, in the long test
+FAMILIES = {  # what a tampering is named as, by what it touches
+    **{family: {"schema"} for family in ("guard", "index", "table", "trigger")},
+    "details": {"payload"},
+    "state": {"state"},
+    "head": {"checkpoint"},
+    "sense": {"sense"},
+    "end": {"shorter"},
+    "edit": {"altered"},
+    "edit and new hash": {"rewritten"},
+}
+EXCEPTIONS = {
+    **{f"head: {how}": {"key"} for how in ("its key", "rubbish put in", "of an unknown key put in")},
+    "head: all signed with another key": {"key"},
+    "state: the table with rows of its own": {"schema"},
+    **{f"edit and new hash: {column}": {"rewritten", "sense"} for column in ("kind", "version")},
+    "edit and new hash: commitment": {"rewritten", "payload"},
+}
+# Where entries are not what they were, so are the state tables; keys behind the first bad one are not read.
+CONSEQUENCES = {"edit": {"state", "key"}, "sense": {"state"}, "end": {"state"}}
 FILE_KINDS = [*SQLITE_KINDS, *SQLITE_GUARD_KINDS]
 SERVER_KINDS = [*POSTGRES_KINDS, *POSTGRES_GUARD_KINDS]
 
@@ -110,6 +129,10 @@ def test_each_kind_is_seen_in_a_file_with_a_head_outside(
     tamper_file(files, tmp_path / "case", name, 1)
     verdict = see_in_file(files, tmp_path / "case", with_head=True)
     assert is_seen(verdict)
+    family = name.partition(":")[0]
+    if verdict is not None and family in FAMILIES:
+        kinds = {finding.kind for finding in verdict.findings} - CONSEQUENCES.get(family, set())
+        assert kinds == EXCEPTIONS.get(name, FAMILIES[family])
     if (
         name.startswith(CONTRADICTED)
         and name != "restore: a new log with a false head"

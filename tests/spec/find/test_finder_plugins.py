@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
 import pytest
-from finder_suite import CHECKS, HOW_MANY, made_ground, name_of, past, scores_of
+from finder_suite import CHECKS, HOW_MANY, ORIGIN, made_ground, name_of, past, scores_of
 from made_places import ROBBERY, drawn_places, true_rates
 from street_archive import draw_archive
 from town import becalm
@@ -57,14 +58,40 @@ def _peeking(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> np
     return rng.random(len(past.amounts)) + past.target.sum(axis=1)
 
 
-def _unseeded(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> np.ndarray:
-    return np.random.default_rng().random(len(past.amounts))
+def test_the_suite_allows_chance_from_the_generator_that_it_gives():
+    CHECKS[1](_peeking)
 
 
-def test_the_suite_catches_chance_that_no_seed_governs():
-    with pytest.raises(AssertionError):
-        CHECKS[1](_unseeded)
-    CHECKS[1](_peeking)  # chance from the generator that it is given is allowed
+def _faulty(past: PastCounts, *, how_many: int, rng: np.random.Generator, fault: str) -> np.ndarray:
+    n, months = past.target.shape
+    scores = past.target.sum(axis=1) + 0.1
+    return {
+        "none": scores,
+        "one score too few where many are asked for": scores[: n - (how_many > n)],
+        "chance of its own": scores + 0.01 * np.random.default_rng().random(n),
+        "nothing from a short history": scores * (months >= ORIGIN),
+        "no better than chance": rng.random(n),
+    }[fault]
+
+
+@pytest.mark.parametrize(
+    ("fault", "broken"),
+    [
+        ("none", set()),
+        ("one score too few where many are asked for", {"gives_one_sound_score_for_each_place"}),
+        ("chance of its own", {"says_the_same_again_for_the_same_seed", "does_not_peek_at_later_months"}),
+        ("nothing from a short history", {"does_with_a_short_history_and_nothing_to_borrow_from"}),
+        ("no better than chance", {"ranks_places_better_than_chance"}),
+    ],
+)
+def test_the_suite_names_what_a_finder_breaks_and_nothing_else(fault: str, broken: set[str]):
+    failed = set()
+    for check in CHECKS:
+        try:
+            check(partial(_faulty, fault=fault))
+        except (AssertionError, QuestionError):
+            failed.add(name_of(check))
+    assert failed == broken
 
 
 @pytest.mark.parametrize(

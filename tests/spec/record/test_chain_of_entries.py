@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -26,8 +26,17 @@ NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
 
 
 def an_entry(**changes: object) -> Entry:
+    facts = {"unit": "VSU 3", "place_m": (1, 2)}
+    noon = NOON.astimezone(timezone(timedelta(hours=1)))  # the same instant by another clock
     event = Event(
-        "arrest_made", 1, NOON, "PC 101", "officer", "arrest log", {"unit": "VSU 3", "place_m": (1, 2)}
+        "arrest_made",
+        1,
+        noon,
+        "PC 101",
+        "officer",
+        "arrest log",
+        facts,
+        corrects=changes.pop("corrects", None),
     )
     given: Any = {"seq": 1, "recorded_at": NOON, "commitment": "", "previous": opening_hash("abc"), **changes}
     drafts = [(draft_event(event), given["commitment"])]
@@ -35,15 +44,16 @@ def an_entry(**changes: object) -> Entry:
     return sealed.entry
 
 
-def test_the_hash_is_that_of_the_stored_row_with_a_tag_before_it() -> None:
-    entry = an_entry()
+@pytest.mark.parametrize("corrects", [None, 7])
+def test_the_hash_is_that_of_the_stored_row_with_a_tag_before_it(corrects: int | None) -> None:
+    entry = an_entry(corrects=corrects)
     row = [
         "becalm.entry.1", 1, "2020-04-07T12:00:00.000000Z", "2020-04-07T12:00:00.000000Z", "arrest_made", 1,
-        "PC 101", "officer", "arrest log", "", "", '{"place_m":[1,2],"unit":"VSU 3"}', None, "",
+        "PC 101", "officer", "arrest log", "", "", '{"place_m":[1,2],"unit":"VSU 3"}', corrects, "",
         hashlib.sha256(b'["becalm.ledger.1","abc"]').hexdigest(),
     ]  # fmt: skip
     by_hand = json.dumps(row, separators=(",", ":"), ensure_ascii=False)
-    assert entry.hash == hashlib.sha256(by_hand.encode()).hexdigest()
+    assert entry.hash == hash_row(entry_row(entry)) == hashlib.sha256(by_hand.encode()).hexdigest()
 
 
 def test_an_entry_survives_its_row() -> None:
@@ -73,9 +83,13 @@ def test_what_moves_from_one_column_to_the_next_moves_the_hash() -> None:
 
 def test_a_row_that_no_ledger_wrote_is_refused_when_it_is_read() -> None:
     row = entry_row(an_entry())
-    for facts in ("[]", "{", '{"a":1.5}'):
+    for facts in ("[]", "{", '{"a":1.5}', '{"a":{"b":1}}', '{"a":[{}]}'):
         with pytest.raises(TamperError, match="Entry 1 cannot be read"):
             read_entry((*row[:10], facts, *row[11:]))
+    for instant in ("2020-04-07T12:00:00.000000+00:00", "2020-04-07T13:00:00+01:00", "2020-04-07T12:00:00"):
+        for times in ((instant, row[2]), (row[1], instant)):
+            with pytest.raises(TamperError, match=r"Entry 1 .* is no instant in UTC"):
+                read_entry((row[0], *times, *row[3:]))
 
 
 def test_a_commitment_hides_what_it_promises_behind_a_salt() -> None:
