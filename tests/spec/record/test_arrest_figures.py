@@ -108,6 +108,17 @@ def test_a_definition_may_ask_for_the_place_and_time_of_a_burst(
     assert counted([elsewhere, elsewhere, made], rule) == []
 
 
+@pytest.mark.parametrize(("metres", "minutes", "counts"), [(100, 0, True), (101, 0, False), (0, 1, False)])
+def test_a_definition_that_names_no_margins_ends_with_the_burst(
+    metres: int, minutes: int, counts: bool
+) -> None:
+    bare = ArrestDefinition("k", "1", "t", "a", SINCE.date(), "e", "0" * 64, ("hotspot patrol",))
+    place = {"place_easting_m": 1000 + metres, "place_northing_m": 1000}
+    made = arrest(facts=place, occurred_at=EVENING + timedelta(minutes=minutes))
+    assert counted([arrest("ERT 1")], bare) == [1]  # of any unit, anywhere
+    assert counted([burst(), made], replace(bare, within_burst=True)) == ([2] if counts else [])
+
+
 def test_arrests_that_are_equal_in_all_that_is_known_are_told_of() -> None:
     assert figure([arrest(), arrest(), arrest("VSU 2")]).alike == 2
 

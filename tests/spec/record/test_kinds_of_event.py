@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,14 @@ def test_no_two_kinds_share_a_name_and_version() -> None:
 def test_a_fact_that_does_not_fit_is_named_with_what_would(facts: dict[str, Any], told: str) -> None:
     (fault,) = faults_of(facts=facts)
     assert told in fault
+
+
+@pytest.mark.parametrize("name", ["kind", "actor", "role", "purpose"])
+def test_an_event_says_who_did_what_in_which_role_and_what_for(name: str) -> None:
+    with pytest.raises(EventError, match=rf"came without {name}\. Say who"):
+        replace(event(), **{name: " "})
+    with pytest.raises(EventError, match="names no time zone"):
+        replace(event(), occurred_at=datetime(2020, 4, 30))  # noqa: DTZ001  # that is the fault
 
 
 def test_an_unknown_kind_is_answered_with_the_nearest() -> None:

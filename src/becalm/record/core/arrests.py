@@ -56,7 +56,7 @@ class Arrest:
     easting_m: int | None
     northing_m: int | None
     imported_from: str  # SHA-256 of the log; empty where it was recorded by hand
-    is_withdrawn: bool = False
+    is_withdrawn: bool
 
     @property
     def is_corrected(self) -> bool:
