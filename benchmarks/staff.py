@@ -1,8 +1,10 @@
 """Rosters of a whole force: how soon, how near to the proven bound, and beside CP-SAT from the same start.
 
 640 officers of 12 command units, 14 days, 3 tours, 22 % away, about 3,600 tours wanted; five seeds. Words on
-the command line choose parts (lawful, bound, rival, lending, sick, load, forecast, small, public); a number
-is the share of the full size. Seconds are those of the processor: what else runs does not count.
+the command line choose parts (lawful, bound, rival, lending, sick, load, what-if, judged, forecast,
+small, public); a
+number is the share of the full size, and `seed=4` runs that seed alone. Seconds are those of the processor:
+what else runs does not count.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import time as clock_time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from _measure import report
 from _staff_force import DAYS, PIVOT, RULES, ZONE, draw, draw_problem
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "property"))
 from _public_rosters import solve_public
 from roster_rival import solve_by_cp_sat
 from small_force import draw_problem as draw_small
@@ -28,6 +32,7 @@ from becalm.staff.core import allocate as engine
 from becalm.staff.core.force import with_roster
 from becalm.staff.core.forecast import forecast_strength, learn_rates, mark_tours, strength_chances
 from becalm.staff.core.roster_problem import RosterProblem, build_problem
+from becalm.staff.core.scenarios import Change, apply_changes, describe_outlook, parse_changes
 from becalm.staff.desk.solver import open_engine
 
 WORK = 10
@@ -57,9 +62,10 @@ def allocate(problem: RosterProblem, *, work: int) -> engine.Allocation:
     return engine.allocate_roster(problem, np.random.default_rng(0), work=work, open_engine=open_engine)
 
 
-def seeds(size: float) -> range:
-    """Five seeds, fewer of a smaller size."""
-    return range(1, 1 + max(1, round(5 * size)))
+def seeds(size: float) -> list[int]:
+    """Five seeds, fewer of a smaller size; those that the command line names where it names any."""
+    named_seeds = [int(word.removeprefix("seed=")) for word in sys.argv[1:] if word.startswith("seed=")]
+    return named_seeds or list(range(1, 1 + max(1, round(5 * size))))
 
 
 def lawful(size: float) -> None:
@@ -147,26 +153,66 @@ def sick(size: float) -> None:
         in_force = with_roster(force, tours, RULES, first_day=PIVOT, days=DAYS)
         on_duty = np.flatnonzero((roster.lines.tours[:, 4:6] > 0).all(axis=1))
         rows = np.random.default_rng(seed).choice(on_duty, 20, replace=False)
-        is_away, first_half = in_force.is_away.copy(), 2 * (in_force.day_index(PIVOT) + 4)
-        is_away[rows, first_half : first_half + 4] = True
+        column = in_force.day_index(PIVOT) + 4
+        is_away = in_force.is_away.copy()
+        is_away[rows, 2 * column : 2 * column + 4] = True
+        begun_tours = frozenset((row, column - 1, len(RULES.tours)) for row in rows.tolist())
         day = PIVOT + timedelta(days=4)
-        question = replace(question, is_fixed_before=day, change_price=10.0, today=day)
-        changed = build_problem(replace(in_force, is_away=is_away), RULES, question)
+        question = replace(
+            question, fixed_before=datetime.combine(day, clock_time()), change_price=10.0, today=day
+        )
+        sick_force = replace(in_force, is_away=is_away, begun_tours=begun_tours)
+        changed = build_problem(sick_force, RULES, question)
         start = engine.evaluate(changed, changed.remaining_lines, engine.home_places(changed))
-        before = count_short(problem, roster.lines)
-        lost = count_short(changed, start) - before
+        lost = count_short(changed, start) - count_short(problem, roster.lines)
+        lacking = count_lacks(changed, start) - count_lacks(problem, roster.lines)
         cpu, again = measure_cpu(lambda p=changed: engine.allocate_again(p, np.random.default_rng(0)))
         assert isinstance(again, engine.Allocation)
         changes = int((again.lines.tours != changed.remaining_lines).sum())
         report(f"20 sick, seed {seed}", cpu, most=1.5)
         left = count_fillable(changed, again.lines)
         report(f"20 sick: tours left short that could be filled, seed {seed}", left, unit="tours", most=0)
-        report(
-            f"20 sick: changes for each tour left short, seed {seed}",
-            changes / max(1, lost),
-            unit="",
-            most=1.4,
-        )
+        share = changes / max(1, lost)
+        report(f"20 sick: changes for each tour left short, seed {seed}", share, unit="", most=1.4)
+        share = changes / max(1, lacking)
+        report(f"20 sick: the same, supervisors, drivers and tutors counted, seed {seed}", share, unit="")
+
+
+def count_lacks(problem: RosterProblem, lines: engine.Lines) -> int:
+    """Officers, skills and tutors that are missing on all tours."""
+    cells, counts = problem.cells, lines.counts[:, :, 1:]
+    skills = np.maximum(0, cells.need_skills[:, :, 1:] - counts[..., 3:])
+    tutors = np.maximum(0, counts[..., 1] - counts[..., 2])
+    return count_short(problem, lines) + int(skills.sum()) + int(tutors.sum())
+
+
+def what_if(_size: float) -> None:
+    """Each case of a what-if: a changed force, and the lawful roster that it would have at once."""
+    force, question, _ = draw_problem(1)
+    changes = parse_changes(("airport=20",), ("10%",), ("40@2020-05-09",), ("15@2020-05-11",))
+    for change in (*((change,) for change in changes), changes):
+        label = "all together" if len(change) > 1 else change[0].label
+
+        def show(change: tuple[Change, ...] = change, label: str = label) -> object:
+            rng = np.random.default_rng(1)
+            changed = apply_changes(force, change, rng, first_day=PIVOT, days=DAYS)
+            problem = build_problem(changed, RULES, question)
+            lines = allocate(problem, work=0).lines
+            hours = [kind.hours for kind in RULES.tours]
+            return describe_outlook(label, problem, lines, tour_hours=hours, minutes_per_burst=25.0)
+
+        cpu, _ = measure_cpu(show)
+        report(f"what if: {label}", cpu, most=3.0)
+
+
+def judged(size: float) -> None:
+    """Random rosters before the judge, who shares no code with the engine."""
+    from test_roster_properties import check_lawful
+
+    count = max(2, round(1000 * size))
+    for seed in range(count):
+        check_lawful(seed + 10_000)
+    report(f"violations in {count} random rosters", 0, unit="violations", most=0)
 
 
 def load(_size: float) -> None:
@@ -257,6 +303,7 @@ def public(_size: float) -> None:
 
 PARTS: dict[str, Callable[[float], None]] = {
     "lawful": lawful, "bound": bound, "rival": rival, "lending": lending, "sick": sick, "load": load,
+    "what-if": what_if, "judged": judged,
     "forecast": forecast, "small": small, "public": public,
 }  # fmt: skip
 

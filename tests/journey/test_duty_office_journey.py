@@ -181,6 +181,7 @@ def test_a_derogation_is_judged_and_reported(office: Path, tmp_path: Path) -> No
         row
         for row in rows
         if (row["day"], row["tour"]) == (str(FIRST_DAY), "night")
+        and by_key[row["staff_number"], next_day]["tour"] == "night"  # who is there, and used to such a run
         and all(by_key[row["staff_number"], day]["tour"] == "rest" for day in later_days)
     )
     by_key[night["staff_number"], next_day] |= {

@@ -15,7 +15,7 @@ from becalm.app.main import open_desk
 from becalm.patrol.desk.inputs import read_duty_units
 from becalm.staff.core.events import AVAILABILITY, CHANGE, ROSTER
 from becalm.staff.desk.people import read_reasons
-from becalm.terms import InputError, RosterError
+from becalm.terms import InputError, ReplayError, RosterError
 
 FIRST_DAY = date(2020, 5, 4)
 UNITS = ("Ash", "Beech", "Cedar")
@@ -74,6 +74,34 @@ def test_the_same_seed_gives_the_same_bytes_and_json_says_what_was_made(force: P
     assert record["needed"] == record["filled"] + record["short"] == 4 * 3 * 3 * 7
     assert record["bound"] <= record["cost"]
     assert {unit["command_unit"] for unit in record["command_units"]} == set(UNITS)
+
+
+def test_a_roster_is_made_again_from_its_record_byte_for_byte(force: Path, tmp_path: Path) -> None:
+    words = ("staff", "repeat", force / "roster" / "run.json", "--workspace", force / "w")
+    answer = json.loads(becalm(*words, "--out", tmp_path / "same", "--format", "json").output)
+    names = sorted(path.name for path in (force / "roster").iterdir() if path.is_file())
+    assert answer["equal_files"] == names
+    for name in names:
+        assert (tmp_path / "same" / name).read_bytes() == (force / "roster" / name).read_bytes()
+    folder = Path(shutil.copytree(force / "roster", tmp_path / "altered"))
+    (folder / "moves.csv").write_text("officer,day,from,to,notice,why\n", "utf-8")
+    words = ("staff", "repeat", folder / "run.json", "--out", tmp_path / "no", "--workspace", force / "w")
+    assert "moves.csv" in becalm(*words, code=ReplayError.exit_code).output
+    assert not (tmp_path / "no").exists()
+
+
+def test_who_was_freed_is_counted_for_the_donor_and_reading_it_leaves_a_trace(force: Path) -> None:
+    record = json.loads((force / "town" / "truth" / "staff.json").read_text("utf-8"))
+    freed = [r for r in rows_of(force / "town" / "staff" / "availability.csv") if r["state"] == "freed"]
+    assert len(freed) == record["freed"] > 0
+    hours = {(r["donor"], r["day"]): float(r["hours"]) for r in rows_of(force / "roster" / "donors.csv")}
+    numbers = {row["staff_number"]: row["donor"] for row in freed}
+    worked: dict[tuple[str, str], float] = {}
+    for row in rows_of(force / "roster" / "roster.csv"):
+        if row["staff_number"] in numbers and row["tour"] != "rest":
+            key = (numbers[row["staff_number"]], row["day"])
+            worked[key] = worked.get(key, 0.0) + float(row["hours"])
+    assert hours == worked
 
 
 def test_a_broken_rule_ends_with_its_exit_code(force: Path, tmp_path: Path) -> None:

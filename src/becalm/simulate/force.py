@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from becalm.methods.arrays import Ints
 
@@ -47,6 +48,11 @@ KINDS: Final = (
 )
 """What takes officers off the street. The rates are ours: they add up to about 22 % of all days."""
 
+DONORS: Final = ("airport", "events", "schools")
+FREED_SHARE: Final = 0.04  # of officers: they belong to a donor, which frees them in spring
+FREED_DAYS_BACK, FREED_KNOWN_DAYS = 21, 49  # before the pivot: when it begins, and when it is recorded
+LEAST_RECALL_DAYS, MOST_RECALL_DAYS = 15, 40  # after the pivot
+
 
 @dataclass(frozen=True, slots=True)
 class StaffTables:
@@ -73,16 +79,20 @@ def draw_staff(
     is_away = np.zeros((count, days), np.bool_)
     for row, begin, end, _ in spans:
         is_away[row, begin:end] = True
+    officers = _officers_table(staff_numbers, unit_names, unit_of_officer, rng, pivot=pivot)
+    freed_rows = list(_draw_freed(officers, is_away, rng, pivot=pivot))
+    absence_rows = _absence_rows(staff_numbers, spans, first_day)
     return StaffTables(
-        officers=_officers_table(staff_numbers, unit_names, unit_of_officer, rng, pivot=pivot),
+        officers=officers,
         roster=_roster_table(staff_numbers, tours, first_day),
-        availability=_availability_table(staff_numbers, spans, first_day),
+        availability=pa.Table.from_pylist([*absence_rows, *freed_rows]),
         truth={
             "first_day": first_day.isoformat(),
             "pivot": pivot.isoformat(),
             "days": days,
             "officers": count,
             "away_share": round(float(is_away.mean()), 4),
+            "freed": sum(row["state"] == "freed" for row in freed_rows),
             "kinds": {kind.state: kind.begins_per_day for kind in KINDS},
         },
     )
@@ -165,22 +175,54 @@ def _roster_table(staff_numbers: list[str], tours: Ints, first_day: date) -> pa.
     )
 
 
-def _availability_table(
+def _absence_rows(
     staff_numbers: list[str], spans: list[tuple[int, int, int, AbsenceKind]], first_day: date
-) -> pa.Table:
-    starts = [first_day + timedelta(days=begin) for _, begin, _, _ in spans]
-    known_minutes = [
-        datetime.combine(start - timedelta(days=kind.days_known), time(5, 30))
-        for start, (_, _, _, kind) in zip(starts, spans, strict=True)
-    ]
-    return pa.table(
-        {
-            "staff_number": [staff_numbers[row] for row, *_ in spans],
-            "from": [str(start) for start in starts],
-            "until": [str(first_day + timedelta(days=end)) for _, _, end, _ in spans],
-            "state": [kind.state for *_, kind in spans],
-            "recorded_at": [f"{at:%Y-%m-%d %H:%M}" for at in known_minutes],
-            "donor": [""] * len(spans),
-            "recall_on": [""] * len(spans),
-        }
+) -> Iterator[dict[str, str]]:
+    for row, begin, end, kind in spans:
+        start = first_day + timedelta(days=begin)
+        known_at = datetime.combine(start - timedelta(days=kind.days_known), time(5, 30))
+        yield _absence_row(staff_numbers[row], start, first_day + timedelta(days=end), kind.state, known_at)
+
+
+def _absence_row(
+    staff_number: str,
+    start: date,
+    end: date,
+    state: str,
+    known_at: datetime,
+    donor: str = "",
+    recall_on: date | None = None,
+) -> dict[str, str]:
+    return {
+        "staff_number": staff_number,
+        "from": str(start),
+        "until": str(end),
+        "state": state,
+        "recorded_at": f"{known_at:%Y-%m-%d %H:%M}",
+        "donor": donor,
+        "recall_on": str(recall_on or ""),
+    }
+
+
+def _draw_freed(
+    officers: pa.Table, is_away: NDArray[np.bool_], rng: np.random.Generator, *, pivot: date
+) -> Iterator[dict[str, str]]:
+    """Constables of a donor, whom it frees for some weeks: two spans each, of which the later one holds.
+
+    Both are recorded before any absence within them, so that who is freed may still fall sick.
+    """
+    first_day, freed_from = pivot - timedelta(days=DAYS_BACK), pivot - timedelta(days=FREED_DAYS_BACK)
+    last_day = pivot + timedelta(days=DAYS_AHEAD)
+    may_be_freed = (np.array(officers.column("rank").to_pylist()) == "constable") & (
+        np.array(officers.column("recruit_since").to_pylist()) == ""
     )
+    rows = np.flatnonzero(may_be_freed & ~is_away[:, DAYS_BACK - FREED_DAYS_BACK])
+    count = min(len(rows), round(FREED_SHARE * len(officers)))
+    numbers = officers.column("staff_number").to_pylist()
+    for row in np.sort(rng.choice(rows, count, replace=False)).tolist():
+        donor = DONORS[int(rng.integers(len(DONORS)))]
+        recall_on = pivot + timedelta(days=int(rng.integers(LEAST_RECALL_DAYS, MOST_RECALL_DAYS + 1)))
+        posted_at = datetime.combine(first_day - timedelta(days=60), time(5))
+        freed_at = datetime.combine(pivot - timedelta(days=FREED_KNOWN_DAYS), time(5))
+        yield _absence_row(numbers[row], first_day, last_day, "abstracted", posted_at, donor)
+        yield _absence_row(numbers[row], freed_from, recall_on, "freed", freed_at, donor, recall_on)

@@ -77,3 +77,21 @@ def test_faults_of_all_three_files_come_together_with_their_rows(folder: Path) -
     places = [fault.where.partition(",")[0] for fault in refusal.value.faults]
     assert set(places) == set(spoilt)
     assert all(", row " in fault.where for fault in refusal.value.faults)
+
+
+def test_a_skill_that_had_expired_and_a_state_beyond_its_recall_are_refused(folder: Path) -> None:
+    officers, absences = folder / "officers.csv", folder / "availability.csv"
+    text = officers.read_text("utf-8")
+    skill = next(cell for cell in text.replace("\n", ",").split(",") if cell.startswith("driver:"))
+    officers.write_text(text.replace(skill, "driver:2019-12-31", 1), "utf-8")
+    row = "D1001,2020-05-04,2020-05-11,freed,2020-04-20 09:00"
+    rows = (f"{row},airport,2020-05-09", f"{row.replace('09:00', '10:00')},,")
+    absences.write_text(absences.read_text("utf-8") + "\n".join(rows) + "\n", "utf-8")
+    with pytest.raises(InputError) as refusal:
+        read(folder)
+    problems = [fault.what for fault in refusal.value.faults]
+    assert problems == [
+        "skill driver expired on 2019-12-31, before the roster begins on 2020-01-06",
+        "is freed until 2020-05-11, and recalled on 2020-05-09",
+        "is freed, without a donor or a day of recall",
+    ]

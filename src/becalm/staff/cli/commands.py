@@ -7,7 +7,7 @@ from becalm.staff.cli.duty import answer, derogate, report, sheets
 from becalm.staff.cli.outlook import forecast, what_if
 from becalm.staff.cli.people import back, load, need
 from becalm.staff.cli.privacy import access_pack, dpia, retention
-from becalm.staff.cli.roster import absent, allocate, check
+from becalm.staff.cli.roster import absent, allocate, check, repeat
 from becalm.staff.core import request as requests
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ command(app, "need", requests.NeedRequest)(need)
 command(app, "forecast", requests.ForecastRequest)(forecast)
 command(app, "allocate", requests.AllocateRequest, has_files=False)(allocate)
 command(app, "check", requests.CheckRequest)(check)
+command(app, "repeat", requests.RepeatRequest, has_files=False)(repeat)
 command(app, "absent", requests.AbsentRequest, has_files=False)(absent)
 command(app, "back", requests.BackRequest)(back)
 command(app, "answer", requests.AnswerRequest)(answer)

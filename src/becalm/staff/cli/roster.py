@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from becalm.console.command import Session
-from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest
+from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, RepeatRequest
 
 if TYPE_CHECKING:
     from becalm.staff.core.judge import Judgement
@@ -35,6 +35,21 @@ def absent(session: Session, request: AbsentRequest) -> None:
     session.emit(make_again(session.open_desk(), request), view)
 
 
+def repeat(session: Session, request: RepeatRequest) -> None:
+    """Make a roster again from its run.json, and compare the files byte for byte."""
+    from becalm.console.emit import View
+    from becalm.staff.desk.repeat import repeat_roster
+    from becalm.staff.files.roster_view import move_rows, roster_record
+
+    view = View(roster_record, move_rows, _repeat_lines)
+    session.emit(repeat_roster(session.open_desk(), request), view)
+
+
+def _repeat_lines(answer: RosterAnswer) -> Iterator[str]:
+    yield from _roster_lines(answer)
+    yield f"Byte for byte the same as the original: {', '.join(answer.equal_files)}."
+
+
 def _roster_lines(answer: RosterAnswer) -> Iterator[str]:
     from becalm.staff.files.roster_view import roster_record
 
@@ -61,7 +76,7 @@ def _roster_lines(answer: RosterAnswer) -> Iterator[str]:
 
 
 def _further_lines(record: Mapping[str, Any]) -> Iterator[str]:
-    """Administration and wishes, where somebody asked for them."""
+    """Administration, wishes and donors, where there are any."""
     if "administration" in record:
         admin = record["administration"]
         yield (
@@ -69,6 +84,12 @@ def _further_lines(record: Mapping[str, Any]) -> Iterator[str]:
             f"who may do nothing else: {admin['street_tours_freed']:g} street tours are freed; "
             f"{admin['hours_left']:g} hours are left"
         )
+    hours_by_donor: dict[str, float] = {}
+    for lack in record.get("donors", ()):
+        hours_by_donor[lack["donor"]] = hours_by_donor.get(lack["donor"], 0.0) + lack["hours"]
+    if hours_by_donor:
+        donors = ", ".join(f"{donor} {hours:g}" for donor, hours in hours_by_donor.items())
+        yield f"  donors     lack hours of the officers that they freed: {donors}; donors.csv has the days"
     if "wishes" in record:
         granted_count = sum(wish["is_granted"] for wish in record["wishes"])
         yield f"  wishes     {granted_count} of {len(record['wishes'])} granted; wishes.csv says why not"

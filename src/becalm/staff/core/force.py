@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,9 @@ class Force:
     published: NDArray[np.int8]
     is_away: Bools  # [N, 2 H], by half-day
     is_admin: Bools  # [N, 2 H]: may do administration only
+    begun_tours: frozenset[tuple[int, int, int]] = (
+        frozenset()
+    )  # row, column and number, see `find_begun_tours`
 
     @property
     def days(self) -> int:
@@ -94,12 +98,16 @@ def count_expiring(officers: Sequence[Officer], last_day: date) -> int:
 def select_officers(force: Force, ranks: Sequence[str]) -> Force:
     """Only the officers of these ranks."""
     rows = [row for row, officer in enumerate(force.officers) if officer.rank in ranks]
+    new_rows = {row: new_row for new_row, row in enumerate(rows)}
     return replace(
         force,
         officers=tuple(force.officers[row] for row in rows),
         published=force.published[rows],
         is_away=force.is_away[rows],
         is_admin=force.is_admin[rows],
+        begun_tours=frozenset(
+            (new_rows[row], column, number) for row, column, number in force.begun_tours if row in new_rows
+        ),
     )
 
 
@@ -142,6 +150,56 @@ def mark_spans(
     return is_away, is_admin
 
 
+def find_begun_tours(
+    officers: Sequence[Officer], spans: Sequence[Span], rules: RuleBook, *, first_day: date, zone: str
+) -> frozenset[tuple[int, int, int]]:
+    """Tours that had begun when it became known that the officer would be away before their end.
+
+    Who reports sick at 05:30 from midnight on has worked most of the night: that tour is not taken away. Each
+    is the row of the officer, the column of its day from `first_day` on, and its number. Whether the officer
+    is on it is for the roster to say.
+    """
+    row_of_officer = {officer.staff_number: row for row, officer in enumerate(officers)}
+    spans_of_officer: dict[str, list[Span]] = {}
+    for span in sorted(spans, key=lambda span: span.recorded_at):
+        spans_of_officer.setdefault(span.staff_number, []).append(span)
+    begun_tours = set()
+    for span in spans:
+        row = row_of_officer.get(span.staff_number)
+        if row is None or span.may_patrol:
+            continue
+        for number, kind in enumerate(rules.tours, start=1):
+            for day in (span.since.date() - timedelta(days=1), span.since.date()):
+                start = datetime.combine(day, kind.start)
+                if not _came_within(span, start, kind.hours, zone):
+                    continue
+                foreseen_spans = [
+                    other
+                    for other in spans_of_officer[span.staff_number]
+                    if not _came_within(other, start, kind.hours, zone)
+                ]
+                if not _is_touched(foreseen_spans, start, kind.hours):
+                    begun_tours.add((row, (day - first_day).days, number))
+    return frozenset(begun_tours)
+
+
+def _came_within(span: Span, start: datetime, hours: float, zone: str) -> bool:
+    """Whether this absence begins within a tour, and was recorded only after the tour had begun."""
+    is_within = not span.may_patrol and start < span.since < start + timedelta(hours=hours)
+    return is_within and span.recorded_at > start.replace(tzinfo=ZoneInfo(zone))
+
+
+def _is_touched(spans: Sequence[Span], start: datetime, hours: float) -> bool:
+    """Whether an officer is away in any half-day of a tour; `spans` in the order of their recording."""
+    half_day = start.replace(hour=start.hour // 12 * 12, minute=0)
+    while half_day < start + timedelta(hours=hours):
+        covering_spans = [span for span in spans if span.since <= half_day < span.until]
+        if covering_spans and not covering_spans[-1].may_patrol:
+            return True
+        half_day += HALF_DAY
+    return False
+
+
 def tour_halves(rules: RuleBook) -> Ints:
     """Which half-days does each tour touch, from the morning of its day: first and last + 1 [T, 2]?"""
     halves = []
@@ -163,6 +221,10 @@ def may_work(force: Force, rules: RuleBook, *, first_day: date, days: int, with_
         for day in range(days):
             first_half = 2 * (column + day)
             possible[:, day, number] = ~padded[:, first_half + begin : first_half + end].any(axis=1)
+    for row, begun_column, number in force.begun_tours:
+        day = begun_column - column
+        if 0 <= day < days and force.published[row, begun_column] == number:
+            possible[row, day, number] = True
     for row, officer in enumerate(force.officers if with_bars else ()):
         for tour in officer.barred_tours:
             possible[row, :, rules.tour_number(tour)] = False

@@ -31,6 +31,9 @@ RULE_NAMES = (
 )
 
 
+WEEK_SECONDS = 7 * 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class WorkedTour:
     """One tour of one officer, as a roster says it."""
@@ -123,7 +126,7 @@ def judge_roster(evidence: Evidence) -> Judgement:
         sorted_tours = sorted(tours, key=lambda tour: tour.start)
         past = sorted(past_by_officer[number], key=lambda tour: tour.start)
         for rule, check_count, rule_violations in (
-            *_check_person(officer, sorted_tours, spans.get(number, ()), evidence.rules),
+            *_check_person(officer, sorted_tours, spans.get(number, ()), evidence),
             *_check_rest(officer, sorted_tours, past, evidence.rules),
             *_check_runs(officer, sorted_tours, past, evidence.rules),
             *_check_hours(officer, sorted_tours, past, evidence),
@@ -189,9 +192,9 @@ def _state_at(spans: Sequence[Span], half_day: datetime) -> Span | None:
 
 
 def _check_person(
-    officer: Officer, tours: Sequence[WorkedTour], spans: Sequence[Span], rules: RuleBook
+    officer: Officer, tours: Sequence[WorkedTour], spans: Sequence[Span], evidence: Evidence
 ) -> Checks:
-    number = officer.staff_number
+    number, rules = officer.staff_number, evidence.rules
     is_rostered = officer.rank in rules.rostered_ranks
     yield (
         "rostered_rank",
@@ -225,7 +228,7 @@ def _check_person(
     away = [
         Violation("available", number, tour.day, "is not available")
         for tour in tours
-        if _is_away(spans, tour.day, kind_of_tour[tour.tour])
+        if _is_away(spans, tour.day, kind_of_tour[tour.tour], evidence.zone)
     ]
     yield "available", len(tours), away
 
@@ -233,7 +236,7 @@ def _check_person(
 def _check_rest(
     officer: Officer, tours: Sequence[WorkedTour], past: Sequence[WorkedTour], rules: RuleBook
 ) -> Checks:
-    all_tours = [*past[-10:], *tours]
+    all_tours = [*past[-20:], *tours]
     first_day = tours[0].day
     least_hours = rules.value("daily_rest_hours")
     short_rests = [
@@ -252,10 +255,32 @@ def _check_rest(
     for earlier, later in pairwise(all_tours):
         if _hours_between(earlier, later) >= rules.value("weekly_rest_hours"):
             block_start = later.start
-        elif (later.end.timestamp() - block_start.timestamp()) > 7 * 86_400 and later.day >= first_day:
+        elif (
+            later.end.timestamp() - block_start.timestamp() > WEEK_SECONDS
+            and later.day >= first_day
+            and not _rests_in_fortnight(all_tours, later, rules)
+        ):
             problem = f"no rest of {rules.value('weekly_rest_hours'):g} hours for 7 days"
             long_blocks.append(Violation("weekly_rest_hours", officer.staff_number, later.day, problem))
     yield "weekly_rest_hours", len(tours), long_blocks
+
+
+def _rests_in_fortnight(tours: Sequence[WorkedTour], last: WorkedTour, rules: RuleBook) -> bool:
+    """Whether the 14 days up to the end of a tour hold the longer rest that may stand for weekly rest.
+
+    Either in one piece, or in two of the weekly length each. Before the first known tour there is none.
+    """
+    long_hours = rules.optional_value("fortnight_rest_hours")
+    if long_hours is None:
+        return False
+    begin = last.end.timestamp() - 2 * WEEK_SECONDS
+    rests = [
+        (later.start.timestamp() - max(begin, earlier.end.timestamp())) / 3600
+        for earlier, later in pairwise(tours)
+        if later.start <= last.start and later.start.timestamp() > begin
+    ]
+    weekly_count = sum(rest >= rules.value("weekly_rest_hours") for rest in rests)
+    return weekly_count >= 2 or max(rests, default=0.0) >= long_hours
 
 
 def _hours_between(earlier: WorkedTour, later: WorkedTour) -> float:
@@ -361,7 +386,7 @@ def list_past_tours(
             if number <= 0:
                 continue
             kind = rules.tours[number - 1]
-            if not _is_away(officer_spans, day, kind):
+            if not _is_away(officer_spans, day, kind, zone):
                 start = datetime.combine(day, kind.start, ZoneInfo(zone))
                 past_tours.append(
                     WorkedTour(
@@ -378,12 +403,19 @@ def list_past_tours(
     return tuple(past_tours)
 
 
-def _is_away(spans: Sequence[Span], day: date, kind: TourKind) -> bool:
-    """Whether the officer is away in any half-day that a tour of this kind touches."""
+def _is_away(spans: Sequence[Span], day: date, kind: TourKind, zone: str) -> bool:
+    """Whether the officer is away in any half-day that a tour of this kind touches.
+
+    An absence that came within the tour, and was recorded only after it had begun, does not undo it.
+    """
     starts_at = datetime.combine(day, kind.start)
+    known_from = starts_at.replace(tzinfo=ZoneInfo(zone))
+    earlier_spans = [
+        span for span in spans if span.may_patrol or span.since <= starts_at or span.recorded_at <= known_from
+    ]
     half_day = starts_at.replace(hour=starts_at.hour // 12 * 12, minute=0)
     while half_day < starts_at + timedelta(hours=kind.hours):
-        span = _state_at(spans, half_day)
+        span = _state_at(earlier_spans, half_day)
         if span is not None and not span.may_patrol:
             return True
         half_day += timedelta(hours=12)

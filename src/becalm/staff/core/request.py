@@ -106,6 +106,14 @@ class CheckRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatRequest(Request):
+    """Does an earlier run give the same roster again, byte for byte?"""
+
+    run: Annotated[FileName, Parameter("The run.json of the roster.", is_argument=True)]
+    out: Annotated[FileName, Parameter("The folder for the roster that is made again.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AbsentRequest(Request):
     """An officer is away at short notice: who else must be asked?"""
 
@@ -115,8 +123,8 @@ class AbsentRequest(Request):
     since: Annotated[
         str,
         Parameter(
-            f"{HALF_DAY_HELP} Who cannot work a night is away from the noon before it: "
-            "earlier days are not planned again.",
+            f"{HALF_DAY_HELP} A tour that had begun by then, or by now if that is earlier, stays as it is. "
+            "Who cannot work a night is away from the noon before it.",
             name="from",
         ),
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class RosterQuestion:
     needs: tuple[TourNeed, ...]
     neighbours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # empty: nobody lends
     wishes: Wishes = field(default_factory=Wishes)
-    is_fixed_before: date | None = None  # days before this one stay as they are
+    fixed_before: datetime | None = None  # (local) tours that begin before stay as they are
     change_price: float | None = None  # of any change, where only their number counts
 
     def covers(self, day: date) -> bool:
@@ -190,16 +190,29 @@ def _apply_pins(possible: Bools, force: Force, rules: RuleBook, question: Roster
             is_pinned_tour = np.arange(possible.shape[2]) == rules.tour_number(tour)
             possible[row_of_officer[staff_number], index] &= is_pinned_tour
     _bar_refused(possible, force, question)
-    if question.is_fixed_before is not None:
-        column = force.day_index(question.first_day)
-        published = np.maximum(force.published[:, column : column + question.days], 0)
-        fixed_days = max(0, min(question.days, (question.is_fixed_before - question.first_day).days))
-        fixed = possible[:, :fixed_days]
-        rows, columns = np.indices(fixed.shape[:2])
-        # A tour that somebody can no longer work is rest; nobody else is asked for days that have begun.
-        tours = np.where(fixed[rows, columns, published[:, :fixed_days]], published[:, :fixed_days], 0)
-        possible[:, :fixed_days] = np.arange(possible.shape[2])[None, None, :] == tours[:, :, None]
+    if question.fixed_before is not None:
+        _fix_begun(possible, force, rules, question, question.fixed_before)
     return possible
+
+
+def _fix_begun(
+    possible: Bools, force: Force, rules: RuleBook, question: RosterQuestion, fixed_before: datetime
+) -> None:
+    """Keep tours that begin before an instant; one that can no longer be worked is rest, and is nobody's."""
+    column = force.day_index(question.first_day)
+    published = np.maximum(force.published[:, column : column + question.days], 0)
+    rows, options = np.arange(len(published)), np.arange(possible.shape[2])
+    for index in range(question.days):
+        day = question.first_day + timedelta(days=index)
+        starts = [datetime.combine(day, kind.start) for kind in rules.tours]
+        has_begun = np.array([False, *(start < fixed_before for start in starts)])
+        if not has_begun.any():
+            break
+        can_work = possible[rows, index, published[:, index]]
+        tours = np.where(can_work, published[:, index], 0)
+        is_fixed = has_begun[tours] | has_begun[1:].all()
+        possible[:, index] &= ~has_begun
+        possible[is_fixed, index] = options == tours[is_fixed, None]
 
 
 def _worked_options(force: Force, rules: RuleBook, *, first_day: date, days: int) -> Ints:

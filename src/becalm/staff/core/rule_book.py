@@ -9,6 +9,7 @@ RULES: Mapping[str, str] = MappingProxyType(
     {
         "daily_rest_hours": "hours between two tours, by their real starts",
         "weekly_rest_hours": "hours of rest in one piece within every 7 days",
+        "fortnight_rest_hours": "hours of rest in one piece within 14 days that may stand for weekly rest",
         "longest_run_days": "days worked in a row at most",
         "longest_night_run": "nights worked in a row at most",
         "weekly_hours": "hours a week at most, on average over the reference period",
@@ -25,6 +26,9 @@ RULES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Every rule that a rule file must give, and what its value is."""
+
+OPTIONAL_RULES = frozenset({"fortnight_rest_hours"})
+"""Rules that a rule file may leave out: then there is no such exception."""
 
 PRICES: Mapping[str, str] = MappingProxyType(
     {
@@ -100,6 +104,10 @@ class RuleBook:
     def value(self, rule: str) -> float:
         """The value of a rule."""
         return next(entry.value for entry in self.rules if entry.rule == rule)
+
+    def optional_value(self, rule: str) -> float | None:
+        """The value of a rule that may be left out, None where it is."""
+        return next((entry.value for entry in self.rules if entry.rule == rule), None)
 
     def tour_number(self, tour: str) -> int:
         """1 for the first tour of the file; 0 for rest."""

@@ -18,6 +18,7 @@ from becalm.staff.core.force import (
     Span,
     State,
     count_expiring,
+    find_begun_tours,
     mark_spans,
     select_officers,
 )
@@ -56,6 +57,7 @@ class StaffInputs:
     book: StaffBook
     rules: RuleBook
     hashes: dict[str, str]
+    detail_seqs: tuple[int | None, ...]  # for each span the entry that holds its details, if any
 
 
 def load_staff(desk: Desk, request: LoadRequest) -> LoadedStaff:
@@ -68,7 +70,7 @@ def load_staff(desk: Desk, request: LoadRequest) -> LoadedStaff:
     zone = desk.workspace.city.time_zone
     mapping_path = Path(request.mapping) if request.mapping else None
     book = read_staff(Path(request.path), rules, command_units=units, zone=zone, mapping=mapping_path)
-    known_spans = {_key(span) for span in recorded_spans(desk)} if _has_ledger(desk) else set()
+    known_spans = {_key(span) for span, _ in recorded_spans(desk)} if _has_ledger(desk) else set()
     new_spans = [span for span in book.spans if _key(span) not in known_spans]
     if new_spans:
         desk.open_ledger().append([_availability(desk, span, request.purpose) for span in new_spans])
@@ -121,13 +123,25 @@ def read_inputs(desk: Desk, rules_file: str | None, known_at: datetime | None = 
     rules = read_rules(source)
     officers = read_officers(folder / "officers.csv", rules, command_units(desk))
     book = read_published(folder / "roster.csv", rules, officers)
-    spans = tuple(span for span in recorded_spans(desk) if known_at is None or span.recorded_at <= known_at)
+    known_spans = [
+        (span, seq) for span, seq in recorded_spans(desk) if known_at is None or span.recorded_at <= known_at
+    ]
+    spans = tuple(span for span, _ in known_spans)
     is_away, is_admin = mark_spans(officers, spans, first_day=book.first_day, days=book.published.shape[1])
+    begun_tours = find_begun_tours(
+        officers, spans, rules, first_day=book.first_day, zone=desk.workspace.city.time_zone
+    )
     force = select_officers(
-        Force(officers, book.first_day, book.published, is_away, is_admin), rules.rostered_ranks
+        Force(officers, book.first_day, book.published, is_away, is_admin, begun_tours), rules.rostered_ranks
     )
     hashes = {f"staff/{name}": sha256_of(folder / name) for name in ("officers.csv", "roster.csv")}
-    return StaffInputs(force, officers, spans, book, rules, {**hashes, "rules": rules_sha256(source)})
+    hashes |= {"rules": rules_sha256(source), "availability": _sha256_of_spans(spans)}
+    return StaffInputs(force, officers, spans, book, rules, hashes, tuple(seq for _, seq in known_spans))
+
+
+def _sha256_of_spans(spans: Sequence[Span]) -> str:
+    """One hash of who is recorded as there or not, from when until when, and since when that is known."""
+    return sha256_of_text("".join(sorted(f"{_key(span)}\n" for span in spans)).encode())
 
 
 def rules_sha256(source: Source) -> str:
@@ -135,14 +149,17 @@ def rules_sha256(source: Source) -> str:
     return sha256_of_text(source.read_bytes())
 
 
-def recorded_spans(desk: Desk) -> tuple[Span, ...]:
-    """Who is recorded as available or not, without a reason: facts hold none."""
+def recorded_spans(desk: Desk) -> tuple[tuple[Span, int | None], ...]:
+    """Who is recorded as available or not, without a reason: facts hold none; and which entry has details."""
     zone = desk.workspace.city.time_zone
     entries = desk.open_ledger().verified_entries(kinds=(events.AVAILABILITY, WITHDRAWN))
-    return tuple(
-        _read_span(corrected.latest_entry, zone)
+    latest_entries = [
+        corrected.latest_entry
         for corrected in apply_corrections(entries, kind=events.AVAILABILITY)
         if not corrected.is_withdrawn
+    ]
+    return tuple(
+        (_read_span(entry, zone), entry.seq if entry.commitment else None) for entry in latest_entries
     )
 
 
@@ -175,10 +192,9 @@ def read_reasons(desk: Desk, *, purpose: str, officer: str, between: tuple[date,
     ledger, zone, reason_by_entry = desk.open_ledger(), desk.workspace.city.time_zone, dict[int, str]()
     for entry in ledger.verified_entries(kinds=(events.AVAILABILITY,), subject=officer):
         span = _read_span(entry, zone)
-        is_within = span.until.date() > between[0] and span.since.date() <= between[1]
-        if span.may_patrol or not is_within or not entry.commitment:
+        if span.may_patrol or not _is_within(span, between) or not entry.commitment:
             continue
-        details = _read_details(desk, entry, purpose)
+        details = _read_details(desk, entry.seq, officer, purpose)
         if details:
             reason_by_entry[entry.seq] = str(details["state"])
     return reason_by_entry
@@ -194,29 +210,45 @@ def mark_admin_only(desk: Desk, inputs: StaffInputs, *, between: tuple[date, dat
 
     That is a detail: it is read from the payloads, and each reading is recorded with its purpose.
     """
-    ledger, zone = desk.open_ledger(), desk.workspace.city.time_zone
     admin_spans = []
-    entries = ledger.verified_entries(kinds=(events.AVAILABILITY, WITHDRAWN))
-    for corrected in apply_corrections(entries, kind=events.AVAILABILITY):
-        span = _read_span(corrected.latest_entry, zone)
-        is_within = span.until.date() > between[0] and span.since.date() <= between[1]
-        if not corrected.is_withdrawn and not span.may_patrol and is_within:
-            details = _read_details(desk, corrected.latest_entry, purpose)
+    for span, detail_seq in zip(inputs.spans, inputs.detail_seqs, strict=True):
+        if _is_within(span, between) and not span.may_patrol:
+            details = _read_details(desk, detail_seq, span.staff_number, purpose)
             span = replace(span, state="restricted" if details.get("admin") else "away")
-        if not corrected.is_withdrawn:
-            admin_spans.append(span)
+        admin_spans.append(span)
     force = inputs.force
     _, is_admin = mark_spans(force.officers, admin_spans, first_day=force.first_day, days=force.days)
     return replace(force, is_admin=is_admin)
 
 
-def _read_details(desk: Desk, entry: Entry, purpose: str) -> Mapping[str, object]:
-    """The details of one absence, empty once they are erased; the reading is recorded first."""
-    if not entry.commitment:
+def read_freed_spans(
+    desk: Desk, inputs: StaffInputs, *, between: tuple[date, date], purpose: str
+) -> tuple[Span, ...]:
+    """Who is freed from where on these days, and the day of recall.
+
+    That is a detail: it is read from the payloads, and each reading is recorded with its purpose.
+    """
+    freed_spans = []
+    for span, detail_seq in zip(inputs.spans, inputs.detail_seqs, strict=True):
+        if not (_is_within(span, between) and span.may_patrol):
+            continue
+        details = _read_details(desk, detail_seq, span.staff_number, purpose)
+        if details.get("state") == "freed":
+            recall_text, donor = str(details["recall_on"]), str(details["donor"])
+            recall_on = date.fromisoformat(recall_text) if recall_text else None
+            freed_spans.append(replace(span, state="freed", donor=donor, recall_on=recall_on))
+    return tuple(freed_spans)
+
+
+def _is_within(span: Span, between: tuple[date, date]) -> bool:
+    return span.until.date() > between[0] and span.since.date() <= between[1]
+
+
+def _read_details(desk: Desk, seq: int | None, officer: str, purpose: str) -> Mapping[str, object]:
+    """The details of one absence, empty where there are none any more; the reading is recorded first."""
+    if seq is None:
         return {}
-    payload = read_payload(
-        desk, entry.seq, subject=entry.event.subject, purpose=purpose, shown_text="payload"
-    )
+    payload = read_payload(desk, seq, subject=officer, purpose=purpose, shown_text="payload")
     return dict(json.loads(payload)) if payload is not None else {}
 
 
@@ -272,7 +304,9 @@ def _availability(desk: Desk, span: Span, purpose: str) -> EventToAppend:
         occurred_at=span.recorded_at,
         subject=span.staff_number,
     )
-    return EventToAppend(event, json.dumps(details, sort_keys=True).encode())
+    # Somebody who is simply there has no details: the fact says all.
+    has_details = span.state != "available" or bool(span.donor)
+    return EventToAppend(event, json.dumps(details, sort_keys=True).encode() if has_details else None)
 
 
 def _read_span(entry: Entry, zone: str) -> Span:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from becalm import __version__
 from becalm.desk import Desk, make_event
@@ -19,6 +20,7 @@ from becalm.staff.core import events, roster_problem
 from becalm.staff.core.administration import plan_administration
 from becalm.staff.core.allocate import Allocation, allocate_again, allocate_roster
 from becalm.staff.core.crews import Crew, form_crews, set_aside
+from becalm.staff.core.donors import explain_donors, measure_donor_lack
 from becalm.staff.core.fairness import count_rest_days
 from becalm.staff.core.force import with_roster
 from becalm.staff.core.judge import Evidence, Judgement, judge_roster, list_past_tours
@@ -33,6 +35,7 @@ from becalm.staff.desk.people import (
     command_units,
     find_rules,
     mark_admin_only,
+    read_freed_spans,
     read_inputs,
     record_absence,
 )
@@ -48,6 +51,7 @@ from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import UNITS_FILE, Workspace
 
 NEED_FILE = "staff/need.csv"
+ALLOCATE, PLANNING = "staff allocate", "duty planning"
 CHANGE_PRICE = 10.0  # points for any change at short notice: their number counts
 
 
@@ -56,15 +60,26 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
 
     Raises InputError, QuestionError or UsageError with everything that is wrong; then nothing is written.
     """
-    folder = Path(request.out)
+    folder, made_at = Path(request.out), desk.now()
     check_folder_free(folder, roster_folder.ROSTER_NAMES, kind=roster_folder.ROSTER_FOLDER)
+    if not request.period.known_at:  # the record says what was known, so that the roster can be made again
+        request = replace(request, period=replace(request.period, known_at=made_at.isoformat()))
+    answer, inputs = build_roster(desk, request, folder, made_at=made_at)
+    _write(desk, answer, inputs, request.seed, publish=request.publish)
+    return answer
+
+
+def build_roster(
+    desk: Desk, request: AllocateRequest, folder: Path, *, made_at: datetime
+) -> tuple[RosterAnswer, StaffInputs]:
+    """The roster of a request as of an instant, not yet written, and what it was made from."""
     inputs = read_inputs(desk, request.period.rules, request.period.known_instant)
     needs, need_hashes = load_need(desk, request.period, inputs)
     admin_needs, admin_hashes = _load_admin_need(desk, request)
     question = roster_problem.RosterQuestion(
         first_day=request.period.first_day,
         days=request.period.days,
-        today=desk.today,
+        today=made_at.astimezone(ZoneInfo(desk.workspace.city.time_zone)).date(),
         zone=desk.workspace.city.time_zone,
         needs=needs,
         neighbours=_neighbours(desk) if request.lend else {},
@@ -78,16 +93,16 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
         open_engine=open_engine,
         progress=desk.progress,
     )
-    run = _run(
-        desk, "staff allocate", request.seed, request, {**inputs.hashes, **need_hashes, **admin_hashes}
-    )
+    hashes = {**inputs.hashes, **need_hashes, **admin_hashes}
+    if request.pins:
+        hashes["pins"] = sha256_of(Path(request.pins))
+    run = _run(ALLOCATE, request.seed, request, hashes, made_at)
     answer = _answer(
         desk, question, problem, allocation, inputs, run, folder, visits=request.visits, refusals=refusals
     )
     if request.admin:
         answer = _with_administration(desk, answer, inputs, admin_needs)
-    _write(desk, answer, inputs, request.seed, publish=request.publish)
-    return answer
+    return answer, inputs
 
 
 def _build_with_swaps(
@@ -120,7 +135,7 @@ def _with_administration(
     """The roster with those who may do administration only; their details are read for it, on record."""
     document = answer.document
     last_day = document.first_day + timedelta(days=document.days - 1)
-    force = mark_admin_only(desk, inputs, between=(document.first_day, last_day), purpose="duty planning")
+    force = mark_admin_only(desk, inputs, between=(document.first_day, last_day), purpose=PLANNING)
     administration = plan_administration(
         force, needs, document.crews, inputs.rules, first_day=document.first_day, days=document.days
     )
@@ -188,13 +203,8 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
     problem = roster_problem.build_problem(force, inputs.rules, question)
     places = problem.find_places([(t.staff_number, t.day, t.command_unit) for t in tours])
     allocation = allocate_again(problem, seed_generator(old_run.seed), places=places)
-    run = _run(
-        desk,
-        "staff absent",
-        old_run.seed,
-        request,
-        {**inputs.hashes, "need": sha256_of(old_folder / "need.csv")},
-    )
+    hashes = {**inputs.hashes, "need": sha256_of(old_folder / "need.csv")}
+    run = _run("staff absent", old_run.seed, request, hashes, desk.now())
     answer = _answer(desk, question, problem, allocation, inputs, run, folder)
     cancelled_count, _ = count_rest_days(read_changes(desk), date.min, date.max)
     moves = order_to_ask(answer.document.moves, cancelled_count)
@@ -219,14 +229,16 @@ def _question_again(
         zone=desk.workspace.city.time_zone,
         needs=needs,
         neighbours=neighbours,
-        is_fixed_before=_first_open_day(request.since),
+        fixed_before=_decided_at(desk, request.since),
         change_price=CHANGE_PRICE,
         wishes=roster_problem.Wishes(refusals=read_refusals(desk)),
     )
 
 
-def _first_open_day(since: str) -> date:
-    return datetime.fromisoformat(since).date()
+def _decided_at(desk: Desk, since: str) -> datetime:
+    """The local instant from which tours are planned again: now, or when an earlier absence begins."""
+    now = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).replace(tzinfo=None)
+    return min(now, datetime.fromisoformat(since))
 
 
 def check(desk: Desk, request: CheckRequest) -> Judgement:
@@ -262,18 +274,23 @@ def _answer(
     holidays = set(list_public_holidays(desk.workspace.city.holidays, years))
     head, bases = _units(desk)
     crews = form_crews(problem, lines, rules, question.wishes.partners)
+    last_day = question.first_day + timedelta(days=question.days - 1)
+    freed_spans = read_freed_spans(desk, inputs, between=(question.first_day, last_day), purpose=PLANNING)
+    donor_lacks = measure_donor_lack(crews, freed_spans)
+    moves = list_moves(problem, lines, rules, today=question.today, holidays=holidays)
     document = RosterDocument(
         first_day=question.first_day,
         days=question.days,
         crews=set_aside(crews, visits, rules),
         resting=problem.list_resting(lines.tours),
-        moves=list_moves(problem, lines, rules, today=question.today, holidays=holidays),
+        moves=explain_donors(moves, freed_spans, donor_lacks),
         short_tours=list_short_tours(problem, lines, rules),
         needs=tuple(need for need in question.needs if question.covers(need.day)),
         run=run,
         bases=bases,
         units_head=head,
         wishes=answer_wishes(problem, lines, crews, question.wishes, refusals, rules),
+        donor_lacks=donor_lacks,
     )
     notes = list(_notes(problem, head, allocation, crews))
     return RosterAnswer(
@@ -313,12 +330,12 @@ def _publish(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int) -
         "officers": len(answer.problem.officers),
         "seed": seed,
     }
-    roster_event = make_event(desk, events.ROSTER, purpose="duty planning", facts=facts)
+    roster_event = make_event(desk, events.ROSTER, purpose=PLANNING, facts=facts)
     changes = [
         make_event(
             desk,
             events.CHANGE,
-            purpose="duty planning",
+            purpose=PLANNING,
             facts={
                 "day": str(move.day),
                 "from": move.old,
@@ -335,10 +352,14 @@ def _publish(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int) -
 
 
 def _run(
-    desk: Desk, question: str, seed: int, request: AllocateRequest | AbsentRequest, hashes: dict[str, str]
+    question: str,
+    seed: int,
+    request: AllocateRequest | AbsentRequest,
+    hashes: dict[str, str],
+    made_at: datetime,
 ) -> RunRecord:
     parameters = {"request": json.dumps(request_values(request), sort_keys=True)}
-    return RunRecord(question, __version__, seed, desk.now(), None, parameters, hashes)
+    return RunRecord(question, __version__, seed, made_at, None, parameters, hashes)
 
 
 def _wishes(file_name: str | None, inputs: StaffInputs) -> roster_problem.Wishes:

@@ -100,5 +100,5 @@ def _find_misfits(kind: str, names: list[str], known_names: tuple[str, ...], fil
         elif count > 1:
             yield Fault(f"{file}: {name}", f"this {kind} is given {count} times", "give it once")
     for name in known_names:
-        if name not in names:
+        if name not in names and name not in rule_book.OPTIONAL_RULES:
             yield Fault(f"{file}: {name}", f"this {kind} is missing", "add it, with its source")

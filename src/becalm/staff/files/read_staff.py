@@ -60,6 +60,7 @@ def read_staff(
     officers = _read_officers(rows["officers"], rules, command_units)
     numbers = {officer.staff_number: row for row, officer in enumerate(officers)}
     first_day, published = _read_roster(rows["roster"], rules, numbers)
+    _refuse_expired(rows["officers"], officers, first_day)
     spans = _read_spans(rows["availability"], numbers, zone)
     faults = tuple(fault for stem in FILE_STEMS for fault in rows[stem].faults)
     if faults:
@@ -186,6 +187,16 @@ def _read_skills(rows: Rows, row: int, known_skills: set[str]) -> Mapping[str, d
     return skills
 
 
+def _refuse_expired(rows: Rows, officers: Sequence[Officer], first_day: date) -> None:
+    """Refuse skills that had expired before the roster begins: they count on none of its days."""
+    officer_by_number = {officer.staff_number: officer for officer in officers}
+    for row in range(len(rows)):
+        for skill, expiry in officer_by_number[rows.text("staff_number", row)].skills.items():
+            if expiry is not None and expiry <= first_day:
+                problem = f"skill {skill} expired on {expiry}, before the roster begins on {first_day}"
+                rows.refuse(row, problem, "write the new day of expiry, or take the skill out")
+
+
 def _read_roster(rows: Rows, rules: RuleBook, numbers: Mapping[str, int]) -> tuple[date, NDArray[np.int8]]:
     """The roster as numbers of tours; distinct texts are read once, so that 100,000 rows take a moment."""
     names = [REST_DAY, *(kind.tour for kind in rules.tours)]
@@ -268,10 +279,7 @@ def _read_spans(rows: Rows, numbers: Mapping[str, int], zone: str) -> tuple[Span
         )
         recorded_at = rows.parse("recorded_at", row, datetime.fromisoformat, "time (2020-05-04 05:30)")
         number, state = rows.text("staff_number", row), rows.text("state", row)
-        if number not in numbers:
-            rows.refuse(row, f"{number!r} is an officer who is not in the list", "add the officer")
-        if state not in STATES:
-            rows.refuse(row, f"state {state!r} is unknown", suggest_word(state, STATES))
+        _check_names(rows, row, number, state, numbers)
         if (
             not isinstance(since, datetime)
             or not isinstance(until, datetime)
@@ -283,14 +291,30 @@ def _read_spans(rows: Rows, numbers: Mapping[str, int], zone: str) -> tuple[Span
                 row, f"ends on {until:%Y-%m-%d}, not after {since:%Y-%m-%d}", "give the first day back"
             )
         aware_at = recorded_at if recorded_at.tzinfo else recorded_at.replace(tzinfo=ZoneInfo(zone))
-        recall_on = _read_day(rows, "recall_on", row)
+        recall_on, donor = _read_day(rows, "recall_on", row), rows.text("donor", row)
+        if state == "freed":
+            _check_freed(rows, row, donor, recall_on, until)
         if state in STATES:
-            spans.append(
-                (row, Span(number, since, until, state, aware_at, rows.text("donor", row), recall_on))
-            )
+            spans.append((row, Span(number, since, until, state, aware_at, donor, recall_on)))
     for row, problem in _find_overlaps(spans):
         rows.refuse(row, problem, "correct one of them, or record the later one later")
     return tuple(span for _, span in spans)
+
+
+def _check_names(rows: Rows, row: int, number: str, state: str, numbers: Mapping[str, int]) -> None:
+    if number not in numbers:
+        rows.refuse(row, f"{number!r} is an officer who is not in the list", "add the officer")
+    if state not in STATES:
+        rows.refuse(row, f"state {state!r} is unknown", suggest_word(state, STATES))
+
+
+def _check_freed(rows: Rows, row: int, donor: str, recall_on: date | None, until: datetime) -> None:
+    """Whoever is freed comes from somewhere, and goes back on a day: the state cannot last beyond it."""
+    if not donor or recall_on is None:
+        rows.refuse(row, "is freed, without a donor or a day of recall", "fill in donor and recall_on")
+    elif until.date() > recall_on:
+        problem = f"is freed until {until:%Y-%m-%d}, and recalled on {recall_on}"
+        rows.refuse(row, problem, "end the state on the day of recall")
 
 
 def parse_half_day(text: str) -> datetime:

@@ -15,6 +15,7 @@ from becalm.render.pages import FolderKind
 from becalm.render.spreadsheet import csv_text
 from becalm.staff.core.administration import AdminDay, Administration
 from becalm.staff.core.crews import BURST_SHARE, Crew
+from becalm.staff.core.donors import DonorLack
 from becalm.staff.core.fairness import DayChange
 from becalm.staff.core.judge import WorkedTour
 from becalm.staff.core.moves import Move, ShortTour
@@ -32,8 +33,9 @@ NEED_COLUMNS: Final = ("command_unit", "day", "tour", "officers", "reason")
 SHORT_COLUMNS: Final = ("command_unit", "day", "tour", "missing", "why")
 WISH_COLUMNS: Final = ("officer", "day", "kind", "with", "outcome", "why")
 ADMIN_COLUMNS: Final = tuple(field.name for field in fields(AdminDay))
+DONOR_COLUMNS: Final = tuple(field.name for field in fields(DonorLack))
 SUPERVISOR: Final = "supervisor"
-LATER_NAMES: Final = frozenset({"sheets", "wishes.csv", "administration.csv", "units.toml"})
+LATER_NAMES: Final = frozenset({"sheets", "wishes.csv", "administration.csv", "donors.csv", "units.toml"})
 ROSTER_FOLDER: Final = FolderKind("an earlier roster", record="run.json", later_names=LATER_NAMES)
 ROSTER_NAMES: Final = ("roster.csv", "tours.csv", "moves.csv", "short.csv", "need.csv", "run.json")
 UNPLACED_BASE: Final = "base {area}"
@@ -55,6 +57,7 @@ class RosterDocument:
     units_head: str  # areas and bases of the workspace's units, as TOML; empty where it has none
     administration: Administration | None = None
     wishes: tuple[WishAnswer, ...] = ()
+    donor_lacks: tuple[DonorLack, ...] = ()
 
     @property
     def all_crews(self) -> tuple[Crew, ...]:
@@ -119,9 +122,15 @@ def roster_files(document: RosterDocument) -> dict[str, str | bytes]:
         texts["administration.csv"] = csv_text(
             ADMIN_COLUMNS, [astuple(day) for day in document.administration.days]
         )
+    if document.donor_lacks:
+        texts["donors.csv"] = csv_text(DONOR_COLUMNS, map(_donor_row, document.donor_lacks))
     if document.units_head:
         texts["units.toml"] = units_toml(document)
     return dict(texts)
+
+
+def _donor_row(lack: DonorLack) -> tuple[object, ...]:
+    return (lack.donor, lack.day, lack.officers, f"{lack.hours:g}", lack.recall_on or "")
 
 
 def _wish_row(wish: WishAnswer) -> tuple[object, ...]:

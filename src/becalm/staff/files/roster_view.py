@@ -25,6 +25,7 @@ class RosterAnswer:
     folder: Path
     notes: tuple[str, ...]
     roster_sha256: str
+    equal_files: tuple[str, ...] = ()  # of an original that was made again, byte for byte
 
 
 def roster_record(answer: RosterAnswer) -> dict[str, Any]:
@@ -60,12 +61,13 @@ def roster_record(answer: RosterAnswer) -> dict[str, Any]:
             }
             for s in document.short_tours
         ],
+        **({"equal_files": list(answer.equal_files)} if answer.equal_files else {}),
         **_further_parts(document),
     }
 
 
 def _further_parts(document: RosterDocument) -> dict[str, Any]:
-    """Administration and wishes, where somebody asked for them."""
+    """Administration, wishes and donors, where there are any."""
     parts: dict[str, Any] = {}
     if document.administration:
         days = document.administration.days
@@ -76,6 +78,11 @@ def _further_parts(document: RosterDocument) -> dict[str, Any]:
             "hours_left": sum(day.hours_left for day in days),
             "street_tours_freed": document.administration.freed_tours,
         }
+    if document.donor_lacks:
+        parts["donors"] = [
+            {**asdict(lack), "day": str(lack.day), "recall_on": str(lack.recall_on or "")}
+            for lack in document.donor_lacks
+        ]
     if document.wishes:
         parts["wishes"] = [{**asdict(wish), "day": str(wish.day)} for wish in document.wishes]
     return parts
