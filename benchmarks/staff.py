@@ -3,7 +3,7 @@
 640 officers of 12 command units, 14 days, 3 tours, 22 % away, about 3,600 tours wanted; five seeds. Words on
 the command line choose parts (lawful, bound, rival, lending, sick, load, what-if, judged, forecast,
 small, public); a
-number is the share of the full size, and `seed=4` runs that seed alone. Seconds are those of the processor:
+number is the share of the full size, and `seed=4` or `seed=0-39` runs those seeds (or public instances) alone. Seconds are those of the processor:
 what else runs does not count.
 """
 
@@ -62,10 +62,13 @@ def allocate(problem: RosterProblem, *, work: int) -> engine.Allocation:
     return engine.allocate_roster(problem, np.random.default_rng(0), work=work, open_engine=open_engine)
 
 
-def seeds(size: float) -> list[int]:
-    """Five seeds, fewer of a smaller size; those that the command line names where it names any."""
-    named_seeds = [int(word.removeprefix("seed=")) for word in sys.argv[1:] if word.startswith("seed=")]
-    return named_seeds or list(range(1, 1 + max(1, round(5 * size))))
+def seeds(size: float, *, first: int = 1, count: int = 5) -> range:
+    """So many seeds, fewer of a smaller size; those that the command line names, where it names some."""
+    for word in sys.argv[1:]:
+        if word.startswith("seed="):
+            begin, _, end = word.removeprefix("seed=").partition("-")
+            return range(int(begin), int(end or begin) + 1)
+    return range(first, first + max(1, round(count * size)))
 
 
 def lawful(size: float) -> None:
@@ -209,10 +212,10 @@ def judged(size: float) -> None:
     """Random rosters before the judge, who shares no code with the engine."""
     from test_roster_properties import check_lawful
 
-    count = max(2, round(1000 * size))
-    for seed in range(count):
-        check_lawful(seed + 10_000)
-    report(f"violations in {count} random rosters", 0, unit="violations", most=0)
+    drawn_seeds = seeds(size, first=10_000, count=1000)
+    for seed in drawn_seeds:
+        check_lawful(seed)
+    report(f"violations in {len(drawn_seeds)} random rosters", 0, unit="violations", most=0)
 
 
 def load(_size: float) -> None:
@@ -237,7 +240,7 @@ def forecast(size: float) -> None:
     (the randomised probability integral transform of Czado, Gneiting and Held 2009).
     """
     inside: dict[str, list[tuple[float, float]]] = {"a tour of a command unit": [], "a tour of the force": []}
-    for seed in range(100, 100 + max(2, round(24 * size))):
+    for seed in seeds(size, first=100, count=24):
         drawn = draw(seed)
         is_away = mark_tours(drawn.known_before(None), RULES)
         for weeks_back in (0, 2, 4):
@@ -275,7 +278,7 @@ def share_inside(strength: int, chances: np.ndarray) -> float:
 def small(size: float) -> None:
     """Small rosters beside the optimum that CP-SAT proves."""
     missed, proven = 0, 0
-    for seed in range(max(2, round(200 * size))):
+    for seed in seeds(size, first=0, count=200):
         problem = draw_small(seed, officers=8, days=7)
         roster = allocate(problem, work=WORK)
         answer = solve_by_cp_sat(problem, seconds=60, hint=roster.lines.tours)
@@ -284,10 +287,11 @@ def small(size: float) -> None:
     report(f"of {proven} proven optima of 8 officers and 7 days missed", missed, unit="rosters", most=0)
 
 
-def public(_size: float) -> None:
+def public(size: float) -> None:
     """Curtois and Qu, instances 1 to 8, up to 60 processor seconds each."""
     best_known = (607, 828, 1001, 1716, 1143, 1950, 1056, 1300)
-    for number, known in enumerate(best_known, start=1):
+    for number in seeds(size, count=len(best_known)):
+        known = best_known[number - 1]
         cpu, answer = measure_cpu(lambda number=number: solve_public(number, seconds=60.0))
         assert isinstance(answer, tuple)
         cost, bound = answer
