@@ -1,10 +1,9 @@
 """Rosters of a whole force: how soon, how near to the proven bound, and beside CP-SAT from the same start.
 
 640 officers of 12 command units, 14 days, 3 tours, 22 % away, about 3,600 tours wanted; five seeds. Words on
-the command line choose parts (lawful, bound, rival, lending, sick, load, what-if, judged, forecast,
-small, public); a
-number is the share of the full size, and `seed=4` or `seed=0-39` runs those seeds (or public instances) alone. Seconds are those of the processor:
-what else runs does not count.
+the command line choose parts (lawful, bound, rival, lending, sick, load, what-if, judged, forecast, small,
+public); a number is the share of the full size, and `seed=4` or `seed=0-39` runs those seeds (or public
+instances) alone. Seconds are those of the processor: what else runs does not count.
 """
 
 from __future__ import annotations

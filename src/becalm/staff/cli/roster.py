@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,10 @@ from becalm.console.command import Session
 from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, RepeatRequest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from becalm.staff.core.judge import Judgement
+    from becalm.staff.core.replans import Replan
     from becalm.staff.files.roster_view import RosterAnswer
 
 MOST_LINES = 12
@@ -97,15 +101,35 @@ def _further_lines(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _absent_lines(answer: RosterAnswer) -> Iterator[str]:
     yield from _roster_lines(answer)
-    yield "Ask, in this order:"
+    yield "Ask, in this order:" if answer.document.moves else "Nobody has to be asked."
     for number, move in enumerate(answer.document.moves, start=1):
         yield (
             f"  {number}. {move.staff_number}: {move.day} {move.old} -> {move.new} "
             f"({move.notice.notice_class}); {move.why}"
         )
-    units = sorted({(move.day, move.command_unit) for move in answer.document.moves})
-    for day, unit in units[:MOST_LINES]:
-        yield f"Then: becalm patrol replan PLAN --area {unit!r} --from {day}T00:00 --reason 'officers absent'"
+    yield from _replan_lines(answer)
+
+
+def _replan_lines(answer: RosterAnswer) -> Iterator[str]:
+    """The commands that follow for patrol, whose sealed plan knows the crews of before."""
+    if not answer.replans:
+        yield "Every crew of patrol is there as before: a plan that is sealed stays."
+        return
+    yield "Then, where the plan of that day is sealed:"
+    commands = dict.fromkeys(_replan_command(replan, answer.folder) for replan in answer.replans)
+    yield from (f"  {command}" for command in list(commands)[:MOST_LINES])
+    if len(commands) > MOST_LINES:
+        yield f"  and {len(commands) - MOST_LINES} more: --format json lists all."
+
+
+def _replan_command(replan: Replan, folder: Path) -> str:
+    unit = shlex.quote(replan.unit)
+    options = {
+        "gone": f"--unit {unit} --off-duty",
+        "changed": f"--unit {unit}",
+        "new": f"--joining {shlex.quote(str(folder / 'units.toml'))}",
+    }[replan.kind]
+    return f"becalm patrol replan PLAN {options} --from {replan.at:%Y-%m-%dT%H:%M} --reason 'officers absent'"
 
 
 def check(session: Session, request: CheckRequest) -> None:

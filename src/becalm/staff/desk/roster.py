@@ -26,6 +26,7 @@ from becalm.staff.core.force import with_roster
 from becalm.staff.core.judge import Evidence, Judgement, judge_roster, list_past_tours
 from becalm.staff.core.moves import list_moves, list_short_tours, order_to_ask
 from becalm.staff.core.need import AdminNeed, TourNeed, name_lenders, name_neighbours
+from becalm.staff.core.replans import list_replans
 from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, PeriodRequest
 from becalm.staff.core.wishes import answer_wishes, check_pins, settle_swaps
 from becalm.staff.desk.answers import read_changes, read_refusals, read_waivers
@@ -190,6 +191,7 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
         old_folder, before.rules, zone=desk.workspace.city.time_zone
     )
     needs = read_need(old_folder / "need.csv", before.rules, command_units(desk))
+    old_patrol_tours = roster_folder.read_patrol_tours(old_folder)
     record_absence(desk, request, before.officers)
     inputs = read_inputs(desk, None)
     force = with_roster(
@@ -208,7 +210,11 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
     answer = _answer(desk, question, problem, allocation, inputs, run, folder)
     cancelled_count, _ = count_rest_days(read_changes(desk), date.min, date.max)
     moves = order_to_ask(answer.document.moves, cancelled_count)
-    answer = replace(answer, document=replace(answer.document, moves=moves))
+    document = replace(answer.document, moves=moves)
+    new_tours = roster_folder.list_patrol_tours(document)
+    from_day = _decided_at(desk, request.since).date()
+    replans = list_replans(old_patrol_tours, new_tours, from_day=from_day)
+    answer = replace(answer, document=document, replans=replans)
     _write(desk, answer, inputs, old_run.seed, publish=request.publish)
     return answer
 

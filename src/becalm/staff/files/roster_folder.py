@@ -20,6 +20,7 @@ from becalm.staff.core.fairness import DayChange
 from becalm.staff.core.judge import WorkedTour
 from becalm.staff.core.moves import Move, ShortTour
 from becalm.staff.core.need import TourNeed
+from becalm.staff.core.replans import PatrolTour
 from becalm.staff.core.rule_book import REST_DAY, RuleBook
 from becalm.staff.core.wishes import WishAnswer
 from becalm.terms import InputError, RunRecord
@@ -93,7 +94,7 @@ def tours_csv(document: RosterDocument) -> str:
         (
             crew.day, crew.unit, crew.command_unit,
             document.bases.get(crew.command_unit, UNPLACED_BASE.format(area=crew.command_unit)),
-            "vehicle" if crew.is_mobile else "foot", f"{crew.start:%H:%M}", f"{crew.hours:g}",
+            _mode(crew), f"{crew.start:%H:%M}", f"{crew.hours:g}",
             len(crew.officers), BURST_SHARE, "", crew.use,
         )
         for crew in document.all_crews
@@ -217,6 +218,33 @@ def read_moves(folder: Path) -> tuple[DayChange, ...]:
     if rows.faults:
         raise InputError(f"moves.csv of {folder} has {len(rows.faults)} faults", tuple(rows.faults))
     return tuple(changes)
+
+
+def read_patrol_tours(folder: Path) -> dict[tuple[date, str], PatrolTour]:
+    """What patrol was given by a roster's folder; raises InputError with every row that cannot be read."""
+    rows = read_rows(folder / "tours.csv", TOUR_COLUMNS)
+    tours = {}
+    for row in range(len(rows)):
+        day = rows.parse("day", row, date.fromisoformat, "day (YYYY-MM-DD)")
+        start = rows.parse("start", row, time.fromisoformat, "time (06:00)")
+        if isinstance(day, date) and isinstance(start, time) and rows.text("use", row) == "patrol":
+            tours[day, rows.text("unit", row)] = PatrolTour(start, rows.text("mode", row))
+    if rows.faults:
+        raise InputError(f"tours.csv of {folder} has {len(rows.faults)} faults", tuple(rows.faults))
+    return tours
+
+
+def list_patrol_tours(document: RosterDocument) -> dict[tuple[date, str], PatrolTour]:
+    """What patrol is given by a roster."""
+    return {
+        (crew.day, crew.unit): PatrolTour(crew.start, _mode(crew))
+        for crew in document.all_crews
+        if crew.use == "patrol"
+    }
+
+
+def _mode(crew: Crew) -> str:
+    return "vehicle" if crew.is_mobile else "foot"
 
 
 def read_homes(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from becalm.staff.core.allocate import Allocation
 from becalm.staff.core.judge import Judgement, Violation
+from becalm.staff.core.replans import Replan
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.staff.core.rule_book import REST_DAY
 from becalm.staff.files.roster_folder import RosterDocument
@@ -25,6 +26,7 @@ class RosterAnswer:
     folder: Path
     notes: tuple[str, ...]
     roster_sha256: str
+    replans: tuple[Replan, ...] = ()  # tours of patrol to draw again, at short notice
     equal_files: tuple[str, ...] = ()  # of an original that was made again, byte for byte
 
 
@@ -62,6 +64,7 @@ def roster_record(answer: RosterAnswer) -> dict[str, Any]:
             for s in document.short_tours
         ],
         **({"equal_files": list(answer.equal_files)} if answer.equal_files else {}),
+        **({"replans": [asdict(replan) for replan in answer.replans]} if answer.replans else {}),
         **_further_parts(document),
     }
 
