@@ -16,6 +16,7 @@ from becalm.staff.core.force import Force, Officer, Span, find_begun_tours, may_
 from becalm.staff.core.judge import Evidence, WorkedTour, judge_roster
 from becalm.staff.core.moves import Move
 from becalm.staff.core.notice import Notice
+from becalm.staff.core.replans import PatrolTour, Replan, list_replans
 from becalm.staff.core.roster_problem import build_problem
 
 DAY = timedelta(days=1)
@@ -113,3 +114,17 @@ def test_a_move_of_a_freed_officer_says_what_the_donor_then_lacks() -> None:
         f"needed; freed from airport, which lacks 16 hours that day; recalled on {FIRST_DAY + 6 * DAY}"
     )
     assert second.why == "needed"
+
+
+def test_patrol_draws_again_what_is_gone_new_or_changed_and_nothing_before() -> None:
+    early, late = PatrolTour(time(6), "vehicle"), PatrolTour(time(14), "foot")
+    yesterday, today = FIRST_DAY, FIRST_DAY + DAY
+    old = {(yesterday, "A 1"): early, (today, "A 1"): early, (today, "A 2"): early, (today, "B 1"): late}
+    new = {(today, "A 1"): early, (today, "B 1"): replace(late, mode="vehicle"), (today, "B 2"): late}
+    begins, later = datetime.combine(today, time(6)), datetime.combine(today, time(14))
+    assert list_replans(old, new, from_day=today) == (
+        Replan("gone", "A 2", begins),
+        Replan("changed", "B 1", later),
+        Replan("new", "B 2", later),
+    )
+    assert list_replans(old, old, from_day=yesterday) == ()
