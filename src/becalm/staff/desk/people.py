@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -163,14 +163,25 @@ def recorded_spans(desk: Desk) -> tuple[tuple[Span, int | None], ...]:
     )
 
 
-def record_absence(desk: Desk, request: AbsentRequest, officers: Sequence[Officer]) -> tuple[Span, ...]:
-    """Record that officers are away from now on, the reason apart and erasable."""
+def record_absence(
+    desk: Desk, request: AbsentRequest, officers: Sequence[Officer], *, between: tuple[date, date]
+) -> tuple[Span, ...]:
+    """Record that officers are away, the reason apart and erasable.
+
+    Raises UsageError where an officer is unknown, or the absence lies outside the days of the roster.
+    """
     since = _half_day(request.since, "since")
     until = _end(request.until) if request.until else since + timedelta(days=1)
     check_officers(request.officer, officers)
     if until <= since:
         raise UsageError(f"`until` {request.until} is before {request.since}. Give the last day away.")
-    spans = tuple(Span(number, since, until, request.reason, desk.now()) for number in request.officer)
+    if since.date() > between[1] or until <= datetime.combine(between[0], time()):
+        raise UsageError(
+            f"The roster covers {between[0]} to {between[1]}, and the absence begins on {since:%Y-%m-%d}. "
+            "Name the roster of those days; absences to come are taken in by `becalm staff load`."
+        )
+    numbers = dict.fromkeys(request.officer)
+    spans = tuple(Span(number, since, until, request.reason, desk.now()) for number in numbers)
     desk.open_ledger().append([_availability(desk, span, request.purpose) for span in spans])
     return spans
 

@@ -33,6 +33,7 @@ from becalm.staff.desk.answers import read_changes, read_refusals, read_waivers
 from becalm.staff.desk.people import (
     STAFF_FOLDER,
     StaffInputs,
+    check_officers,
     command_units,
     find_rules,
     mark_admin_only,
@@ -185,14 +186,16 @@ def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
     """Record that officers are away, and make the roster that is in force again with the fewest changes."""
     folder, old_folder = Path(request.out), Path(request.folder)
     check_folder_free(folder, roster_folder.ROSTER_NAMES, kind=roster_folder.ROSTER_FOLDER)
-    old_run = read_record(old_folder / "run.json")
     before = read_inputs(desk, None)
     tours, first_day, days = roster_folder.read_roster_folder(
-        old_folder, before.rules, zone=desk.workspace.city.time_zone
+        old_folder, before.rules, zone=desk.workspace.city.time_zone, command_units=command_units(desk)
     )
+    check_officers([tour.staff_number for tour in tours], before.officers)
+    old_run = read_record(old_folder / "run.json")
     needs = read_need(old_folder / "need.csv", before.rules, command_units(desk))
     old_patrol_tours = roster_folder.read_patrol_tours(old_folder)
-    record_absence(desk, request, before.officers)
+    last_day = first_day + timedelta(days=days - 1)
+    record_absence(desk, request, before.officers, between=(first_day, last_day))
     inputs = read_inputs(desk, None)
     force = with_roster(
         inputs.force,
@@ -251,7 +254,9 @@ def check(desk: Desk, request: CheckRequest) -> Judgement:
     """Judge a roster by every rule, from its own files and what was taken in."""
     inputs = read_inputs(desk, request.rules)
     zone = desk.workspace.city.time_zone
-    tours, first_day, _ = roster_folder.read_roster_folder(Path(request.folder), inputs.rules, zone=zone)
+    tours, first_day, _ = roster_folder.read_roster_folder(
+        Path(request.folder), inputs.rules, zone=zone, command_units=command_units(desk)
+    )
     past_tours = list_past_tours(
         inputs.officers, inputs.book.published.tolist(), inputs.spans, inputs.rules,
         first_day=inputs.book.first_day, until=first_day, zone=zone,

@@ -10,7 +10,7 @@ from becalm.staff.core.fairness import FairnessReport, measure_burdens, measure_
 from becalm.staff.core.judge import list_past_tours
 from becalm.staff.core.request import CheckRequest, ReportRequest, SheetsRequest
 from becalm.staff.desk.answers import read_changes, read_derogations
-from becalm.staff.desk.people import find_rules, read_inputs
+from becalm.staff.desk.people import command_units, find_rules, read_inputs
 from becalm.staff.desk.roster import check
 from becalm.staff.files import roster_folder
 from becalm.staff.files.duty_sheets import DutyRoster, sheet_files
@@ -46,7 +46,9 @@ def write_sheets(desk: Desk, request: SheetsRequest) -> tuple[Path, tuple[str, .
 def load_duty_roster(desk: Desk, folder: Path) -> DutyRoster:
     """A roster as its folder holds it."""
     rules, zone = read_rules(find_rules(desk, None)), desk.workspace.city.time_zone
-    tours, first_day, days = roster_folder.read_roster_folder(folder, rules, zone=zone)
+    tours, first_day, days = roster_folder.read_roster_folder(
+        folder, rules, zone=zone, command_units=command_units(desk)
+    )
     return DutyRoster(
         first_day, days, zone, read_record(folder / "run.json"),
         roster_folder.read_homes(folder), tours, roster_folder.read_moves(folder),
@@ -58,7 +60,9 @@ def report(desk: Desk, request: ReportRequest) -> FairnessReport:
     """Nights, weekends, cancelled rest days and days owed by officer, their spread, every derogation."""
     inputs = read_inputs(desk, request.rules)
     folder, zone = Path(request.folder), desk.workspace.city.time_zone
-    tours, first_day, days = roster_folder.read_roster_folder(folder, inputs.rules, zone=zone)
+    tours, first_day, days = roster_folder.read_roster_folder(
+        folder, inputs.rules, zone=zone, command_units=command_units(desk)
+    )
     past_tours = list_past_tours(
         inputs.officers, inputs.book.published.tolist(), inputs.spans, inputs.rules,
         first_day=inputs.book.first_day, until=first_day, zone=zone,

@@ -23,7 +23,7 @@ from becalm.staff.core.need import TourNeed
 from becalm.staff.core.replans import PatrolTour
 from becalm.staff.core.rule_book import REST_DAY, RuleBook
 from becalm.staff.core.wishes import WishAnswer
-from becalm.terms import InputError, RunRecord
+from becalm.terms import InputError, RunRecord, suggest_word
 
 ROSTER_COLUMNS: Final = ("staff_number", "day", "tour", "command_unit", "unit", "use", "start", "hours")
 TOUR_COLUMNS: Final = (
@@ -39,6 +39,7 @@ SUPERVISOR: Final = "supervisor"
 LATER_NAMES: Final = frozenset({"sheets", "wishes.csv", "administration.csv", "donors.csv", "units.toml"})
 ROSTER_FOLDER: Final = FolderKind("an earlier roster", record="run.json", later_names=LATER_NAMES)
 ROSTER_NAMES: Final = ("roster.csv", "tours.csv", "moves.csv", "short.csv", "need.csv", "run.json")
+MOST_FAULTS: Final = 40  # that are shown
 UNPLACED_BASE: Final = "base {area}"
 
 
@@ -168,9 +169,11 @@ def sha256_of_roster(document: RosterDocument) -> str:
 
 
 def read_roster_folder(
-    folder: Path, rules: RuleBook, *, zone: str
+    folder: Path, rules: RuleBook, *, zone: str, command_units: Sequence[str] = ()
 ) -> tuple[tuple[WorkedTour, ...], date, int]:
     """The tours of a roster, its first day and how many days it has.
+
+    `command_units` are those that may appear in it; without them any may.
 
     Raises InputError with every row that cannot be read.
     """
@@ -185,10 +188,16 @@ def read_roster_folder(
         day = rows.parse("day", row, date.fromisoformat, "day (YYYY-MM-DD)")
         if isinstance(day, date):
             days.append(day)
+            unit = rows.text("command_unit", row)
+            if command_units and unit not in command_units:
+                rows.refuse(row, f"command unit {unit!r} is unknown", suggest_word(unit, command_units))
             if rows.text("tour", row) != REST_DAY:
                 tours += _read_tour(rows, row, day, kind_names, zone)
-    if rows.faults or not days:
-        raise InputError(f"{path} has {len(rows.faults)} faults", tuple(rows.faults))
+    if not days and not rows.faults:
+        raise InputError(f"{path} holds no days. Name the folder that `becalm staff allocate` wrote.")
+    if rows.faults:
+        fault_noun = "fault" if len(rows.faults) == 1 else "faults"
+        raise InputError(f"{path} has {len(rows.faults)} {fault_noun}", tuple(rows.faults[:MOST_FAULTS]))
     return tuple(tours), min(days), (max(days) - min(days)).days + 1
 
 
