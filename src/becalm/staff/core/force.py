@@ -174,9 +174,9 @@ def find_begun_tours(
                 if not _came_within(span, start, kind.hours, zone):
                     continue
                 foreseen_spans = [
-                    other
-                    for other in spans_of_officer[span.staff_number]
-                    if not _came_within(other, start, kind.hours, zone)
+                    own_span
+                    for own_span in spans_of_officer[span.staff_number]
+                    if not _came_within(own_span, start, kind.hours, zone)
                 ]
                 if not _is_touched(foreseen_spans, start, kind.hours):
                     begun_tours.add((row, (day - first_day).days, number))

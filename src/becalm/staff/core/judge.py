@@ -274,13 +274,13 @@ def _rests_in_fortnight(tours: Sequence[WorkedTour], last: WorkedTour, rules: Ru
     if long_hours is None:
         return False
     begin = last.end.timestamp() - 2 * WEEK_SECONDS
-    rests = [
+    rest_hours = [
         (later.start.timestamp() - max(begin, earlier.end.timestamp())) / 3600
         for earlier, later in pairwise(tours)
         if later.start <= last.start and later.start.timestamp() > begin
     ]
-    weekly_count = sum(rest >= rules.value("weekly_rest_hours") for rest in rests)
-    return weekly_count >= 2 or max(rests, default=0.0) >= long_hours
+    weekly_count = sum(hours >= rules.value("weekly_rest_hours") for hours in rest_hours)
+    return weekly_count >= 2 or max(rest_hours, default=0.0) >= long_hours
 
 
 def _hours_between(earlier: WorkedTour, later: WorkedTour) -> float:
