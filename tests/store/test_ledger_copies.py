@@ -322,8 +322,8 @@ def test_an_old_copy_that_was_out_of_reach_forgets_when_it_is_put_back(
     ledger.erase([2, 3], erasure=erasure([2, 3]))
     ledger.close()
     restore(away / "one.sqlite", path, now=NOON)
+    assert traces(tmp_path, [b"Quillfeather 1", b"Quillfeather 2"]) == []  # before anybody opens it
     again = opened()
-    assert traces(tmp_path, [b"Quillfeather 1", b"Quillfeather 2"]) == []
     go_on(again)
     assert again.payload(2, access=access("p1")) is None
     assert again.payload(1, access=access("p0")) == b"Quillfeather 0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -128,7 +129,15 @@ def test_a_stranger_verifies_with_nothing_installed(ground: FileGround, tmp_path
     anchors = [word for path in ground.anchors for word in ("--anchor", str(path))]
     honest = alone(ground, ground.honest / "ledger.sqlite", *anchors)
     assert (honest.returncode, honest.stderr) == (0, "")
-    assert f"Entries 1 to {ground.scene.size} agree" in honest.stdout
+    (head,) = re.findall(r"root ([0-9a-f]{64})", honest.stdout)
+    assert honest.stdout.splitlines()[:2] == [
+        f"Ledger {ground.scene.identity}: {ground.scene.size} entries, root {head}",
+        f"It holds. Entries 1 to {ground.scene.size} agree with a head that was kept outside.",
+    ]
+    assert "give one with --anchor" not in honest.stdout
+    bare = alone(ground, ground.honest / "ledger.sqlite").stdout.splitlines()
+    assert bare[1:3] == ["It holds.", "No head that was kept outside was compared: give one with --anchor."]
+    assert bare[3].startswith("Not shown: whether entries after 0 were cut off or rewritten.")
     ground.tampered(tmp_path / "case", WAYS[0], Random(1))
     found = alone(ground, tmp_path / "case" / "ledger.sqlite", "--json", *anchors)
     assert found.returncode == 11

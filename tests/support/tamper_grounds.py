@@ -4,6 +4,7 @@ import secrets
 import shutil
 import sys
 from datetime import datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -45,7 +46,10 @@ class FileGround:
         self.verifier.write_text(verifier_text())
         self.module = ModuleType("verify_ledger")
         sys.modules["verify_ledger"] = self.module
-        exec(compile(verifier_text(), "verify_ledger.py", "exec"), self.module.__dict__)  # as it is
+        file = str(
+            files("becalm.ledger") / "standalone" / "verify_ledger.py"
+        )  # named, so that it can be traced
+        exec(compile(verifier_text(), file, "exec"), self.module.__dict__)  # as it is
 
     def tampered(self, into: Path, way: Way | None, rng: Random) -> Expected:
         if way is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ class Mutant:
     operator: str
     before: str
     after: str
-    text: str  # the whole file with the fault
+    sound: str  # the whole file
+    text: str  # the same with the fault
 
     @property
     def place(self) -> str:
@@ -231,8 +232,18 @@ class ChangedFile:
             change.operator,
             before,
             after,
+            self.text,
             text,
         )
+
+    def matching(self, wanted: Collection[tuple[str, str, str]]) -> Iterator[Mutant]:
+        """The faults with this operator, line before and line after, wherever they stand now."""
+        operators = {operator for operator, _, _ in wanted}
+        for index, change in enumerate(self.changes):
+            if change.operator in operators:
+                mutant = self.mutant(index)
+                if (mutant.operator, mutant.before, mutant.after) in wanted:
+                    yield mutant
 
     def sample(self, size: int | None, rng: random.Random) -> list[Mutant]:
         """As many faults as asked for, drawn without replacement; all where no number is given."""

@@ -63,13 +63,17 @@ def own_part(code: CodeType) -> tuple[Any, ...]:
     return code.co_code, code.co_names, code.co_varnames, constants
 
 
+class UnplantedError(Exception):
+    """The fault is nowhere in this process: the file was changed since it was read."""
+
+
 class Planting:
     """One fault, and how it gets into this process."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.path = SOURCE / mutant.file
         self.code = compiled(mutant.text, self.path)
-        sound = compiled(self.path.read_text("utf-8"), self.path)
+        sound = compiled(mutant.sound, self.path)
         pairs = [*paired_codes(sound, self.code)]
         self.shows_on_import = any(is_class_or_module(a) and own_part(a) != own_part(b) for a, b in pairs)
         self.new_codes = {a: b for a, b in pairs if not is_class_or_module(a) and differs(a, b)}
@@ -84,10 +88,17 @@ class Planting:
             self.import_anew({kernel.py_func.__qualname__ for kernel in self.kernels})
             return
         self.serve_changed_module()
+        changed_count = 0
         for function in (f for f in gc.get_objects() if isinstance(f, FunctionType)):
             new_code = self.new_codes.get(function.__code__)
             if new_code is not None and function.__code__.co_filename == str(self.path):
                 function.__code__ = new_code
+                changed_count += 1
+        is_imported = any(
+            getattr(module, "__file__", None) == str(self.path) for module in sys.modules.values()
+        )
+        if is_imported and not changed_count:
+            raise UnplantedError(f"{self.path} is not what it was when the fault was made")
         for kernel in self.kernels:
             kernel._cache = caching.NullCache()  # numba has no public way to forget a cache
 

@@ -58,6 +58,7 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--budget", type=float, default=60.0, help="seconds of tests for one fault (default 60)"
     )
+    parser.add_argument("--again", type=Path, metavar="RESULTS", help="what these results did not see")
     parser.add_argument("--known", action="store_true", help="the faults that once passed, with their tests")
     parser.add_argument("--workers", type=int, default=2, help="how many at once (default 2)")
     parser.add_argument(
@@ -141,8 +142,10 @@ def plan_work(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], list
     line_map, rng = LineMap.read(), random.Random(arguments.seed)
     reasons = equivalent_reasons()
     drawn = []
-    for file in chosen_files(arguments.paths):
-        drawn += ChangedFile(SOURCE, file).sample(arguments.sample, rng)
+    unseen = unseen_changes(arguments.again) if arguments.again else None
+    for file in chosen_files(arguments.paths) if unseen is None else sorted(unseen):
+        changed = ChangedFile(SOURCE, file)
+        drawn += changed.sample(arguments.sample, rng) if unseen is None else changed.matching(unseen[file])
     if arguments.total is not None:
         drawn = rng.sample(drawn, min(arguments.total, len(drawn)))
     jobs: list[dict[str, Any]] = []
@@ -160,6 +163,15 @@ def plan_work(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], list
     return jobs, equivalent
 
 
+def unseen_changes(results: Path) -> dict[str, set[tuple[str, str, str]]]:
+    """Of each file, the changes that earlier results list as not seen."""
+    unseen: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    for row in map(json.loads, results.read_text("utf-8").splitlines()):
+        if row["outcome"] in {"survived", "untested"}:
+            unseen[row["file"]].add((row["operator"], row["before"], row["after"]))
+    return unseen
+
+
 def known_work() -> list[dict[str, Any]]:
     """The faults of known.toml, each with the one test that is to see it."""
     from changes import Mutant
@@ -172,7 +184,7 @@ def known_work() -> list[dict[str, Any]]:
         line = text[: text.index(fault["before"])].count("\n") + 1
         changed = text.replace(fault["before"], fault["after"])
         words = (fault["before"].strip(), fault["after"].strip())
-        mutant = Mutant(fault["file"], line, (line, line), "known", (), "known", *words, changed)
+        mutant = Mutant(fault["file"], line, (line, line), "known", (), "known", *words, text, changed)
         key = {name: getattr(mutant, name) for name in KEY_NAMES} | {"what": fault["what"], "left": 0}
         jobs.append({"key": key, "mutant": asdict(mutant), "tests": {fault["test"]: 10.0}})
     return jobs

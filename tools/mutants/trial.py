@@ -30,6 +30,7 @@ from plant import Planting
 PATIENCE = 6  # times as long as the test took when it was traced
 GRACE_SECONDS = float(os.environ.get("BECALM_MUTANT_SECONDS", "8"))  # and this, for a slow moment
 ANEW_SECONDS = 40.0  # instead, where modules are imported or kernels compiled anew
+LAST_WORDS = {"failed": "untested", "how": "seen"}  # of a child, and what became of its mutant
 WALL_FACTOR = 8  # the clock runs faster than the processor time on a busy machine
 
 
@@ -103,7 +104,7 @@ def child(mutant: Mutant | None, items: Sequence[pytest.Item], pipe: int, scratc
             run_tests(items, outcome, bool(planting and planting.kernels))
         outcome.say(end=True)
     except BaseException as error:  # noqa: BLE001  # whatever it is, the parent is to know of it
-        os.write(pipe, (json.dumps({"seen_by": "planting", "how": type(error).__name__}) + "\n").encode())
+        os.write(pipe, (json.dumps({"failed": f"{type(error).__name__}: {error}"[:200]}) + "\n").encode())
     os._exit(0)
 
 
@@ -133,16 +134,21 @@ def watch(process: int, pipe: int, seconds: dict[str, float]) -> dict[str, Any]:
             return verdict if verdict.get("end") else verdict | {"outcome": "seen", "how": "died"}
         *lines, rest = (rest + block).split(b"\n")
         for line in map(json.loads, lines):
+            final = next((outcome for word, outcome in LAST_WORDS.items() if word in line), None)
+            if final:
+                return verdict | {"outcome": final} | line
+            verdict |= line
             if "start" in line:
                 verdict |= {"tests": verdict["tests"] + 1, "seen_by": line["start"]}
-                test_seconds = sum(seconds.values()) if "anew" in line else seconds.get(line["start"], 0.0)
-                grace = ANEW_SECONDS if line.get("anew") or line.get("compiled") else GRACE_SECONDS
-                allowed = grace + PATIENCE * test_seconds
+                allowed = allowed_seconds(line, seconds)
                 processor_start, clock_start = used_seconds(process), time.monotonic()
-            elif "how" in line:
-                return verdict | {"outcome": "seen"} | line
-            else:
-                verdict |= line
+
+
+def allowed_seconds(line: dict[str, Any], seconds: dict[str, float]) -> float:
+    """How long a test may take: so many times as long as ever, and what is compiled or imported before."""
+    test_seconds = sum(seconds.values()) if "anew" in line else seconds.get(line["start"], 0.0)
+    grace = ANEW_SECONDS if line.get("anew") or line.get("compiled") else GRACE_SECONDS
+    return grace + PATIENCE * test_seconds
 
 
 def try_mutant(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -59,6 +59,8 @@ def test_an_event_says_who_did_what_in_which_role_and_what_for(name: str) -> Non
         replace(event(), **{name: " "})
     with pytest.raises(EventError, match="names no time zone"):
         replace(event(), occurred_at=datetime(2020, 4, 30))  # noqa: DTZ001  # that is the fault
+    elsewhere = replace(event(), occurred_at=NOW.astimezone(timezone(timedelta(hours=1))))
+    assert elsewhere.occurred_at.isoformat() == NOW.isoformat()  # told by the clock of UTC
 
 
 def test_an_unknown_kind_is_answered_with_the_nearest() -> None:
