@@ -119,7 +119,7 @@ def test_weeks_that_are_known_in_part_are_no_fall():
 
 def test_a_cleared_backlog_is_no_rebound():
     """Four tenths of eight weeks wait to be recorded; then all is, as if crime had climbed back."""
-    drawn = series()
+    drawn = series(weeks=24)
     rng = np.random.default_rng(6)
     counts, share = drawn.counts.copy(), drawn.known_share.copy()
     waiting = slice(STEP_WEEK + 4, STEP_WEEK + 12)
@@ -127,8 +127,8 @@ def test_a_cleared_backlog_is_no_rebound():
     counts[:, waiting] = rng.binomial(counts[:, waiting].astype(int), 0.6)
     rows = watch(replace(drawn, counts=counts, known_share=share, has_delays=True))
     assert {row.state for row in rows} == {"quiet"}
-    blind = watch(replace(drawn, counts=counts))
-    assert max(row.score for row in blind) > max(row.score for row in rows) + 1.0
+    blind = watch(replace(drawn, counts=counts))  # who does not know that records wait hears a climb
+    assert np.mean([row.score for row in blind]) > np.mean([row.score for row in rows]) + 1.0
 
 
 @pytest.mark.parametrize("week", [STEP_WEEK + 3, STEP_WEEK + 30, STEP_WEEK + 58])
