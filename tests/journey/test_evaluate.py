@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import town
+from published_counts import keep
 from town import becalm
+from watched import drawn_incidents
 
 FIRST, DAYS = date(2019, 10, 7), 28
 STREET = ("Robbery of personal property", "Violence with injury", "Violence without injury")
@@ -282,3 +284,22 @@ def test_an_answer_once_given_is_not_made_anew_each_week(study: Path) -> None:
 def list_runs(study: Path) -> list[object]:
     words = ("record", "events", "--kind", "evaluation_run", "--workspace", study / "w", "--format", "json")
     return json.loads(becalm(*words).output)
+
+
+def test_a_month_that_has_begun_is_not_yet_the_outcome(tmp_path: Path) -> None:
+    """The records end on 27 December: a protocol whose days begin on the 28th is in time."""
+    becalm("init", tmp_path / "w")
+    keep(tmp_path / "w", "incidents", drawn_incidents(), "drawn", as_of=date(2020, 12, 28))
+    places = [
+        "place,easting_m,northing_m,arm",
+        *(f"p{n},{520_000 + 900 * n},180000,{'treated' if n < 6 else 'control'}" for n in range(12)),
+    ]
+    (tmp_path / "places.csv").write_text("\n".join([*places, ""]), "utf-8")
+    for first_day, state in (("2020-12-28", "Registered (entry"), ("2020-12-27", "Registered late (entry")):
+        text = PROTOCOL.format(
+            design="displacement", places='file = "places.csv"', before="2019-01-01..2019-12-31", trial=""
+        )
+        text = text.replace("2019-10-07..2019-11-03", f"{first_day}..2021-01-31")
+        text = text.replace(', "violence_with_injury", "violence_without_injury"', "").replace("[trial]", "")
+        (tmp_path / "p.toml").write_text(text, "utf-8")
+        assert state in evaluate(tmp_path, "register", tmp_path / "p.toml")

@@ -189,7 +189,7 @@ def jackknife_ratio(
 ) -> LogEffect:
     """The log of treated over expected count, with the error that leaving out groups of places shows.
 
-    `group_of_place` numbers the groups; each holds treated places and controls, and the weights are made anew
+    `group_of_place` numbers the groups; each holds treated places and controls. The weights are made again
     without it. Student's t has one degree of freedom less than groups.
     Raises ValueError where fewer than five groups could be left out, or a count is 0.
     """

@@ -115,10 +115,10 @@ def event_study(
         for start in cohort_starts
     ]
     shares = np.array([cohort.counts[cohort.is_in, reference_column].sum() for cohort in cohorts])
-    joined = _join_cohorts(cohorts, is_never, shares, cluster_of_place, reference_column)
-    degrees = _welch_degrees(joined, counts, starts, cluster_of_place)
-    both = joined.treated_pull + joined.control_pull
-    return EventStudy(steps, joined.values, both.T @ both, degrees)
+    cohort_sums = _join_cohorts(cohorts, is_never, shares, cluster_of_place, reference_column)
+    degrees = _welch_degrees(cohort_sums, counts, starts, cluster_of_place)
+    both = cohort_sums.treated_pull + cohort_sums.control_pull
+    return EventStudy(steps, cohort_sums.values, both.T @ both, degrees)
 
 
 def cohort_effects(
@@ -148,10 +148,10 @@ def cohort_effects(
 
     def join(joined_cohorts: Sequence[_Cohort]) -> LogEffect:
         shares = np.array([cohort.expected(is_never) for cohort in joined_cohorts])
-        joined = _join_cohorts(joined_cohorts, is_never, shares, cluster_of_place, 0).cut(1)
-        degrees = _welch_degrees(joined, counts, starts, cluster_of_place)
-        variance = float(((joined.treated_pull + joined.control_pull) ** 2).sum())
-        return log_effect(float(joined.values[0]), variance**0.5, degrees, level)
+        cohort_sums = _join_cohorts(joined_cohorts, is_never, shares, cluster_of_place, 0).cut(1)
+        degrees = _welch_degrees(cohort_sums, counts, starts, cluster_of_place)
+        variance = float(((cohort_sums.treated_pull + cohort_sums.control_pull) ** 2).sum())
+        return log_effect(float(cohort_sums.values[0]), variance**0.5, degrees, level)
 
     return join(cohorts), {
         start: join([cohort]) for start, cohort in zip(cohort_starts, cohorts, strict=True)
@@ -167,26 +167,26 @@ class _Cohort:
 
     def expected(self, is_never: Bools) -> float:
         """Its events from the start on, had they changed as those of places that are never treated."""
-        own, never = self.counts[self.is_in].sum(axis=0), self.counts[is_never].sum(axis=0)
-        return float(own[0] * never[1] / max(never[0], 1.0))
+        own_counts, never_counts = self.counts[self.is_in].sum(axis=0), self.counts[is_never].sum(axis=0)
+        return float(own_counts[0] * never_counts[1] / max(never_counts[0], 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Joined:
+class _CohortSums:
     """Log ratios by step, and what each cluster pulls on them in the treated arms and in the control."""
 
     values: Floats
     treated_pull: Floats
     control_pull: Floats
 
-    def cut(self, first: int) -> "_Joined":
+    def cut(self, first: int) -> "_CohortSums":
         """The steps from this column on."""
-        return _Joined(self.values[first:], self.treated_pull[:, first:], self.control_pull[:, first:])
+        return _CohortSums(self.values[first:], self.treated_pull[:, first:], self.control_pull[:, first:])
 
 
 def _join_cohorts(
     cohorts: Sequence[_Cohort], is_never: Bools, shares: Floats, cluster_of_place: Ints, reference: int
-) -> _Joined:
+) -> _CohortSums:
     """Each cohort against the places that are never treated, joined by their shares."""
     cluster_count, step_count = int(cluster_of_place.max()) + 1, cohorts[0].counts.shape[1]
     values, treated_pull, control_pull = np.zeros(step_count), *np.zeros((2, cluster_count, step_count))
@@ -197,7 +197,7 @@ def _join_cohorts(
             log_changes, of_clusters = _jackknife(by_cluster, reference)
             values += sign * share * log_changes
             pull += sign * share * of_clusters
-    return _Joined(values, treated_pull, control_pull)
+    return _CohortSums(values, treated_pull, control_pull)
 
 
 def _jackknife(by_cluster: Floats, reference: int) -> tuple[Floats, Floats]:
@@ -216,9 +216,9 @@ def _jackknife(by_cluster: Floats, reference: int) -> tuple[Floats, Floats]:
     return log_total - log_total[reference], pulls
 
 
-def _welch_degrees(joined: _Joined, counts: Floats, starts: Ints, cluster_of_place: Ints) -> float:
+def _welch_degrees(cohort_sums: _CohortSums, counts: Floats, starts: Ints, cluster_of_place: Ints) -> float:
     variances, degrees = [], []
-    arms = ((joined.treated_pull, starts != NEVER), (joined.control_pull, starts == NEVER))
+    arms = ((cohort_sums.treated_pull, starts != NEVER), (cohort_sums.control_pull, starts == NEVER))
     for pull, is_in_arm in arms:
         size = np.bincount(cluster_of_place[is_in_arm], counts[is_in_arm].sum(axis=1))
         variances.append(float((pull.mean(axis=1) ** 2).sum()))

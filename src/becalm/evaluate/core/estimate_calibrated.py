@@ -34,7 +34,7 @@ class WeighedControl:
 
 
 def weigh_controls(counts: StudyCounts) -> WeighedControl:
-    """The controls weighed so that they match the treated places.
+    """The controls weighed_control so that they match the treated places.
 
     Raises InfeasibleBalanceError where no weights do, ValueError where totals repeat each other.
     """
@@ -51,12 +51,12 @@ def list_traits(counts: StudyCounts) -> Floats:
     return np.column_stack([np.ones(len(places.names)), places.covariates, counts.matching])
 
 
-def judge_by_placebos(weighed: WeighedControl, scores: Floats, level: float) -> NamedEstimate:
+def judge_by_placebos(weighed_control: WeighedControl, scores: Floats, level: float) -> NamedEstimate:
     """The ratio of observed to expected, with the interval that sets of untreated places give."""
-    observed, expected = weighed.observed, max(weighed.expected, 1e-9)
-    score = (observed - expected) / weighed.spread
+    observed, expected = weighed_control.observed, max(weighed_control.expected, 1e-9)
+    score = (observed - expected) / weighed_control.spread
     p_value = (1.0 + float((np.abs(scores) >= abs(score)).sum())) / (len(scores) + 1.0)
-    width = float(np.quantile(np.abs(scores), level, method="higher")) * weighed.spread
+    width = float(np.quantile(np.abs(scores), level, method="higher")) * weighed_control.spread
     ratio = Estimate(
         observed / expected,
         max(observed - width, 0.0) / expected,
@@ -72,12 +72,12 @@ def evaluate_calibrated(protocol: Protocol, counts: StudyCounts, progress: Progr
     is_treated, level, traits = counts.places.is_treated, protocol.analysis.level, list_traits(counts)
     totals = traits[is_treated].sum(axis=0)
     try:
-        weighed = weigh_controls(counts)
+        weighed_control = weigh_controls(counts)
     except calibrated_control.InfeasibleBalanceError as error:
         return Finding(refusals=(_refuse_balance(protocol, totals, error.shortfalls),))
     except ValueError as error:
         return Finding(refusals=(Refusal("these covariates together", str(error), "leave one of them out"),))
-    unlike = refuse_unlike_choice(counts, weighed.control.weights, level)
+    unlike = refuse_unlike_choice(counts, weighed_control.control.weights, level)
     if unlike is not None:
         return Finding(refusals=(unlike,))
     with progress("Placebo sets", total=protocol.analysis.placebo_sets, unit="sets") as advance:
@@ -93,10 +93,12 @@ def evaluate_calibrated(protocol: Protocol, counts: StudyCounts, progress: Progr
     low, high = calibrated_control.outcome_range(traits[~is_treated], totals, counts.after[~is_treated])
     return Finding(
         estimates=(
-            judge_by_placebos(weighed, scores, level),
+            judge_by_placebos(weighed_control, scores, level),
             *([by_jackknife] if by_jackknife else []),
         ),
-        identified=IdentifiedRange(weighed.control.effective_controls, weighed.expected, low, high),
+        identified=IdentifiedRange(
+            weighed_control.control.effective_controls, weighed_control.expected, low, high
+        ),
         checks=(_check_placebos(scores, failure_count),),
     )
 

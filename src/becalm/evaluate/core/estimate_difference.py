@@ -55,12 +55,12 @@ def estimate_difference(protocol: Protocol, counts: StudyCounts) -> tuple[NamedE
         windows = np.column_stack([counts.before, counts.after])
         effect = event_study(windows, starts, clusters=clusters).effect_after(level)
         return (name_ratio("places", effect, level, method),)
-    joined, by_start = cohort_effects(
+    joined_effect, by_start = cohort_effects(
         counts.panel, find_start_times(protocol, counts), clusters=clusters, level=level
     )
     days = list_times(protocol)
     return (
-        name_ratio("places, all starts joined", joined, level, f"{method}, cohort by cohort"),
+        name_ratio("places, all starts joined", joined_effect, level, f"{method}, cohort by cohort"),
         *(
             name_ratio(f"places that began on {days[start - counts.panel_start]}", effect, level, method)
             for start, effect in by_start.items()

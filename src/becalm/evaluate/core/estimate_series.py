@@ -46,10 +46,12 @@ def interrupt_series(
     totals = counts[:, first:].sum(axis=1)
     if (totals <= 0).any():
         raise ValueError("A series has no event after the start, so that its ratio has no interval.")
-    alone = expect_after(counts, first, cycle=cycle, exposure=exposure).total()
-    beside = expect_after(treated, first, cycle=cycle, exposure=exposure_beside(control, exposure)).total()
-    of_treated, of_control = _log_effects(totals, alone, level)
-    (both,) = _log_effects(totals[:1], beside, level)
+    expected_alone = expect_after(counts, first, cycle=cycle, exposure=exposure).total()
+    expected_beside = expect_after(
+        treated, first, cycle=cycle, exposure=exposure_beside(control, exposure)
+    ).total()
+    of_treated, of_control = _log_effects(totals, expected_alone, level)
+    (both,) = _log_effects(totals[:1], expected_beside, level)
     return SeriesEffect(of_treated, of_control, both, _held_share(counts[:1], first, cycle, exposure, level))
 
 

@@ -42,8 +42,8 @@ def assess_starts_power(
     def run(kept_share: Floats, truth: float) -> Runs:
         rows = []
         for _ in range(runs):
-            drawn = past.draw_counts(day_count, rng)[row_of_place_day, days.day - days.day.min()]
-            counts = rng.binomial(drawn.astype(np.int64), kept_share).astype(np.float64)
+            drawn_counts = past.draw_counts(day_count, rng)[row_of_place_day, days.day - days.day.min()]
+            counts = rng.binomial(drawn_counts.astype(np.int64), kept_share).astype(np.float64)
             finding = evaluate_starts(protocol, replace(days, counts=counts, before=usual))
             rows.append(_judge_starts(finding, float(usual.sum()), truth))
             advance(1)

@@ -216,7 +216,7 @@ class _World:
         is_affected &= counts.places.is_treated[:, None]
         kept_share = np.where(is_affected, 1.0 - planted_effect.effect, 1.0)
         remaining = rng.binomial(panel.astype(np.int64), kept_share).astype(np.float64)
-        moved = planted_effect.displaced * (panel - remaining).sum(axis=1)
+        moved_counts = planted_effect.displaced * (panel - remaining).sum(axis=1)
         totals = (
             remaining[:, : counts.panel_start].sum(axis=1),
             remaining[:, counts.panel_start :].sum(axis=1),
@@ -230,7 +230,7 @@ class _World:
             group_weights=np.ones(1),
             matching=np.column_stack(windows) if windows else counts.matching,
             panel=remaining,
-            ring_after=counts.ring_before * (counts.after_days / counts.before_days) + moved,
+            ring_after=counts.ring_before * (counts.after_days / counts.before_days) + moved_counts,
         )
 
     def _learn_drift(self) -> float:

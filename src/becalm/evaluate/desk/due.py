@@ -31,8 +31,8 @@ def run_due(desk: Desk, *, made_at: datetime) -> tuple[DueEvaluation, ...]:
     """What do the registered protocols in the workspace's folder answer whose days are all on record?
 
     Each is run until it has an answer; its report is kept in the folder `evaluations` and read from there
-    afterwards, so that an answer is not made anew each week until one pleases. A file that is no protocol, or
-    is not registered as it stands, is left out; `evaluate run` says why.
+    afterwards, so that no answer is made again each week until one pleases. A file that is no protocol, or is
+    not registered as it stands, is left out; `evaluate run` says why.
     """
     folder = desk.workspace.path / FOLDER
     registered_protocols = [p for p in list_protocols(desk) if p.registered_at <= made_at]

@@ -12,7 +12,7 @@ from becalm.evaluate.files.protocol_file import draft_text
 from becalm.formats.durable_files import write_durably
 from becalm.formats.json_text import data_digest
 from becalm.ledger import Fact
-from becalm.terms import QuestionError, UsageError
+from becalm.terms import Period, QuestionError, UsageError
 
 
 def draft_protocol(request: DraftRequest) -> Path:
@@ -76,14 +76,12 @@ def amend_protocol(desk: Desk, request: AmendRequest) -> RegisteredProtocol:
 def _register(desk: Desk, protocol: Protocol, sha256: str) -> RegisteredProtocol:
     files = desk.archive.files("incidents")
     outcome = protocol.windows.after
-    # Records that reach into the outcome's first month may have shown it.
-    data_seen = any(file.month >= f"{outcome.start:%Y-%m}" for file in files if file.month)
     facts: dict[str, Fact] = {
         "protocol_sha256": sha256,
         "first_day": str(outcome.start),
         "last_day": str(outcome.last_day),
         "files_sha256": data_digest({file.path: file.sha256 for file in files}),
-        "data_seen": data_seen,
+        "data_seen": _has_outcome(desk, outcome),
     }
     record_event(desk, events.PROTOCOL_REGISTERED, purpose=events.PURPOSE, facts=facts)
     registration = events.find_protocol(list_protocols(desk), sha256)
@@ -92,3 +90,15 @@ def _register(desk: Desk, protocol: Protocol, sha256: str) -> RegisteredProtocol
             "The protocol was recorded and cannot be read back. Check it with `becalm record verify`."
         )
     return registration
+
+
+def _has_outcome(desk: Desk, outcome: Period) -> bool:
+    """Whether the archive holds a record of the outcome's first day or later, or may hold one."""
+    first_month = f"{outcome.start:%Y-%m}"
+    if not any(file.month >= first_month for file in desk.archive.files("incidents") if file.month):
+        return False
+    incidents = desk.archive.table("incidents")
+    late = incidents.filter(incidents.month >= first_month)
+    # A record without a day may be of any day of its month.
+    is_seen = late.occurred_on.isnull() | (late.occurred_on >= outcome.start)
+    return bool(is_seen.any().to_pyarrow().as_py())
