@@ -55,6 +55,20 @@ def test_a_series_is_expected_with_drift_so_that_its_power_is_never_too_good():
         assess("interrupted", 0.5, months_before=20)
 
 
+def test_a_design_that_refuses_every_such_study_has_no_power_to_tell():
+    study = build_study("calibrated")
+    busy = study.places.is_treated[:, None] * 50.0  # no control is like the treated places
+    panel = study.panel + np.where(np.arange(18) < 12, busy, 0.0)
+    with pytest.raises(QuestionError, match="refuses every study"):
+        assess_places_power(
+            build_protocol("calibrated", TREATED),
+            replace(study, panel=panel),
+            PlantedEffect(0.2),
+            runs=20,
+            rng=np.random.default_rng(4),
+        )
+
+
 def assess_starts(effect, *, share_with_starts=0.6, runs=300):
     """Twelve places over 56 days; their chances of a start, and one plan that was drawn by them."""
     rng = np.random.default_rng(5)

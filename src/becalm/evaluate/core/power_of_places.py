@@ -60,6 +60,11 @@ def assess_places_power(
         _run_studies(world, estimate, effect, runs=runs, rng=rng, advance=advance)
         for effect in (planted_effect, PlantedEffect(0.0))
     )
+    if not np.isfinite(without.log_ratios).any():
+        raise QuestionError(
+            f"The design {protocol.design} refuses every study that is like these places' past, so it has no "
+            "power. `becalm evaluate run` would say why; name other places or controls, or match on less."
+        )
     is_treated = counts.places.is_treated
     return build_report(
         with_effect,

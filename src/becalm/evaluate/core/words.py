@@ -56,7 +56,7 @@ def _describe_refused_fall(finding: Finding) -> Iterator[str]:
 def _describe_effect(effect: NamedEstimate, *, may_claim: bool) -> str:
     """One sentence. Only of a trial whose checks hold may it be said that patrols reduced anything."""
     estimate = effect.estimate
-    interval = f"{estimate.level:.0%} interval".replace("%", " %")
+    interval = f"{100.0 * estimate.level:.3g} % interval"
     is_fall = estimate.value < (1.0 if effect.scale == "ratio" else 0.0)
     if effect.scale == "ratio":
         low, value, high = (100.0 * (x - 1.0) for x in (estimate.low, estimate.value, estimate.high))

@@ -11,6 +11,7 @@ from becalm.render import number_format as words
 from becalm.terms import Estimate
 
 DIGITS = 6
+LEAST_P = 0.001  # that is shown as a number
 
 
 def finding_object(answer: Evaluation) -> dict[str, Any]:
@@ -87,7 +88,8 @@ def estimate_texts(effect: NamedEstimate) -> tuple[str, str, str]:
     """Value, interval and p-value as a reader expects them: per cent on a ratio, offences on a difference."""
     estimate = effect.estimate
     show = SCALE_FORMATS[effect.scale]
-    return show(estimate.value), f"{show(estimate.low)} to {show(estimate.high)}", f"{effect.p_value:.3f}"
+    p_text = f"{effect.p_value:.3f}" if effect.p_value >= LEAST_P else f"< {LEAST_P}"
+    return show(estimate.value), f"{show(estimate.low)} to {show(estimate.high)}", p_text
 
 
 def _show_change(ratio: float) -> str:
