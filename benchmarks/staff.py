@@ -251,7 +251,8 @@ def forecast(size: float) -> None:
             units = np.array([officer.command_unit for officer in force.officers])
             for row in rows:
                 column, tour = force.day_index(row.day), RULES.tour_number(row.tour)
-                is_there = (force.published[:, column] == tour) & ~is_away[:, column, tour - 1]
+                has_joined = np.array([(o.recruit_since or row.day) <= row.day for o in force.officers])
+                is_there = (force.published[:, column] == tour) & ~is_away[:, column, tour - 1] & has_joined
                 is_all = row.command_unit == "all"
                 strength = int((is_there if is_all else is_there & (units == row.command_unit)).sum())
                 chances = strength_chances(

@@ -52,7 +52,7 @@ def list_moves(
         notice = classify_change(
             old, new, informed_on=today, duty_day=day, is_holiday=day in holidays, rules=rules
         )
-        why = _explain(problem, lines, row, column, place)
+        why = _explain(problem, lines, rules, (row, column), place)
         moves.append(Move(problem.officers[row].staff_number, day, old, new, place, notice, why))
     return tuple(sorted(moves, key=lambda move: (move.day, move.staff_number)))
 
@@ -88,14 +88,31 @@ def _with_count(move: Move, cancelled_count: Mapping[str, int]) -> str:
     return f"{move.why}; lawful; {count} {noun} cancelled so far"
 
 
-def _explain(problem: RosterProblem, lines: Lines, row: int, column: int, place: str) -> str:
+def _explain(problem: RosterProblem, lines: Lines, rules: RuleBook, cell: tuple[int, int], place: str) -> str:
+    row, column = cell
     tour = int(lines.tours[row, column])
     if tour == 0:
         return "more officers than the tour needs, or rest that follows from another change"
     need = int(problem.cells.need[int(lines.places[row, column]), column, tour])
     count = int(lines.counts[int(lines.places[row, column]), column, tour, 0])
     lending_text = "" if place == problem.officers[row].command_unit else f", lent to {place}"
-    return f"{place} wants {need} on this tour and has {count}{lending_text}"
+    role_text = _name_roles(problem, lines, rules, cell)
+    return f"{place} wants {need} on this tour and has {count}{role_text}{lending_text}"
+
+
+def _name_roles(problem: RosterProblem, lines: Lines, rules: RuleBook, cell: tuple[int, int]) -> str:
+    """As what, beside one more officer, the tour would lack this one."""
+    row, column = cell
+    place = (int(lines.places[row, column]), column, int(lines.tours[row, column]))
+    counts, people = lines.counts[place], problem.people
+    roles = [
+        need.skill
+        for number, need in enumerate(rules.skills)
+        if people.has_skill[row, column, number]
+        and counts[3 + number] <= problem.cells.need_skills[place][number]
+    ]
+    roles += ["tutor"] if people.is_tutor[row] and counts[1] >= counts[2] else []
+    return f", needed there as {' and '.join(roles)}" if roles else ""
 
 
 def list_short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook) -> tuple[ShortTour, ...]:
