@@ -8,7 +8,9 @@ import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.staff.core.column_generation import (
+    Line,
     Master,
+    add_near_lines,
     choose_lines,
     enrich,
     most_used_lines,
@@ -20,7 +22,7 @@ from becalm.terms import Progress, silent_progress
 
 DESCENT_ROUNDS = 3
 NOISE = 6.0  # points, at the first shake; it fades to nothing at the last
-MOST_NODES = 20
+MOST_NODES, MOST_PROOF_NODES = 20, 5_000
 LENDING_ROUNDS, LENDING_GAP = 40, 0.02
 ENRICH_ROUNDS, ENRICH_LINES = 4, 400  # a small command unit gets more rounds: its lines are few
 LEAST_GAIN = 1e-9
@@ -235,13 +237,28 @@ def solve_unit(
         (int(officers[place]), np.array(line), np.where(np.array(where) < 0, unit, np.array(where)))
         for place, (line, where) in master.columns
     ]
-    unit_lines = choose_lines(master, most_nodes=MOST_NODES)
+    new_lines = _place_lines(problem, lines, officers, choose_lines(master, most_nodes=MOST_NODES))
+    slack = _unit_cost(new_lines, unit, officers) - bound
+    if slack > LEAST_GAIN and add_near_lines(master, slack):
+        best_choice = choose_lines(master, most_nodes=MOST_PROOF_NODES, gap=0.0)
+        new_lines = _place_lines(problem, new_lines, officers, best_choice)
+    return bound, new_lines, pool
+
+
+def _unit_cost(lines: Lines, unit: int, officers: Ints) -> float:
+    """What the tours of a command unit and the lines of its officers cost."""
+    return float(lines.cell_prices[unit] + lines.line_prices[officers].sum())
+
+
+def _place_lines(
+    problem: RosterProblem, lines: Lines, officers: Ints, unit_lines: Sequence[Line] | None
+) -> Lines:
+    """The roster with these lines for some officers, where that is better; else as it is."""
     if unit_lines is None:
-        return bound, lines, pool
+        return lines
     tours, places = lines.tours.copy(), lines.places.copy()
     tours[officers] = [line for line, _ in unit_lines]
     where = np.array([where for _, where in unit_lines])
     places[officers] = np.where(where < 0, problem.people.units[officers, :1], where)
     new_lines = evaluate(problem, tours, places)
-    is_better = new_lines.cost < lines.cost - LEAST_GAIN
-    return bound, new_lines if is_better else lines, pool
+    return new_lines if new_lines.cost < lines.cost - LEAST_GAIN else lines

@@ -15,15 +15,17 @@ import numpy as np
 
 from becalm.methods.arrays import Floats, Ints
 from becalm.staff.core.line_kernels import price_columns, price_line
+from becalm.staff.core.near_lines import list_near_lines
 from becalm.staff.core.roster_problem import RosterProblem
 from becalm.terms import load_extra
 
 SMOOTHING = 0.3  # how far duals are kept at those of the best bound: fewer rounds than with none
 MOST_ROUNDS = 60
 GAP = 1e-4
+INTEGER_GAP = 0.002
+MOST_NEAR_LINES = 4_000  # of one command unit: more are not chosen among in a second
 REPEATABLE_OPTIONS = (("threads", 1), ("random_seed", 0))
 INTEGER_OPTIONS = (  # the programme is tight: what HiGHS spends on its root by default gains a percent
-    ("mip_rel_gap", 0.002),
     ("mip_heuristic_effort", 0.0),
     ("mip_pscost_minreliable", 0),
     ("presolve", "off"),
@@ -220,6 +222,25 @@ def enrich(master: Master, rng: np.random.Generator, *, rounds: int) -> None:
         master.add_lines((place, lines[place], places[place]) for place in range(len(lines)))
 
 
+def add_near_lines(master: Master, slack: float) -> bool:
+    """Add every line that a roster within `slack` of the bound can hold; False where they are too many."""
+    problem, duals = master.problem, master.best_duals
+    if duals is None:
+        return False
+    spread = master.spread_duals(duals)
+    lines = np.zeros((MOST_NEAR_LINES, problem.days), np.int64)
+    home = np.full(problem.days, master.units[0])
+    near_lines: list[tuple[int, Ints, Ints]] = []
+    for place, officer in enumerate(master.officers.tolist()):
+        room = lines[: MOST_NEAR_LINES - len(near_lines)]
+        count = list_near_lines(officer, spread, problem.people, problem.rules, problem.limits, slack, room)
+        if count < 0:
+            return False
+        near_lines += [(place, line.copy(), home) for line in lines[:count]]
+    master.add_lines(near_lines)
+    return True
+
+
 def most_used_lines(master: Master) -> list[Line]:
     """For each officer the line of which the last linear programme takes most."""
     values = np.array(master.engine.getSolution().col_value)[master.first_column :]
@@ -232,8 +253,11 @@ def most_used_lines(master: Master) -> list[Line]:
     return best_line
 
 
-def choose_lines(master: Master, *, most_nodes: int) -> list[Line] | None:
-    """The best choice of one line for each officer among the master's columns; None where there is none."""
+def choose_lines(master: Master, *, most_nodes: int, gap: float = INTEGER_GAP) -> list[Line] | None:
+    """The best choice of one line for each officer among the master's columns; None where there is none.
+
+    `gap` is the share of the cost by which it may miss that best choice.
+    """
     highspy = load_extra("highspy", "staff", "A proven bound")
     engine = master.engine
     numbers = np.arange(master.first_column, master.first_column + len(master.columns), dtype=np.int32)
@@ -241,6 +265,7 @@ def choose_lines(master: Master, *, most_nodes: int) -> list[Line] | None:
     for option, value in INTEGER_OPTIONS:
         engine.setOptionValue(option, value)
     engine.setOptionValue("mip_max_nodes", most_nodes)
+    engine.setOptionValue("mip_rel_gap", gap)
     engine.clearSolver()
     engine.run()
     values = np.array(engine.getSolution().col_value)[master.first_column :]

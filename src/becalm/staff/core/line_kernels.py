@@ -386,7 +386,7 @@ def price_columns(
         officer = officers[turn]
         for day in range(days):
             for option in range(options):
-                prices[day, option], best_unit[day, option] = _best_at_duals(
+                prices[day, option], best_unit[day, option] = price_at_duals(
                     duals, people, officer, day, option
                 )
         least[turn] = find_best_line(prices, rules, limits, officer, lines[turn])
@@ -396,7 +396,8 @@ def price_columns(
 
 
 @njit(cache=True, nogil=True)
-def _best_at_duals(duals: Floats, people: People, officer: int, day: int, option: int) -> tuple[float, int]:
+def price_at_duals(duals: Floats, people: People, officer: int, day: int, option: int) -> tuple[float, int]:
+    """What a tour costs an officer less what it is worth at these duals, and where that is least."""
     own_price = people.line_price[officer, day, option]
     if option == 0 or own_price == np.inf:
         return own_price, people.units[officer, 0]
