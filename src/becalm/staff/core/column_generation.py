@@ -23,7 +23,7 @@ SMOOTHING = 0.3  # how far duals are kept at those of the best bound: fewer roun
 MOST_ROUNDS = 60
 GAP = 1e-4
 INTEGER_GAP = 0.002
-MOST_NEAR_LINES = 4_000  # of one command unit: more are not chosen among in a second
+MOST_NEAR_LINES = 1_500  # of one command unit: more are not chosen among in a moment
 REPEATABLE_OPTIONS = (("threads", 1), ("random_seed", 0))
 INTEGER_OPTIONS = (  # the programme is tight: what HiGHS spends on its root by default gains a percent
     ("mip_heuristic_effort", 0.0),
