@@ -185,6 +185,19 @@ def test_after_a_call_at_half_past_five_the_roster_is_lawful_again(force: Path) 
     becalm("staff", "check", force / "new", "--workspace", workspace)
     new_rows = {(r["staff_number"], r["day"]): r["tour"] for r in rows_of(force / "new" / "roster.csv")}
     assert {new_rows[number, "2020-05-06"] for number in numbers} == {"rest"}
+    before, after = (
+        {(row["officer"], row["day"]): row for row in rows_of(force / name / "moves.csv")}
+        for name in ("roster", "new")
+    )
+    kept = {key for key, row in before.items() if new_rows[key] == row["to"]}
+    assert kept
+    assert {
+        key: before[key] for key in kept
+    }.items() <= after.items()  # what was changed before is still there
+    assert all(new_rows[key] == row["to"] for key, row in after.items())
+    late = becalm("staff", "absent", numbers[0], "--from", "2020-06-06", "--roster", force / "roster",
+                  "--out", force / "new3", "--workspace", workspace, code=2).output  # fmt: skip
+    assert "covers 2020-05-04 to 2020-05-10" in late
     becalm("staff", "absent", "Z999", "--from", "2020-05-06", "--roster", force / "roster",
            "--out", force / "new2", "--workspace", workspace, code=2)  # fmt: skip
 

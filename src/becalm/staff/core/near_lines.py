@@ -74,7 +74,7 @@ def _next_state(rules: LineRules, state: int, day: int, option: int) -> int:
 @njit(cache=True, nogil=True)
 def _counted_step(rules: LineRules, limits: Limits, officer: int, state: int, day: int, option: int) -> Ints:
     """What a tour adds to each counter; a counter of one value stands still."""
-    step = limits.steps[min(rules.rest_kind[state], 1), day, option].copy()
+    step: Ints = limits.steps[min(rules.rest_kind[state], 1), day, option].copy()
     for counter in range(3):
         if limits.sizes[officer, counter] == 1:
             step[counter] = 0

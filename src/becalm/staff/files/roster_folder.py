@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from becalm.formats.json_text import record_json
@@ -43,6 +43,9 @@ MOST_FAULTS: Final = 40  # that are shown
 UNPLACED_BASE: Final = "base {area}"
 
 
+MoveRow = tuple[str, str, str, str, str, str]  # as moves.csv has it: MOVE_COLUMNS
+
+
 @dataclass(frozen=True, slots=True)
 class RosterDocument:
     """A roster with all that its folder says."""
@@ -60,6 +63,7 @@ class RosterDocument:
     administration: Administration | None = None
     wishes: tuple[WishAnswer, ...] = ()
     donor_lacks: tuple[DonorLack, ...] = ()
+    earlier_moves: tuple[MoveRow, ...] = ()  # of the roster that this one was made from at short notice
 
     @property
     def all_crews(self) -> tuple[Crew, ...]:
@@ -108,10 +112,7 @@ def roster_files(document: RosterDocument) -> dict[str, str | bytes]:
     texts = {
         "roster.csv": roster_csv(document),
         "tours.csv": tours_csv(document),
-        "moves.csv": csv_text(
-            MOVE_COLUMNS,
-            [(m.staff_number, m.day, m.old, m.new, m.notice.notice_class, m.why) for m in document.moves],
-        ),
+        "moves.csv": csv_text(MOVE_COLUMNS, _move_rows(document)),
         "short.csv": csv_text(
             SHORT_COLUMNS, [(s.command_unit, s.day, s.tour, s.missing, s.why) for s in document.short_tours]
         ),
@@ -129,6 +130,28 @@ def roster_files(document: RosterDocument) -> dict[str, str | bytes]:
     if document.units_head:
         texts["units.toml"] = units_toml(document)
     return dict(texts)
+
+
+def _move_rows(document: RosterDocument) -> list[MoveRow]:
+    """Every change against the published roster: those that were made at short notice come after others.
+
+    A day that was changed before keeps what was published first; one that is back to it, or that the officer
+    can no longer work, is no change.
+    """
+    tours = {
+        (officer.staff_number, str(crew.day)): crew.tour
+        for crew in document.crews
+        for officer in crew.officers
+    }
+    rows = {row[:2]: row for row in document.earlier_moves if tours.get(row[:2], REST_DAY) == row[3]}
+    published = {row[:2]: row[2] for row in document.earlier_moves}
+    for move in document.moves:
+        key = (move.staff_number, str(move.day))
+        old = published.get(key, move.old)
+        rows[key] = (*key, old, move.new, move.notice.notice_class, move.why)
+        if key in published and old == move.new:
+            del rows[key]
+    return sorted(rows.values(), key=lambda row: (row[1], row[0]))
 
 
 def _donor_row(lack: DonorLack) -> tuple[object, ...]:
@@ -213,6 +236,13 @@ def _read_tour(rows: Rows, row: int, day: date, kind_names: set[str], zone: str)
         moment = datetime.combine(day, start, ZoneInfo(zone))
         words = (rows.text(name, row) for name in ("tour", "command_unit", "unit", "use", SUPERVISOR))
         yield WorkedTour(rows.text("staff_number", row), moment, hours, day, *words)
+
+
+def read_move_rows(folder: Path) -> tuple[MoveRow, ...]:
+    """The rows of a roster's moves.csv as they are."""
+    rows = read_rows(folder / "moves.csv", MOVE_COLUMNS)
+    texts = [tuple(rows.text(name, row) for name in MOVE_COLUMNS) for row in range(len(rows))]
+    return cast("tuple[MoveRow, ...]", tuple(texts))
 
 
 def read_moves(folder: Path) -> tuple[DayChange, ...]:
