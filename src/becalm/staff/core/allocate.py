@@ -23,6 +23,7 @@ from becalm.terms import Progress, silent_progress
 DESCENT_ROUNDS = 3
 NOISE = 6.0  # points, at the first shake; it fades to nothing at the last
 MOST_NODES, MOST_PROOF_NODES = 20, 5_000
+NEAR_PARTS = (0.25, 0.5, 1.0)  # of the gap: how far from the best lines may be that are tried together
 LENDING_ROUNDS, LENDING_GAP = 40, 0.02
 ENRICH_ROUNDS, ENRICH_LINES = 4, 400  # a small command unit gets more rounds: its lines are few
 LEAST_GAIN = 1e-9
@@ -238,11 +239,24 @@ def solve_unit(
         for place, (line, where) in master.columns
     ]
     new_lines = _place_lines(problem, lines, officers, choose_lines(master, most_nodes=MOST_NODES))
-    slack = _unit_cost(new_lines, unit, officers) - bound
-    if slack > LEAST_GAIN and add_near_lines(master, slack):
+    return bound, _close_gap(problem, new_lines, master, bound), pool
+
+
+def _close_gap(problem: RosterProblem, lines: Lines, master: Master, bound: float) -> Lines:
+    """The best roster of a command unit, where all lines within the gap to its bound can be listed.
+
+    Lines near the best are tried first: a better roster makes the gap, and so the list, smaller.
+    """
+    unit, officers = int(master.units[0]), master.officers
+    for part in NEAR_PARTS:
+        gap = _unit_cost(lines, unit, officers) - bound
+        if gap <= LEAST_GAIN or not add_near_lines(master, part * gap):
+            break
         best_choice = choose_lines(master, most_nodes=MOST_PROOF_NODES, gap=0.0)
-        new_lines = _place_lines(problem, new_lines, officers, best_choice)
-    return bound, new_lines, pool
+        lines = _place_lines(problem, lines, officers, best_choice)
+        if _unit_cost(lines, unit, officers) - bound <= part * gap:
+            break  # no line beyond the list can be in a better roster
+    return lines
 
 
 def _unit_cost(lines: Lines, unit: int, officers: Ints) -> float:

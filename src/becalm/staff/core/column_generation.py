@@ -24,6 +24,7 @@ MOST_ROUNDS = 60
 GAP = 1e-4
 INTEGER_GAP = 0.002
 MOST_NEAR_LINES = 1_500  # of one command unit: more are not chosen among in a moment
+SMALL_UNIT_DAYS, SMALL_UNIT_FACTOR = 100, 10  # officers times days: such a programme is quick with more
 REPEATABLE_OPTIONS = (("threads", 1), ("random_seed", 0))
 INTEGER_OPTIONS = (  # the programme is tight: what HiGHS spends on its root by default gains a percent
     ("mip_heuristic_effort", 0.0),
@@ -228,11 +229,13 @@ def add_near_lines(master: Master, slack: float) -> bool:
     if duals is None:
         return False
     spread = master.spread_duals(duals)
-    lines = np.zeros((MOST_NEAR_LINES, problem.days), np.int64)
+    is_small = len(master.officers) * problem.days <= SMALL_UNIT_DAYS
+    most_lines = MOST_NEAR_LINES * (SMALL_UNIT_FACTOR if is_small else 1)
+    lines = np.zeros((most_lines, problem.days), np.int64)
     home = np.full(problem.days, master.units[0])
     near_lines: list[tuple[int, Ints, Ints]] = []
     for place, officer in enumerate(master.officers.tolist()):
-        room = lines[: MOST_NEAR_LINES - len(near_lines)]
+        room = lines[: most_lines - len(near_lines)]
         count = list_near_lines(officer, spread, problem.people, problem.rules, problem.limits, slack, room)
         if count < 0:
             return False
