@@ -12,7 +12,7 @@ import shapely
 from _measure import report
 from pyogrio.raw import write
 
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.render.vector_tiles import MapLayer, encode_zoom, map_square, write_tile_archive
 from becalm.simulate.geography import build_land
 from becalm.simulate.settings import Settings

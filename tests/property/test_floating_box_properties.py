@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from becalm.methods.boxes import Boxes, place_squares
+from becalm.methods.square_placement import Boxes, place_squares
 
 seeds = st.integers(0, 2**32 - 1)
 SIDE = 30.0

@@ -7,8 +7,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from becalm.methods.boxes import place_squares
 from becalm.methods.place_set import Lattice, clip_tiles, cut_at_junctions
+from becalm.methods.square_placement import place_squares
 
 seeds = st.integers(0, 2**32 - 1)
 turns = st.floats(-180, 180)

@@ -25,7 +25,7 @@ class Source:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """The folders and the module below the room: `("desk", "split")` for `becalm/find/desk/split.py`."""
+        """The folders and the module below the room, as `("desk", "inputs")` of `find/desk/inputs.py`."""
         return tuple(self.path.removesuffix(".py").split("/")[2:])
 
 

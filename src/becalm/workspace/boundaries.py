@@ -14,7 +14,7 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.tables import Boundaries
 from becalm.terms import City, Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace

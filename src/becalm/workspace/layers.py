@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException
 
 from becalm.methods.arrays import Shapes
-from becalm.methods.projection import project_shapes
+from becalm.methods.map_projection import project_shapes
 from becalm.terms import Fault, InputError, load_extra
 
 GEOJSON_ENDINGS = (".geojson", ".json")

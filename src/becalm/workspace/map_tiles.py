@@ -17,7 +17,7 @@ import shapely
 
 from becalm.formats.durable_files import write_durably
 from becalm.methods.arrays import Bools, Ints, Shapes
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.render.vector_tiles import MapLayer, map_square, write_tile_archive
 from becalm.terms import InputError, load_extra
 from becalm.workspace.boundaries import load_boundaries

@@ -9,7 +9,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from becalm.formats.durable_files import make_private_folder, write_durably
-from becalm.methods.projection import is_in_metres
+from becalm.methods.map_projection import is_in_metres
 from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import (
     CONFIG,

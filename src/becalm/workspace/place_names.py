@@ -20,7 +20,7 @@ from pyproj import Transformer
 from shapely.errors import ShapelyError
 
 from becalm.methods.arrays import Shapes
-from becalm.methods.projection import project_shapes
+from becalm.methods.map_projection import project_shapes
 from becalm.terms import Fault, InputError
 from becalm.workspace.config import GAZETTEER_FILE, STREET_FILES, Workspace
 from becalm.workspace.streets import check_faults, read_raw_streets

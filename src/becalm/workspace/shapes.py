@@ -14,7 +14,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Shapes
-from becalm.methods.projection import project_shapes
+from becalm.methods.map_projection import project_shapes
 from becalm.terms import Fault, InputError
 from becalm.workspace.layers import Layer, read_layers, read_shapes
 from becalm.workspace.streets import RawStreets, check_faults, read_raw_streets

@@ -11,7 +11,7 @@ import shapely
 from made_places import true_rates
 
 from becalm.find import FindSettings, Rules, Targets, counts_from_points, find_hotspots
-from becalm.find.files.frames import area_from_frame, counts_from_frame, hotspots_frame
+from becalm.find.files.geodataframes import area_from_frame, counts_from_frame, hotspots_frame
 from becalm.terms import InputError, PlaceDecision, QuestionError
 
 SIDE_M = 150.0

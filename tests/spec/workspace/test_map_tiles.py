@@ -12,7 +12,7 @@ from pmtiles.reader import MmapSource, Reader, all_tiles
 from pyogrio import read_dataframe
 from pyproj import Transformer
 
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.render.vector_tiles import AREA, EXTENT, MARGIN, MapLayer, encode_zoom, map_square
 from becalm.terms import InputError
 from becalm.workspace import map_tiles

@@ -105,7 +105,7 @@ class NotebookHotspots(Answer, HotspotAnswer):
 
     def to_frame(self) -> geopandas.GeoDataFrame:
         """One row for each place with its outline, in the coordinate system of the list."""
-        from becalm.find.files.frames import hotspots_frame
+        from becalm.find.files.geodataframes import hotspots_frame
 
         return hotspots_frame(self.hotspots, boundary=self.boundary)
 

@@ -18,7 +18,7 @@ from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Bools, Floats, Times
-from becalm.methods.projection import WGS84, is_in_metres, project_shapes
+from becalm.methods.map_projection import WGS84, is_in_metres, project_shapes
 from becalm.tables.schema import arrow_schema
 from becalm.terms import Fault, InputError, OffenceGroup, UsageError, suggest_word
 

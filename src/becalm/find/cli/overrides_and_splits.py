@@ -15,7 +15,7 @@ from becalm.terms import PlaceDecision
 
 if TYPE_CHECKING:
     from becalm.find.core.place_splits import Split
-    from becalm.find.desk.split import SplitAnswer
+    from becalm.find.desk.place_splits import SplitAnswer
 
 
 @command(app, "override", OverrideRequest)
@@ -48,7 +48,7 @@ def overrides(session: Session, request: OverrideListRequest) -> None:  # noqa: 
 @command(app, "split", SplitRequest)
 def split(session: Session, request: SplitRequest) -> None:
     """Split a place by hand, from now on in every list. Recorded with name and reason, and always shown."""
-    from becalm.find.desk.split import split_place, undo_split
+    from becalm.find.desk.place_splits import split_place, undo_split
 
     desk = session.open_desk()
     if request.undo:
@@ -66,7 +66,7 @@ def split(session: Session, request: SplitRequest) -> None:
 @command(app, "splits", SplitListRequest)
 def splits(session: Session, request: SplitListRequest) -> None:  # noqa: ARG001 - it asks nothing
     """List the places that are split by hand: how, by whom, when and why."""
-    from becalm.find.desk.split import active_splits
+    from becalm.find.desk.place_splits import active_splits
 
     def lines(splits: Sequence[Split]) -> list[str]:
         return list(map(_split_in_words, splits)) or ["No place is split by hand."]

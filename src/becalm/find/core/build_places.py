@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.core.settings import Targets
 from becalm.methods import place_set
 from becalm.methods.arrays import Bools, Floats, Shapes
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError, load_extra
 

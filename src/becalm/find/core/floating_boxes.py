@@ -18,10 +18,10 @@ from becalm.find.core.expected_counts import Forecast, choose_half_lives, foreca
 from becalm.find.core.place_panel import PlacePanel, build_panel, listable_mask
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints, Shapes
-from becalm.methods.boxes import place_squares
 from becalm.methods.gamma_poisson import GammaPosterior, Scatter, fit_scatter
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import LEAST_M2, PlaceSet, keep_areas
+from becalm.methods.square_placement import place_squares
 from becalm.tables import PointCounts
 from becalm.terms import BoxTrial, Estimate, QuestionError
 

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.files.rules_file import rules_object
 from becalm.methods.arrays import Floats, Objects, Shapes
 from becalm.methods.grid import clip_squares
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError, load_extra
 

@@ -14,7 +14,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.place_splits import REST_PART, Split
-from becalm.methods.projection import WGS84, project_shapes
+from becalm.methods.map_projection import WGS84, project_shapes
 from becalm.terms import Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 from becalm.workspace.layers import read_layers

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.counts_from_arrays import ALL, counts_from_points
 from becalm.find.files.hotspots import hotspot_outlines
-from becalm.methods.projection import is_in_metres
+from becalm.methods.map_projection import is_in_metres
 from becalm.tables import PlaceCounts
 from becalm.terms import Fault, HotspotList, InputError, load_extra
 
