@@ -76,6 +76,7 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
         if programme_solution is None:
             return None
         chosen_points, bound, outsider_count = programme_solution
+        # The bound used points that were left out: it may be too high, so more points are let in.
         if outsider_count < NEGLIGIBLE or size_limit == MOST_POINTS or len(candidates) == len(problem.order):
             break
         size_limit *= 3
@@ -214,6 +215,7 @@ def _list_candidates(problem: SubsetProblem, best_count: int) -> Ints:
 
 def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, float, float] | None:
     """The best subset of these points, a bound for all points, and how many outsiders the bound used."""
+    # What is left out of a group counts as its best point, taken in part: so no subset passes the bound.
     group_count, n = len(problem.floors), len(candidates)
     outside_points = np.setdiff1d(problem.order, candidates)
     outside_groups = problem.group[outside_points]
@@ -257,6 +259,8 @@ def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, fl
 
 def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:
     """Sets of points of which only one can be chosen, until every near pair is in one of them."""
+    # A clique row says "one of these", a pair row "one of these two": with cliques the relaxed programme is
+    # almost whole already, with pairs it takes half of every point.
     near_pairs = _near_pairs(problem, candidates)
     is_near = np.zeros((len(candidates), len(candidates)), dtype=bool)
     is_near[near_pairs[:, 0], near_pairs[:, 1]] = is_near[near_pairs[:, 1], near_pairs[:, 0]] = True

@@ -63,15 +63,16 @@ def learn_rates(history: Floats, factors: Floats) -> SiteRates:
     exposure = factors.sum()
     totals = history.sum(axis=1)
     mean_rate = totals.mean() / exposure
+    # Never 0: sites that seem all alike would get one rate for ever, whatever they count.
     rate_variance = max(totals.var() / exposure**2 - mean_rate / exposure, 1e-3 * mean_rate**2)
     prior_shape, prior_rate = mean_rate**2 / rate_variance, mean_rate / rate_variance
     shape = prior_shape + totals
     rates = shape / (prior_rate + exposure)
     expected_counts = rates[:, None] * factors
-    excess_variances = ((history - expected_counts) ** 2 - expected_counts).sum() / np.maximum(
+    excess_variance = ((history - expected_counts) ** 2 - expected_counts).sum() / np.maximum(
         (expected_counts**2).sum(), 1e-12
     )
-    return SiteRates(np.asarray(rates), np.asarray(shape), float(max(excess_variances, 0.0)))
+    return SiteRates(np.asarray(rates), np.asarray(shape), float(max(excess_variance, 0.0)))
 
 
 def scan_newest(
@@ -105,6 +106,7 @@ def scan_newest(
 
 def tail_chance(score: float, highest: Floats) -> float:
     """The chance that the highest score of a time without a cluster reaches this one, by Gumbel's law."""
+    # A few hundred drawings cannot show a chance of 1 in 10,000 by counting; the law of a maximum can.
     gumbel_scale = max(float(highest.std()) * np.sqrt(6.0) / np.pi, 1e-9)
     gumbel_location = float(highest.mean()) - EULER * gumbel_scale
     return float(stats.gumbel_r.sf(score, gumbel_location, gumbel_scale))
@@ -155,6 +157,7 @@ def _best_circles(counts, mean, shape, excess, factors, neighbours):  # type: ig
                 log_likelihood_ratio = observed_counts[back] * np.log(observed_counts[back] / expected) - (
                     observed_counts[back] - expected
                 )
+                # Divided by how much wider than Poisson the count is: else the noisiest sites win everywhere.
                 score = log_likelihood_ratio * expected / variance
                 if score > circle_rows[centre, 0]:
                     circle_rows[centre, 0], circle_rows[centre, 1] = score, distance[i]

@@ -92,6 +92,7 @@ def memories(series: CountSeries, half_life: float, origins: Sequence[int]) -> I
     decay_per_step = 0.5 ** (1.0 / half_life)
     origin_set, faded_counts = set(origins), np.zeros(series.size)
     for t in range(series.steps + 1):
+        # Yielded before the step is added: a forecast must not know what it forecasts.
         if t in origin_set:
             yield t, faded_counts.copy()
         if t < series.steps:
@@ -138,6 +139,7 @@ def half_age(half_lives: Sequence[float], shares: Floats, totals: Floats) -> flo
         low_age, high_age = high_age, 2.0 * high_age
         if high_age > 1e6:
             return float(np.inf)
+    # No closed form for a mixture: halved forty times, far below the tenth to which it is rounded.
     for _ in range(40):
         middle_age = (low_age + high_age) / 2.0
         low_age, high_age = (
@@ -197,6 +199,7 @@ def measure_total_doubt(totals: Floats, exposure: Floats) -> float:
     expected_totals = np.array([forecast_total(totals[:t], exposure[:t]) * exposure[t] for t in tested_steps])
     forecast_errors = totals[tested_steps.start :] - expected_totals
     excess_variances = (forecast_errors**2 - expected_totals) / np.maximum(expected_totals, 1e-9) ** 2
+    # A few lucky forecasts must not make a total certain: its mean has at least the noise of its counts.
     least_doubt = 1.0 / max(float(totals[-12:].sum()), 1.0)
     return max(float(excess_variances.mean()), least_doubt) if len(excess_variances) else least_doubt
 
@@ -205,6 +208,7 @@ def _score_half_life(series: CountSeries, even: Floats, half_life: float, origin
     own_shares, even_shares, counts_of_origin = [], [], []
     for t, memory in memories(series, half_life, origins):
         busy_places, memory_sum = series.places[t], memory.sum()
+        # Places without events add nothing to the likelihood, as the total of the step is taken as given.
         own_shares.append(memory[busy_places] / memory_sum if memory_sum > 0 else even[busy_places])
         even_shares.append(even[busy_places])
         counts_of_origin.append(series.counts[t])

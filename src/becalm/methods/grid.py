@@ -134,6 +134,7 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     column_count = max(1, int(np.ceil(east / cell_m)) - column_0)
     row_count = max(1, int(np.ceil(north / cell_m)) - row_0)
     area_m2 = np.zeros((row_count, column_count))
+    # A power of two, so that every halving falls on the edge of a cell.
     side_cells = 1 << int(max(column_count, row_count) - 1).bit_length()
     region_pieces = np.array([region], dtype=object)
     lefts, bottoms = np.array([0]), np.array([0])
@@ -175,6 +176,7 @@ def clip_squares(
     cell_outlines = shapely.box(x, y, x + cell_m, y + cell_m)
     if region is None:
         return np.asarray(cell_outlines, dtype=object)
+    # Cutting is slow and testing is fast: only squares that the outline crosses are cut.
     shapely.prepare(region)
     is_crossing = ~shapely.contains(region, cell_outlines)
     cell_outlines[is_crossing] = shapely.intersection(cell_outlines[is_crossing], region)

@@ -194,6 +194,7 @@ def _fit_twice(y, t, g, periods, use_trend, residual):  # type: ignore[no-untype
     phi = max((working * ((y - mu) / mu) ** 2).sum() / residual_degrees, 1.0)
     residuals = _standard_residuals(y, t, g, mu, working, sums, phi)
     weights = np.where(residuals > residual, 1.0 / np.maximum(residuals, residual) ** 2, 1.0)
+    # They sum to n again, so that weighing down does not make the fit look less or more certain.
     weights *= n / weights.sum()
     is_fitted, slope, log_levels, mu, working, sums = _fit(y, t, g, weights, periods, use_trend)
     if not is_fitted:
@@ -223,25 +224,26 @@ def _fit(y, t, g, weights, periods, use_trend):  # type: ignore[no-untyped-def] 
     mu = y + 0.1
     eta = np.log(mu)
     working_weights = weights * mu
-    sums_by_period = np.zeros((periods + 1, 2))
+    sums = np.zeros((periods + 1, 2))
     log_levels, slope = np.zeros(periods), 0.0
     deviance = _deviance(y, mu, weights)
     for _ in range(MOST_FITS):
         working_weights = weights * mu
-        slope = _solve(working_weights, eta + (y - mu) / mu, t, g, use_trend, sums_by_period, log_levels)
+        slope = _solve(working_weights, eta + (y - mu) / mu, t, g, use_trend, sums, log_levels)
         eta = log_levels[g] + slope * t
         mu = np.maximum(np.exp(np.minimum(eta, 700.0)), 2.220446049250313e-16)
+        # The rule of R's glm, so that the bounds are those of its `surveillance` package.
         last_deviance, deviance = deviance, _deviance(y, mu, weights)
         if abs(deviance - last_deviance) / (abs(deviance) + 0.1) < LEAST_CHANGE:
             return (
-                sums_by_period[periods - 1, 0] > 0.0,
+                sums[periods - 1, 0] > 0.0,
                 slope,
                 log_levels,
                 mu,
                 working_weights,
-                sums_by_period,
+                sums,
             )
-    return False, slope, log_levels, mu, working_weights, sums_by_period
+    return False, slope, log_levels, mu, working_weights, sums
 
 
 @njit(cache=True, nogil=True)
@@ -249,6 +251,8 @@ def _solve(working, z, t, g, use_trend, sums, log_levels):  # type: ignore[no-un
     """Weighted least squares of z on the factor and the trend: fills sums and levels, returns the slope."""
     periods = len(log_levels)
     sums[:] = 0.0
+    # Solved by hand: the levels drop out of the equations (Frisch and Waugh), which leaves one number, the
+    # slope. A general solver would cost more than the rest of the fit.
     period_targets = np.zeros(periods)
     for i in range(len(z)):
         sums[g[i], 0] += working[i]

@@ -232,6 +232,8 @@ def _bound_chance(
     lattice: RouteLattice, links: Links, factors: Floats, first_slot: int, slot_count: int
 ) -> float:
     """A chance that no chance to set off exceeds in these slots."""
+    # For thinning: one draw jumps to the next slot in which setting off may happen at all; what this bound
+    # lets through too often is taken back where the place is chosen. Slot by slot gives that law, but slower.
     n, most_weight, last_row = factors.shape[0], 0.0, -1
     link_weights = np.zeros(n)
     for i in range(n + 1):

@@ -109,6 +109,8 @@ def refresh_route(problem: OrienteeringProblem, routes: TeamRoutes, r: int) -> N
         routes.start_minutes[r, p] = max(moment + problem.travel[position, i], problem.open[i, w])
         moment, position = routes.start_minutes[r, p] + problem.minutes[i, w], i
     routes.slack[r, n] = problem.team_close[r] - (moment + problem.travel[position, problem.base[r]])
+    # From the return backwards: a visit may be late by what the next may be, and by the wait before the next
+    # one opens, but never past its own window. One subtraction then answers whether an insertion fits.
     arrival_minute, later = moment + problem.travel[position, problem.base[r]], n
     later_minute = arrival_minute
     for p in range(n - 1, -1, -1):
@@ -137,6 +139,7 @@ def best_insertion(
             continue
         for p in range(n + 1):
             detour_minutes = _detour(problem, routes, r, p, i, w)
+            # A stop on the way costs nothing; the hundredth of a minute keeps its score finite.
             if detour_minutes >= 0.0 and visit_value / (detour_minutes + 0.01) > score:
                 score, place, window = visit_value / (detour_minutes + 0.01), p, w
     return score, place, window
@@ -158,6 +161,7 @@ def _detour(problem: OrienteeringProblem, routes: TeamRoutes, r: int, p: int, i:
     next_stop = problem.base[r] if p == n else routes.stop[r, p]
     arrival_minute = start_minute + problem.minutes[i, w] + problem.travel[i, next_stop]
     planned_arrival = problem.team_close[r] - routes.slack[r, n] if p == n else routes.start_minutes[r, p]
+    # The slack counts from the planned moment, so a stop that fits leaves every later visit in its window.
     if arrival_minute - planned_arrival > routes.slack[r, p] + 1e-9:
         return -1.0
     return float(arrival_minute - departure_minute - problem.travel[stop_before, next_stop])
@@ -201,6 +205,7 @@ def insert_stops(
             return
         insert_stop(problem, routes, teams[t], places[t, k], stops[k], windows[t, k])
         _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
+        # Only the route that changed is scored again: the insertions of the others stay what they were.
         for u in range(len(teams)):
             scores[u, k] = 0.0
             if u == t or best_stops[u] == k:
@@ -270,6 +275,8 @@ def _ruin(
 
     What the routes were is copied into `saved`.
     """
+    # Strings near one place, not stops at random: what is taken out together can be put back in another
+    # order (J. Christiaens and G. Vanden Berghe, "Slack induction by string removals", 2020).
     seed = int(rng.integers(0, len(routes.team)))
     most_routes, longest = 1 + int(rng.integers(0, 4)), 1 + int(rng.integers(0, 8))
     teams, team_count = np.zeros(most_routes, np.int64), 0
@@ -316,6 +323,7 @@ def _copy_route(source: TeamRoutes, target: TeamRoutes, r: int) -> None:
 @njit(cache=True, nogil=True)
 def _restore(routes: TeamRoutes, saved: TeamRoutes, teams: Ints) -> None:
     """Put these routes back as they were saved."""
+    # All are cleared before any is copied: a stop may have moved from one of these routes to another.
     for r in teams:
         routes.team[routes.stop[r, : routes.stop_count[r]]] = -1
     for r in teams:
@@ -368,9 +376,12 @@ def improve_routes(
             insert_stops(problem, routes, stops, teams, rng, NOISE)
         old_value = _value_of(problem, saved_routes, teams, minute_price)
         new_value = _value_of(problem, routes, teams, minute_price)
+        # Simulated annealing: a loss L is taken with the chance exp(-L / temperature). Without it the search
+        # ends in the first set of routes that no single ruin can better.
         if new_value < old_value + temperature * np.log(1.0 - rng.random()):
             _restore(routes, saved_routes, teams)
             continue
+        # Minutes guide the search and are no part of the answer: the best is kept by value alone.
         current_value += _value_of(problem, routes, teams, 0.0) - _value_of(problem, saved_routes, teams, 0.0)
         if current_value > best_value + 1e-9:
             best_value = current_value

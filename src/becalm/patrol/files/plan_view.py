@@ -133,12 +133,12 @@ class PlanPage:
     @property
     def spare_sentence(self) -> str:
         """What the rest of duty could hold."""
-        possible_bursts = sum(float(row["possible"]) for row in self.plan.capacity)
-        spare_bursts = possible_bursts - self.bursts_per_day
-        if spare_bursts < 1:
+        possible_per_day = sum(float(row["possible"]) for row in self.plan.capacity)
+        spare_per_day = possible_per_day - self.bursts_per_day
+        if spare_per_day < 1:
             return "The plan uses what is possible."
         return (
-            f"About {words.decimal(spare_bursts, 0)} more bursts a day would fit into the rest of duty. "
+            f"About {words.decimal(spare_per_day, 0)} more bursts a day would fit into the rest of duty. "
             "Plan with when_idle “raise” to raise targets where units have time to spare, up to a visit "
             f"every {words.decimal(KOPER_HOURS, 0)} hours. “lend”, the usual setting, lends tours to areas "
             "that fall short."
