@@ -238,9 +238,11 @@ class ChangedFile:
 
     def matching(self, wanted: Collection[tuple[str, str, str]]) -> Iterator[Mutant]:
         """The faults with this operator, line before and line after, wherever they stand now."""
-        operators = {operator for operator, _, _ in wanted}
+        lines = [line.strip() for line in self.text.splitlines()]
+        places = {(operator, before) for operator, before, _ in wanted}
         for index, change in enumerate(self.changes):
-            if change.operator in operators:
+            first, last = change.lines
+            if any((change.operator, line) in places for line in lines[first - 1 : last]):
                 mutant = self.mutant(index)
                 if (mutant.operator, mutant.before, mutant.after) in wanted:
                     yield mutant

@@ -211,6 +211,29 @@ def test_an_interval_is_wider_where_the_group_varies_more_than_chance_by_itself(
     assert rows["wild"].method.endswith("from 59 months")
 
 
+@pytest.mark.parametrize(
+    ("p", "q", "low", "high", "verdict"),
+    [
+        *((0.01, None, 1.1, 1.5, "rise"), (0.01, None, 0.5, 0.9, "fall"), (0.01, None, 0.9, 1.1, "unclear")),
+        *(
+            (0.05, None, 1.1, 1.5, "rise"),
+            (0.051, None, 1.1, 1.5, "unclear"),
+            (0.01, 0.06, 1.1, 1.5, "unclear"),
+        ),
+        *((0.06, 0.04, 0.5, 0.9, "fall"), (None, None, 1.1, 1.5, "unclear")),
+        *((0.01, None, 1.0, 1.5, "unclear"), (0.01, None, 0.5, 1.0, "unclear")),
+    ],
+)
+def test_a_verdict_needs_a_small_p_corrected_and_an_interval_on_one_side(p, q, low, high, verdict):
+    counts = months_of({"theft": noisy(400, 1)})
+    row = compare_periods(counts, period=APRIL_2020, baseline=APRIL_2019).rows[0]
+    assert type(row.old) is int  # a count of one year, no mean
+    row = replace(row, p_value=p, q_value=q, low=low, high=high, change_percent=5.0)
+    assert row.verdict(0.95) == verdict
+    assert (row.change_low_percent, row.change_high_percent) == (100 * (low - 1.0), 100 * (high - 1.0))
+    assert replace(row, change_percent=None).change_high_percent is None
+
+
 def test_a_fall_that_began_before_the_period_is_not_taken_for_noise():
     history = noisy(4_000, 4)
     fallen = history.copy()

@@ -47,13 +47,17 @@ def test_what_is_usually_written_late_is_expected_on_top_of_what_is_known() -> N
     assert newest.completeness.value == pytest.approx(0.75)
     assert newest.final.value == pytest.approx(20.0, abs=0.2)
     assert newest.final.low <= 20 <= newest.final.high
+    assert newest.completeness.low == pytest.approx(min(15 / newest.final.high, 0.75))
+    assert newest.completeness.high == pytest.approx(max(15 / newest.final.low, 0.75))
+    assert answer.warnings == ()
     assert answer.rows[0].final is not None
     assert answer.rows[0].final.value == pytest.approx(20.0)
 
 
-def test_weeks_run_to_the_as_of_day_though_the_newest_hold_nothing() -> None:
-    answer = report(records(late_share=0.0, until=date(2020, 5, 18)))
-    assert [row.known_count for row in answer.rows] == [20, 0, 0]
+@pytest.mark.parametrize("weekly", [1, 20])
+def test_weeks_run_to_the_as_of_day_though_the_newest_hold_nothing(weekly: int) -> None:
+    answer = report(records(late_share=0.0, weekly=weekly, until=date(2020, 5, 18)))
+    assert [row.known_count for row in answer.rows] == [weekly, 0, 0]
     assert "newest 2 weeks hold nothing" in " ".join(answer.warnings)
     assert "cut short" in " ".join(answer.warnings)
 

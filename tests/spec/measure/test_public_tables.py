@@ -65,6 +65,22 @@ def test_a_count_withheld_in_april_is_not_given_back_by_april_and_may_together()
     assert withheld(both_months, [*april, *may]) == ["Camden", "Ealing"]
 
 
+def test_a_count_that_another_grouping_of_the_same_records_gives_back_is_not_shown() -> None:
+    boroughs = [PublicFigure(BY, (name,), (APRIL,), n) for name, n in (("Brent", 50), ("Camden", 3))]
+    offences = [
+        PublicFigure(("offence",), (name,), (APRIL,), n) for name, n in (("robbery", 40), ("theft", 13))
+    ]
+    careless = build_tables([*boroughs, *offences], [])
+    assert careless.attack(np.array([False, True, False, False]), 1) == pytest.approx((3.0, 3.0))
+    assert set(withheld([*boroughs, *offences], [])) > {"Camden"}
+
+
+def test_figures_of_one_block_are_withheld_together() -> None:
+    figures = table(APRIL, Brent=50, Camden=3, Ealing=20, Enfield=30)
+    flags = withhold_figures(figures, (), below=5, blocks=[0, 1, 2, 3, 2])  # Camden and Enfield
+    assert flags == (False, False, True, False, True)
+
+
 @pytest.mark.parametrize(("below", "rows"), [(5, []), (10, ["Camden", "Ealing"])])
 def test_people_are_withheld_below_ten(below: int, rows: list[str]) -> None:
     assert withheld(table(APRIL, Brent=50, Camden=7, Ealing=20), [], below=below) == rows

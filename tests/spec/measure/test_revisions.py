@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import ibis
 import pytest
@@ -33,13 +34,20 @@ IN_MAY = """
 
 @pytest.fixture
 def report() -> RevisionReport:
+    return revisions_of(2)
+
+
+def revisions_of(version_count: int) -> RevisionReport:
     versions = [
         ibis.memtable(incidents([dict(row) for row in _typed(rows)], as_of=as_of))
-        for rows, as_of in ((IN_APRIL, FORMER), (IN_MAY, NEWER))
+        for rows, as_of in ((IN_APRIL, FORMER), (IN_MAY, NEWER))[:version_count]
     ]
     counts = [count_incidents(v, by="offence_group", unit="month", period=MARCH) for v in versions]
-    changes = count_changes(*versions, period=MARCH, by="offence_group", former_as_of=FORMER)
-    return list_revisions(counts, [changes], by="offence_group", period=MARCH, groups={})
+    changes = [
+        count_changes(former, newer, period=MARCH, by="offence_group", former_as_of=FORMER)
+        for former, newer in pairwise(versions)
+    ]
+    return list_revisions(counts, changes, by="offence_group", period=MARCH, groups={})
 
 
 def _typed(drawn_rows: str) -> list[dict[str, object]]:
@@ -62,6 +70,12 @@ def test_each_version_has_its_count_and_the_next_says_why_it_differs(report: Rev
         (0, None, ()),
         (1, 1, (("regrouped in", 1),)),
     ]
+
+
+def test_of_one_version_it_is_said_that_nothing_can_have_been_revised(report: RevisionReport) -> None:
+    (warning,) = revisions_of(1).warnings
+    assert "holds one version of these records" in warning
+    assert report.warnings == ()
 
 
 def test_the_reasons_of_every_row_add_up_to_its_change(report: RevisionReport) -> None:
