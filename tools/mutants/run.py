@@ -221,21 +221,26 @@ def try_all(jobs: Sequence[dict[str, Any]], workers: int) -> list[Result]:
                 running.append((work, start_trial(work, tests)))
             else:
                 results += [job["key"] | {"outcome": "untested", "seconds": 0.0} for job in part]
-        for work, process in running:
-            results += results_of(work, process)
+        results += results_of(running)
     return results
 
 
-def results_of(work: Path, process: subprocess.Popen[str]) -> list[Result]:
-    """Wait for a session, and read what it wrote."""
+def results_of(running: Sequence[tuple[Path, subprocess.Popen[str]]]) -> list[Result]:
+    """Wait for the sessions, and read what they wrote; once interrupted, end them and read what there is."""
+    printed, is_whole = "", True
     try:
-        printed, is_whole = process.communicate()[0], True
+        for _, process in running:
+            printed += process.communicate()[0]
     except KeyboardInterrupt:
-        process.kill()
-        printed, is_whole = process.communicate()[0], False
-    kept = work.with_suffix(".results")
-    lines = kept.read_text("utf-8").splitlines() if kept.exists() else []
-    missing = len(work.read_text("utf-8").splitlines()) - len(lines)
+        is_whole = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        for _, process in running:
+            process.kill()
+            process.wait()
+    kept = [work.with_suffix(".results") for work, _ in running]
+    lines = [line for path in kept if path.exists() for line in path.read_text("utf-8").splitlines()]
+    missing = sum(len(work.read_text("utf-8").splitlines()) for work, _ in running) - len(lines)
     if missing and is_whole:
         raise UnusableRequestError(f"A session of tests ended early:\n{printed[-3000:]}")
     if missing:

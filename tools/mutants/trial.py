@@ -30,6 +30,7 @@ from plant import Planting
 PATIENCE = 6  # times as long as the test took when it was traced
 GRACE_SECONDS = float(os.environ.get("BECALM_MUTANT_SECONDS", "8"))  # and this, for a slow moment
 ANEW_SECONDS = 40.0  # instead, where modules are imported or kernels compiled anew
+LAST_SECONDS = 900  # of the processor, after which a child ends by itself
 LAST_WORDS = {"failed": "untested", "how": "seen"}  # of a child, and what became of its mutant
 WALL_FACTOR = 8  # the clock runs faster than the processor time on a busy machine
 
@@ -92,6 +93,7 @@ def child(mutant: Mutant | None, items: Sequence[pytest.Item], pipe: int, scratc
         for stream in (0, 1, 2):
             os.dup2(silence, stream)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (LAST_SECONDS, LAST_SECONDS))  # if the parent is killed
         tempfile.tempdir = str(scratch)
         items[0].config._tmp_path_factory._given_basetemp = scratch / "tmp"  # type: ignore[attr-defined]
         outcome = Outcome(pipe)
