@@ -85,15 +85,18 @@ def _newton_step(controls: Floats, totals: Floats, u: Floats, imbalance: Floats)
     active_rows = controls[controls @ u > 0.0]
     if len(active_rows) <= len(u):  # too few places at work: the curvature would be flat in some direction
         active_rows = controls
-    direction = -_solve(active_rows, imbalance)
-    slope = float(imbalance @ direction)
+    newton_direction = -_solve(active_rows, imbalance)
+    directional_slope = float(imbalance @ newton_direction)
     start_value = _dual(controls, totals, u)
     size = 1.0
     for _ in range(_HALVINGS):
-        if _dual(controls, totals, u + size * direction) <= start_value + 1e-4 * size * slope:
+        if (
+            _dual(controls, totals, u + size * newton_direction)
+            <= start_value + 1e-4 * size * directional_slope
+        ):
             break
         size /= 2.0
-    return np.asarray(u + size * direction)
+    return np.asarray(u + size * newton_direction)
 
 
 def _solve(rows: Floats, right_side: Floats) -> Floats:
@@ -114,16 +117,19 @@ def nearest_balance(controls: Floats, totals: Floats) -> Floats:
     The sum of misses is made least, each over its total's own size (a linear programme).
     """
     total_count, control_count = len(totals), len(controls)
-    sizes = np.maximum(np.abs(totals), 1.0)
-    scaled_controls = (controls / sizes).T
-    slack = np.eye(total_count)
+    total_sizes = np.maximum(np.abs(totals), 1.0)
+    scaled_controls = (controls / total_sizes).T
+    slack_columns = np.eye(total_count)
     costs = np.concatenate([np.zeros(control_count), np.ones(2 * total_count)])
     solution = linprog(
-        costs, A_eq=np.hstack([scaled_controls, -slack, slack]), b_eq=totals / sizes, method="highs"
+        costs,
+        A_eq=np.hstack([scaled_controls, -slack_columns, slack_columns]),
+        b_eq=totals / total_sizes,
+        method="highs",
     )
-    over = solution.x[control_count : control_count + total_count]
-    under = solution.x[control_count + total_count :]
-    return np.asarray((over - under) * sizes)
+    overshoots = solution.x[control_count : control_count + total_count]
+    undershoots = solution.x[control_count + total_count :]
+    return np.asarray((overshoots - undershoots) * total_sizes)
 
 
 def outcome_range(controls: Floats, totals: Floats, outcome: Floats) -> tuple[float, float]:
@@ -132,18 +138,18 @@ def outcome_range(controls: Floats, totals: Floats, outcome: Floats) -> tuple[fl
     Raises InfeasibleBalanceError where none do.
     """
     scales = np.maximum(np.abs(controls).max(axis=0), 1e-300)
-    ends = []
+    range_ends = []
     for sign in (1.0, -1.0):
         solution = linprog(
             sign * outcome, A_eq=(controls / scales).T, b_eq=totals / scales, method="highs-ds"
         )
         if solution.status == 3:  # no bound: a place that no total holds may have any weight
-            ends.append(-sign * np.inf)
+            range_ends.append(-sign * np.inf)
         elif solution.x is None:
             raise InfeasibleBalanceError(nearest_balance(controls, totals))
         else:
-            ends.append(float(outcome @ solution.x))
-    return ends[0], ends[1]
+            range_ends.append(float(outcome @ solution.x))
+    return range_ends[0], range_ends[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +175,15 @@ def placebo_contrasts(
         is_control = np.ones(len(places), dtype=bool)
         is_control[placebo_set] = False
         try:
-            control = calibrate_weights(
+            placebo_control = calibrate_weights(
                 places[is_control], places[placebo_set].sum(axis=0), multipliers=multipliers
             )
         except ValueError:
             failure_count += 1
             continue
-        multipliers = control.multipliers
-        observed = float(outcome[placebo_set].sum())
-        contrasts.append((observed, *weighted_outcome(control.weights, outcome[is_control])))
+        multipliers = placebo_control.multipliers
+        placebo_total = float(outcome[placebo_set].sum())
+        contrasts.append((placebo_total, *weighted_outcome(placebo_control.weights, outcome[is_control])))
     observed_counts, expected_counts, variances = np.array(contrasts).reshape(-1, 3).T
     return PlaceboContrasts(
         observed_counts, expected_counts, variances + np.maximum(expected_counts, 1.0), failure_count

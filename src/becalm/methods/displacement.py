@@ -71,21 +71,21 @@ def weighted_displacement_difference(
         raise ValueError(f"Counts of the shape {np.shape(counts)} are not 4 kinds of place by before, after.")
     if harm_weights is None and len(y) > 1:
         raise ValueError(f"{len(y)} kinds of event cannot be added without a weight each. Give harm_weights.")
-    harm = np.ones(1) if harm_weights is None else np.asarray(harm_weights, dtype=np.float64)
+    harm_vector = np.ones(1) if harm_weights is None else np.asarray(harm_weights, dtype=np.float64)
     phi = np.broadcast_to(np.asarray(dispersion, dtype=np.float64), (len(y),))
     weights = np.broadcast_to(np.asarray(area_weights, dtype=np.float64), (4,))[:, None] * np.broadcast_to(
         np.asarray(time_weights, dtype=np.float64), (2,)
     )
-    if (y < 0).any() or (weights <= 0).any() or (phi < 1).any() or harm.shape != (len(y),):
+    if (y < 0).any() or (weights <= 0).any() or (phi < 1).any() or harm_vector.shape != (len(y),):
         raise ValueError(
             "Counts are 0 or more, weights above 0, phi 1 or more, and one harm weight per kind."
         )
     rates = y / weights
-    estimate = float(harm @ ((rates[:, :, 1] - rates[:, :, 0]) @ _SIGNS))
-    variance = float(harm**2 @ (phi * (y / weights**2).sum(axis=(1, 2))))
+    estimate = float(harm_vector @ ((rates[:, :, 1] - rates[:, :, 0]) @ _SIGNS))
+    variance = float(harm_vector**2 @ (phi * (y / weights**2).sum(axis=(1, 2))))
     if shocks is None:
         return normal_difference(estimate, math.sqrt(variance), level)
-    levels = harm @ (rates * _SIGNS[:, None]).sum(axis=1)  # what a factor common to all would multiply
+    levels = harm_vector @ (rates * _SIGNS[:, None]).sum(axis=1)  # what a factor common to all would multiply
     by_shocks = float(levels**2 @ np.array([shocks.before, shocks.after]))
     degrees = (variance + by_shocks) ** 2 * shocks.degrees / by_shocks**2 if by_shocks else math.inf
     return normal_difference(estimate, math.sqrt(variance + by_shocks), level, degrees=degrees)
@@ -131,8 +131,8 @@ def displacement_quotient(treated: ArrayLike, ring: ArrayLike, control: ArrayLik
     0.258
     """
     (t0, t1), (d0, d1), (c0, c1) = (np.asarray(pair, dtype=np.float64) for pair in (treated, ring, control))
-    gain = t1 / c1 - t0 / c0
-    return float((d1 / c1 - d0 / c0) / gain) if gain else float("nan")
+    ratio_fall = t1 / c1 - t0 / c0
+    return float((d1 / c1 - d0 / c0) / ratio_fall) if ratio_fall else float("nan")
 
 
 def normal_difference(

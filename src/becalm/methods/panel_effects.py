@@ -114,11 +114,11 @@ def event_study(
         _Cohort(starts == start, counts[:, start + steps[0] : start + steps[-1] + 1])
         for start in cohort_starts
     ]
-    shares = np.array([cohort.counts[cohort.is_in, reference_column].sum() for cohort in cohorts])
-    cohort_sums = _join_cohorts(cohorts, is_never, shares, cluster_of_place, reference_column)
-    degrees = _welch_degrees(cohort_sums, counts, starts, cluster_of_place)
-    both = cohort_sums.treated_pull + cohort_sums.control_pull
-    return EventStudy(steps, cohort_sums.values, both.T @ both, degrees)
+    cohort_shares = np.array([cohort.counts[cohort.is_in, reference_column].sum() for cohort in cohorts])
+    cohort_sums = _join_cohorts(cohorts, is_never, cohort_shares, cluster_of_place, reference_column)
+    welch_degrees = _welch_degrees(cohort_sums, counts, starts, cluster_of_place)
+    arm_pulls = cohort_sums.treated_pull + cohort_sums.control_pull
+    return EventStudy(steps, cohort_sums.values, arm_pulls.T @ arm_pulls, welch_degrees)
 
 
 def cohort_effects(
@@ -210,10 +210,12 @@ def _jackknife(by_cluster: Floats, reference: int) -> tuple[Floats, Floats]:
             "An arm has all its events of some time in one cluster, so nothing says how they vary."
         )
     log_total, log_rest = np.log(by_cluster.sum(axis=0)), np.log(remaining_totals)
-    without = log_rest - log_rest[:, reference, None]
-    pulls = np.zeros_like(by_cluster)
-    pulls[has_events] = -np.sqrt((cluster_count - 1) / cluster_count) * (without - without.mean(axis=0))
-    return log_total - log_total[reference], pulls
+    log_ratios_without = log_rest - log_rest[:, reference, None]
+    cluster_changes = np.zeros_like(by_cluster)
+    cluster_changes[has_events] = -np.sqrt((cluster_count - 1) / cluster_count) * (
+        log_ratios_without - log_ratios_without.mean(axis=0)
+    )
+    return log_total - log_total[reference], cluster_changes
 
 
 def _welch_degrees(cohort_sums: _CohortSums, counts: Floats, starts: Ints, cluster_of_place: Ints) -> float:

@@ -253,8 +253,8 @@ def _encode_geometries(pieces: _Pieces, order: Ints, is_first: Bools) -> list[by
 def _varints(numbers: Ints) -> tuple[Bytes, Ints]:
     """These numbers in as few bytes as each needs, seven bits in each; and where each ends."""
     byte_lengths = np.ones(len(numbers), np.int64)
-    for more in range(1, MOST_VARINT_BYTES):
-        byte_lengths += numbers >= 1 << 7 * more
+    for byte_number in range(1, MOST_VARINT_BYTES):
+        byte_lengths += numbers >= 1 << 7 * byte_number
     byte_ends = np.cumsum(byte_lengths)
     encoded_bytes = np.zeros(int(byte_lengths.sum()), np.uint8)
     for place in range(MOST_VARINT_BYTES):

@@ -72,8 +72,8 @@ def draw_staff(
     days = DAYS_BACK + DAYS_AHEAD
     unit_shares = rng.uniform(0.6, 1.6, len(unit_names))
     unit_of_officer = np.sort(rng.choice(len(unit_names), count, p=unit_shares / unit_shares.sum()))
-    phase = rng.integers(0, len(PATTERN), count)
-    tours = np.array(PATTERN)[(np.arange(days)[None, :] + phase[:, None]) % len(PATTERN)]
+    pattern_phases = rng.integers(0, len(PATTERN), count)
+    tour_codes = np.array(PATTERN)[(np.arange(days)[None, :] + pattern_phases[:, None]) % len(PATTERN)]
     staff_numbers = [f"D{1001 + row}" for row in range(count)]
     spans = list(_draw_spans(count, days, rng))
     is_away = np.zeros((count, days), np.bool_)
@@ -84,7 +84,7 @@ def draw_staff(
     absence_rows = _absence_rows(staff_numbers, spans, first_day)
     return StaffTables(
         officers=officers,
-        roster=_roster_table(staff_numbers, tours, first_day),
+        roster=_roster_table(staff_numbers, tour_codes, first_day),
         availability=pa.Table.from_pylist([*absence_rows, *freed_rows]),
         truth={
             "first_day": first_day.isoformat(),
@@ -102,14 +102,14 @@ def _draw_spans(
     count: int, days: int, rng: np.random.Generator
 ) -> Iterator[tuple[int, int, int, AbsenceKind]]:
     """Absences of each officer one after the other, never two at once: row, first day, day after, kind."""
-    rates = np.array([kind.begins_per_day for kind in KINDS])
+    rates = np.array([absence_kind.begins_per_day for absence_kind in KINDS])
     for row in range(count):
         day = int(rng.geometric(rates.sum())) - 14  # some are away already when the roster begins
         while day < days:
-            kind = KINDS[int(rng.choice(len(KINDS), p=rates / rates.sum()))]
-            end = day + int(rng.integers(kind.least_days, kind.most_days + 1))
+            absence_kind = KINDS[int(rng.choice(len(KINDS), p=rates / rates.sum()))]
+            end = day + int(rng.integers(absence_kind.least_days, absence_kind.most_days + 1))
             if end > 0:
-                yield row, max(0, day), min(days, end), kind
+                yield row, max(0, day), min(days, end), absence_kind
             day = end + int(rng.geometric(rates.sum()))
 
 
@@ -122,21 +122,21 @@ def _officers_table(
     pivot: date,
 ) -> pa.Table:
     count = len(staff_numbers)
-    rank_draw = rng.random(count)
+    rank_draws = rng.random(count)
     ranks = np.where(
-        rank_draw < INSPECTORS,
+        rank_draws < INSPECTORS,
         "inspector",
-        np.where(rank_draw < INSPECTORS + SERGEANTS, "sergeant", "constable"),
+        np.where(rank_draws < INSPECTORS + SERGEANTS, "sergeant", "constable"),
     )
     is_constable = ranks == "constable"
     is_recruit = is_constable & (rng.random(count) < RECRUITS / (1 - SERGEANTS - INSPECTORS))
     is_tutor = ~is_recruit & (rng.random(count) < TUTORS)
     is_driver = rng.random(count) < DRIVERS
     expiry_days = rng.integers(-10, 900, count)
-    weeks_since = rng.integers(2, 24, count)
+    weeks_since_course = rng.integers(2, 24, count)
     is_part_time = rng.random(count) < 0.06
-    bars_nights = rng.random(count) < 0.03
-    dislikes_early = rng.random(count) < 0.2
+    has_night_bar = rng.random(count) < 0.03
+    is_early_averse = rng.random(count) < 0.2
     has_opted_out = rng.random(count) < 0.15
     return pa.table(
         {
@@ -151,10 +151,10 @@ def _officers_table(
             "tutor": np.where(is_tutor, "yes", "no").tolist(),
             "recruit_since": [
                 str(pivot - timedelta(weeks=int(weeks))) if recruit else ""
-                for recruit, weeks in zip(is_recruit, weeks_since, strict=True)
+                for recruit, weeks in zip(is_recruit, weeks_since_course, strict=True)
             ],
-            "barred_tours": np.where(bars_nights, "night", "").tolist(),
-            "unwelcome_tours": np.where(dislikes_early, "early", "").tolist(),
+            "barred_tours": np.where(has_night_bar, "night", "").tolist(),
+            "unwelcome_tours": np.where(is_early_averse, "early", "").tolist(),
             "opted_out": np.where(has_opted_out, "yes", "no").tolist(),
             "earlier_hours": np.round(rng.normal(530, 30, count)).astype(np.int64),
         }
