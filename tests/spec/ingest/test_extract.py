@@ -39,6 +39,13 @@ def test_months_are_of_the_local_day(tmp_path: Path) -> None:
     assert row["occurred_from"] == datetime(2020, 4, 30, 23, 30, tzinfo=UTC)
 
 
+def test_the_day_of_the_file_itself_is_not_later_than_it(tmp_path: Path) -> None:
+    last_day, next_day = (f"A1,{day} 10:00,Robbery,,,\n" for day in ("2026-01-31", "2026-02-01"))
+    assert read_text(tmp_path, HEAD + last_day).faults == ()
+    (fault,) = read_text(tmp_path, HEAD + next_day).faults
+    assert fault.reason == "is later than the as-of date 2026-01-31"
+
+
 def test_utc_times_are_moved_to_the_local_day(tmp_path: Path) -> None:
     row = one(tmp_path, "A1,2020-04-30 23:30,Robbery,,,", MAPPING.replace('"local"', '"UTC"'))
     assert (row["month"], row["occurred_on"]) == ("2020-05", date(2020, 5, 1))
@@ -171,6 +178,9 @@ def test_rows_without_identifier_get_one_from_their_content(tmp_path: Path) -> N
     text = ROWS + "A1,2020-04-01 23:30,Robbery,530000,180000,Camden\n"
     ids = [str(row["incident_id"]) for row in rows_of(read_text(tmp_path, text, mapping))]
     assert len(set(ids)) == 4
+    same_everywhere = "A1,2020-04-05 00:10,Robbery,530000,180000,Camden\nA2,2020-04-05 00:10,Robbery,,,\n"
+    named = rows_of(read_text(tmp_path, HEAD + same_everywhere, mapping))
+    assert [row["incident_id"] for row in named] == ["266c4cd2cf912529", "67144b47b6676cfa"]
     backwards = HEAD + "".join(reversed(text.splitlines(keepends=True)[1:]))
     assert {str(r["incident_id"]) for r in rows_of(read_text(tmp_path, backwards, mapping))} == set(ids)
 
