@@ -67,6 +67,7 @@ def test_drawn_areas_take_their_land_in_turn_and_what_is_left_is_the_rest():
     made = apply_splits(places, [split_of(parts=(("station", station), ("arcade", arcade)))])
     assert made.places.ids == ("a", "b.station", "b.arcade", "b.rest", "c")
     assert made.places.amounts[1:4].tolist() == pytest.approx([3_600, 5_400, 13_500])
+    assert {outline.geom_type for outline in made.places.outlines} == {"Polygon"}  # no line where two touch
 
 
 def test_a_part_can_be_split_again_and_keeps_its_name():

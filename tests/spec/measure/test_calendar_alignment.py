@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from dateutil.easter import easter
 
 from becalm.measure import ComparisonContext, compare_baselines, match_calendar
 from becalm.measure.core.baseline import Baseline
@@ -24,6 +25,8 @@ def month(year: int, number: int) -> Period:
 
 def test_easter_moves_by_more_than_a_week():
     assert (easter_sunday(2019), easter_sunday(2020)) == (date(2019, 4, 21), date(2020, 4, 12))
+    years = range(1583, 4100)
+    assert [*map(easter_sunday, years)] == [*map(easter, years)]  # as dateutil has it
     assert (easter_sunday(1961), easter_sunday(2000), easter_sunday(2038)) == (
         date(1961, 4, 2),
         date(2000, 4, 23),
