@@ -5,8 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
+SCENARIO ?= as_the_press_told_it
+SEED ?= 1
+RESUME ?= # --resume goes on with a year that was stopped
 
-.PHONY: help demo cases house mutants test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-bench install-release install-test
+.PHONY: help demo rehearse rehearse-coverage cases house mutants test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-bench install-release install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -35,6 +38,12 @@ house: install-base ## print the figures of the code beside those of four peers
 
 mutants: install-test ## plant small faults in the code and list those that no test sees: ARGS="--sample 15 --seed 7 measure"
 	@$(BIN)/python tools/mutants/run.py $(ARGS)
+
+rehearse: install-base ## live a year on a simulated city a tenth of the size, and print what held beside the truth
+	@$(BIN)/becalm rehearse --scenario $(SCENARIO) --scale small --seed $(SEED) --out build/rehearsal-$(SCENARIO)-$(SEED) $(RESUME)
+
+rehearse-coverage: install-base ## live 20 years of each of four scenarios (a night; goes on where it stopped)
+	@$(BIN)/python tools/rehearse_coverage.py build/coverage
 
 cases: install-base ## run every awkward file of ../shared/cases, and print what came out of each
 	@$(BIN)/python tools/cases.py

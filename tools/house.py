@@ -159,7 +159,7 @@ def strings(file: File) -> Iterator[tuple[int, str]]:
 
 def options_below_console(house: House) -> list[str]:
     """Texts that name an option of the command line where only fields are known."""
-    doors = ("console/", "app/")
+    doors = ("console/", "app/", "rehearse/")  # a rehearsal types commands as a force does
     return [
         f"{file.path}:{line} {text[:60]!r}"
         for file in house.files

@@ -27,6 +27,7 @@ HEAVY = {
 }
 WITHOUT_A_WORKSPACE = {
     "becalm schema",
+    "becalm rehearse",  # its workspace lies in the year's own folder
     "becalm simulate",
     "becalm record witness",  # it runs on an overseer's machine, where no workspace is
 }

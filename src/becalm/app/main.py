@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,9 +15,12 @@ from becalm import __version__
 from becalm.terms import BecalmError, LedgerError, UsageError
 
 if TYPE_CHECKING:
-    from becalm.desk import Desk
+    from datetime import datetime
+
+    from becalm.desk import Caller, Desk
     from becalm.ledger import Ledger
     from becalm.ledger.store.postgres_setup import PreparedServer
+    from becalm.rehearse.runner import CommandAnswer
     from becalm.tables import Archive
     from becalm.workspace.config import Workspace
 
@@ -66,7 +69,7 @@ def root(
     ),
 ) -> None:
     """Run a city-wide violence-reduction programme."""
-    context.obj = partial(open_desk, at_end=context.call_on_close)
+    context.obj = partial(context.obj or open_desk, at_end=context.call_on_close)
 
 
 def _register_commands() -> None:
@@ -80,6 +83,7 @@ def _register_commands() -> None:
     from becalm.measure import cli as measure
     from becalm.patrol.cli import commands as patrol
     from becalm.record.cli import commands as record
+    from becalm.rehearse import cli as rehearse
     from becalm.simulate import cli as simulate
     from becalm.staff.cli import commands as staff
     from becalm.sustain.cli.commands import app as sustain
@@ -97,33 +101,45 @@ def _register_commands() -> None:
     app.add_typer(sustain, name="sustain")
     for joint in (run, simulate, schema):
         joint.register(app)
+    rehearse.register(app, run_command)
 
 
-_register_commands()
-
-
-def open_desk(workspace: Path | None, at_end: AtEnd | None = None) -> Desk:
-    """Put a desk together: workspace, archive on its engine, actor, clock and seeds.
-
-    `at_end` takes what is to be done when the command ends.
-    """
+def call_from_outside() -> Caller:
+    """Who calls, by the system: its user, its clock and its chance."""
     import secrets
     from datetime import UTC, datetime
 
+    from becalm.desk import Caller
+
+    return Caller(
+        actor=os.environ.get("BECALM_ACTOR") or name_user(),
+        now=lambda: datetime.now(UTC),
+        draw_key=lambda: secrets.token_bytes(32),
+        draw_seed=lambda: secrets.randbits(63),
+    )
+
+
+def open_desk(workspace: Path | None, at_end: AtEnd | None = None, *, caller: Caller | None = None) -> Desk:
+    """Put a desk together: workspace, archive on its engine, actor, clock and seeds.
+
+    `at_end` takes what is to be done when the command ends; without a `caller` it is the system's user.
+    """
     from becalm.desk import Desk
     from becalm.workspace.config import open_workspace
+
+    source = caller or call_from_outside()
 
     opened_workspace = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
     engine_name = os.environ.get("BECALM_ENGINE", opened_workspace.config.archive.engine)
     return Desk(
         workspace=opened_workspace,
         archive=cast("Archive", _LateArchive(opened_workspace, engine_name)),
-        actor=os.environ.get("BECALM_ACTOR") or name_user(),
-        now=lambda: datetime.now(UTC),
-        draw_seed=lambda: secrets.randbits(63),
-        draw_key=lambda: secrets.token_bytes(32),
+        actor=source.actor,
+        now=source.now,
+        draw_seed=source.draw_seed,
+        draw_key=source.draw_key,
         role=os.environ.get("BECALM_ROLE") or "user",
-        open_ledger=cache(lambda: open_ledger(opened_workspace, at_end)),
+        open_ledger=cache(lambda: open_ledger(opened_workspace, at_end, now=source.now)),
         ledger_file=None if ledger_url(opened_workspace) else opened_workspace.ledger_path,
         protected_url=os.environ.get("BECALM_PROTECTED", ""),
         prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
@@ -159,10 +175,13 @@ def name_user() -> str:
         ) from error
 
 
-def open_ledger(workspace: Workspace, at_end: AtEnd | None = None) -> Ledger:
+def open_ledger(
+    workspace: Workspace, at_end: AtEnd | None = None, *, now: Callable[[], datetime] | None = None
+) -> Ledger:
     """Open the ledger of this workspace: on the server that is named, else in a file (made if missing).
 
-    When the command ends, the workspace remembers how far the ledger went.
+    When the command ends, the workspace remembers how far the ledger went. Without `now` the clock is the
+    system's.
     """
     import secrets
     from datetime import UTC, datetime
@@ -185,7 +204,7 @@ def open_ledger(workspace: Workspace, at_end: AtEnd | None = None) -> Ledger:
 
         ledger = SqliteLedger(
             workspace.ledger_path,
-            now=lambda: datetime.now(UTC),
+            now=now or (lambda: datetime.now(UTC)),
             draw_salt=draw_salt,
             kinds=EVENT_KINDS,
             folds=FOLDS,
@@ -238,6 +257,39 @@ def prepare_ledger(workspace: Workspace, owner_url: str) -> PreparedServer:
     from becalm.ledger.store.postgres_setup import prepare_server
 
     return prepare_server(owner_url, ledger_url(workspace), draw_identity=lambda: secrets.token_hex(16))
+
+
+def run_command(arguments: Sequence[str], caller: Caller) -> CommandAnswer:
+    """Run one command line in this process, at the caller's time and with the caller's chance."""
+    import io
+    from contextlib import redirect_stderr, redirect_stdout
+
+    from click import ClickException
+
+    from becalm.rehearse.runner import CommandAnswer
+
+    if os.environ.get("BECALM_LEDGER"):
+        raise UsageError(
+            "BECALM_LEDGER names a real ledger, and a rehearsed year has its own. Unset it for a rehearsal."
+        )
+    out, message = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(message):
+        try:
+            exit_code = _click_command().main(
+                list(arguments), obj=partial(open_desk, caller=caller), standalone_mode=False
+            )
+        except ClickException as error:
+            error.show(message)
+            exit_code = error.exit_code
+    return CommandAnswer(tuple(arguments), int(exit_code or 0), out.getvalue(), message.getvalue())
+
+
+@cache
+def _click_command() -> Any:
+    return typer.main.get_command(app)
+
+
+_register_commands()
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from .audit_events import one_line as one_line
 from .audit_events import read_payload as read_payload
 from .audit_events import record_event as record_event
 from .audit_events import recorded_action as recorded_action
+from .context import Caller as Caller
 from .context import Desk as Desk
 from .context import collect_errors as collect_errors
 from .coverage import gaps_of as gaps_of

@@ -36,6 +36,16 @@ def _no_key() -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls a command, by which clock, and where its chance comes from."""
+
+    actor: str
+    now: Callable[[], datetime]  # an aware instant in UTC
+    draw_key: Callable[[], bytes]  # 32 bytes
+    draw_seed: Callable[[], int]  # below 2 to the power of 63
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """A workspace, its archive, the one who asks, a clock, and sources of seeds and of sealed keys."""
 

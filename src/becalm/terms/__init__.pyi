@@ -15,6 +15,7 @@ from .errors import InputError as InputError
 from .errors import LedgerError as LedgerError
 from .errors import PlanError as PlanError
 from .errors import QuestionError as QuestionError
+from .errors import RehearsalError as RehearsalError
 from .errors import ReplayError as ReplayError
 from .errors import RosterError as RosterError
 from .errors import TamperError as TamperError

@@ -15,7 +15,8 @@ BecalmError
 ├── RosterError      13  no roster can be made of this, or a roster breaks a rule
 ├── CaseError        14  a step about a person is not allowed; nothing was recorded
 ├── HeadError        15  a signed head that was kept outside contradicts the ledger
-└── AuditError       16  an audit found something that needs explaining
+├── AuditError       16  an audit found something that needs explaining
+└── RehearsalError   17  a rehearsed year cannot go on
 """
 
 from collections.abc import Callable, Iterable
@@ -173,6 +174,12 @@ class AuditError(BecalmError):
     exit_code = 16
 
 
+class RehearsalError(BecalmError):
+    """A rehearsed year cannot go on: a command failed in it, or what is kept of it cannot be read."""
+
+    exit_code = 17
+
+
 ERROR_KINDS: tuple[type[BecalmError], ...] = (
     UsageError,
     WorkspaceError,
@@ -189,6 +196,7 @@ ERROR_KINDS: tuple[type[BecalmError], ...] = (
     CaseError,
     HeadError,
     AuditError,
+    RehearsalError,
 )
 
 

@@ -68,13 +68,28 @@ def suggest_remedy(word: str, known_words: Iterable[str], *, where: str) -> str:
     return f"{suggestion}otherwise add it to {where}" if suggestion else f"add it to {where}, or correct it"
 
 
+def _fields_around(entry_path: tuple[int | str, ...], recipe_model: type[Strict]) -> Iterable[str]:
+    """The entries that the table of this path may hold; without such a table, those of the whole file."""
+    model = recipe_model
+    for part in entry_path[:-1]:
+        field = model.model_fields.get(str(part))
+        if (
+            field is None
+            or not isinstance(field.annotation, type)
+            or not issubclass(field.annotation, Strict)
+        ):
+            return recipe_model.model_fields
+        model = field.annotation
+    return model.model_fields
+
+
 def _fault(file_name: str, error: ErrorDetails, recipe_model: type[Strict]) -> Fault:
     entry_path, error_kind, entry_value = error["loc"], error["type"], error.get("input")
     fault_place = f"{file_name}: {'.'.join(map(str, entry_path)) or 'the file'}"
     if error_kind == "missing":
         return Fault(fault_place, "is missing", "add this entry")
     if error_kind in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
-        suggestion = suggest(str(entry_path[-1]), recipe_model.model_fields)
+        suggestion = suggest(str(entry_path[-1]), _fields_around(entry_path, recipe_model))
         return Fault(fault_place, "is not a known entry", f"{suggestion}correct or remove it")
     error_text = error["msg"].removeprefix("Value error, ")
     value_text = "" if isinstance(entry_value, dict) else f"{entry_value!r:.80}: "

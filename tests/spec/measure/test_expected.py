@@ -133,3 +133,10 @@ def test_a_period_that_cuts_a_week_or_runs_beyond_the_records_is_refused() -> No
 def test_a_grouping_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="borough"):
         SeriesRequest(by=text)
+
+
+def test_a_year_with_a_hole_in_it_before_the_period_is_refused() -> None:
+    hole = changed(counts(weeks=60), 0, slice(10, 20), 0.0)
+    gaps = tuple(Gap("drawn", month, "missing", "no records") for month in ("2016-04", "2016-05"))
+    with pytest.raises(QuestionError, match=r"Only 4\d weeks .* a year of them is needed"):
+        expect_period(hole, period=weeks(54, 58), context=ExpectedContext(gaps=gaps))

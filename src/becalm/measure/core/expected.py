@@ -96,8 +96,7 @@ def expect_period(
     first, end = _locate(counts, period)
     start = find_history(counts.counts.sum(axis=0), counts.unit, first)
     counts, first, end = _crop(counts, start), first - start, end - start
-    _check_history(counts, first, period)
-    panel = build_panel(counts, end, context)
+    panel = _build_checked_panel(counts, first, end, period, context)
     expected = panel.expect_after(first)
     sums, sum_counts = expected.total(), panel.counts[:, first:].sum(axis=1)
     p_values = _two_sided(sums.tail(sum_counts[:, None])[:, 0])
@@ -152,6 +151,16 @@ def _locate(counts: CountTable, period: Period) -> tuple[int, int]:
 
 def _crop(counts: CountTable, start: int) -> CountTable:
     return replace(counts, times=counts.times[start:], counts=counts.counts[:, start:])
+
+
+def _build_checked_panel(
+    counts: CountTable, first: int, end: int, period: Period, context: ExpectedContext
+) -> Panel:
+    """The panel, once a year of times that are not missing lies before the first that is expected."""
+    _check_history(counts, first, period)
+    panel = build_panel(counts, end, context)
+    _check_history(counts, first - int(panel.is_missing[:first].sum()), period)
+    return panel
 
 
 def _check_history(counts: CountTable, first: int, period: Period) -> None:
