@@ -22,9 +22,9 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 650  # agreed: 340, for the first four jobs; sustain, evaluate, staff and divert brought the others
+MODULES = 670  # agreed: 340, for the first four jobs; the other jobs and the rehearsal brought the rest
 LINES = (
-    112_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    114_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.068  # agreed: 0.060, which the jobs of then keep; the five new ones bring more
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 TARGETS = (
-<<<<<<< HEAD
     *(
         "demo",
         "house",
@@ -24,11 +23,7 @@ TARGETS = (
         "dist",
         "pins",
     ),
-    *("pictures", "clean"),
-=======
-    *("demo", "house", "test", "check", "test-exhaustive", "bench", "docs", "site", "dist", "pins"),
     *("pictures", "clean", "rehearse", "rehearse-coverage"),
->>>>>>> 7b1030b8 (rehearse: a year on the simulated city, through the commands)
 )
 
 
