@@ -218,9 +218,9 @@ def forecast_rows(plan: PlanDocument) -> Iterator[dict[str, object]]:
         )
         minute_cells = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
         name_cells = (place.hotspot, place.name, place.area)
-        in_band_text = str(place.within_band).lower()
+        band_flag_text = str(place.within_band).lower()
         visit_cells = (*(f"{number:.2f}" for number in visit_figures), place.visits)
-        row_cells = (*name_cells, *visit_cells, *minute_cells, in_band_text)
+        row_cells = (*name_cells, *visit_cells, *minute_cells, band_flag_text)
         yield dict(zip(FORECAST_COLUMNS, row_cells, strict=True))
 
 
