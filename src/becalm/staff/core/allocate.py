@@ -23,6 +23,7 @@ from becalm.terms import Progress, silent_progress
 DESCENT_ROUNDS = 3
 NOISE = 6.0  # points, at the first shake; it fades to nothing at the last
 MOST_NODES, MOST_PROOF_NODES = 20, 5_000
+MOST_CLOSED_DAYS = 300  # officers times days
 NEAR_PARTS = (0.25, 0.5, 1.0)  # of the gap: how far from the best lines may be that are tried together
 LENDING_ROUNDS, LENDING_GAP = 40, 0.02
 ENRICH_ROUNDS, ENRICH_LINES = 4, 400  # a small command unit gets more rounds: its lines are few
@@ -248,6 +249,8 @@ def _close_gap(problem: RosterProblem, lines: Lines, master: Master, bound: floa
     Lines near the best are tried first: a better roster makes the gap, and so the list, smaller.
     """
     unit, officers = int(master.units[0]), master.officers
+    if len(officers) * problem.days > MOST_CLOSED_DAYS:
+        return lines  # there its lines near the best are too many, and the gap is small
     for part in NEAR_PARTS:
         gap = _unit_cost(lines, unit, officers) - bound
         if gap <= LEAST_GAIN or not add_near_lines(master, part * gap):

@@ -12,7 +12,7 @@ from becalm.staff.core.force import Force
 from becalm.staff.core.forecast import Strength, forecast_strength
 from becalm.staff.core.request import ForecastRequest, WhatIfRequest, read_instant
 from becalm.staff.core.scenarios import Change, Outlook
-from becalm.staff.desk.people import StaffInputs, read_inputs
+from becalm.staff.desk.people import StaffInputs, check_days, read_inputs
 from becalm.staff.desk.roster import load_need
 from becalm.staff.desk.solver import open_engine
 from becalm.terms import UsageError
@@ -50,7 +50,7 @@ def forecast(desk: Desk, request: ForecastRequest) -> ForecastAnswer:
         else min(desk.now(), datetime.combine(request.first_day, time(), ZoneInfo(zone)))
     )
     inputs = read_inputs(desk, request.rules, known_at)
-    _check_days(inputs, request.first_day, request.days)
+    check_days(inputs, request.first_day, request.days)
     event_officers = {event.day: int(event.count) for event in events if event.day}
     today = known_at.astimezone(ZoneInfo(zone)).date()
     rows = forecast_strength(
@@ -76,6 +76,7 @@ def what_if(desk: Desk, request: WhatIfRequest) -> WhatIfAnswer:
             else "No change is named. Give `free airport=20`, `isolating 10%`, `event` or `recruits`."
         )
     inputs = read_inputs(desk, request.period.rules, request.period.known_instant)
+    check_days(inputs, request.period.first_day, request.period.days)
     needs, _ = load_need(desk, request.period, inputs)
     question = roster_problem.RosterQuestion(
         first_day=request.period.first_day,
@@ -123,12 +124,3 @@ def _what_if_notes(request: WhatIfRequest) -> tuple[str, ...]:
         f"Whom a change meets is drawn (seed {request.seed}). Bursts: crews of two, their hours less meals, "
         f"nine tenths of them on patrol, one burst every {request.minutes_per_burst:g} minutes.",
     )
-
-
-def _check_days(inputs: StaffInputs, first_day: date, days: int) -> None:
-    column = inputs.force.day_index(first_day)
-    if column < 0 or column + days > inputs.force.days:
-        last = inputs.force.first_day.toordinal() + inputs.force.days - 1
-        raise UsageError(
-            f"The roster covers {inputs.force.first_day} to {date.fromordinal(last)}. Ask for days within it."
-        )

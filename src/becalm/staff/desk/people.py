@@ -139,6 +139,17 @@ def read_inputs(desk: Desk, rules_file: str | None, known_at: datetime | None = 
     return StaffInputs(force, officers, spans, book, rules, hashes, tuple(seq for _, seq in known_spans))
 
 
+def check_days(inputs: StaffInputs, first_day: date, days: int) -> None:
+    """Raise UsageError where the published roster does not cover these days."""
+    column = inputs.force.day_index(first_day)
+    if column < 0 or column + days > inputs.force.days:
+        last_day = inputs.force.first_day + timedelta(days=inputs.force.days - 1)
+        raise UsageError(
+            f"The roster covers {inputs.force.first_day} to {last_day}. Ask for days within it, or load a "
+            "roster that goes on."
+        )
+
+
 def _sha256_of_spans(spans: Sequence[Span]) -> str:
     """One hash of who is recorded as there or not, from when until when, and since when that is known."""
     return sha256_of_text("".join(sorted(f"{_key(span)}\n" for span in spans)).encode())

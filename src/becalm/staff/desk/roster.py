@@ -33,6 +33,7 @@ from becalm.staff.desk.answers import read_changes, read_refusals, read_waivers
 from becalm.staff.desk.people import (
     STAFF_FOLDER,
     StaffInputs,
+    check_days,
     check_officers,
     command_units,
     find_rules,
@@ -76,6 +77,7 @@ def build_roster(
 ) -> tuple[RosterAnswer, StaffInputs]:
     """The roster of a request as of an instant, not yet written, and what it was made from."""
     inputs = read_inputs(desk, request.period.rules, request.period.known_instant)
+    check_days(inputs, request.period.first_day, request.period.days)
     needs, need_hashes = load_need(desk, request.period, inputs)
     admin_needs, admin_hashes = _load_admin_need(desk, request)
     question = roster_problem.RosterQuestion(
@@ -317,6 +319,8 @@ def _notes(
     alone_count = sum(crew.use == "patrol" and not crew.supervisor for crew in crews)
     if alone_count:
         notes.append(f"{alone_count} crews have no supervisor of their command unit on their tour.")
+    if not problem.cells.need.any():
+        notes.append("The need names no officers for these days, so nobody is wanted anywhere.")
     if problem.unjudged:
         notes.append(
             f"The average week of {len(problem.unjudged)} officers was not judged: their records do not go "

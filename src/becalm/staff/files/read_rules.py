@@ -16,8 +16,8 @@ class RuleEntry(Strict):
     """One [[rules]] entry."""
 
     rule: str
-    value: float = Field(ge=0)
-    source: str = Field(min_length=3)
+    value: float
+    source: str = ""
     derogation: str = ""
 
 
@@ -39,6 +39,7 @@ class RulesFile(Strict):
     prices: dict[str, float]
 
 
+LEAST_SOURCE = 3  # letters
 SHIPPED = files("becalm.staff.files") / "rules_uk.toml"
 
 
@@ -73,6 +74,25 @@ def read_rules(source: Source = SHIPPED) -> rule_book.RuleBook:
 def _find_faults(entry: RulesFile, file: str) -> Iterator[Fault]:
     yield from _find_misfits("rule", [rule.rule for rule in entry.rules], tuple(rule_book.RULES), file)
     yield from _find_misfits("price", list(entry.prices), tuple(rule_book.PRICES), file)
+    yield from _find_source_faults(entry, file)
+    yield from _find_tour_faults(entry, file)
+    if min(entry.stagger_minutes) < 0 or max(entry.stagger_minutes) > 180:
+        yield Fault(f"{file}: stagger_minutes", "a start is moved too far", "give 0 to 180 minutes")
+    number_by_key = {f"prices.{name}": price for name, price in entry.prices.items()}
+    number_by_key |= {f"{rule.rule}, value": rule.value for rule in entry.rules}
+    number_by_key |= {f"skills.{skill.skill}": min(skill.least, skill.price) for skill in entry.skills}
+    for name, number in number_by_key.items():
+        if number < 0:
+            yield Fault(f"{file}: {name}", f"is {number:g}", "give 0 or more")
+
+
+def _find_source_faults(entry: RulesFile, file: str) -> Iterator[Fault]:
+    for rule in entry.rules:
+        if len(rule.source.strip()) < LEAST_SOURCE:
+            yield Fault(f"{file}: {rule.rule}", "this rule has no source", "say where it comes from")
+
+
+def _find_tour_faults(entry: RulesFile, file: str) -> Iterator[Fault]:
     for name, count in Counter(kind.tour for kind in entry.tours).items():
         if count > 1 or name == rule_book.REST_DAY:
             yield Fault(
@@ -82,13 +102,6 @@ def _find_faults(entry: RulesFile, file: str) -> Iterator[Fault]:
         if not 0 < kind.hours <= 24:
             problem = f"it lasts {kind.hours:g} hours"
             yield Fault(f"{file}: {kind.tour}", problem, "give more than 0 and at most 24")
-    if min(entry.stagger_minutes) < 0 or max(entry.stagger_minutes) > 180:
-        yield Fault(f"{file}: stagger_minutes", "a start is moved too far", "give 0 to 180 minutes")
-    number_by_key = {f"prices.{name}": price for name, price in entry.prices.items()}
-    number_by_key |= {f"skills.{skill.skill}": min(skill.least, skill.price) for skill in entry.skills}
-    for name, number in number_by_key.items():
-        if number < 0:
-            yield Fault(f"{file}: {name}", f"is {number:g}", "give 0 or more")
 
 
 def _find_misfits(kind: str, names: list[str], known_names: tuple[str, ...], file: str) -> Iterator[Fault]:

@@ -66,10 +66,19 @@ def read_staff(
     if faults:
         fault_noun = "fault" if len(faults) == 1 else "faults"
         raise InputError(
-            f"{folder.name} has {len(faults)} {fault_noun}; nothing was loaded", faults[:MOST_FAULTS]
+            f"{folder.name} has {len(faults)} {fault_noun}; nothing was loaded", _choose_shown(faults, rows)
         )
     hashes = {path.name: sha256_of(path) for path in files.values()}
     return StaffBook(officers, first_day, published, spans, hashes)
+
+
+def _choose_shown(faults: tuple[Fault, ...], rows: Mapping[str, Rows]) -> tuple[Fault, ...]:
+    """All faults, or the first of each file where there are too many to show."""
+    if len(faults) <= MOST_FAULTS:
+        return faults
+    return tuple(
+        fault for stem in FILE_STEMS for fault in rows[stem].faults[: MOST_FAULTS // len(FILE_STEMS)]
+    )
 
 
 def read_officers(path: Path, rules: RuleBook, command_units: Sequence[str]) -> tuple[Officer, ...]:
