@@ -22,11 +22,11 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 670  # agreed: 340, for the first four jobs; the other jobs and the rehearsal brought the rest
+MODULES = 705  # agreed: 340, for the first four jobs; the other four and the pages brought the rest
 LINES = (
-    114_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    118_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
-IMPORT_SHARE = 0.068  # agreed: 0.060, which the jobs of then keep; the five new ones bring more
+IMPORT_SHARE = 0.069  # agreed: 0.060, which the jobs of then keep; the five new ones and the pages bring more
 
 
 def test_files_are_few_and_full(measure: ModuleType) -> None:

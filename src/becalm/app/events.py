@@ -3,6 +3,7 @@
 Each job declares its own; here they become one list, which is handed to the ledger when it is opened.
 """
 
+import becalm.app.account_events as accounts
 import becalm.brief.events as brief
 import becalm.divert.core.events as divert
 import becalm.evaluate.core.events as evaluate
@@ -28,6 +29,7 @@ EVENT_KINDS = EventKinds(
         *sustain.KINDS,
         *ingest.KINDS,
         *brief.KINDS,
+        *accounts.KINDS,
         *ledger.KINDS,
     )
 )

@@ -74,7 +74,7 @@ def root(
 
 def _register_commands() -> None:
     """Hang every command on the app. Modules named here import nothing heavy until a command runs."""
-    from becalm.app import init, schema, status
+    from becalm.app import init, schema, serve, status
     from becalm.brief import cli as run
     from becalm.divert.cli import commands as divert
     from becalm.evaluate import cli as evaluate
@@ -99,7 +99,7 @@ def _register_commands() -> None:
     app.add_typer(evaluate.app, name="evaluate")
     app.add_typer(record.app, name="record")
     app.add_typer(sustain, name="sustain")
-    for joint in (run, simulate, schema):
+    for joint in (run, simulate, schema, serve):
         joint.register(app)
     rehearse.register(app, run_command)
 
@@ -130,6 +130,8 @@ def open_desk(workspace: Path | None, at_end: AtEnd | None = None, *, caller: Ca
     source = caller or call_from_outside()
 
     opened_workspace = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
+    if caller is None:
+        check_declared_actor(opened_workspace)
     engine_name = os.environ.get("BECALM_ENGINE", opened_workspace.config.archive.engine)
     return Desk(
         workspace=opened_workspace,
@@ -160,6 +162,19 @@ class _LateArchive:
         from becalm.archive.parquet import ParquetArchive, connect
 
         return ParquetArchive(self._workspace.archive_path, lambda: connect(self._engine_name))
+
+
+def check_declared_actor(workspace: Workspace) -> None:
+    """Refuse BECALM_ACTOR where accounts exist: people prove who they are then, and nobody declares it."""
+    if not os.environ.get("BECALM_ACTOR"):
+        return
+    from becalm.app.store.declared_actor import has_accounts
+
+    if has_accounts(workspace.path, ledger_url(workspace)):
+        raise UsageError(
+            "BECALM_ACTOR is set, but this workspace has accounts: whoever acts must prove who they are. "
+            "Unset it, and work under your own login, or sign in to the pages."
+        )
 
 
 def name_user() -> str:

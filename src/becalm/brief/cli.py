@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,10 +14,12 @@ import typer
 from becalm.brief.request import RunRequest
 from becalm.console.command import Session, command
 from becalm.patrol.cli.plan import say_first_use
+from becalm.terms import ReplayError
 
 if TYPE_CHECKING:
     from becalm.brief.desk.dry_run import DryRun
     from becalm.brief.desk.weekly import BriefingAnswer
+    from becalm.desk import Desk
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +42,8 @@ def run(session: Session, request: RunRequest) -> None:
     if request.dry:
         session.emit(plan_run(desk, request), View(asdict, _planned_rows, _planned_lines))
         return
+    if request.again is not None and _repeat_answer(session, desk, Path(request.again)):
+        return
     if (desk.workspace.path / "units.toml").is_file():
         say_first_use()
     briefing_answer = (
@@ -52,6 +57,29 @@ def run(session: Session, request: RunRequest) -> None:
     if session.format is Format.table:
         for warning in briefing_answer.warnings:
             typer.echo(f"Warning: {warning}", err=True)
+
+
+def _repeat_answer(session: Session, desk: Desk, run_json: Path) -> bool:
+    """Ask the question of a run that a page shows again; False where the record is that of a briefing."""
+    from becalm.brief.pages import JOB_PAGES
+    from becalm.console.emit import View
+    from becalm.console.run_folder import PAGE, list_questions, repeat_run
+    from becalm.formats.json_text import read_record
+
+    if not run_json.with_name(PAGE).is_file():
+        return False
+    words = read_record(run_json).question
+    question = list_questions(session.context.find_root().command).get(words)
+    if question is None or question.job not in JOB_PAGES:
+        raise ReplayError(f"{run_json} is the record of {words!r}, which becalm cannot ask.")
+    names = repeat_run(desk, run_json, question, JOB_PAGES[question.job].pictures.get(words))
+    view: View[tuple[str, ...]] = View(
+        data=lambda equal: {"question": words, "equal_files": list(equal)},
+        rows=lambda equal: ({"file": name} for name in equal),
+        lines=lambda equal: [f"becalm {words}, asked again: {', '.join(equal)} are the same, byte for byte."],
+    )
+    session.emit(names, view)
+    return True
 
 
 def _planned_rows(dry_run: DryRun) -> Iterator[dict[str, object]]:

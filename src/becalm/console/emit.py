@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 
 from becalm.console.command import Format
 from becalm.formats.durable_files import open_private
-from becalm.terms import UsageError
+from becalm.terms import DependencyError, UsageError
 
 if TYPE_CHECKING:
     from becalm.ledger import Entry
@@ -88,6 +89,13 @@ def _writers(view: View[Any]) -> Mapping[str, Callable[[Any], str | bytes]]:
         ".xlsx": lambda answer: workbook(*cells(answer)),
         **view.files,
     }
+
+
+def write_formats(answer: AnswerT, view: View[AnswerT]) -> Iterator[tuple[str, str | bytes]]:
+    """The answer in every format of its view, by ending; one whose extra is not installed is left out."""
+    for ending, write in _writers(view).items():
+        with suppress(DependencyError):
+            yield ending, write(answer)
 
 
 def print_lines(lines: Iterable[object]) -> None:

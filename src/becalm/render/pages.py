@@ -31,11 +31,14 @@ def self_contained(template: str, functions: Mapping[str, object] | None = None,
     """
     style_css = style_sheet()
     style_digest = base64.b64encode(hashlib.sha256(style_css.encode()).digest()).decode()
+    style = Markup(style_css)  # our own file, no text of a record
+    return fill_template(template, functions, **values, style=style, style_hash=style_digest)
+
+
+def fill_template(template: str, functions: Mapping[str, object] | None = None, /, **values: object) -> str:
+    """A page from one of our templates, as it stands; every value is escaped."""
     page_template = _environment().get_template(template, globals={"words": words, **(functions or {})})
-    page_html = page_template.render(
-        **values, style=Markup(style_css), style_hash=style_digest
-    )  # our own file, no text of a record
-    return _tidy(page_html) + "\n"
+    return _tidy(page_template.render(**values)) + "\n"
 
 
 @cache

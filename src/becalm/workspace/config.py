@@ -23,6 +23,10 @@ becalm.toml, all of it optional but [city]:
     [divert]
     notify = []               # who hears at once of an emergency: folders, "mailto:…", "https://…"
     contact = ""              # how somebody who gets a letter reaches the rights officer
+    [web]                     # the pages of `becalm serve`
+    url = ""                  # as people reach them, e.g. "https://becalm.example.org"
+    session_minutes = 600     # a session lasts so long in all
+    idle_minutes = 30         # and so long without a page being opened
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
@@ -82,6 +86,7 @@ COMMENTS: Final = {
     "public": "counts below these are withheld from tables made for the public",
     "divert": "who hears at once when somebody sets a role aside in an emergency, and the contact in letters",
     "sustain": "what counts as normal, how many false alarms a year, and who hears of alarms",
+    "web": "where the pages are reached, and how long a session lasts",
     "ledger": "its database, the key that signs its heads, and where signed heads are sent",
 }
 
@@ -180,6 +185,14 @@ class DivertEntry(Strict):
     contact: str = ""
 
 
+class WebEntry(Strict):
+    """The [web] table: where the pages are reached, and how long a session lasts."""
+
+    url: str = ""
+    session_minutes: int = Field(default=600, ge=5, le=1440)
+    idle_minutes: int = Field(default=30, ge=5, le=480)
+
+
 class Config(Strict):
     """becalm.toml."""
 
@@ -191,6 +204,7 @@ class Config(Strict):
     divert: DivertEntry = DivertEntry()
     ledger: LedgerEntry = LedgerEntry()
     public: PublicEntry = PublicEntry()
+    web: WebEntry = WebEntry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +320,7 @@ def config_text(config: Config) -> str:
         "brief": config.brief.model_dump(exclude_defaults=True),
         "sustain": config.sustain.model_dump(exclude_defaults=True),
         "divert": config.divert.model_dump(exclude_defaults=True),
+        "web": config.web.model_dump(exclude_defaults=True),
         "ledger": config.ledger.model_dump(exclude_defaults=True),
     }
     for table_name, table_entries in entries_by_table.items():

@@ -1,0 +1,71 @@
+"""Who may see and ask what: one table of pages and roles, which can be asked from both sides.
+
+The roles are those of divert's access table (`divert/core/access.py`), which alone says what may be done with
+people, and those of the desk. "Who may see this?" is `roles_for`, "what may she see?" is `pages_for`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from becalm.divert.core.access import ROLES as PEOPLE_ROLES
+from becalm.divert.core.access import may as may_with_people
+
+ANALYST, COMMANDER, SERGEANT, PLANNER = "analyst", "commander", "sergeant", "duty planner"
+COORDINATOR, APPROVER, AUDITOR, OVERSIGHT = "coordinator", "approver", "auditor", "oversight"
+ADMINISTRATOR, OWNER = "system administrator", "programme owner"
+
+DESK_ROLES: Final = (COMMANDER, SERGEANT, PLANNER)
+ROLES: Final = tuple(dict.fromkeys((*PEOPLE_ROLES, *DESK_ROLES)))
+EVERYBODY: Final = ROLES
+
+PAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "today": EVERYBODY,
+    "account": EVERYBODY,
+    "measure": (ANALYST, COMMANDER, SERGEANT, PLANNER, COORDINATOR, AUDITOR, OVERSIGHT, OWNER),
+    "find": (ANALYST, COMMANDER, SERGEANT, PLANNER, AUDITOR, OWNER),
+    "patrol": (ANALYST, COMMANDER, SERGEANT, AUDITOR),
+    "staff": (COMMANDER, PLANNER, SERGEANT),
+    "divert": (*(role for role in PEOPLE_ROLES if may_with_people(role, "funnel")), APPROVER, COMMANDER),
+    "record": (AUDITOR, COMMANDER, ANALYST, OVERSIGHT, ADMINISTRATOR),
+    "sustain": (ANALYST, COMMANDER, AUDITOR, OVERSIGHT, OWNER),
+    "evaluate": (ANALYST, COMMANDER, AUDITOR, OVERSIGHT, OWNER),
+    "oversight": (OVERSIGHT, AUDITOR, COMMANDER, OWNER, ANALYST),
+    "accounts": (ADMINISTRATOR,),
+}
+"""Which roles may see which page, with the runs of that job."""
+
+ASKERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "measure": (ANALYST, COMMANDER),
+    "find": (ANALYST, SERGEANT),
+    "patrol": (ANALYST, SERGEANT),
+    "staff": (PLANNER,),
+    "divert": tuple(role for role in PEOPLE_ROLES if may_with_people(role, "funnel")),
+    "record": (AUDITOR, ADMINISTRATOR),
+    "sustain": (ANALYST,),
+    "evaluate": (ANALYST,),
+}
+"""Which roles may start a task of this job; each of them may see its page."""
+
+
+def may_see(role: str, page: str) -> bool:
+    """May this role see this page and its runs?
+
+    >>> may_see("sergeant", "patrol"), may_see("provider worker", "patrol")
+    (True, False)
+    """
+    return role in PAGES.get(page, ())
+
+
+def may_ask(role: str, job: str) -> bool:
+    """May this role start a task of this job?"""
+    return role in ASKERS.get(job, ())
+
+
+def roles_for(page: str) -> tuple[str, ...]:
+    """Who may see this page?"""
+    return PAGES.get(page, ())
+
+
+def pages_for(role: str) -> tuple[str, ...]:
+    """What may somebody in this role see?"""
+    return tuple(page for page, roles in PAGES.items() if role in roles)

@@ -1,0 +1,1 @@
+"""The pages: what they show, to whom, and the forms by which work is started."""

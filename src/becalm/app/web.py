@@ -1,0 +1,96 @@
+"""The composition root of the pages: the site is put together here, and its headers, limits and errors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+import typer
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from becalm import __version__
+from becalm.app.site import account_pages, api, desk_pages, job_pages
+from becalm.app.site.context import Site, address_of
+from becalm.app.site.errors import answer_errors
+from becalm.app.site.frame import HEADERS, POLICY
+from becalm.brief.pages import JOB_PAGES
+from becalm.console.run_folder import Question, list_questions
+
+if TYPE_CHECKING:
+    from becalm.app.store.database import AppStore
+    from becalm.desk import Desk
+
+REQUESTS_A_MINUTE: Final = 1200  # of one address: a whole station may stand behind it
+Next = Callable[[Request], Awaitable[Response]]
+log = logging.getLogger("becalm.web")
+
+
+def question_list() -> Mapping[str, Question]:
+    """Every command of the program as a question."""
+    from becalm.app.main import app as command_app
+
+    return list_questions(typer.main.get_command(command_app))
+
+
+def make_site(desk: Desk, store: AppStore) -> Site:
+    """The site of this desk."""
+    return Site(desk=desk, store=store, questions=question_list(), pages=JOB_PAGES, now=desk.now)
+
+
+def make_app(site: Site) -> FastAPI:
+    """The site as a program that a server runs."""
+    app = FastAPI(
+        title="becalm",
+        version=__version__,
+        docs_url=None,  # the page that comes with it loads its script from elsewhere
+        redoc_url=None,
+        openapi_url=f"/api/{api.VERSION}/openapi.json",
+    )
+    app.state.site = site
+    for router in (api.router, desk_pages.router, account_pages.router, job_pages.router):
+        app.include_router(router)
+    answer_errors(app)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts))
+    app.middleware("http")(_guard)
+    return app
+
+
+_times_by_address: dict[str, deque[float]] = {}
+
+
+def _is_too_fast(address: str) -> bool:
+    now = time.monotonic()
+    times = _times_by_address.setdefault(address, deque(maxlen=REQUESTS_A_MINUTE))
+    is_full = len(times) == REQUESTS_A_MINUTE and now - times[0] < 60
+    times.append(now)
+    if len(_times_by_address) > 10_000:
+        _times_by_address.clear()  # of addresses that came once; who asks too fast is back in a second
+    return is_full
+
+
+async def _guard(request: Request, call_next: Next) -> Response:
+    """Limits before a page, its headers and a line of the log after it. The log names nobody and no query."""
+    started = time.perf_counter()
+    if _is_too_fast(address_of(request)):
+        response: Response = Response("Too many requests. Wait a minute.", status_code=429)
+    else:
+        response = await call_next(request)
+    for name, value in {**HEADERS, "Content-Security-Policy": POLICY}.items():
+        response.headers.setdefault(name, value)
+    if request.app.state.site.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    route = request.scope.get("route")
+    line = {
+        "method": request.method,
+        "page": getattr(route, "path", "none"),
+        "status": response.status_code,
+        "ms": round((time.perf_counter() - started) * 1000, 1),
+    }
+    log.info(json.dumps(line))
+    return response

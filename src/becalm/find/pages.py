@@ -1,0 +1,41 @@
+"""The page of find."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from becalm.console.job_page import JobPage
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from becalm.find.desk.hotspots import HotspotAnswer
+
+
+def draw_places(answer: HotspotAnswer) -> Markup:
+    """Where the places of a list lie."""
+    from becalm.find.files.map import Area, hotspot_map
+    from becalm.render.svg import draw_twice
+
+    areas = () if answer.boundary is None else (Area("", answer.boundary),)
+    hotspots = answer.hotspots.hotspots
+    return draw_twice(partial(hotspot_map, hotspots, areas, title=f"{len(hotspots)} hotspots"), "places")
+
+
+PAGE = JobPage(
+    job="find",
+    heading="Find",
+    lead="Which small places carry street violence and robbery, how sure is the list, and when in the week?",
+    labels={
+        "find hotspots": "List hotspots",
+        "find backtest": "How well lists would have done",
+        "find clusters": "Clusters that chance does not explain",
+        "find near-repeats": "Repeats close by and soon after",
+        "find outbreaks": "Outbreaks",
+        "find overrides": "Overrides in force",
+        "find splits": "Places that were split",
+    },
+    pictures={"find hotspots": draw_places},
+    by_command="Overrides and splits are entered with `becalm find override` and `becalm find split`.",
+)
