@@ -251,6 +251,8 @@ def results_of(running: Sequence[tuple[Path, subprocess.Popen[str]]]) -> list[Re
 def start_trial(work: Path, tests: Sequence[str]) -> subprocess.Popen[str]:
     """One warm session of pytest for a part of the work."""
     options = ["-q", "-p", "no:cacheprovider", "-p", "trial", "--capture=sys", "-m", "not exhaustive"]
+    # What the parent leaves to its garbage is no fault of a test in a fork.
+    options += ["-p", "no:unraisableexception"]
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=ROOT,

@@ -79,7 +79,17 @@ def run_tests(items: Sequence[pytest.Item], outcome: Outcome, has_kernels: bool)
 def run_anew(names: Sequence[str], outcome: Outcome, scratch: Path) -> None:
     """Collect and run tests in a session of their own, after everything of ours was forgotten."""
     outcome.say(start=names[0], anew=True)
-    options = ["-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts=--import-mode=importlib", "-x"]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:unraisableexception",
+        "-o",
+        "addopts=--import-mode=importlib",
+        "-x",
+    ]
     result = pytest.main([*options, f"--basetemp={scratch / 'again'}", *names], plugins=[outcome])
     if result in {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}:
         outcome.say(seen_by="collection", how="import")

@@ -117,6 +117,9 @@ def test_a_definition_that_names_no_margins_ends_with_the_burst(
     made = arrest(facts=place, occurred_at=EVENING + timedelta(minutes=minutes))
     assert counted([arrest("ERT 1")], bare) == [1]  # of any unit, anywhere
     assert counted([burst(), made], replace(bare, within_burst=True)) == ([2] if counts else [])
+    to_the_hour = burst(ends_at="2020-04-30T22:00:00Z")
+    last = arrest(facts=place, occurred_at=EVENING + timedelta(minutes=45))
+    assert counted([to_the_hour, last], replace(bare, within_burst=True)) == ([2] if metres <= 100 else [])
 
 
 def test_arrests_that_are_equal_in_all_that_is_known_are_told_of() -> None:

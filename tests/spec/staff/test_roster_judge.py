@@ -218,3 +218,12 @@ def test_rest_that_makes_up_for_a_rule_ends_to_the_minute() -> None:
     for rest_until, expected in ((ends, []), (ends + timedelta(minutes=1), ["compensatory_rest"])):
         waiver = RuleWaiver("A", "daily_rest_hours", FIRST_DAY + DAY, rest_until)
         assert [v.rule for v in judge_roster(replace(given, waivers=(waiver,))).violations] == expected
+
+
+def test_earlier_hours_stand_in_for_days_that_no_record_reaches() -> None:
+    eight_hours = rules(reference_weeks=1, weekly_hours=8)
+    given = replace(evidence(tour(0, "early"), rules=eight_hours), past_first_day=FIRST_DAY)
+    assert findings(given) == []
+    an_hour_a_day = (replace(given.officers[0], earlier_hours=112.0), *given.officers[1:])
+    expected = [("weekly_hours", "A", 0, "14.0 hours a week")]
+    assert findings(replace(given, officers=an_hour_a_day)) == expected
