@@ -39,6 +39,8 @@ def main() -> None:
         report = make_evaluation(Path(folder)) / "index.html"
         evaluation(started, report, HERE / "evaluation-screen.png")
         paper(started, report, HERE / "evaluation-print.png", sheets=(1, 2))
+        offer = make_offer(Path(folder), Path(folder) / "study") / "index.html"
+        evaluation(started, offer, HERE / "evaluation-offer.png")
         started.close()
     for picture in sorted(HERE.glob("*.png")):
         size = picture.stat().st_size
@@ -109,6 +111,50 @@ def make_evaluation(folder: Path) -> Path:
     ingest_rows(workspace, folder / "after.csv", patrolled_rows(folder, rows))
     becalm("evaluate", "run", folder / "protocol.toml", "--workspace", workspace, "--out", folder / "report")
     return folder / "report"
+
+
+OFFER = """
+question = "Did people who were offered help early come to less harm than those who waited?"
+design = "offer"
+change_our_mind = "An interval that holds no fall in harm as victim."
+[outcome]
+offence_groups = ["violence_with_injury"]
+[places]
+radius_m = 1.0
+[windows]
+before = "2018-10-01..2019-09-30"
+after = "2019-10-07..2019-12-29"
+[offer]
+file = "waves.csv"
+[analysis]
+smallest_effect = 0.2
+multiplicity = "Two outcomes share the level."
+stopping = "Read once, when the last wave has had its 180 days."
+"""
+
+
+def make_offer(folder: Path, workspace: Path) -> Path:
+    """The report of six waves of made-up people, of whom the early ones come to less harm."""
+    chance = random.Random(4)
+    lines = ["wave,arm,people,outcome,days,count,squares"]
+    for wave in range(1, 7):
+        for arm, share in (("early", 0.7), ("late", 1.0)):
+            for outcome, mean in (("as suspect", 1.6), ("as victim", 1.0)):
+                harm = [poisson(chance, mean * share * chance.expovariate(1.0)) for _ in range(60)]
+                sums = f"{sum(harm)},{sum(count**2 for count in harm)}"
+                lines.append(f"wave {wave},{arm},60,{outcome},180,{sums}")
+    (folder / "waves.csv").write_text("\n".join([*lines, ""]), "utf-8")
+    (folder / "offer.toml").write_text(OFFER, "utf-8")
+    becalm("evaluate", "run", folder / "offer.toml", "--workspace", workspace, "--out", folder / "offer")
+    return folder / "offer"
+
+
+def poisson(chance: random.Random, mean: float) -> int:
+    """How many events of this mean."""
+    count, left = -1, 1.0
+    while left > math.exp(-mean):
+        count, left = count + 1, left * chance.random()
+    return max(count, 0)
 
 
 def patrolled_rows(folder: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:

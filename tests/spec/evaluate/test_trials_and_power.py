@@ -11,7 +11,7 @@ from patrols import place, policy
 
 from becalm.evaluate.core.count_study import DatedPoints
 from becalm.evaluate.core.estimate_trial import evaluate_trial
-from becalm.evaluate.core.finding import withhold_small
+from becalm.evaluate.core.finding import NamedEstimate, withhold_small
 from becalm.evaluate.core.power import PlantedEffect, TrialPast, assess_trial_power
 from becalm.evaluate.core.protocol import Analysis, Choices, Outcome, PlaceRule, Protocol, TrialFiles, Windows
 from becalm.evaluate.core.trial_study import (
@@ -22,10 +22,11 @@ from becalm.evaluate.core.trial_study import (
     join_arms,
 )
 from becalm.evaluate.core.words import describe_finding
+from becalm.evaluate.files.finding_text import estimate_texts
 from becalm.patrol.core.redraw_arms import build_trial
 from becalm.patrol.core.trial import assess_trial_power as state_trial_power
 from becalm.patrol.core.trial import draw_arms
-from becalm.terms import Period
+from becalm.terms import Estimate, Period
 
 FIRST, DAYS, KEY = date(2026, 3, 2), 56, bytes(range(32))
 BEFORE = Period(date(2025, 3, 3), date(2026, 3, 2))
@@ -239,3 +240,17 @@ def test_looks_spend_no_more_than_the_level(arms):
     (look,) = report.looks
     assert look.week == 4
     assert look.p_below == pytest.approx(0.0056, abs=2e-4)  # O'Brien and Fleming at half of the days
+
+
+def test_small_figures_keep_a_digit_and_no_p_is_nothing():
+    def texts(low, value, high, p_value):
+        return estimate_texts(
+            NamedEstimate("places", "difference", Estimate(value, low, high, 0.95, "m"), p_value)
+        )
+
+    assert texts(-0.9, 0.04, 1.0, 0.856) == ("0.0", "\N{MINUS SIGN}0.9 to +1.0", "0.856")
+    assert texts(-56.0, -33.0, -9.0, 1e-5) == (
+        "\N{MINUS SIGN}33",
+        "\N{MINUS SIGN}56 to \N{MINUS SIGN}9",
+        "< 0.001",
+    )

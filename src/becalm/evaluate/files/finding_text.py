@@ -12,6 +12,7 @@ from becalm.terms import Estimate
 
 DIGITS = 6
 LEAST_P = 0.001  # that is shown as a number
+FEW = 10.0  # offences: a difference of fewer is shown with one decimal
 
 
 def finding_object(answer: Evaluation) -> dict[str, Any]:
@@ -88,8 +89,14 @@ def estimate_texts(effect: NamedEstimate) -> tuple[str, str, str]:
     """Value, interval and p-value as a reader expects them: per cent on a ratio, offences on a difference."""
     estimate = effect.estimate
     show = SCALE_FORMATS[effect.scale]
+    if effect.scale == "difference" and max(abs(estimate.low), abs(estimate.high)) < FEW:
+        show = _show_few
     p_text = f"{effect.p_value:.3f}" if effect.p_value >= LEAST_P else f"< {LEAST_P}"
     return show(estimate.value), f"{show(estimate.low)} to {show(estimate.high)}", p_text
+
+
+def _show_few(count: float) -> str:
+    return words.with_sign(count, 1)
 
 
 def _show_change(ratio: float) -> str:
