@@ -15,7 +15,7 @@ import numpy as np
 from becalm.methods.alarms.watched_counts import LEARNING_TIMES, WatchedCounts
 from becalm.methods.alarms.yardsticks import clairvoyant, xmr, year_on_year
 from becalm.methods.arrays import Floats, seed_generator
-from becalm.sustain.core.alarms import NamedAlarm
+from becalm.sustain.core.alarms import DEFAULT_ALARM, NamedAlarm
 from becalm.sustain.core.baseline import fit_baseline
 from becalm.sustain.core.delays import ONSET, PLACEBO_APART, PLACEBO_HISTORY, first_crossings
 from becalm.sustain.core.null_worlds import WATCHED_WEEKS, NullWorld, watch_counts
@@ -102,7 +102,9 @@ def backtest_alarms(
             world, judged_alarms, no_families, budget, threshold_rng
         ).by_kind.items()
     }
-    thresholds |= {XMR: np.full(world.size, XMR_LIMIT), CLAIRVOYANT: thresholds[alarms[0].name]}
+    # The clairvoyant's score is the ramp's, told the level: no other alarm's height is on its scale.
+    of_ramp = thresholds.get(DEFAULT_ALARM, np.full(world.size, np.inf))
+    thresholds |= {XMR: np.full(world.size, XMR_LIMIT), CLAIRVOYANT: of_ramp}
     risen: dict[str, list[Floats]] = {}
     calm: dict[str, list[Floats]] = {}
     for start in starts:
