@@ -41,7 +41,6 @@ from becalm.evaluate.core.protocol import Analysis, Choices, Outcome, PlaceRule,
 from becalm.evaluate.core.study import StudyCounts, StudyPlaces, find_refusals
 from becalm.evaluate.core.trial_study import TrialArms, TrialCounts
 from becalm.methods import randomisation_test
-from becalm.methods.calibrated_control import InfeasibleBalanceError
 from becalm.terms import Period
 from becalm.terms.progress import ignore_progress
 
@@ -267,7 +266,7 @@ def _run_calibrated(cell: Cell, rng: np.random.Generator) -> tuple[Finding, floa
     refusals = find_refusals(protocol, counts)
     try:
         weighed = calibrated.weigh_controls(counts)
-    except InfeasibleBalanceError as error:
+    except ValueError as error:  # no weights balance, or not within reach of numbers
         return Finding(refusals=(*refusals, Refusal("balance", str(error), "add controls"))), 1.0
     unlike = calibrated.refuse_unlike_choice(counts, weighed.control.weights, 0.95)
     if refusals or unlike:

@@ -199,7 +199,6 @@ def build_report(
     level: float,
     looks: tuple[float, ...],
     method: str,
-    unit: str = "places",
 ) -> PowerReport:
     """What the runs say: power, size, the smallest effect by weeks, and when a look is worth taking."""
     finite = with_effect.log_ratios[np.isfinite(with_effect.log_ratios)]
@@ -221,7 +220,7 @@ def build_report(
         covered=estimate_share(with_effect.is_covered),
         error=error,
         bias=float(finite.mean() - np.log1p(-planted_effect.effect)) if len(finite) else float("nan"),
-        detectable=tuple(_detectable(error, weeks, alpha)) if unit == "places" else (),
+        detectable=tuple(_detectable(error, weeks, alpha)),
         detectable_by_places=tuple(
             (round(share * places), _smallest_effect(error / share**0.5, alpha))
             for share in PLACE_SHARES
@@ -231,7 +230,6 @@ def build_report(
         first_useful_week=next((look.week for look in useful if look.chance >= WORTH_LOOKING), None),
         level=level,
         method=method,
-        unit=unit,
     )
 
 

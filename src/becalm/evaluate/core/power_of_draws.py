@@ -132,7 +132,7 @@ def assess_offer_power(
     first = waves[0].outcome, waves[0].days
     outcome_count = len({(wave.outcome, wave.days) for wave in waves})
     main_waves = [wave for wave in waves if (wave.outcome, wave.days) == first]
-    return build_report(
+    report = build_report(
         run(planted_effect.effect),
         run(0.0),
         design="offer",
@@ -143,8 +143,9 @@ def assess_offer_power(
         level=1.0 - (1.0 - protocol.analysis.level) / outcome_count,
         looks=(),
         method=f"harm {first[0]} in {first[1]} days, {len(main_waves) // 2} waves",
-        unit="people",
     )
+    # More people tell more; more weeks do not.
+    return replace(report, unit="people", detectable=(), first_useful_week=None)
 
 
 def _wave_key(wave: WaveCount) -> tuple[str, str, int]:
