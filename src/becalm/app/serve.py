@@ -11,13 +11,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from becalm.console.command import Session, command
-from becalm.terms import Parameter, Request, UsageError, load_extra
+from becalm.terms import BecalmError, Parameter, Request, UsageError, load_extra
 
 if TYPE_CHECKING:
     from becalm.app.store.accounts import Account
@@ -97,6 +98,7 @@ def serve(session: Session, request: ServeRequest) -> None:
     from becalm.app.web import make_app, make_site
 
     _log_to_stderr()
+    _make_map(desk)
     site = make_site(desk, _open_store(desk))
     with _listen(request.host, request.port) as listener, _worker_process(desk.workspace.path):
         port = listener.getsockname()[1]
@@ -108,6 +110,16 @@ def serve(session: Session, request: ServeRequest) -> None:
             make_app(site), log_config=None, access_log=False, server_header=False, proxy_headers=has_proxy
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _make_map(desk: Desk) -> None:
+    """Draw the street map where it is missing or old; pages do without it where it cannot be drawn."""
+    from becalm.workspace.map_tiles import make_map
+
+    try:
+        make_map(desk.workspace, partial(typer.echo, err=True))
+    except BecalmError as error:
+        typer.echo(f"The pages have no street map: {error}", err=True)
 
 
 def _check_host(desk: Desk, host: str) -> None:

@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from becalm import __version__
-from becalm.app.site import account_pages, api, desk_pages, job_pages
+from becalm.app.site import account_pages, api, desk_pages, job_pages, map_assets
 from becalm.app.site.context import Site, address_of
 from becalm.app.site.errors import answer_errors
 from becalm.app.site.frame import HEADERS, POLICY
@@ -53,7 +53,7 @@ def make_app(site: Site) -> FastAPI:
         openapi_url=f"/api/{api.VERSION}/openapi.json",
     )
     app.state.site = site
-    for router in (api.router, desk_pages.router, account_pages.router, job_pages.router):
+    for router in (api.router, map_assets.router, desk_pages.router, account_pages.router, job_pages.router):
         app.include_router(router)
     answer_errors(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts))

@@ -16,7 +16,8 @@ class JobPage:
 
     `questions` are commands by their words, `labels` what each is called on the page. `pictures` draw an
     answer, by command; `unpinned` are questions that read more than the newest records, so that their run
-    pins none. `by_command` says what is still done on the command line alone.
+    pins none. `mapped` are questions whose answer is places (as GeoJSON), shown on the street map after the
+    table. `by_command` says what is still done on the command line alone.
     """
 
     job: str
@@ -25,6 +26,7 @@ class JobPage:
     labels: Mapping[str, str]
     pictures: Mapping[str, Callable[[Any], Markup]] = field(default_factory=dict)
     unpinned: frozenset[str] = frozenset()
+    mapped: frozenset[str] = frozenset()
     by_command: str = ""
 
     @property

@@ -37,5 +37,6 @@ PAGE = JobPage(
         "find splits": "Places that were split",
     },
     pictures={"find hotspots": draw_places},
+    mapped=frozenset({"find hotspots"}),
     by_command="Overrides and splits are entered with `becalm find override` and `becalm find split`.",
 )

@@ -21,6 +21,8 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+MAP_POLICY: Final = f"{POLICY}; script-src 'self'; connect-src 'self'; worker-src 'self'"
+"""Of a page with the street map, the only one that runs a script."""
 FROZEN_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """Of a page that becalm wrote as a file, which names the hash of its own style sheet itself."""
 HEADERS: Final = {
@@ -64,8 +66,10 @@ def style_name(idle_minutes: int) -> str:
     return f"site-{hashlib.sha256(style_text(idle_minutes).encode()).hexdigest()[:16]}.css"
 
 
-def render(request: Request, template: str, title: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page in the frame, for whoever is asking."""
+def render(
+    request: Request, template: str, title: str, *, status: int = 200, policy: str = POLICY, **values: Any
+) -> HTMLResponse:
+    """A page in the frame, for whoever is asking. `policy` says what a browser lets it do."""
     site = site_of(request)
     visitor = visitor_of(request)
     visitor = visitor if visitor and visitor.is_current else None
@@ -81,7 +85,7 @@ def render(request: Request, template: str, title: str, *, status: int = 200, **
         version=__version__,
         **values,
     )
-    return HTMLResponse(page_html, status_code=status)
+    return HTMLResponse(page_html, status_code=status, headers={"Content-Security-Policy": policy})
 
 
 def _city_name(site: Site) -> str:

@@ -24,7 +24,8 @@ from becalm.app.site.context import (
     require_run,
     site_of,
 )
-from becalm.app.site.frame import render
+from becalm.app.site.frame import MAP_POLICY, POLICY, render
+from becalm.app.site.map_assets import asset_address, tiles_address
 from becalm.app.store import tasks
 from becalm.app.store.sessions import Visitor
 from becalm.console.command import name_options
@@ -108,10 +109,14 @@ def _run_page(request: Request, site: Site, visitor: Visitor, run: FrozenRun) ->
         for block in run.page["blocks"]
     ]
     question = site.questions.get(run.record.question)
+    has_map = run.record.question in site.pages[run.job].mapped and ".geojson" in run.endings
     return render(
         request,
         "site_run.html",
         listed_run.title,
+        policy=MAP_POLICY if has_map else POLICY,
+        assets=asset_address() if has_map else "",
+        tiles=tiles_address(site) if has_map else "",
         heading=site.pages[run.job].heading,
         job=run.job,
         key=run.key,
