@@ -103,9 +103,9 @@ def test_a_task_is_taken_once_and_ended_once(store: AppStore) -> None:
     taken = [tasks.take_task(store, f"worker {n}", now=NOW + timedelta(seconds=2)) for n in range(3)]
     assert [task.key if task else None for task in taken] == [first.key, second.key, None]
     assert taken[0]
-    assert tasks.end_task(store, taken[0], tasks.DONE, run=first.key, now=NOW)
+    assert tasks.end_task(store, taken[0], tasks.SUCCEEDED, run=first.key, now=NOW)
     assert not tasks.end_task(store, taken[0], tasks.FAILED, now=NOW)
-    assert tasks.require_task(store, first.key).state == tasks.DONE
+    assert tasks.require_task(store, first.key).state == tasks.SUCCEEDED
 
 
 def test_a_killed_workers_task_is_taken_once_more_and_then_has_failed(store: AppStore) -> None:
@@ -211,7 +211,7 @@ def kill_workers(workspace: Path, count: int, seed: int) -> dict[str, int]:
     runs = list_runs(workspace, "sustain")
     assert all(not task.is_open for task in found)
     for task in found:
-        assert runs.count(task.key) == (task.state == tasks.DONE), task
+        assert runs.count(task.key) == (task.state == tasks.SUCCEEDED), task
         assert (task.problem == tasks.KILLED) == (task.state == tasks.FAILED)
     leftovers = [
         path.name for path in (workspace / "runs" / "sustain").iterdir() if path.name.startswith(".")
