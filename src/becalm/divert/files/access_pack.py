@@ -10,6 +10,23 @@ from typing import Final
 from becalm.divert.files.reasons_page import notice_of
 from becalm.render.document import Document, DocumentTable, Section, text_table
 
+KIND_WORDS: Final = {
+    "person_known": "took in your details",
+    "record_accessed": "looked at your record",
+    "evidence_opened": "opened the page of reasons",
+    "disclosure_made": "passed something on",
+    "person_nominated": "put you forward",
+    "person_screened": "asked what may stand against a visit",
+    "decision_made": "decided",
+    "programme_left": "took you off the list",
+    "challenge_raised": "noted that you disagree",
+    "challenge_decided": "answered your challenge",
+    "restriction_changed": "changed how your record may be used",
+    "access_forced": "looked in an emergency",
+    "records_joined": "joined two records",
+    "records_parted": "parted records",
+}
+"""What was done, as the person reads it; other kinds are shown by their names."""
 PACK_NAMES: Final = ("pack.json", "pack.pdf", "pack.sig")
 
 
@@ -64,8 +81,13 @@ def pack_document(content: PackContent, document_sha256: str) -> Document:
     assert isinstance(events, list)
     event_rows = [tuple(event.values()) for event in events]
     event_heads = tuple(events[0]) if events else ("crime_ref",)
-    event_table = text_table(event_heads, event_rows)
-    details_table = text_table(("what", "as we have it"), tuple(content.details.items()))
+    event_table = text_table(tuple(map(_plain_name, event_heads)), event_rows)
+    details_rows = tuple((_plain_name(name), value) for name, value in content.details.items())
+    details_table = text_table(("what", "as we have it"), details_rows)
+    access_rows = [
+        (f"{at[:10]} {at[11:16]}", role, purpose, KIND_WORDS.get(kind, _plain_name(kind)), *more)
+        for at, role, purpose, kind, *more in content.accesses
+    ]
     case_state = "none" if content.case is None else str(content.case["state"]).replace("_", " ")
     sections = (
         Section("What this is", (
@@ -79,7 +101,7 @@ def pack_document(content: PackContent, document_sha256: str) -> Document:
         Section(
             "Who looked, and what for",
             ("Names of officers are theirs; you see their roles.",),
-            (text_table(("when", "role", "what for", "what", "more"), content.accesses),),
+            (text_table(("when", "role", "what for", "what", "more"), access_rows),),
         ),
     )  # fmt: skip
     colophon = f"pack.json has the hash {document_sha256}; pack.sig signs it with the key of the record."
@@ -96,14 +118,18 @@ def _steps_table(content: PackContent) -> DocumentTable:
     rows = [
         (
             entry.at[:10],
-            entry.kind.replace("_", " "),
+            KIND_WORDS.get(entry.kind, _plain_name(entry.kind)),
             entry.role,
-            "; ".join(f"{name}: {_plain(value)}" for name, value in entry.details.items()),
+            "; ".join(f"{_plain_name(name)}: {_plain(v)}" for name, v in entry.details.items() if v),
             f"withheld: {', '.join(entry.withheld_names)}" if entry.withheld_names else "",
         )
         for entry in content.entries
     ]
     return text_table(("day", "step", "by whom", "in their words", ""), rows)
+
+
+def _plain_name(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _plain(value: object) -> str:
