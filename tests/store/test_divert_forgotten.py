@@ -60,6 +60,7 @@ def forget_all(programme: Programme, count: int, at_request: int, *server_folder
     programme.run(*RITA, "sar", person, "--out", pack)
     assert MARK in (pack / "pack.json").read_text("utf-8"), "the details were there to be read"
     kept = programme.workspace.parent / "kept"
+    kept.mkdir()
     if not programme.ledger_url:
         record(programme, "backup", "--out", kept / "copy.sqlite")
     record(programme, "events", "--out", kept / "events.csv", "--out", kept / "events.json")
