@@ -99,6 +99,12 @@ def test_a_state_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         live(request(tmp_path, resume=True))
 
 
+def test_a_rehearsal_never_writes_into_a_real_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BECALM_LEDGER", "postgresql://force/ledger")
+    with pytest.raises(UsageError, match="Unset it"):
+        live(request(tmp_path / "year"))
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("after", [2, 9, 17, 23, 31])
 def test_a_year_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, after: int) -> None:

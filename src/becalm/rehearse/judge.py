@@ -85,7 +85,8 @@ def _changes(year: Year) -> Iterator[Row]:
                 for month in (note["period"], change["baseline"])
             )
             numbers = (float(change[name] or "nan") for name in ("ratio", "low", "high"))
-            yield Row("change", f"{group}, {note['period']} to {change['baseline']}", new / old, *numbers)
+            words = group.replace("_", " ")
+            yield Row("change", f"{words}, {note['period']} to {change['baseline']}", new / old, *numbers)
 
 
 def _places(year: Year) -> Iterator[Row]:

@@ -103,7 +103,7 @@ def interval_picture(rows: tuple[Row, ...], *, key: str, narrow: bool) -> Markup
         for value, label in ((0.5, "half"), (1.0, "the truth"), (2.0, "twice"))
     ]
     return svg.picture(
-        svg.line(scale(1.0), TOP - 8, scale(1.0), height - 20, class_="axis"),
+        svg.line(scale(1.0), TOP - 8, scale(1.0), height - 20, class_="zero"),
         *marks,
         *ticks,
         key=key,
@@ -135,4 +135,4 @@ def _row_marks(row: Row, index: int, scale: _LogScale, left: float, narrow: bool
     low_x, said_x, high_x = (scale(value / row.truth) for value in (row.low, row.said, row.high))
     mark = svg.unclear_mark(said_x, y, 3.5) if row.held else svg.rise_mark(said_x, y, 4.5)
     label = [] if narrow else [svg.text(left - 8, y + 4, row.asked, class_="tick", text_anchor="end")]
-    return [*label, svg.line(low_x, y, high_x, y, class_="axis"), mark]
+    return [*label, svg.line(low_x, y, high_x, y, class_="bar"), mark]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -239,11 +238,11 @@ def _live_with_insider(year: Year, week: int) -> None:
     """Somebody alters the ledger in the night; it is checked, and put back from a backup."""
     ledger = year.office.workspace / "ledger.sqlite"
     backup = year.folder / "backup.sqlite"
-    shutil.copy2(ledger, backup)
+    _copy_ledger(ledger, backup)
     _tamper(ledger)
     answer = year.office.call("record", "verify", actor="auditor", may_fail=True)
     year.notes.append({"kind": "tampered", "week": week, "exit_code": answer.exit_code})
-    shutil.copy2(backup, ledger)
+    _copy_ledger(backup, ledger)
 
 
 def _deliver(year: Year, week: int) -> None:
@@ -291,6 +290,12 @@ def _compare_planners(year: Year, week: int, planned_visits: list[delivery.Plann
         note[f"{name}variance"] = float((own_chances**2).sum() + (rival_chances**2).sum())
     year.unused_log = join_logs(year.unused_log, own_visits)
     return note
+
+
+def _copy_ledger(source: Path, target: Path) -> None:
+    """Copy the database page by page: some pages may lie beside its file, and a plain copy loses them."""
+    with closing(sqlite3.connect(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
+        from_file.backup(to_file)
 
 
 def _tamper(ledger: Path) -> None:
