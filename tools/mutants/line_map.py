@@ -46,12 +46,12 @@ class LineMap:
         """Add what one file of tests runs."""
         users: dict[str, list[str]] = defaultdict(list)
         for name, test in content["tests"].items():
-            if test["passed"]:
-                shared = sum(content["fixtures"].get(key, 0.0) for key in test["shared"])
-                self.tests[name] = TracedTest(name, test["seconds"] + shared)
-                users[name].append(name)
-                for key in test["shared"]:
-                    users[f"fixture {key}"].append(name)
+            # One that failed while it was traced is kept: a trial asks whether it passes without a fault.
+            shared = sum(content["fixtures"].get(key, 0.0) for key in test["shared"])
+            self.tests[name] = TracedTest(name, test["seconds"] + shared)
+            users[name].append(name)
+            for key in test["shared"]:
+                users[f"fixture {key}"].append(name)
         for file, by_context in content["lines"].items():
             lines = self.old_lines.setdefault((file, content["sources"][file]), defaultdict(set))
             for context, numbers in by_context.items():

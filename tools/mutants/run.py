@@ -120,6 +120,7 @@ def trace_changed_tests() -> None:
 def run_pytest(plugin: str, tests: Sequence[str], more: dict[str, str]) -> None:
     """Run tests with one of our plugins; what fails is left out of the map, and is not our business here."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin, "--capture=sys"]
+    command += ["-p", "no:unraisableexception"]
     with tempfile.TemporaryFile("w+") as printed:
         done = subprocess.run(
             [*command, "-m", "not exhaustive", *tests],
