@@ -43,6 +43,7 @@ class Document:
     colophon: str = ""
     job: str = "divert"
     subtitle: str = field(default="", kw_only=True)
+    font_scale: float = field(default=1.0, kw_only=True)  # of the PDF: letters are set larger than tables
 
 
 def document_html(document: Document, version: str) -> str:
@@ -77,7 +78,8 @@ def document_pdf(document: Document) -> bytes:
     """
     platypus = load_extra("reportlab.platypus", "pdf", "A PDF", "write the page as .html and print it")
     styles = load_extra("reportlab.lib.styles", "pdf", "A PDF").getSampleStyleSheet()
-    for name, size in FONT_SIZES.items():
+    for name, usual_size in FONT_SIZES.items():
+        size = usual_size * document.font_scale
         styles[name].fontSize, styles[name].leading = size, size * 1.2
         styles[name].spaceBefore, styles[name].spaceAfter = size * 0.4, size * 0.3
     colors = load_extra("reportlab.lib.colors", "pdf", "A PDF")

@@ -13,6 +13,7 @@ from becalm.divert.core.request import LetterKind
 from becalm.divert.files.reasons_page import notice_of
 from becalm.render.document import Document, Section
 
+FONT_SCALE = 1.5  # 12 points, which most people read without glasses
 NO_CONTACT = "TO FILL IN: how to reach the rights officer ([divert] contact in becalm.toml)"
 
 
@@ -46,7 +47,13 @@ def letter_document(facts: LetterFacts) -> Document:
         f"Do you want this in large print, in another language, or read out? Tell us: {_contact(facts)}.",
     ))  # fmt: skip
     body = (*sections(facts), *_rights(facts), ask)
-    return Document(title, (head, *body), notice_of(facts.mode), subtitle=f"{facts.city}, offer of help")
+    return Document(
+        title,
+        (head, *body),
+        notice_of(facts.mode),
+        subtitle=f"{facts.city}, offer of help",
+        font_scale=FONT_SCALE,
+    )
 
 
 def _contact(facts: LetterFacts) -> str:
