@@ -45,6 +45,8 @@ ALLOWED: dict[str, str] = {
     "becalm/patrol/core/judge_plan.py::what": "what a rule's breach was: the field of Violation",
     "becalm/patrol/core/dose_places.py::listed": "listed places, the argument of a question",
     "becalm/patrol/core/seed_audit.py::what": "the field of a finding, as in Fault",
+    "becalm/record/desk/street.py::refused": "a key of the JSON",
+    "becalm/record/files/street_keys.py::sealed": "a key of the JSON",
     "becalm/rehearse/judge.py::asked": "a key of the JSON: asked, truth, said, low, high, held",
     "becalm/rehearse/judge.py::held": "a key of the JSON",
     "becalm/rehearse/judge.py::said": "a key of the JSON",

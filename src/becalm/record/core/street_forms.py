@@ -110,12 +110,12 @@ class PhoneTimes:
     since_start_ms: int | None = None  # of the browser's own clock, which nobody can set
 
 
-def read_fields(form: StreetForm, written: Mapping[str, object]) -> dict[str, Fact]:
+def read_fields(form: StreetForm, text_by_field: Mapping[str, object]) -> dict[str, Fact]:
     """The facts that these fields of a form say. Raises InputError with every field that cannot be one."""
     facts: dict[str, Fact] = dict(form.fixed_facts)
     faults = []
     for field in form.fields:
-        value = written.get(field.name)
+        value = text_by_field.get(field.name)
         if value is None or value == "":
             if field.is_needed:
                 faults.append(Fault(field.name, "is empty", f"say {field.label.lower()}"))
@@ -124,7 +124,7 @@ def read_fields(form: StreetForm, written: Mapping[str, object]) -> dict[str, Fa
             facts[field.fact] = _read_value(field.type, value)
         except ValueError as error:
             faults.append(Fault(field.name, str(error), "write it again"))
-    unknown_names = sorted(written.keys() - {field.name for field in form.fields})
+    unknown_names = sorted(text_by_field.keys() - {field.name for field in form.fields})
     faults += [Fault(name[:60], "is no field of this form", "leave it out") for name in unknown_names]
     if faults:
         raise InputError(f"The form {form.title!r} has {len(faults)} faults", tuple(faults))

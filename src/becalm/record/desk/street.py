@@ -64,7 +64,7 @@ def receive_records(desk: Desk, body: object) -> OutboxAnswer:
     ledger cannot be written: then nothing more was taken, and the phone keeps what has no receipt.
     """
     records, sent_at = read_body(body)
-    receipts, refused = [], []
+    receipts, refusals = [], []
     with _lock(desk.workspace.path):
         row_by_id = {str(row["id"]): row for row in desk.open_ledger().state_rows(TABLE)}
         for record in records:
@@ -75,8 +75,8 @@ def receive_records(desk: Desk, body: object) -> OutboxAnswer:
                 receipts.append(StreetReceipt(record.id, int(str(row["entry"])), str(row["hash"])))
             except (InputError, EventError) as error:
                 _keep_aside(desk, record, str(error))
-                refused.append(RefusedRecord(record.id, str(error)))
-    return OutboxAnswer(tuple(receipts), tuple(refused))
+                refusals.append(RefusedRecord(record.id, str(error)))
+    return OutboxAnswer(tuple(receipts), tuple(refusals))
 
 
 def read_body(body: object) -> tuple[tuple[SealedRecord, ...], datetime | None]:
@@ -91,13 +91,13 @@ def read_body(body: object) -> tuple[tuple[SealedRecord, ...], datetime | None]:
 
 def _read_record(record: object) -> SealedRecord:
     fields = record if isinstance(record, Mapping) else {}
-    record_id, kind, form, sealed = (_read_text(fields.get(n)) for n in ("id", "kind", "form", "sealed"))
+    record_id, kind, form, seal_text = (_read_text(fields.get(n)) for n in ("id", "kind", "form", "sealed"))
     key = fields.get("key")
-    if not (record_id and kind and form and sealed) or not isinstance(key, int) or isinstance(key, bool):
+    if not (record_id and kind and form and seal_text) or not isinstance(key, int) or isinstance(key, bool):
         raise InputError("A record has no id, kind, form, key or sealed content. Send all five of each.")
-    if len(record_id) > LONGEST_ID or len(sealed) > LARGEST_SEALED:
+    if len(record_id) > LONGEST_ID or len(seal_text) > LARGEST_SEALED:
         raise InputError(f"A record's id has more than {LONGEST_ID} characters, or it is too large.")
-    return SealedRecord(record_id, kind, form, key, sealed)
+    return SealedRecord(record_id, kind, form, key, seal_text)
 
 
 def _read_text(value: object) -> str:
@@ -122,11 +122,11 @@ def _take(desk: Desk, record: SealedRecord, sent_at: datetime | None) -> Mapping
     key = StreetKeys(desk.workspace.path).find(record.key)
     if key is None:
         raise InputError(f"There is no key {record.key} any more, to which it was sealed. It is kept aside.")
-    written = open_record(record, key)
-    fields, written_at = written.get("fields"), _read_instant(written.get("written_at"))
+    content = open_record(record, key)
+    fields, written_at = content.get("fields"), _read_instant(content.get("written_at"))
     if not isinstance(fields, Mapping) or written_at is None:
         raise InputError("It holds no fields, or no time at which it was written. It is kept aside.")
-    since_start = written.get("since_start_ms")
+    since_start = content.get("since_start_ms")
     times = PhoneTimes(written_at, sent_at, desk.now(), since_start if isinstance(since_start, int) else None)
     facts = read_fields(form, fields)
     occurred_at, is_time_doubtful = place_in_time(times)

@@ -91,9 +91,9 @@ class StreetKeys:
         for number, key in keys.items():
             if now - key.made_at > KEPT_FOR:
                 (self._folder / KEY_NAME.format(number)).unlink(missing_ok=True)
-        drawn = StreetKey(newest.number + 1 if newest else 1, now, generate_private_key(SECP256R1()))
-        self._keep(drawn)
-        return drawn
+        new_key = StreetKey(newest.number + 1 if newest else 1, now, generate_private_key(SECP256R1()))
+        self._keep(new_key)
+        return new_key
 
     def find(self, number: int) -> StreetKey | None:
         """The key of this number, if it is still kept."""
@@ -135,24 +135,24 @@ class StreetKeys:
 def open_record(record: SealedRecord, key: StreetKey) -> Mapping[str, Any]:
     """What was written on the phone. Raises InputError where the seal does not fit the record or the key."""
     try:
-        sealed = base64.urlsafe_b64decode(record.sealed + "=" * (-len(record.sealed) % 4))
-        point, iv = sealed[:POINT_BYTES], sealed[POINT_BYTES : POINT_BYTES + IV_BYTES]
+        seal_bytes = base64.urlsafe_b64decode(record.sealed + "=" * (-len(record.sealed) % 4))
+        point, iv = seal_bytes[:POINT_BYTES], seal_bytes[POINT_BYTES : POINT_BYTES + IV_BYTES]
         phone_key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
         secret = key.private.exchange(ECDH(), phone_key)
         cipher = AESGCM(_derive_key(secret, point, key))
-        written = json.loads(cipher.decrypt(iv, sealed[POINT_BYTES + IV_BYTES :], record.bound_bytes))
+        content = json.loads(cipher.decrypt(iv, seal_bytes[POINT_BYTES + IV_BYTES :], record.bound_bytes))
     except (InvalidTag, ValueError, binascii.Error) as error:
         raise InputError(
             f"The record {record.id[:40]} cannot be opened: it was damaged or altered on the way. It is kept "
             "aside as it came."
         ) from error
-    if not isinstance(written, dict):
+    if not isinstance(content, dict):
         raise InputError(f"The record {record.id[:40]} holds no form. It is kept aside as it came.")
-    return written
+    return content
 
 
 def seal_record(
-    written: Mapping[str, Any], *, id: str, kind: str, form: str, key: StreetKey, iv: bytes
+    content: Mapping[str, Any], *, id: str, kind: str, form: str, key: StreetKey, iv: bytes
 ) -> SealedRecord:
     """Seal a record as a phone does, which shows what a phone must do; `iv` are 12 random bytes."""
     own_key = generate_private_key(SECP256R1())
@@ -162,10 +162,10 @@ def seal_record(
     secret = own_key.exchange(ECDH(), key.private.public_key())
     unsealed = SealedRecord(id, kind, form, key.number, "")
     ciphertext = AESGCM(_derive_key(secret, point, key)).encrypt(
-        iv, json.dumps(written).encode(), unsealed.bound_bytes
+        iv, json.dumps(content).encode(), unsealed.bound_bytes
     )
-    sealed = base64.urlsafe_b64encode(point + iv + ciphertext).decode().rstrip("=")
-    return SealedRecord(id, kind, form, key.number, sealed)
+    seal_text = base64.urlsafe_b64encode(point + iv + ciphertext).decode().rstrip("=")
+    return SealedRecord(id, kind, form, key.number, seal_text)
 
 
 def _derive_key(secret: bytes, phone_point: bytes, key: StreetKey) -> bytes:
