@@ -290,6 +290,7 @@ def solve_public(number: int, *, seconds: float) -> tuple[float, float]:
     lower = raise_bound(master, most_rounds=200)
     while time.process_time() - start < 0.5 * seconds and best[0] > lower + 0.5:
         enrich(master, rng, rounds=10)
+        _bar_unlawful(master, instance)
         chosen = choose_lines(master, most_nodes=300)
         if chosen is not None:
             tours = np.array([line for line, _ in chosen])
@@ -304,6 +305,14 @@ def solve_public(number: int, *, seconds: float) -> tuple[float, float]:
         lines = engine.shake(problem, lines, rng, float(rng.uniform(5, 60)))
         best = _best(instance, problem, lines, best)
     return best[0], lower
+
+
+def _bar_unlawful(master: Master, instance: Instance) -> None:
+    """Keep lines out of the choice that break a limit by kind which the lines do not count."""
+    for number, (place, (tours, _)) in enumerate(master.columns):
+        limits = instance.staff[place].most_by_kind
+        if any(tours.count(k) > limits[name] for k, name in enumerate(instance.kinds, start=1)):
+            master.engine.changeColBounds(master.first_column + number, 0.0, 0.0)
 
 
 def _best(
