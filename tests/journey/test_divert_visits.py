@@ -20,7 +20,7 @@ from becalm.divert.core.request import LoadRequest
 from becalm.divert.core.visits import request as ask
 from becalm.divert.desk.context import records_file
 from becalm.divert.desk.people import load_people
-from becalm.divert.desk.visits import calls, referrals
+from becalm.divert.desk.visits import calls, outcomes, referrals
 from becalm.divert.desk.visits.funnel import count_harm_by_wave, show_funnel, show_providers
 from becalm.divert.desk.visits.price import price_visits
 from becalm.divert.desk.visits.schedule import schedule_visits
@@ -83,7 +83,7 @@ class Programme:
         request = ask.OutcomeRequest(
             **{"person": person, "crew": self.crew_of(person), "result": result, **changes}
         )
-        return calls.record_outcome(self.desk("visiting officer"), request)
+        return outcomes.record_outcome(self.desk("visiting officer"), request)
 
     def appoint(self, person: str, at: str, **changes: Any) -> Any:
         request = ask.AppointRequest(person=person, at=at, **changes)
@@ -95,7 +95,7 @@ class Programme:
 
     def refer(self, person: str, step: str, **changes: Any) -> Any:
         request = ask.ReferRequest(person=person, step=step, **changes)
-        return referrals.refer(self.desk("coordinator"), request)
+        return referrals.refer(self.desk("coordinator"), request)[0]
 
     def session(self, person: str, referral: str, **changes: Any) -> Any:
         request = ask.SessionRequest(person=person, referral=referral, **changes)
@@ -214,7 +214,9 @@ def test_one_person_from_the_first_knock_through_a_moved_appointment_to_complete
     programme.session(person, number, attended="late", goal=1, result="set", note="find a course")
     programme.session(person, number, attended="no", reason="logistics")
     programme.session(person, number, goal=1, result="achieved", note="began the course")
-    programme.refer(person, "end", referral=number, code="completed")
+    with refused("`report`|report"):
+        programme.refer(person, "end", referral=number, code="completed")
+    programme.refer(person, "end", referral=number, code="completed", report="He began the course.")
     row = programme.desk("coordinator").open_ledger().state_rows("referral")[0]
     assert (row["state"], row["sessions"], row["attended"], row["end_code"]) == ("ended", 2, 1, "completed")
 
@@ -342,10 +344,11 @@ def test_an_appointment_without_an_outcome_is_on_somebodys_list_next_morning(pro
     person = programme.people[0]
     programme.appoint(person, "2020-05-05T13:30")
     due = ask.DueRequest()
-    assert calls.list_due(programme.desk("coordinator"), due) == ()
+    assert outcomes.list_due(programme.desk("coordinator"), due) == ()
     programme.go_to(date(2020, 5, 6), 7)
-    (row,) = calls.list_due(programme.desk("coordinator"), due)
-    assert (row.person, row.day, row.daypart) == (person, "2020-05-05", "weekday afternoon")
+    (row,) = outcomes.list_due(programme.desk("coordinator"), due)
+    assert (row.person, row.day, row.note) == (person, "2020-05-05", "visit 1, weekday afternoon")
+    assert row.task == "outcome of an appointment"
 
 
 def test_a_crew_that_falls_out_leaves_the_others_what_they_have(programme: Programme) -> None:

@@ -42,7 +42,7 @@ def _lines(w: CitySummary) -> Iterable[str]:
         "  units.toml                     the patrol units, for `becalm patrol`",
         "  water.geojson                  the river, for maps",
         f"  staff/                         {w.officers} officers and absences, for `becalm staff load`",
-        f"  divert/                        {w.people:,} people and their events, for `becalm divert load`",
+        f"  divert/                        {w.people:,} people, for `becalm divert load`, and who helps them",
         "  burden/                        residents and counts by group, for `becalm patrol burden`",
         "  arrests.csv                    a log of arrests, for `becalm record import`",
         "  truth/                         true rates, planted effects, delays: what no analyst can see",

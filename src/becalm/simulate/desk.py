@@ -27,7 +27,7 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
     if request.nothing_at_all:
         settings = keep_rates_constant(settings)
     # One more generator changes none of the others.
-    city_rng, file_rng, staff_rng, people_rng, burden_rng = seed_generator(request.seed).spawn(5)
+    city_rng, file_rng, staff_rng, people_rng, burden_rng, door_rng = seed_generator(request.seed).spawn(6)
     with progress("simulate", total=2, unit="steps") as report_progress:
         city = simulate_city(settings, city_rng)
         report_progress(1)
@@ -39,5 +39,6 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
             staff_rng=staff_rng,
             people_rng=people_rng,
             burden_rng=burden_rng,
+            door_rng=door_rng,
             extract=request.extract,
         )

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from becalm.simulate import names
 from becalm.simulate.burden import draw_burden
 from becalm.simulate.city import CityPlan, SimulatedCity
+from becalm.simulate.doors import draw_doors
 from becalm.simulate.force import draw_staff
 from becalm.simulate.geography import Land
 from becalm.simulate.names import CRS, TIME_ZONE
@@ -70,12 +71,13 @@ def write_city(
     staff_rng: np.random.Generator | None = None,
     people_rng: np.random.Generator | None = None,
     burden_rng: np.random.Generator | None = None,
+    door_rng: np.random.Generator | None = None,
     extract: ExtractFormat = "csv",
 ) -> CitySummary:
     """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
 
-    Officers are drawn from `staff_rng`, suspects and victims from `people_rng`, counts for the burden of
-    patrol from `burden_rng`; without it there are none.
+    Officers are drawn from `staff_rng`, suspects and victims from `people_rng`, what a visit finds at their
+    doors from `door_rng`, counts for the burden of patrol from `burden_rng`; without it there are none.
 
     Raises InputError where the folder holds something already.
     """
@@ -90,7 +92,8 @@ def write_city(
         if staff_rng is not None:
             city_summary = replace(city_summary, officers=_write_staff(city.plan, staging_folder, staff_rng))
         if people_rng is not None:
-            city_summary = replace(city_summary, people=_write_people(city, staging_folder, people_rng))
+            people_count = _write_people(city, staging_folder, people_rng, door_rng)
+            city_summary = replace(city_summary, people=people_count)
         if burden_rng is not None:
             _write_burden(city.plan, staging_folder, burden_rng)
         # A file is as old as the city: its day is the day on which its records were known.
@@ -158,13 +161,21 @@ def _write_staff(plan: CityPlan, folder: Path, rng: np.random.Generator) -> int:
     return count
 
 
-def _write_people(city: SimulatedCity, folder: Path, rng: np.random.Generator) -> int:
+def _write_people(
+    city: SimulatedCity, folder: Path, rng: np.random.Generator, door_rng: np.random.Generator | None
+) -> int:
     """Suspects and victims with their events, and their characteristics apart; how many records."""
     (folder / "divert").mkdir()
     people = draw_people(city, rng)
     for name in ("persons", "events", "characteristics", "residents"):
         write_csv(getattr(people, name), folder / "divert" / f"{name}.csv")
     (folder / "truth" / "people.json").write_text(json.dumps(people.truth, indent=2) + "\n", "utf-8")
+    if door_rng is not None:
+        numbers, boroughs = people.persons["person_number"].to_pylist(), people.persons["borough"].to_pylist()
+        doors = draw_doors(numbers, boroughs, city.as_of, door_rng)
+        pq.write_table(doors.doors, folder / "truth" / "doors.parquet", compression="zstd")
+        (folder / "truth" / "doors.json").write_text(json.dumps(doors.truth, indent=2) + "\n", "utf-8")
+        (folder / "divert" / "providers.toml").write_text(doors.providers_toml, "utf-8")
     return int(people.persons.num_rows)
 
 

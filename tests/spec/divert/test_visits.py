@@ -19,10 +19,10 @@ from becalm.divert.core.visits.history import (
     VisitHistory,
     call_faults,
     read_history,
-    unwished_dayparts,
 )
 from becalm.divert.core.visits.protocol import MOST_ATTEMPTS
 from becalm.divert.core.visits.providers import HelpProvider, deadline, referral_faults
+from becalm.divert.core.visits.wishes import read_wishes
 from becalm.divert.files.visits.read_protocol import SHIPPED, read_protocol
 from becalm.ledger import Entry, Event
 from becalm.terms import InputError
@@ -117,8 +117,10 @@ def test_the_second_visit_comes_seven_to_twenty_eight_days_after_the_first_conta
 def test_nobody_calls_outside_the_hours_or_when_they_asked_not_to() -> None:
     assert faults(VisitHistory(), moment(MONDAY, 8)) == ["hours"]
     assert faults(VisitHistory(), moment(MONDAY, 20)) == ["hours"]
-    unwished = unwished_dayparts("No mornings, please", PROTOCOL)
-    assert faults(VisitHistory(), moment(MONDAY, 9), unwished=unwished) == ["wishes"]
+    wishes = read_wishes({}, {"contact_wishes": "No mornings, please"}, PROTOCOL)
+    assert faults(VisitHistory(), moment(MONDAY, 9), wishes=wishes) == ["wishes"]
+    agreed = faults(VisitHistory(), moment(MONDAY, 9), wishes=wishes, has_appointment=True)
+    assert agreed == ["wishes"]
 
 
 def test_what_was_corrected_or_withdrawn_counts_as_corrected() -> None:
@@ -159,7 +161,17 @@ def test_each_state_of_a_referral_has_its_deadline_which_is_derived() -> None:
     row = {"since": "2020-05-04T10:00:00Z", "state": "sent"}
     assert deadline(row, HARBOUR) == date(2020, 5, 9)
     assert deadline({**row, "state": "accepted"}, HARBOUR) == date(2020, 5, 21)
-    assert deadline({**row, "state": "started"}, HARBOUR) is None
+    assert deadline({**row, "state": "started"}, HARBOUR) == date(2020, 8, 2)
+    assert deadline({**row, "state": "rejected"}, HARBOUR) == date(2020, 5, 9)
+    ended = {**row, "state": "ended", "sessions": 2}
+    assert deadline(ended, HARBOUR) == date(2020, 5, 14)
+    assert deadline({**ended, "is_reported": True}, HARBOUR) is None
+    assert deadline({**ended, "sessions": 0}, HARBOUR) is None
+
+
+def test_whoever_was_offered_a_session_and_did_not_come_is_nobodys_task() -> None:
+    row = {"since": "2020-05-04T10:00:00Z", "state": "accepted", "sessions": 1}
+    assert deadline(row, HARBOUR) is None
 
 
 def allocated(person: str, seq: int, wave: int = 1) -> Entry:

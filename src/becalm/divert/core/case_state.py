@@ -272,7 +272,7 @@ def _drop_free(row: Row) -> Row | None:
 
 def _meet(row: Row | None, entry: Entry) -> Row | None:
     """A first talk tells the person; the first session of help is the programme. Others look on."""
-    if row is None or entry.event.corrects is not None:
+    if row is None or (entry.event.corrects is not None and row["state"] != "approved"):
         return row
     state = _STATE_AFTER_MEETING[entry.event.kind]
     if row["state"] not in ACTIVE_STATES or (state == "notified" and row["state"] == "in_programme"):

@@ -10,7 +10,9 @@ from becalm.console.command import Session
 from becalm.divert.core.visits import request as ask
 
 if TYPE_CHECKING:
-    from becalm.divert.desk.visits.calls import DueOutcome
+    from becalm.divert.core.visits.wishes import VisitWishes
+    from becalm.divert.desk.visits.outcomes import DueTask
+    from becalm.divert.desk.visits.wishes import WishesAnswer
     from becalm.divert.files.visits.pack_page import VisitPack
     from becalm.ledger import Entry
 
@@ -20,6 +22,52 @@ def appoint(session: Session, request: ask.AppointRequest) -> None:
     from becalm.divert.desk.visits.calls import appoint as agree
 
     emit_steps(session, (agree(session.open_desk(), request),))
+
+
+def wishes(session: Session, request: ask.WishesRequest) -> None:
+    """Record how somebody wants to be visited, all of it; without a wish, show what is in force."""
+    from becalm.console.emit import View
+    from becalm.divert.desk.visits.wishes import change_wishes
+
+    view = View(
+        _wishes_answer_data,
+        lambda answer: [_wishes_answer_data(answer)],
+        _wishes_lines,
+        is_private=True,
+    )
+    session.emit(change_wishes(session.open_desk(), request), view)
+
+
+def _wishes_data(wishes: VisitWishes) -> dict[str, object]:
+    return {
+        "unavailable": list(wishes.unavailable_texts),
+        "interpreter": wishes.interpreter,
+        "easy_read": wishes.is_easy_read,
+        "present": wishes.present,
+        "place": wishes.place,
+        "place_at": list(wishes.place_point_m) if wishes.place_point_m else None,
+    }
+
+
+def _wishes_answer_data(answer: WishesAnswer) -> dict[str, object]:
+    return {
+        "person": answer.person,
+        "entry": answer.entry.seq if answer.entry else None,
+        **_wishes_data(answer.wishes),
+        "clashing_appointments": list(answer.clashing_appointments),
+    }
+
+
+def _wishes_lines(answer: WishesAnswer) -> Iterable[str]:
+    yield f"Entry {answer.entry.seq}: wishes_changed" if answer.entry else "Nothing was changed."
+    words = {name: value for name, value in _wishes_data(answer.wishes).items() if value}
+    for name, value in words.items():
+        text = "; ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else value
+        yield f"  {name.replace('_', ' '):<12} {text}"
+    if not words:
+        yield "  No wish is in force."
+    for number in answer.clashing_appointments:
+        yield f"  note         Appointment {number} is at a time that is not wished: move it."
 
 
 def check(session: Session, request: ask.CheckRequest) -> None:
@@ -59,6 +107,7 @@ def _pack_data(visit_pack: VisitPack) -> dict[str, object]:
         "check": {name: visit_pack.check[name] for name in ("result", "approver", "expires_at")},
         "conditions": visit_pack.check_details.get("conditions") or [],
         "details": dict(visit_pack.details),
+        "wishes": _wishes_data(visit_pack.wishes),
         "card": visit_pack.card,
         "attempts_made": visit_pack.attempts_made,
     }
@@ -66,7 +115,7 @@ def _pack_data(visit_pack: VisitPack) -> dict[str, object]:
 
 def outcome(session: Session, request: ask.OutcomeRequest) -> None:
     """Record what came of a call at a door, with the offer that was made."""
-    from becalm.divert.desk.visits.calls import record_outcome
+    from becalm.divert.desk.visits.outcomes import record_outcome
 
     emit_steps(session, record_outcome(session.open_desk(), request))
 
@@ -79,25 +128,25 @@ def letter(session: Session, request: ask.LetterRequest) -> None:
 
 
 def due(session: Session, request: ask.DueRequest) -> None:
-    """List appointments that are over and have no outcome: somebody must say what came of them."""
+    """List what staff and providers are late with: outcomes, answers and reports."""
     from becalm.console.emit import View
-    from becalm.divert.desk.visits.calls import list_due
+    from becalm.divert.desk.visits.outcomes import list_due
 
     view: View[Any] = View(_due_rows, _due_rows, _due_lines, is_private=True)
     session.emit(list_due(session.open_desk(), request), view)
 
 
-def _due_rows(answer: tuple[DueOutcome, ...]) -> list[dict[str, object]]:
+def _due_rows(answer: tuple[DueTask, ...]) -> list[dict[str, object]]:
     return [asdict(row) for row in answer]
 
 
-def _due_lines(answer: tuple[DueOutcome, ...]) -> Iterable[object]:
+def _due_lines(answer: tuple[DueTask, ...]) -> Iterable[object]:
     from becalm.console.screen import string_table
 
     if not answer:
-        yield "Every appointment that is over has its outcome."
+        yield "Nothing is overdue: every call has its outcome, every referral its next step."
         return
-    columns = ("person", "appointment", "visit", "day", "daypart")
+    columns = ("day", "person", "task", "number", "note")
     rows = [tuple(str(row[name]) for name in columns) for row in _due_rows(answer)]
     yield string_table(columns, rows, left=columns)
 

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     command(app, "schedule", requests.ScheduleRequest, has_files=False)(schedule.schedule)
     command(app, "price", requests.PriceRequest)(schedule.price)
     command(visit, "appoint", requests.AppointRequest)(calls.appoint)
+    command(visit, "wishes", requests.WishesRequest)(calls.wishes)
     command(visit, "check", requests.CheckRequest)(calls.check)
     command(visit, "pack", requests.PackRequest, endings=(".json", ".csv", ".xlsx", ".html"))(calls.pack)
     command(visit, "outcome", requests.OutcomeRequest)(calls.outcome)

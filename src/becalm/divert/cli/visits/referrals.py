@@ -24,10 +24,10 @@ def consent(session: Session, request: ask.ConsentRequest) -> None:
 
 
 def refer(session: Session, request: ask.ReferRequest) -> None:
-    """Refer somebody with consent, move a referral, or record what the provider answered."""
+    """Refer somebody with consent, move a referral, record an answer, or end it with a report."""
     from becalm.divert.desk.visits.referrals import refer as record_step
 
-    emit_steps(session, (record_step(session.open_desk(), request),))
+    emit_steps(session, record_step(session.open_desk(), request))
 
 
 def session_held(session: Session, request: ask.SessionRequest) -> None:
@@ -61,7 +61,14 @@ def _funnel_rows(answer: Funnel) -> list[dict[str, object]]:
         for s in answer.stages
     ]
     rows += [
-        {"group": group.group, "stage": stage, "count": count}
+        {
+            "group": group.group,
+            "stage": stage,
+            "count": count,
+            "share": share.value if (share := group.shares[stage]) else None,
+            "low": share.low if share else None,
+            "high": share.high if share else None,
+        }
         for group in answer.groups
         for stage, count in group.counts.items()
     ]
@@ -84,9 +91,21 @@ def _funnel_lines(answer: Funnel) -> Iterable[object]:
     yield string_table(("stage", "people", "share (95 % interval)", "in 2020"), rows, left=("stage",))
     yield f"{answer.attempts:,} attempts; {answer.not_at_address:,} people were not at their address."
     if answer.groups:
-        columns = ("group", *answer.groups[0].counts)
-        group_rows = [(g.group, *(str(n) for n in g.counts.values())) for g in answer.groups]
-        yield string_table(columns, group_rows, left=("group",))
+        yield from _group_lines(answer)
+
+
+def _group_lines(answer: Funnel) -> Iterable[object]:
+    """People in each group and stage, with the interval of what is asked first: were they met, and twice?"""
+    from becalm.console.screen import string_table
+
+    stages = tuple(answer.groups[0].counts)
+    columns = ("group", *(stage.replace("_", " ") for stage in stages))
+    rows = [(g.group, *(str(n) for n in g.counts.values())) for g in answer.groups]
+    yield string_table(columns, rows, left=("group",))
+    shown_stages = ("first_contact", "second_contact", "interested", "completed")
+    share_rows = [(g.group, *(_percent(g.shares[stage]) for stage in shown_stages)) for g in answer.groups]
+    titles = tuple(f"{stage.replace('_', ' ')} (95 % interval)" for stage in shown_stages)
+    yield string_table(("group", *titles), share_rows, left=("group",))
 
 
 def _percent(share: Estimate | None) -> str:
@@ -132,6 +151,11 @@ def _provider_lines(answer: ProviderAnswer) -> Iterable[object]:
     from becalm.console.screen import string_table
 
     yield f"As of {answer.day}. Waiting: referred, no session yet. Overdue: the next step should have come."
-    columns = ("provider", "capacity", "referred", "waiting", "overdue", "started_share", "completed_share")
+    columns = (
+        *("provider", "capacity", "referred", "waiting", "overdue", "reports_missing"),
+        *("started_share", "completed_share"),
+    )
     rows = [tuple(str(row[name]) for name in columns) for row in _provider_rows(answer)]
-    yield string_table(tuple(c.replace("_share", "") for c in columns), rows, left=("provider",))
+    yield string_table(
+        tuple(c.replace("_share", "").replace("_", " ") for c in columns), rows, left=("provider",)
+    )

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from becalm.divert.core.visits import day_schedule
+from becalm.divert.core.visits import contact_chance, day_schedule
 from becalm.divert.core.visits.doors import EARLY, LATE, DoorWorld
 from becalm.divert.core.visits.protocol import VisitProtocol
 from becalm.methods.arrays import Bools, Floats, Ints
@@ -58,6 +58,9 @@ class _Progress:
     lead: Ints
     agreed_day: Ints
     agreed_part: Ints
+    misses: Ints  # [N, D] of calls without an agreed time, over both visits
+    contacts: Ints  # [N, D]
+    free_minute: Ints  # of the last call: two days later nobody calls before
     attempt_total: int = 0
     same_leads: int = 0
     busy_minutes: float = 0.0
@@ -79,6 +82,9 @@ def run_campaign(
         lead=np.full(people, -1, np.int64),
         agreed_day=np.full(people, NEVER, np.int64),
         agreed_part=np.full(people, NEVER, np.int64),
+        misses=np.zeros((people, parts), np.int64),
+        contacts=np.zeros((people, parts), np.int64),
+        free_minute=np.zeros(people, np.int64),
         knocks=np.zeros((world.settings.areas, parts, 2)),
         offers=offered_times(settings, world.settings.areas, protocol),
     )
@@ -122,7 +128,7 @@ def _due(
 ) -> tuple[Ints, Floats]:
     """Who may be visited today, and the expected chance in each daypart of the day (0: not then)."""
     has_appointment = state.agreed_day >= day
-    is_rested = state.last_day <= day - max(DAYS_BETWEEN, protocol.hours_between_attempts // 24)
+    is_rested = state.last_day <= day - rest_days(protocol)
     is_spaced = (state.visit == 0) | (day >= state.contact_day + protocol.second_after_days)
     is_open = (state.visit < 2) & is_rested & is_spaced & (~has_appointment | (state.agreed_day == day))
     due = np.flatnonzero(is_open)
@@ -134,22 +140,36 @@ def _due(
         is_possible = day_schedule.tried_least(state.tries[due], dayparts)
     agreed = state.agreed_part[due][:, None] == dayparts[None, :]
     is_possible = np.where(is_today[:, None], agreed, is_possible)
-    chance = _expected_chance(world, state, settings, due, dayparts) * is_possible
+    chance = _expected_chance(world, state, protocol, settings, (due, dayparts)) * is_possible
+    chance = np.where(is_today[:, None] & (chance > 0.0), world.settings.keep_chance, chance)
     is_wanted = chance.any(axis=1)
     return due[is_wanted], chance[is_wanted]
 
 
+def rest_days(protocol: VisitProtocol) -> int:
+    """After how many days may somebody be called on again, at the same time of day or later?"""
+    return max(DAYS_BETWEEN, protocol.hours_between_attempts // 24)
+
+
 def _expected_chance(
-    world: DoorWorld, state: _Progress, settings: CampaignSettings, due: Ints, dayparts: Ints
+    world: DoorWorld,
+    state: _Progress,
+    protocol: VisitProtocol,
+    settings: CampaignSettings,
+    today: tuple[Ints, Ints],
 ) -> Floats:
+    due, dayparts = today
     if settings.is_unlimited:
         return world.chance[np.ix_(due, dayparts)] + 1e-6
     mean = world.settings.mean_chance
-    if not settings.learns_rates:
+    if settings.is_office_hours:
         return np.full((len(due), len(dayparts)), mean)
-    attempts, contacts = state.knocks[..., 0], state.knocks[..., 1]
-    rates = (contacts + SHRINKAGE * mean) / (attempts + SHRINKAGE)
-    return rates[np.ix_(world.area[due], dayparts)]
+    if settings.learns_rates:
+        attempts, contacts = state.knocks[..., 0], state.knocks[..., 1]
+        rates = (contacts + SHRINKAGE * mean) / (attempts + SHRINKAGE)
+        return rates[np.ix_(world.area[due], dayparts)]
+    mix = contact_chance.mix_households(world.settings, protocol)
+    return contact_chance.expected_chances(mix, state.misses[due], state.contacts[due])[:, dayparts]
 
 
 def _send_crews(
@@ -167,14 +187,13 @@ def _send_crews(
     second_weight = 0.2 if settings.is_office_hours else day_schedule.SECOND_WEIGHT
     weight = np.where(state.visit[due] == 1, second_weight, day_schedule.FIRST_WEIGHT)
     weight = np.where(is_today, day_schedule.APPOINTMENT_WEIGHT, weight)
-    starts = np.array([protocol.dayparts[n].start_minute for n in dayparts], float)
-    ends = np.array([protocol.dayparts[n].end_minute for n in dayparts], float)
+    opens, closes = _windows(state, protocol, due, dayparts, day)
     problem = day_schedule.build_problem(
         day_schedule.OpenVisits(
             due,
-            chance,
-            np.broadcast_to(starts, chance.shape).copy(),
-            np.broadcast_to(ends - 1.0, chance.shape).copy(),
+            chance * (opens <= closes),
+            opens,
+            closes,
             weight,
             is_today,
             np.where(state.visit[due] == 1, state.lead[due], -1),
@@ -188,6 +207,18 @@ def _send_crews(
     routes = day_schedule.plan_day(problem, rng, rounds=settings.rounds)
     for crew in range(settings.crews):
         _walk(world, state, protocol, problem, routes, (due, dayparts, day, crew), rng)
+
+
+def _windows(
+    state: _Progress, protocol: VisitProtocol, due: Ints, dayparts: Ints, day: int
+) -> tuple[Floats, Floats]:
+    """When a visit may begin in each daypart [V, W]: not before 48 hours are over, but at an agreed time."""
+    starts = np.array([protocol.dayparts[n].start_minute for n in dayparts], float)
+    ends = np.array([protocol.dayparts[n].end_minute for n in dayparts], float)
+    is_second_day = (state.last_day[due] == day - rest_days(protocol)) & (state.agreed_day[due] != day)
+    earliest = np.where(is_second_day, state.free_minute[due], 0)
+    shape = (len(due), len(dayparts))
+    return np.maximum(starts, earliest[:, None]), np.broadcast_to(ends - 1.0, shape).copy()
 
 
 def crew_areas(settings: CampaignSettings, area_count: int, day: int) -> tuple[Ints, Bools]:
@@ -238,21 +269,46 @@ def _walk(
 ) -> None:
     """Walk one route as it turns out: talks take longer than misses, and what no longer fits is left out."""
     due, dayparts, day, crew = today
-    position, moment = problem.base[crew], problem.team_open[crew]
-    for p in range(int(routes.stop_count[crew])):
-        i, w = int(routes.stop[crew, p]), int(routes.window[crew, p])
-        start_minute = max(moment + problem.travel[position, i], problem.open[i, w])
-        way_home = problem.travel[i, problem.base[crew]]
-        if (
-            start_minute > problem.close[i, w]
-            or start_minute + protocol.miss_minutes + way_home > problem.team_close[crew] - RESERVE_MINUTES
+    base, end_minute = problem.base[crew], problem.team_close[crew] - RESERVE_MINUTES
+    stops = routes.stop[crew, : routes.stop_count[crew]]
+    position, moment = base, problem.team_open[crew]
+    for p, i in enumerate(stops):
+        arrival = moment + problem.travel[position, i]
+        window = int(routes.window[crew, p]) if problem.is_fixed[i] else _open_window(problem, i, arrival)
+        if window < 0:
+            continue
+        start_minute = max(arrival, problem.open[i, window])
+        is_late = start_minute > problem.close[i, window]
+        is_late |= start_minute + protocol.miss_minutes + problem.travel[i, base] > end_minute
+        if is_late or (
+            not problem.is_fixed[i]
+            and _is_in_the_way(problem, stops[p + 1 :], i, start_minute + problem.minutes[i, window])
         ):
             continue
-        is_met = _knock(world, state, protocol, rng, (int(due[i]), int(dayparts[w]), day, crew))
+        call = (int(due[i]), int(dayparts[window]), day, crew)
+        state.free_minute[call[0]] = int(start_minute) + 1
+        is_met = _knock(world, state, protocol, rng, call)
         minutes = protocol.talk_minutes if is_met else protocol.miss_minutes
         state.busy_minutes += start_minute + minutes - moment
         position, moment = i, start_minute + minutes
-    state.busy_minutes += problem.travel[position, problem.base[crew]]
+    state.busy_minutes += problem.travel[position, base]
+
+
+def _open_window(problem: routing.OrienteeringProblem, stop: int, arrival: float) -> int:
+    """The daypart in which a crew may knock soonest, whichever was planned; -1 where none is left."""
+    is_open = (problem.value[stop] > 0.0) & (problem.close[stop] >= arrival)
+    return int(np.where(is_open, problem.open[stop], np.inf).argmin()) if is_open.any() else -1
+
+
+def _is_in_the_way(
+    problem: routing.OrienteeringProblem, later_stops: Ints, stop: int, end_minute: float
+) -> bool:
+    """Would this visit make the crew late for the next one that was agreed?"""
+    agreed = later_stops[problem.is_fixed[later_stops]]
+    if not len(agreed):
+        return False
+    latest_minute = problem.close[agreed[0]][problem.value[agreed[0]] > 0.0].max()
+    return bool(end_minute + problem.travel[stop, agreed[0]] > latest_minute)
 
 
 def _knock(
@@ -276,6 +332,7 @@ def _knock(
     state.tries[person, part] += 1
     if not has_appointment:
         state.knocks[world.area[person], part] += (1.0, float(is_met))
+        (state.contacts if is_met else state.misses)[person, part] += 1
     state.agreed_day[person] = NEVER
     if is_met:
         _meet(world, state, protocol, rng, person, day, crew)

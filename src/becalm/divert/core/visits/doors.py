@@ -77,15 +77,16 @@ def draw_doors(settings: DoorSettings, protocol: VisitProtocol, rng: np.random.G
         + rng.normal(0.0, settings.person_deviation, (settings.people, 1))
     )
     is_at_address = rng.random(settings.people) >= settings.wrong_address_share
-    chance = _scale(log_odds, settings.mean_chance) * is_at_address[:, None]
+    chance = scale_chances(log_odds, settings.mean_chance) * is_at_address[:, None]
     return DoorWorld(settings, area, chance, is_at_address, travel)
 
 
-def _scale(log_odds: Floats, mean_chance: float) -> Floats:
-    """Chances with this mean: the shift of log-odds is found by halving."""
+def scale_chances(log_odds: Floats, mean_chance: float, share: Floats | None = None) -> Floats:
+    """Chances with this mean over rows (weighted by `share`) and columns: a shift is found by halving."""
     low, high = -12.0, 12.0
     for _ in range(60):
         middle = (low + high) / 2.0
-        is_low = float(np.mean(1.0 / (1.0 + np.exp(-(log_odds + middle))))) < mean_chance
+        chance = 1.0 / (1.0 + np.exp(-(log_odds + middle)))
+        is_low = float(np.mean(np.average(chance, axis=0, weights=share))) < mean_chance
         low, high = (middle, high) if is_low else (low, middle)
     return np.asarray(1.0 / (1.0 + np.exp(-(log_odds + low))))

@@ -17,6 +17,7 @@ ATTEMPT, VISIT, APPOINTMENT, CHECK = (
 )
 PACK, LETTER, OFFER, CONSENT = "pack_opened", "letter_left", "offer_made", "consent_changed"
 SESSION, GOAL, PROTOCOL, ALLOCATION = "session_held", "goal_judged", "protocol_signed", "allocation_made"
+WISHES, REPORT = "wishes_changed", "help_reported"
 REFERRAL_SENT, REFERRAL_ACCEPTED, REFERRAL_REJECTED, REFERRAL_STARTED, REFERRAL_ENDED = (
     f"referral_{step}" for step in ("sent", "accepted", "rejected", "started", "ended")
 )
@@ -158,6 +159,22 @@ KINDS = (
         _REFERRAL,
         required_fact("goal", "whole", "1, 2, 3 …"),
         required_fact("result", "text", ", ".join(GOAL_RESULTS)),
+    ),
+    _about(
+        WISHES,
+        "Somebody said how they want to be visited; what they asked for is in the details.",
+        required_fact("asked_by", "text", "person, navigator or crew"),
+    ),
+    _about(
+        REPORT,
+        "Help came to its end and was reported on; the report is in the details.",
+        _REFERRAL,
+        required_fact("provider", "text", "who helped"),
+        required_fact("sessions", "whole", "how many took place or should have"),
+        required_fact("attended", "whole", "how many the person came to"),
+        required_fact("achieved", "whole", "how many goals were achieved"),
+        required_fact("partly", "whole", "how many goals were achieved in part"),
+        required_fact("missed", "whole", "how many goals were not"),
     ),
     EventKind(
         PROTOCOL,

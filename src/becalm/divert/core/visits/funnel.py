@@ -71,6 +71,7 @@ class FunnelGroup:
 
     group: str
     counts: Mapping[str, int]
+    shares: Mapping[str, Estimate | None]  # of the group's own selected; by week of all selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,12 @@ def count_funnel(
     day_of: Callable[[datetime], date],
     protocol: str,
     by: str = "",
-    age_bands: Mapping[str, str] | None = None,
+    group_by_person: Mapping[str, str] | None = None,
 ) -> Funnel:
     """How many of the selected reached each stage up to the end of a day?
 
-    `day_of` gives the civil day of an instant. `by` is week (of the stage's day), wave or age.
+    `day_of` gives the civil day of an instant. `by` is week (of the stage's day), wave, or area or age: then
+    `group_by_person` says in which group each of the selected was on the day of the allocation.
     """
     selected_count, paths = 0, dict[str, _Path]()
     for entry in entries_in_force(entries):
@@ -127,7 +129,7 @@ def count_funnel(
         not_at_address=sum(path.is_not_at_address for path in paths.values()),
         attempts=sum(path.attempts for path in paths.values()),
         by_stage_days=_median_days(list(paths.values())),
-        groups=_groups(paths, by, age_bands or {}),
+        groups=_groups(paths, by, group_by_person or {}, counts["selected"]),
     )
 
 
@@ -167,7 +169,10 @@ def _median_days(paths: Sequence[_Path]) -> dict[str, float]:
     return {stage: float(median(days[stage])) for stage in STAGES[2:] if days[stage]}
 
 
-def _groups(paths: Mapping[str, _Path], by: str, age_bands: Mapping[str, str]) -> tuple[FunnelGroup, ...]:
+def _groups(
+    paths: Mapping[str, _Path], by: str, group_by_person: Mapping[str, str], selected_count: int
+) -> tuple[FunnelGroup, ...]:
+    """The stages within each group. A week holds who reached a stage in it: its shares are of everybody."""
     if not by:
         return ()
     counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(STAGES, 0))
@@ -175,11 +180,30 @@ def _groups(paths: Mapping[str, _Path], by: str, age_bands: Mapping[str, str]) -
         for stage, day in path.day_by_stage.items():
             group = {
                 "wave": f"wave {path.wave:04d}",
-                "age": age_bands.get(person, "unknown"),
                 "week": f"{day.isocalendar().year}-W{day.isocalendar().week:02d}",
-            }[by]
+            }.get(by) or group_by_person.get(person, "unknown")
             counts[group][stage] += 1
-    return tuple(FunnelGroup(group, dict(counts[group])) for group in sorted(counts))
+    return tuple(
+        FunnelGroup(
+            group,
+            dict(counts[group]),
+            {
+                stage: score_estimate(count, selected_count if by == "week" else counts[group]["selected"])
+                for stage, count in counts[group].items()
+            },
+        )
+        for group in sorted(counts)
+    )
+
+
+def _estimate_data(estimate: Estimate) -> dict[str, object]:
+    return {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "level": estimate.level,
+        "method": estimate.method,
+    }
 
 
 def funnel_data(funnel: Funnel) -> dict[str, object]:
@@ -192,16 +216,17 @@ def funnel_data(funnel: Funnel) -> dict[str, object]:
         "attempts": funnel.attempts,
         "by_stage_days": dict(funnel.by_stage_days),
         "shares": {
-            stage.stage: {
-                "value": stage.share.value,
-                "low": stage.share.low,
-                "high": stage.share.high,
-                "level": stage.share.level,
-                "method": stage.share.method,
-            }
-            for stage in funnel.stages
-            if stage.share is not None
+            stage.stage: _estimate_data(stage.share) for stage in funnel.stages if stage.share is not None
         },
         "in_2020": dict(YEAR_2020),
-        "groups": [{"group": group.group, **group.counts} for group in funnel.groups],
+        "groups": [
+            {
+                "group": group.group,
+                **group.counts,
+                "shares": {
+                    stage: _estimate_data(share) for stage, share in group.shares.items() if share is not None
+                },
+            }
+            for group in funnel.groups
+        ],
     }

@@ -8,10 +8,12 @@ from datetime import date, datetime, timedelta
 
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits.protocol import VisitProtocol
+from becalm.divert.core.visits.wishes import VisitWishes
 from becalm.ledger import WITHDRAWN, Entry
 from becalm.terms import Fault
 
 CARD_DIGITS = 8
+NO_WISHES = VisitWishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class VisitHistory:
     rest_until: date | None = None
     response: str = ""  # to the latest offer
     is_offered: bool = False
+    offer_seq: int = 0  # the entry of the latest offer that was made; 0 for none
     consents: Mapping[str, Consent] = field(default_factory=dict)
+    wishes_seq: int = 0  # the entry beside which the wishes in force stand; 0 where none were recorded
 
     @property
     def contacts(self) -> tuple[DoorCall, ...]:
@@ -56,6 +60,11 @@ class VisitHistory:
     def due_visit(self) -> int:
         """1 or 2, or 3 where both were made."""
         return 1 + min(len({call.visit for call in self.contacts}), 2)
+
+    @property
+    def last_attempt(self) -> DoorCall | None:
+        """The latest call that was really made at the door; None where there was none."""
+        return next((call for call in reversed(self.calls) if call.code != "called_off"), None)
 
     def attempts(self, visit: int) -> tuple[DoorCall, ...]:
         """The calls for one visit that were really made at the door."""
@@ -98,7 +107,12 @@ def read_history(entries: Iterable[Entry]) -> VisitHistory:
             history = replace(history, rest_until=date.fromisoformat(str(facts["rest_until"])))
         elif event.kind == events.OFFER:
             is_made = bool(facts["made"])
-            history = replace(history, is_offered=is_made, response=str(facts["response"]))
+            offer_seq = entry.seq if is_made else history.offer_seq
+            history = replace(
+                history, is_offered=is_made, response=str(facts["response"]), offer_seq=offer_seq
+            )
+        elif event.kind == events.WISHES:
+            history = replace(history, wishes_seq=entry.seq)
         elif event.kind == events.CONSENT:
             shared_fields = facts["what"]
             assert isinstance(shared_fields, tuple)
@@ -122,34 +136,18 @@ def _read_call(entry: Entry) -> DoorCall:
     )
 
 
-def unwished_dayparts(wishes: str, protocol: VisitProtocol) -> tuple[str, ...]:
-    """The dayparts that somebody asked to be left alone in, from words such as "no mornings".
-
-    >>> from becalm.divert.files.visits.read_protocol import read_protocol
-    >>> unwished_dayparts("no mornings; no weekends", read_protocol())
-    ('weekday morning', 'weekend day', 'weekend evening')
-    """
-    words = {
-        word.removesuffix("s")
-        for part in wishes.casefold().replace(",", ";").split(";")
-        if part.strip().startswith("no ")
-        for word in part.split()[1:]
-    }
-    return tuple(part.name for part in protocol.dayparts if words & set(part.name.casefold().split()))
-
-
 def call_faults(
     history: VisitHistory,
     protocol: VisitProtocol,
     moment: datetime,
     *,
     has_appointment: bool,
-    unwished: tuple[str, ...] = (),
+    wishes: VisitWishes = NO_WISHES,
 ) -> Iterator[Fault]:
     """Why may nobody call now? `moment` is in the city's own time.
 
     An appointment sets aside the dayparts and the spacing, since the person chose the time; never the hours
-    of visits, the number of attempts, or a wish to be left alone.
+    of visits, the number of attempts, or a time in which somebody asked to be left alone.
     """
     visit, daypart = history.due_visit, protocol.daypart_at(moment)
     if visit > 2:
@@ -157,8 +155,9 @@ def call_faults(
         return
     if daypart is None:
         yield Fault("hours", f"{moment:%H:%M} is outside the hours of visits", "come between 09:00 and 20:00")
-    elif daypart.name in unwished and not has_appointment:
-        yield Fault("wishes", f"the person asked for no {daypart.name}", "choose another part of the day")
+    elif not wishes.is_free(moment):
+        problem = f"the person asked for no visit on {moment:%A} at {moment:%H:%M}"
+        yield Fault("wishes", problem, "choose another time; the person alone changes it: visit wishes")
     if history.rest_until and moment.date() < history.rest_until:
         yield Fault("letter", f"nobody calls until {history.rest_until}", "wait until the person rings")
     attempt_count = len(history.attempts(visit))
@@ -174,11 +173,11 @@ def call_faults(
 def _spacing_faults(
     history: VisitHistory, protocol: VisitProtocol, moment: datetime, *, has_appointment: bool
 ) -> Iterator[Fault]:
-    if not history.calls or has_appointment:
+    last_call = history.last_attempt
+    if last_call is None or has_appointment:
         return
-    last_call = history.calls[-1]
     hours = protocol.hours_between_attempts
-    if last_call.code != "called_off" and moment - last_call.at < timedelta(hours=hours):
+    if moment - last_call.at < timedelta(hours=hours):
         yield Fault("spacing", f"a crew called on {last_call.day}", f"wait {hours} hours between attempts")
     if history.due_visit == 2 and history.contacts:
         days = (moment.date() - history.contacts[0].day).days

@@ -11,7 +11,18 @@ from becalm.terms import Estimate, Fault
 
 ANSWER_DAYS = 5  # for a provider to take a referral on
 START_DAYS = 10  # beside the waiting days, for the first session
+REVIEW_DAYS = 90  # for help that goes on to be looked at with the provider
+RETURN_DAYS = 5  # after a rejection: to ask another provider, or to end it
+REPORT_DAYS = 10  # after the end, for the report
 OPEN_STATES = ("sent", "accepted", "started")
+TASKS = {
+    "sent": "the provider's answer",
+    "accepted": "a first session offered",
+    "started": "a review with the provider",
+    "rejected": "another provider asked, or an end",
+    "ended": "the report on the help",
+}
+"""What is due in each state of a referral: of staff and providers, never of the person."""
 LEVEL = 0.95
 
 
@@ -30,6 +41,16 @@ class HelpProvider:
     contract_until: date
     agreement: str  # the number of the sharing agreement
     agreement_until: date
+
+
+def fit_faults(provider: HelpProvider, *, area: str, needs: Sequence[str]) -> Iterator[Fault]:
+    """Why does this provider not fit what somebody wants help with, or where they live?"""
+    if needs and not set(needs) & set(provider.needs):
+        problem = f"it helps with {', '.join(provider.needs)}, not with what the person named"
+        yield Fault(provider.key, problem, "choose another provider, or ask the person again")
+    if provider.areas and area not in provider.areas:
+        problem = f"it helps in {', '.join(provider.areas)} alone"
+        yield Fault(provider.key, problem, "choose a provider of the person's own area")
 
 
 def referral_faults(
@@ -57,8 +78,9 @@ def step_faults(row: Row | None, step: str, person: str, referral: str) -> Itera
         "accept": ("sent",),
         "reject": ("sent",),
         "start": ("accepted",),
-        "end": OPEN_STATES,
-        "move": OPEN_STATES,
+        "end": (*OPEN_STATES, "rejected"),
+        "move": (*OPEN_STATES, "rejected"),
+        "report": ("ended",),
     }[step]
     if row is None or row["subject"] != person:
         yield Fault("referral", f"{referral!r} is no referral of {person}", "look at the funnel or the case")
@@ -67,14 +89,35 @@ def step_faults(row: Row | None, step: str, person: str, referral: str) -> Itera
         yield Fault("step", f"the referral is {row['state']} already", remedy)
 
 
+def goal_results(row: Row) -> list[tuple[str, str]]:
+    """Each goal of a referral and what came of it, the latest word last."""
+    goals = row["goals"]
+    assert isinstance(goals, tuple)
+    return [(str(goal[0]), str(goal[1])) for goal in goals if isinstance(goal, tuple)]
+
+
+def end_faults(row: Row, code: str, report: str) -> Iterator[Fault]:
+    """Why may help not end like this? It ends with a report, and what is completed with its goals."""
+    if int(str(row["sessions"])) > 0 and not report.strip():
+        yield Fault("report", "is missing", "say what came of the help; it can be erased")
+    open_goals = [goal for goal, result in goal_results(row) if result == "set"]
+    if code == "completed" and open_goals:
+        problem = f"goal {', '.join(open_goals)} was set and not judged"
+        yield Fault("goal", problem, "say achieved, partly or not: becalm divert session")
+    if code == "completed" and not int(str(row["attended"])):
+        yield Fault("code", "no session was attended", "choose the code that says how it ended")
+
+
 def deadline(row: Row, provider: HelpProvider | None) -> date | None:
     """By when must the next step have come? Derived, never stored; None where nothing is due."""
-    since = date.fromisoformat(str(row["since"])[:10])
-    if row["state"] == "sent":
-        return since + timedelta(days=ANSWER_DAYS)
-    if row["state"] == "accepted":
-        return since + timedelta(days=START_DAYS + (provider.waiting_days if provider else 0))
-    return None
+    since, state = date.fromisoformat(str(row["since"])[:10]), row["state"]
+    sessions = int(str(row.get("sessions") or 0))
+    days = {"sent": ANSWER_DAYS, "rejected": RETURN_DAYS, "started": REVIEW_DAYS}.get(str(state))
+    if state == "accepted" and not sessions:  # whoever was offered a session and did not come is no task
+        days = START_DAYS + (provider.waiting_days if provider else 0)
+    if state == "ended" and sessions and not row.get("is_reported"):
+        days = REPORT_DAYS
+    return None if days is None else since + timedelta(days=days)
 
 
 def score_estimate(count: int, total: int) -> Estimate | None:
@@ -102,6 +145,7 @@ class ProviderReport:
     completed: int
     capacity: int
     overdue: int
+    reports_missing: int
     started_share: Estimate | None
     completed_share: Estimate | None
 
@@ -130,6 +174,10 @@ def _report(key: str, provider: HelpProvider | None, rows: Sequence[Row], day: d
         completed=completed,
         capacity=provider.capacity if provider else 0,
         overdue=sum(last_day is not None and last_day < day for last_day in deadlines),
+        reports_missing=sum(
+            row["state"] == "ended" and int(str(row["sessions"])) > 0 and not row.get("is_reported")
+            for row in rows
+        ),
         started_share=score_estimate(started, len(rows)),
         completed_share=score_estimate(completed, len(rows)),
     )

@@ -81,6 +81,31 @@ class AppointRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WishesRequest(Request):
+    """How does somebody want to be visited? What is not said here is no longer wished."""
+
+    person: Person
+    unavailable: Annotated[
+        tuple[str, ...],
+        Parameter(
+            "A time to be left alone: a weekday with or without hours (tuesday 09:00-12:00), weekends, "
+            "every day, a date, two dates (2020-05-10 to 2020-05-14), a part of the day. Can be repeated."
+        ),
+    ] = ()
+    interpreter: Annotated[str, Parameter("The language of an interpreter.")] = ""
+    easy_read: Annotated[bool, Parameter("Papers in easy words.")] = False
+    present: Annotated[str, Parameter("Who may be present. It can be erased.")] = ""
+    place: Annotated[str, Parameter("A place to meet instead of at home. It can be erased.")] = ""
+    place_at: Annotated[str, Parameter("Its easting and northing in metres (530120,181000).")] = ""
+    clear: Annotated[bool, Parameter("Nothing is wished any more.")] = False
+    asked_by: Annotated[Literal["person", "navigator", "crew"], Parameter("Who passed the wishes on.")] = (
+        "person"
+    )
+    protocol: ProtocolFile = None
+    purpose: Purpose = "visit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRequest(Request):
     """Is the visit of a day safe for everybody?"""
 
@@ -121,7 +146,12 @@ class OutcomeRequest(Request):
     need: Annotated[
         tuple[str, ...], Parameter("What they want help with. Can be repeated. It can be erased.")
     ] = ()
-    no_offer: Annotated[str, Parameter("Why no offer was made, as a word (unsafe, interpreter, other).")] = ""
+    no_offer: Annotated[
+        Literal["", "unsafe", "interpreter", "other"], Parameter("Why no offer was made, where it was not.")
+    ] = ""
+    correct: Annotated[
+        int, Parameter("The number of an outcome that was wrong: this one takes its place.", low=0)
+    ] = 0
     at: At = ""
     note: Note = ""
     protocol: ProtocolFile = None
@@ -139,7 +169,7 @@ class LetterRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueRequest(Request):
-    """Which appointments are over and have no outcome?"""
+    """Which appointments and packs are over without an outcome, and which steps of help are late?"""
 
     purpose: Purpose = "visit"
 
@@ -164,10 +194,15 @@ class ReferRequest(Request):
     """Refer somebody to a provider with consent, or record what the provider answered."""
 
     person: Person
-    step: Annotated[Literal["send", "accept", "reject", "start", "end", "move"], Parameter("The step.")]
+    step: Annotated[
+        Literal["send", "accept", "reject", "start", "end", "move", "report"], Parameter("The step.")
+    ]
     provider: Provider = ""
     referral: Annotated[str, Parameter("The number of the referral, after it was sent.")] = ""
     code: Annotated[str, Parameter("Why it is rejected, or how it ended.")] = ""
+    report: Annotated[
+        str, Parameter("What came of the help, as its end is recorded (`end`, `report`). It can be erased.")
+    ] = ""
     note: Note = ""
     purpose: Purpose = "referral"
 
@@ -197,10 +232,12 @@ class FunnelRequest(Request):
     """How many of those who were selected were reached, offered help, and helped?"""
 
     as_of: Annotated[date | None, Parameter("As of the end of this day.", default_text="now")] = None
-    by: Annotated[Literal["", "week", "wave", "age"], Parameter("Show it by week, wave or age band too.")] = (
-        ""
-    )
+    by: Annotated[
+        Literal["", "area", "age", "week", "wave"],
+        Parameter("Show it by area, age band, week or wave too; by area somebody's address is read."),
+    ] = ""
     protocol: ProtocolFile = None
+    purpose: Purpose = "audit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

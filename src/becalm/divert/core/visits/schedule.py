@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.divert.core.visits import day_schedule
-from becalm.divert.core.visits.history import VisitHistory
+from becalm.divert.core.visits.history import NO_WISHES, VisitHistory
 from becalm.divert.core.visits.protocol import VisitProtocol
 from becalm.divert.core.visits.request import ScheduleRequest
+from becalm.divert.core.visits.wishes import VisitWishes, visit_window
 from becalm.ledger import Row
-from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes import team_orienteering as routing
 from becalm.terms import Fault
 
@@ -41,6 +42,7 @@ class ScheduledVisit:
     daypart: str
     appointment: str
     is_reserve: bool  # made if there is time: earlier visits may last longer than planned
+    aids: tuple[str, ...] = ()  # what the crew brings: an interpreter, easy words
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class OpenPerson:
     history: VisitHistory
     wave: int
     appointment: Row | None
-    unwished: tuple[str, ...]
+    wishes: VisitWishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +208,15 @@ def build_day(inputs: ScheduleInputs, day: date, *, leave_out: set[str]) -> DayP
     crews = tuple(crew for crew in inputs.crews if crew.day == day and crew.use == "visits")
     dayparts = inputs.protocol.dayparts_of(day)
     due = [
-        (person, is_possible)
+        (person, windows)
         for person in inputs.people
         if person.person not in leave_out
-        and (is_possible := possible_dayparts(person, inputs.protocol, day, dayparts)).any()
+        and any(windows := visit_windows(person, inputs.protocol, day, dayparts, ZoneInfo(inputs.zone)))
     ]
-    if not crews or not due:
-        return None
     people = tuple(person for person, _ in due)
-    chance = np.array([is_possible for _, is_possible in due]) * MEAN_CHANCE
-    visits = _open_visits(inputs, people, crews, dayparts, chance)
+    if not crews or not people:
+        return None
+    visits = _open_visits(inputs, people, crews, [windows for _, windows in due])
     hours = day_schedule.CrewHours(
         np.array([inputs.row_by_stop[crew.base] for crew in crews], np.int64),
         np.array([crew.start_minute for crew in crews]),
@@ -225,39 +226,69 @@ def build_day(inputs: ScheduleInputs, day: date, *, leave_out: set[str]) -> DayP
     return DayProblem(day, people, crews, dayparts, problem)
 
 
-def possible_dayparts(
-    person: OpenPerson, protocol: VisitProtocol, day: date, dayparts: tuple[int, ...]
-) -> Bools:
-    """In which dayparts of a day may somebody be called on? All false where not on that day at all."""
-    names = [protocol.dayparts[n].name for n in dayparts]
+def visit_windows(
+    person: OpenPerson, protocol: VisitProtocol, day: date, dayparts: tuple[int, ...], zone: ZoneInfo
+) -> tuple[tuple[float, float] | None, ...]:
+    """When may a visit begin in each of these dayparts of a day? None where it may not.
+
+    An appointment stands for itself; else attempts, their spacing, untried dayparts and wishes decide.
+    """
+    windows = [
+        visit_window(person.wishes, protocol.dayparts[n], day, protocol.talk_minutes) for n in dayparts
+    ]
     if person.appointment is not None:
-        is_day = person.appointment["day"] == day.isoformat()
-        return np.array([is_day and name == person.appointment["daypart"] for name in names])
+        return tuple(
+            _appointment_window(person.appointment, protocol.dayparts[n].name, day, window, zone)
+            for n, window in zip(dayparts, windows, strict=True)
+        )
     history, visit = person.history, person.history.due_visit
-    is_open = visit <= 2 and len(history.attempts(visit)) < protocol.attempts
-    is_open &= all(
-        (day - call.day).days * 24 >= protocol.hours_between_attempts for call in history.calls[-1:]
-    )
-    if visit == 2 and history.contacts:
-        days = (day - history.contacts[0].day).days
-        is_open &= protocol.second_after_days <= days <= protocol.second_until_days
+    earliest_minute = _earliest_minute(history, protocol, day, zone)
+    if visit > 2 or len(history.attempts(visit)) >= protocol.attempts or earliest_minute is None:
+        return (None,) * len(dayparts)
     tries = np.array([history.count_tries(visit, protocol)])
     is_next = day_schedule.tried_least(tries, np.array(dayparts))[0]
-    is_wished = np.array([name not in person.unwished for name in names])
-    return np.asarray(is_next & is_open & is_wished)
+    return tuple(
+        (max(window[0], earliest_minute), window[1])
+        if window and is_untried and earliest_minute <= window[1]
+        else None
+        for window, is_untried in zip(windows, is_next, strict=True)
+    )
+
+
+def _appointment_window(
+    appointment: Row, daypart: str, day: date, window: tuple[float, float] | None, zone: ZoneInfo
+) -> tuple[float, float] | None:
+    """From the agreed minute on, as long as late is not absent; None on another day or against a wish."""
+    if appointment["day"] != day.isoformat() or appointment["daypart"] != daypart or window is None:
+        return None
+    start_minute = _local_minute(datetime.fromisoformat(str(appointment["starts_at"])), zone)
+    is_wished = window[0] <= start_minute <= window[1]
+    return (start_minute, min(start_minute + APPOINTMENT_SLACK_MINUTES, window[1])) if is_wished else None
+
+
+def _earliest_minute(
+    history: VisitHistory, protocol: VisitProtocol, day: date, zone: ZoneInfo
+) -> float | None:
+    """From which minute of a day on may somebody be called on? None where not on that day."""
+    if history.due_visit == 2 and history.contacts:
+        days = (day - history.contacts[0].day).days
+        if not protocol.second_after_days <= days <= protocol.second_until_days:
+            return None
+    if history.last_attempt is None:
+        return 0.0
+    free_at = (history.last_attempt.at + timedelta(hours=protocol.hours_between_attempts)).astimezone(zone)
+    if free_at.date() == day:
+        return _local_minute(free_at, zone) + 1.0  # the minute after, since seconds are cut off
+    return 0.0 if free_at.date() < day else None
 
 
 def _open_visits(
     inputs: ScheduleInputs,
     people: tuple[OpenPerson, ...],
     crews: tuple[CrewDay, ...],
-    dayparts: tuple[int, ...],
-    chance: Floats,
+    windows: Sequence[Sequence[tuple[float, float] | None]],
 ) -> day_schedule.OpenVisits:
-    shape = chance.shape
-    starts = np.array([float(inputs.protocol.dayparts[n].start_minute) for n in dayparts])
-    ends = np.array([inputs.protocol.dayparts[n].end_minute - 1.0 for n in dayparts])
-    opens, closes = np.broadcast_to(starts, shape).copy(), np.broadcast_to(ends, shape).copy()
+    bounds = np.array([[window or (0.0, -1.0) for window in row] for row in windows])
     crew_names = [crew.crew for crew in crews]
     first_wave = min(person.wave for person in people)
     weights, leads = np.ones(len(people)), np.full(len(people), -1, np.int64)
@@ -265,8 +296,6 @@ def _open_visits(
         contacts = person.history.contacts
         if person.appointment is not None:
             weights[row] = day_schedule.APPOINTMENT_WEIGHT
-            opens[row] = _local_minute(str(person.appointment["starts_at"]), inputs.zone)
-            closes[row] = opens[row] + APPOINTMENT_SLACK_MINUTES
         elif person.history.due_visit == 2:
             weights[row] = day_schedule.SECOND_WEIGHT
         else:
@@ -275,9 +304,9 @@ def _open_visits(
             leads[row] = crew_names.index(contacts[0].crew)
     return day_schedule.OpenVisits(
         stop=np.array([inputs.row_by_stop[person.person] for person in people], np.int64),
-        chance=chance,
-        open=opens,
-        close=closes,
+        chance=np.array([[window is not None for window in row] for row in windows]) * MEAN_CHANCE,
+        open=np.ascontiguousarray(bounds[:, :, 0]),
+        close=np.ascontiguousarray(bounds[:, :, 1]),
         weight=weights,
         is_appointment=np.array([person.appointment is not None for person in people]),
         lead=leads,
@@ -285,8 +314,8 @@ def _open_visits(
     )
 
 
-def _local_minute(instant: str, zone: str) -> float:
-    local = datetime.fromisoformat(instant).astimezone(ZoneInfo(zone))
+def _local_minute(instant: datetime, zone: ZoneInfo) -> float:
+    local = instant.astimezone(zone)
     return local.hour * 60.0 + local.minute
 
 
@@ -311,6 +340,7 @@ def scheduled_visits(
             appointment=str(person.appointment["appointment"]) if person.appointment else "",
             is_reserve=person.appointment is None
             and planned_visit.begin_minute + minutes + way_home > crew.end_minute,
+            aids=person.wishes.aids,
         )
 
 

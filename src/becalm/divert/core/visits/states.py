@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from becalm.ledger import Entry, Fold, Row, format_instant, occurrence
+from becalm.ledger import WITHDRAWN, Entry, Fold, Row, format_instant, occurrence
+from becalm.ledger.projection import format_key
 from becalm.terms import CaseError, Fault
 
 AT_THE_DOOR: Final = ("visit_made", "visit_attempted")
@@ -27,13 +28,55 @@ def _refuse(entry: Entry, problem: str, remedy: str) -> CaseError:
     return CaseError("The step is not allowed; nothing was recorded", (Fault(place, problem, remedy),))
 
 
-def _is_first_of_version_2(entry: Entry) -> bool:
-    return entry.event.version >= 2 and entry.event.corrects is None
+def _is_of_version_1(entry: Entry) -> bool:
+    return entry.event.kind in AT_THE_DOOR and entry.event.version < 2
+
+
+def _outcome_keys(entry: Entry) -> Iterable[str]:
+    return () if _is_of_version_1(entry) else (format_key(entry.event.corrects or entry.seq),)
+
+
+def _outcome_row(_key: str, row: Row | None, entry: Entry) -> Row | None:
+    """One row for each call, as its corrections leave it: met or missed, when, by whom."""
+    event, facts = entry.event, entry.event.facts
+    if event.kind == WITHDRAWN:
+        if row is None:  # an entry of another kind
+            return None
+        remedy = "put it right instead: becalm divert visit outcome, with `correct`"
+        raise _refuse(entry, "an outcome of a visit is never withdrawn", remedy)
+    if event.corrects is not None:
+        _check_correction(row, entry)
+    kept_facts = {name: facts.get(name) for name in ("visit", "day", "daypart", "crew", "appointment")}
+    return {
+        **kept_facts,
+        "attempt": facts.get("attempt"),
+        "outcome": _outcome_word(entry),
+        "subject": event.subject,
+        "seq": event.corrects or entry.seq,
+        "latest": entry.seq,
+        "occurred_at": occurrence(entry),
+    }
+
+
+def _outcome_word(entry: Entry) -> str:
+    return "met" if entry.event.kind == "visit_made" else str(entry.event.facts["result"])
+
+
+def _check_correction(row: Row | None, entry: Entry) -> None:
+    facts = entry.event.facts
+    if row is None or row["subject"] != entry.event.subject:
+        raise _refuse(
+            entry, f"entry {entry.event.corrects} is no outcome of this person", "name the first one"
+        )
+    kept_names = ("day", "crew", "appointment")
+    if any(row[name] != facts.get(name) for name in kept_names):
+        remedy = "keep the day, the crew and the appointment: they are those of the pack"
+        raise _refuse(entry, f"that call was made on {row['day']} by {row['crew']}", remedy)
 
 
 def _appointment_keys(entry: Entry) -> Iterable[str]:
     facts = entry.event.facts
-    if entry.event.kind in AT_THE_DOOR and not _is_first_of_version_2(entry):
+    if _is_of_version_1(entry):
         return ()
     names = (facts.get("appointment"), facts.get("moved_from"))
     return tuple(str(name) for name in names if name)
@@ -50,7 +93,7 @@ def _appointment_row(key: str, row: Row | None, entry: Entry) -> Row:
         return {**kept_facts, **first_state, "appointment": key}
     if row is None or row["subject"] != event.subject:
         raise _refuse(entry, f"{key} is no appointment of this person", "look at `becalm divert visit due`")
-    if row["state"] != "due":
+    if row["state"] != "due" and (event.corrects is None or row["state"] == "moved"):
         raise _refuse(entry, f"{key} is {row['state']} already", "an outcome is sent once; correct that one")
     if event.kind == "appointment_made":
         return {**row, "state": "moved", "moved_to": facts["appointment"]}
@@ -58,7 +101,7 @@ def _appointment_row(key: str, row: Row | None, entry: Entry) -> Row:
 
 
 def _pack_keys(entry: Entry) -> Iterable[str]:
-    if entry.event.kind in AT_THE_DOOR and not _is_first_of_version_2(entry):
+    if _is_of_version_1(entry):
         return ()
     return (f"{entry.event.subject} {entry.event.facts['day']}",)
 
@@ -71,6 +114,8 @@ def _pack_row(_key: str, row: Row | None, entry: Entry) -> Row:
         return {**before, **check, "subject": event.subject, "day": facts["day"], "seq": entry.seq}
     if row is None:
         raise _refuse(entry, "no check of this visit was made", "make it first: becalm divert visit check")
+    if row["outcome"] and event.corrects is not None and row.get("outcome_seq") == event.corrects:
+        return {**row, "outcome": _outcome_word(entry)}
     if row["outcome"]:
         raise _refuse(entry, f"an outcome of {row['day']} is there already", "correct that entry instead")
     if row["crew"] and row["crew"] != facts["crew"]:
@@ -81,8 +126,7 @@ def _pack_row(_key: str, row: Row | None, entry: Entry) -> Row:
         return _opened_pack(row, entry)
     if not row["crew"]:
         raise _refuse(entry, "the pack was not opened", "open it on the way: becalm divert visit pack")
-    outcome = "met" if event.kind == "visit_made" else str(facts["result"])
-    return {**row, "outcome": outcome, "outcome_seq": entry.seq}
+    return {**row, "outcome": _outcome_word(entry), "outcome_seq": entry.seq}
 
 
 def _opened_pack(row: Row, entry: Entry) -> Row:
@@ -104,6 +148,8 @@ def _referral_row(key: str, row: Row | None, entry: Entry) -> Row:
         return _moved_referral(key, row, entry)
     if row is None or row["subject"] != event.subject:
         raise _refuse(entry, f"{key} is no referral of this person", "look at `becalm divert refer list`")
+    if event.kind == "help_reported":
+        return _reported_help(row, entry)
     if row["state"] not in ("accepted", "started"):
         raise _refuse(entry, f"referral {key} is {row['state']}", "only help that is under way has sessions")
     if event.kind == "session_held":
@@ -117,10 +163,17 @@ def _referral_row(key: str, row: Row | None, entry: Entry) -> Row:
     return {**row, "goals": (*(goal for goal in goals if goal[0] != judged_goal[0]), judged_goal)}  # type: ignore[index]  # pairs
 
 
+def _reported_help(row: Row, entry: Entry) -> Row:
+    if row["state"] != "ended" or row.get("is_reported"):
+        problem = "has its report already" if row.get("is_reported") else f"is {row['state']}"
+        raise _refuse(entry, f"referral {row['referral']} {problem}", "help is reported on once, at its end")
+    return {**row, "is_reported": True}
+
+
 def _moved_referral(key: str, row: Row | None, entry: Entry) -> Row:
     """The row after a step of version 1 too, which was recorded by hand: its order is checked at the desk."""
     event, facts = entry.event, entry.event.facts
-    empty: Row = {"sessions": 0, "attended": 0, "goals": (), "providers": (), "end_code": ""}
+    empty: Row = {"sessions": 0, "attended": 0, "goals": (), "providers": (), "is_reported": False}
     first_state: Row = {
         "referral": key,
         "subject": event.subject,
@@ -142,7 +195,14 @@ def _moved_referral(key: str, row: Row | None, entry: Entry) -> Row:
 
 
 FOLDS: Final = (
-    Fold("appointment", 1, ("appointment_made", *AT_THE_DOOR), _appointment_keys, _appointment_row),
-    Fold("pack", 1, ("visit_checked", "pack_opened", *AT_THE_DOOR), _pack_keys, _pack_row),
-    Fold("referral", 1, (*REFERRAL_STATES, "session_held", "goal_judged"), _referral_keys, _referral_row),
+    Fold("appointment", 2, ("appointment_made", *AT_THE_DOOR), _appointment_keys, _appointment_row),
+    Fold("pack", 2, ("visit_checked", "pack_opened", *AT_THE_DOOR), _pack_keys, _pack_row),
+    Fold("outcome", 1, (*AT_THE_DOOR, WITHDRAWN), _outcome_keys, _outcome_row),
+    Fold(
+        "referral",
+        2,
+        (*REFERRAL_STATES, "session_held", "goal_judged", "help_reported"),
+        _referral_keys,
+        _referral_row,
+    ),
 )

@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from becalm.desk import Desk, read_payload
+from becalm.desk import Desk
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
-from becalm.divert.core.visits.history import CARD_DIGITS, call_faults, unwished_dayparts
+from becalm.divert.core.visits.history import CARD_DIGITS, call_faults
 from becalm.divert.core.visits.protocol import VisitProtocol
 from becalm.divert.core.visits.schedule import Schedule
-from becalm.divert.desk.context import (
-    check_purpose,
-    note_access,
-    programme_mode,
-    require_role,
-)
+from becalm.divert.core.visits.wishes import VisitWishes
+from becalm.divert.desk.context import programme_mode
 from becalm.divert.desk.visits.cases import (
     OpenCase,
     draw_number,
     open_case,
     protocol_in_force,
+    read_entry_details,
     read_moment,
     refuse,
 )
+from becalm.divert.desk.visits.wishes import case_wishes, load_wishes
 from becalm.divert.files.visits.pack_page import VisitPack
 from becalm.divert.files.visits.schedule_folder import read_assignments
-from becalm.ledger import Entry, EventToAppend, Fact, Row, format_instant
+from becalm.ledger import Entry, Fact, Row, format_instant
 from becalm.terms import CaseError, Fault
 
 CHECK_HOURS = 24
 PACK_HOURS = 12  # at most: it ends with the crew's hours
 LATEST_APPOINTMENT_DAYS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class DueOutcome:
-    """An appointment that is over and has no outcome: somebody must say what came of it."""
-
-    person: str
-    appointment: str
-    visit: int
-    day: str
-    daypart: str
 
 
 def appoint(desk: Desk, request: ask.AppointRequest) -> Entry:
@@ -57,7 +42,7 @@ def appoint(desk: Desk, request: ask.AppointRequest) -> Entry:
     protocol = protocol_in_force(case.desk, request.protocol)
     starts_at = read_moment(case.desk, request.at, "at")
     local = starts_at.astimezone(case.zone)
-    refuse(_appointment_faults(case, protocol, request, local))
+    refuse(_appointment_faults(case, protocol, request, local, case_wishes(case, protocol)))
     daypart = protocol.daypart_at(local)
     assert daypart is not None  # it was checked
     facts: dict[str, Fact] = {
@@ -75,20 +60,18 @@ def appoint(desk: Desk, request: ask.AppointRequest) -> Entry:
 
 
 def _appointment_faults(
-    case: OpenCase, protocol: VisitProtocol, request: ask.AppointRequest, local: datetime
+    case: OpenCase,
+    protocol: VisitProtocol,
+    request: ask.AppointRequest,
+    local: datetime,
+    wishes: VisitWishes,
 ) -> Iterator[Fault]:
-    yield from call_faults(case.history, protocol, local, has_appointment=True)
-    days = (local.date() - case.local_now().date()).days
-    if not 0 <= days <= LATEST_APPOINTMENT_DAYS:
-        remedy = f"give a day within {LATEST_APPOINTMENT_DAYS} days"
-        yield Fault("at", f"{local:%Y-%m-%d} is not ahead, or too far", remedy)
-    contacts = case.history.contacts
-    if case.history.due_visit == 2 and contacts:
-        earliest = contacts[0].day + timedelta(days=protocol.second_after_days)
-        if local.date() < earliest:
-            yield Fault(
-                "at", f"the second visit comes too soon after {contacts[0].day}", f"from {earliest} on"
-            )
+    yield from call_faults(case.history, protocol, local, has_appointment=True, wishes=wishes)
+    if (request.place == "neutral") != bool(wishes.place):
+        problem = "the person asked not to be met at home" if wishes.place else "no neutral place is known"
+        remedy = "give `place` neutral" if wishes.place else "say where first: visit wishes, with `place`"
+        yield Fault("place", problem, remedy)
+    yield from _date_faults(case, protocol, local)
     if request.card and not case.history.has_card(request.card):
         remedy = "ask for the number on the card again; tell the caller nothing about anybody"
         yield Fault("card", f"{request.card} was not left for this person", remedy)
@@ -100,6 +83,22 @@ def _appointment_faults(
         yield Fault("present", "is missing, and it is about a child", "name the parent, carer or advocate")
     if request.move and not request.why:
         yield Fault("why", "is missing", "say why the time is moved; it can be erased")
+
+
+def _date_faults(case: OpenCase, protocol: VisitProtocol, local: datetime) -> Iterator[Fault]:
+    days = (local.date() - case.local_now().date()).days
+    if local <= case.local_now() or days > LATEST_APPOINTMENT_DAYS:
+        remedy = f"give a time within {LATEST_APPOINTMENT_DAYS} days"
+        yield Fault("at", f"{local:%Y-%m-%d %H:%M} is not ahead, or too far", remedy)
+    contacts = case.history.contacts
+    if case.history.due_visit == 2 and contacts:
+        earliest, latest = (
+            contacts[0].day + timedelta(days=number)
+            for number in (protocol.second_after_days, protocol.second_until_days)
+        )
+        if not earliest <= local.date() <= latest:
+            problem = f"the second visit does not come at its time after {contacts[0].day}"
+            yield Fault("at", problem, f"from {earliest} to {latest}")
 
 
 def check_visit(desk: Desk, request: ask.CheckRequest) -> Entry:
@@ -144,10 +143,8 @@ def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
     check = _pack_row(case, now.date())
     refuse(_pack_faults(case, protocol, now, appointment, check))
     details = case.details()
-    unwished = unwished_dayparts(details.get("contact_wishes", ""), protocol)
-    refuse(
-        call_faults(case.history, protocol, now, has_appointment=appointment is not None, unwished=unwished)
-    )
+    wishes = load_wishes(case.desk, case.person, case.history, details, protocol, purpose=case.purpose)
+    refuse(call_faults(case.history, protocol, now, has_appointment=appointment is not None, wishes=wishes))
     visit = case.history.due_visit
     expires_at = min(
         schedule.hours_end(request.crew, now.date()), case.desk.now() + timedelta(hours=PACK_HOURS)
@@ -169,20 +166,13 @@ def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
         appointment=appointment,
         check=check,
         check_details=read_entry_details(case, int(str(check["seq"]))),
+        appointment_details=read_entry_details(case, int(str(appointment["seq"]))) if appointment else {},
         details=details,
+        wishes=wishes,
         card=entry.hash[:CARD_DIGITS],
         attempts_made=len(case.history.attempts(visit)),
         mode=programme_mode(case.desk),
     )
-
-
-def read_entry_details(case: OpenCase, seq: int) -> Mapping[str, object]:
-    """The details beside one entry about this person, if any; the access is recorded first."""
-    if not next(case.desk.open_ledger().entries(after=seq - 1, until=seq)).commitment:
-        return {}
-    payload = read_payload(case.desk, seq, subject=case.person, purpose=case.purpose)
-    details: Mapping[str, object] = json.loads(payload) if payload else {}
-    return details
 
 
 def _appointment_of_day(case: OpenCase, day: date) -> Row | None:
@@ -230,66 +220,6 @@ def _agreed_faults(
             yield Fault("hours", f"the person agreed to {appointment['daypart']}", "come then")
 
 
-def record_outcome(desk: Desk, request: ask.OutcomeRequest) -> tuple[Entry, ...]:
-    """Record what came of a call, and the offer that was made with it: together or not at all.
-
-    Raises CaseError where no pack was opened by this crew on that day, or an outcome is there already.
-    """
-    case = open_case(desk, request.person, "visit", purpose=request.purpose, may_be_closed=True)
-    protocol = protocol_in_force(case.desk, request.protocol, is_signed=False)
-    at = read_moment(case.desk, request.at, "at")
-    local = at.astimezone(case.zone)
-    refuse(_outcome_faults(case, request, protocol, local))
-    visit = min(case.history.due_visit, 2)
-    appointment = _appointment_of_day(case, local.date())
-    daypart = protocol.daypart_at(local)
-    facts: dict[str, Fact] = {
-        "visit": visit,
-        "day": local.date().isoformat(),
-        "daypart": daypart.name if daypart else "",
-        "crew": request.crew,
-        **({"appointment": str(appointment["appointment"])} if appointment else {}),
-    }
-    details = {"note": request.note, "result": request.result}
-    if request.result != "contact":
-        attempt = len(case.history.attempts(visit)) + 1
-        facts = {**facts, "attempt": attempt, "result": events.RESULTS[request.result]}
-        return case.append(case.event(events.ATTEMPT, facts, details, at))
-    contact_event = case.event(
-        events.VISIT, {**facts, "response": request.response or "thinking"}, details, at
-    )
-    return case.append(contact_event, _offer(case, request, visit, at))
-
-
-def _offer(case: OpenCase, request: ask.OutcomeRequest, visit: int, at: datetime) -> EventToAppend:
-    facts: dict[str, Fact] = {
-        "visit": visit,
-        "made": not request.no_offer,
-        "response": request.no_offer or request.response,
-    }
-    return case.event(events.OFFER, facts, {"needs": list(request.need)}, at)
-
-
-def _outcome_faults(
-    case: OpenCase, request: ask.OutcomeRequest, protocol: VisitProtocol, local: datetime
-) -> Iterator[Fault]:
-    if local > case.local_now():
-        yield Fault("at", f"{local:%Y-%m-%d %H:%M} is in the future", "record it when it has happened")
-    if protocol.daypart_at(local) is None:
-        yield Fault("at", f"{local:%H:%M} is outside the hours of visits", "give the time of the call")
-    if request.result == "contact" and not (request.response or request.no_offer):
-        yield Fault("response", "is missing", "say what they said, or why no offer was made: `no_offer`")
-    if request.result != "contact" and (request.response or request.need):
-        yield Fault("response", "nobody was met", "leave out `response` and `need`")
-    for need in request.need:
-        if need not in events.NEEDS:
-            yield Fault("need", f"{need!r} is no need", f"one of {', '.join(events.NEEDS)}")
-    pack = _pack_row(case, local.date())
-    if pack is not None and pack["outcome"]:
-        problem = f"an outcome of {local.date()} is there already (entry {pack['outcome_seq']})"
-        yield Fault("outcome", problem, "correct that entry: becalm record correct")
-
-
 def leave_letter(desk: Desk, request: ask.LetterRequest) -> Entry:
     """Leave the letter that follows the last attempt; then nobody calls for a while.
 
@@ -309,27 +239,3 @@ def leave_letter(desk: Desk, request: ask.LetterRequest) -> Entry:
     rest_until = case.local_now().date() + timedelta(days=protocol.rest_days)
     facts: dict[str, Fact] = {"visit": visit, "rest_until": rest_until.isoformat()}
     return case.append(case.event(events.LETTER, facts))[0]
-
-
-def list_due(desk: Desk, request: ask.DueRequest) -> tuple[DueOutcome, ...]:
-    """Appointments whose day is over and that have no outcome. Lateness is derived, never stored."""
-    desk = require_role(desk, "visit")
-    check_purpose(request.purpose)
-    day = desk.today.isoformat()
-    rows = [
-        row
-        for row in desk.open_ledger().state_rows("appointment")
-        if row["state"] == "due" and str(row["day"]) < day
-    ]
-    for person in sorted({str(row["subject"]) for row in rows}):
-        note_access(desk, person, "appointment without an outcome", purpose=request.purpose)
-    return tuple(
-        DueOutcome(
-            str(row["subject"]),
-            str(row["appointment"]),
-            int(str(row["visit"])),
-            str(row["day"]),
-            str(row["daypart"]),
-        )
-        for row in rows
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from becalm.desk import Desk, make_event
+from becalm.desk import Desk, make_event, read_payload
 from becalm.divert.core.case_state import ACTIVE_STATES
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits.history import VisitHistory, read_history
@@ -46,10 +47,17 @@ class OpenCase:
         facts: Mapping[str, Fact],
         details: Mapping[str, object] | None = None,
         at: datetime | None = None,
+        corrects: int | None = None,
     ) -> EventToAppend:
         """An event about this person, with details beside it where there are any."""
         event = make_event(
-            self.desk, kind, purpose=self.purpose, facts=facts, subject=self.person, occurred_at=at
+            self.desk,
+            kind,
+            purpose=self.purpose,
+            facts=facts,
+            subject=self.person,
+            occurred_at=at,
+            corrects=corrects,
         )
         filled = {name: value for name, value in (details or {}).items() if value}
         return EventToAppend(event, to_payload(kind, filled) if filled else None)
@@ -63,7 +71,7 @@ class OpenCase:
         rows = self.desk.open_ledger().state_rows(table)
         return [row for row in rows if row["subject"] == self.person]
 
-    def state_row(self, table: str, name: str, value: str) -> Row | None:
+    def state_row(self, table: str, name: str, value: Fact) -> Row | None:
         """The row of a state table in which this column holds this value, of this person."""
         return next((row for row in self.state_rows(table) if row.get(name) == value), None)
 
@@ -141,3 +149,12 @@ def read_moment(desk: Desk, text: str, field_name: str) -> datetime:
 def draw_number(desk: Desk, letter: str) -> str:
     """A random number of an appointment or a referral, which says nothing."""
     return f"{letter}-{desk.draw_key().hex()[:10]}"
+
+
+def read_entry_details(case: OpenCase, seq: int) -> Mapping[str, object]:
+    """The details beside one entry about this person, if any; the access is recorded first."""
+    if not next(case.desk.open_ledger().entries(after=seq - 1, until=seq)).commitment:
+        return {}
+    payload = read_payload(case.desk, seq, subject=case.person, purpose=case.purpose)
+    details: Mapping[str, object] = json.loads(payload) if payload else {}
+    return details

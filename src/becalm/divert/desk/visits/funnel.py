@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from becalm.desk import Desk
+from becalm.desk import Desk, read_payload
+from becalm.divert.core.events import PERSON
 from becalm.divert.core.population import years_between
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.funnel import FUNNEL_KINDS, Funnel, count_funnel
 from becalm.divert.core.visits.providers import HelpProvider, ProviderReport, report_providers
-from becalm.divert.desk.context import born_on, records_file, require_role
+from becalm.divert.desk.context import born_on, check_purpose, records_file, require_role
 from becalm.divert.desk.visits.cases import protocol_in_force
 from becalm.divert.files.visits.read_providers import find_providers, read_providers
-from becalm.ledger import WITHDRAWN
+from becalm.ledger import WITHDRAWN, Entry
 
 AGE_BANDS = ((25, "18-24"), (35, "25-34"), (45, "35-44"), (200, "45 and older"))
 
@@ -42,8 +44,12 @@ class WaveHarm:
 
 
 def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
-    """How many of those who were selected were reached, offered help, and helped? No person is read."""
+    """How many of those who were selected were reached, offered help, and helped?
+
+    No person is read, but by area: then where each of the selected lived is, and each reading is recorded.
+    """
     desk = require_role(desk, "funnel")
+    check_purpose(request.purpose)
     protocol = protocol_in_force(desk, request.protocol, is_signed=False)
     zone = ZoneInfo(desk.workspace.city.time_zone)
 
@@ -57,19 +63,47 @@ def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
         day_of=day_of,
         protocol=f"{protocol.key}, version {protocol.version}, {protocol.attempts} attempts",
         by=request.by,
-        age_bands=_age_bands(desk) if request.by == "age" else None,
+        group_by_person=_group_by_person(desk, request),
     )
 
 
-def _age_bands(desk: Desk) -> Mapping[str, str]:
-    records, day = records_file(desk).read(), desk.today
+def _group_by_person(desk: Desk, request: ask.FunnelRequest) -> Mapping[str, str]:
+    """The area or age band of each of the selected, as it was when they were allocated."""
+    allocations = {
+        str(entry.event.facts["unit"]): entry
+        for entry in desk.open_ledger().entries(kinds=(events.ALLOCATION,))
+        if events.wave_of(entry) is not None
+    }
+    if request.by == "age":
+        return _age_bands(desk, allocations)
+    return _areas(desk, allocations, request.purpose) if request.by == "area" else {}
+
+
+def _age_bands(desk: Desk, allocations: Mapping[str, Entry]) -> Mapping[str, str]:
+    records = records_file(desk).read()
     bands = {}
     for row, person in enumerate(records.people["person"].to_pylist()):
         born = born_on(records, row)
-        if born is not None:
-            years = years_between(born, day)
+        if born is not None and person in allocations:
+            years = years_between(born, allocations[person].event.occurred_at.date())
             bands[person] = next(name for limit, name in AGE_BANDS if years < limit)
     return bands
+
+
+def _areas(desk: Desk, allocations: Mapping[str, Entry], purpose: str) -> Mapping[str, str]:
+    """Where each of them lived: from the newest details that were taken in before the allocation."""
+    seq_by_person: dict[str, int] = {}
+    for entry in desk.open_ledger().entries(kinds=(PERSON,)):
+        person = entry.event.subject
+        if person in allocations and entry.seq < allocations[person].seq:
+            seq_by_person[person] = entry.seq
+    areas = {}
+    for person, seq in seq_by_person.items():
+        payload = read_payload(
+            desk, seq, subject=person, purpose=purpose, shown_text="the area, to be counted"
+        )
+        areas[person] = (json.loads(payload).get("borough") if payload else "") or "unknown"
+    return areas
 
 
 def show_providers(desk: Desk, request: ask.ProvidersRequest) -> ProviderAnswer:

@@ -8,9 +8,9 @@ from becalm.desk import Desk
 from becalm.divert.core.visits import events, providers
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.providers import HelpProvider
-from becalm.divert.desk.visits.cases import OpenCase, draw_number, open_case, refuse
+from becalm.divert.desk.visits.cases import OpenCase, draw_number, open_case, read_entry_details, refuse
 from becalm.divert.files.visits.read_providers import find_providers, read_providers
-from becalm.ledger import Entry, Fact, Row
+from becalm.ledger import Entry, EventToAppend, Fact, Row
 from becalm.terms import CaseError, Fault, suggest_word
 
 STEP_KINDS = {
@@ -74,11 +74,13 @@ def _has_consent(case: OpenCase, provider: str) -> bool:
 
 
 def _send_faults(case: OpenCase, provider: HelpProvider) -> Iterator[Fault]:
+    area, needs = case.details().get("borough", ""), _named_needs(case)
+    yield from providers.fit_faults(provider, area=area, needs=needs)
     open_count = sum(
         row["provider"] == provider.key and row["state"] in providers.OPEN_STATES
         for row in case.desk.open_ledger().state_rows("referral")
     )
-    return providers.referral_faults(
+    yield from providers.referral_faults(
         provider,
         day=case.local_now().date(),
         open_count=open_count,
@@ -87,14 +89,26 @@ def _send_faults(case: OpenCase, provider: HelpProvider) -> Iterator[Fault]:
     )
 
 
-def refer(desk: Desk, request: ask.ReferRequest) -> Entry:
-    """Refer somebody with consent, move the referral to another provider, or record a provider's answer.
+def _named_needs(case: OpenCase) -> list[str]:
+    """What the person named at the latest offer; nothing where no need was recorded, or it was erased."""
+    if not case.history.offer_seq:
+        return []
+    needs = read_entry_details(case, case.history.offer_seq).get("needs")
+    return [str(need) for need in needs] if isinstance(needs, list) else []
+
+
+def refer(desk: Desk, request: ask.ReferRequest) -> tuple[Entry, ...]:
+    """Refer somebody with consent, move the referral, record a provider's answer, or end it with its report.
 
     Raises CaseError where there is no consent, the provider is full, its contract or sharing agreement has
     ended, or the step does not follow.
     """
     case = open_case(
-        desk, request.person, "refer", purpose=request.purpose, may_be_closed=request.step == "end"
+        desk,
+        request.person,
+        "refer",
+        purpose=request.purpose,
+        may_be_closed=request.step in ("end", "report"),
     )
     row = case.state_row("referral", "referral", request.referral) if request.referral else None
     if request.step in ("send", "move"):
@@ -104,14 +118,34 @@ def refer(desk: Desk, request: ask.ReferRequest) -> Entry:
             refuse(providers.step_faults(row, "move", case.person, request.referral))
         number = request.referral if request.step == "move" else draw_number(case.desk, "R")
         facts: dict[str, Fact] = {"referral": number, "provider": provider.key}
-        return case.append(case.event(events.REFERRAL_SENT, facts))[0]
+        return case.append(case.event(events.REFERRAL_SENT, facts))
     refuse(_answer_faults(case, request, row))
     assert row is not None
+    if request.step == "report":
+        return case.append(_report(case, row, request.report))
     facts = {"referral": request.referral, "provider": row["provider"]}
     if request.step in ("reject", "end"):
         facts["code" if request.step == "reject" else "end_code"] = request.code
     details = {"note": request.note} if request.step == "reject" else {}
-    return case.append(case.event(STEP_KINDS[request.step], facts, details))[0]
+    to_append = [case.event(STEP_KINDS[request.step], facts, details)]
+    if request.step == "end" and request.report:
+        to_append.append(_report(case, row, request.report))
+    return case.append(*to_append)
+
+
+def _report(case: OpenCase, row: Row, text: str) -> EventToAppend:
+    """The report at the end of help: what took place, and what came of its goals as counts."""
+    results = [result for _, result in providers.goal_results(row)]
+    facts: dict[str, Fact] = {
+        "referral": row["referral"],
+        "provider": row["provider"],
+        "sessions": row["sessions"],
+        "attended": row["attended"],
+        "achieved": results.count("achieved"),
+        "partly": results.count("partly"),
+        "missed": results.count("not"),
+    }
+    return case.event(events.REPORT, facts, {"report": text})
 
 
 def _answer_faults(case: OpenCase, request: ask.ReferRequest, row: Row | None) -> Iterator[Fault]:
@@ -119,6 +153,10 @@ def _answer_faults(case: OpenCase, request: ask.ReferRequest, row: Row | None) -
     codes = {"reject": events.REJECTION_CODES, "end": events.END_CODES}.get(request.step)
     if codes is not None and request.code not in codes:
         yield Fault("code", f"{request.code!r} is none", f"one of {', '.join(codes)}")
+    if row is not None and request.step == "end":
+        yield from providers.end_faults(row, request.code, request.report)
+    if request.step == "report" and not request.report.strip():
+        yield Fault("report", "is missing", "say what came of the help; it can be erased")
     if row is not None and request.step == "start" and not _has_consent(case, str(row["provider"])):
         yield Fault("consent", "was withdrawn", "end the referral: `step` end")
 

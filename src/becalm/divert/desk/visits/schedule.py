@@ -12,7 +12,7 @@ from becalm.desk import Desk, make_event
 from becalm.divert.core.case_state import ACTIVE_STATES
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits.first_offers import draw_waves, offer_commitment
-from becalm.divert.core.visits.history import VisitHistory, read_history, unwished_dayparts
+from becalm.divert.core.visits.history import VisitHistory, read_history
 from becalm.divert.core.visits.protocol import VisitProtocol
 from becalm.divert.core.visits.request import ScheduleRequest
 from becalm.divert.core.visits.schedule import (
@@ -32,6 +32,7 @@ from becalm.divert.desk.context import (
 )
 from becalm.divert.desk.people import read_details
 from becalm.divert.desk.visits.cases import protocol_in_force
+from becalm.divert.desk.visits.wishes import load_wishes
 from becalm.divert.files.visits.schedule_folder import (
     SCHEDULE_FOLDER,
     keep_in_force,
@@ -162,12 +163,12 @@ def _open_people(
         if history.due_visit > 2 or _rests(history, request.first_day):
             continue
         details = read_details(desk, records, person, purpose=request.purpose)
-        point = _point(details)
+        wishes = load_wishes(desk, person, history, details, protocol, purpose=request.purpose)
+        point = wishes.place_point_m or _point(details)
         if point is None:
             continue
         agreed = next((row for row in appointments if row["subject"] == person), None)
-        unwished = unwished_dayparts(details.get("contact_wishes", ""), protocol)
-        people.append(OpenPerson(person, point, history, wave_by_person.get(person, 1), agreed, unwished))
+        people.append(OpenPerson(person, point, history, wave_by_person.get(person, 1), agreed, wishes))
     return tuple(people)
 
 

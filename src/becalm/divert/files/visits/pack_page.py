@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from becalm.divert.core.visits.schedule import FIRST_SENTENCE
+from becalm.divert.core.visits.wishes import VisitWishes
 from becalm.ledger import Row
 from becalm.render.document import Document, Section, document_html, text_table
 
@@ -15,11 +16,6 @@ OFFER_WORDS = (
     "What the person may do: say no, think about it, ask why, have it corrected, or dispute it. The leaflet "
     "says how. Nothing that is said here is intelligence, unless a life or a child is in danger.",
     "When the offer ends: 90 days after it was approved, unless two people decide again.",
-)
-KNOWN_WISHES = (
-    ("interpreter", "interpreter"),
-    ("easy_read", "easy read"),
-    ("contact_wishes", "asked for"),
 )
 
 
@@ -35,7 +31,9 @@ class VisitPack:
     appointment: Row | None
     check: Row
     check_details: Mapping[str, object]
+    appointment_details: Mapping[str, object]
     details: Mapping[str, str]
+    wishes: VisitWishes
     card: str
     attempts_made: int
     mode: str  # live, or a rehearsal where people are only declared
@@ -44,15 +42,15 @@ class VisitPack:
 def pack_document(pack: VisitPack) -> Document:
     """The pack: whom, where, which visit, wishes, what the check says with its age, and what to say."""
     until = pack.expires_at.astimezone(ZoneInfo(pack.zone))
-    details, appointment = pack.details, pack.appointment
+    details = pack.details
     rehearsal = "" if pack.mode == "live" else "REHEARSAL: nobody here is to be called on. "
     rows = [
         ("name", details.get("name", "")),
-        ("address", details.get("address", "")),
+        ("meet at", pack.wishes.place or details.get("address", "")),
         ("phone", details.get("phone", "")),
         ("visit", f"{('first', 'second')[pack.visit - 1]}, {pack.attempts_made} attempts so far"),
-        ("appointment", f"{appointment['daypart']}, {appointment['place']}" if appointment else "none"),
-        *_wishes(details),
+        ("appointment", _appointment_words(pack)),
+        *_wishes(pack),
         ("number on the card", pack.card),
     ]
     return Document(
@@ -67,10 +65,25 @@ def pack_document(pack: VisitPack) -> Document:
     )
 
 
-def _wishes(details: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, words in KNOWN_WISHES:
-        if details.get(name) and details[name] != "no":
-            yield words, details[name]
+def _appointment_words(pack: VisitPack) -> str:
+    if pack.appointment is None:
+        return "none"
+    starts_at = datetime.fromisoformat(str(pack.appointment["starts_at"])).astimezone(ZoneInfo(pack.zone))
+    where = pack.appointment_details.get("where")
+    return f"{starts_at:%H:%M}, {pack.appointment['place']}{f', {where}' if where else ''}"
+
+
+def _wishes(pack: VisitPack) -> Iterator[tuple[str, str]]:
+    """What the person asked for; only what was asked."""
+    wishes = pack.wishes
+    present = str(pack.appointment_details.get("present") or wishes.present)
+    words = (
+        ("interpreter", wishes.interpreter),
+        ("papers", "in easy words" if wishes.is_easy_read else ""),
+        ("may be present", present),
+        ("not to be called on", "; ".join(wishes.unavailable_texts)),
+    )
+    yield from ((name, text) for name, text in words if text)
 
 
 def _check_words(check: Row, check_details: Mapping[str, object], zone: str) -> Iterator[str]:

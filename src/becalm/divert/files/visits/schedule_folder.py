@@ -24,7 +24,7 @@ from becalm.terms import CaseError, Fault
 
 IN_FORCE: Final = Path("divert") / "schedule.json"
 VISIT_COLUMNS: Final = (
-    *("day", "crew", "start", "minutes", "person", "visit", "daypart", "appointment", "if_time"),
+    *("day", "crew", "start", "minutes", "person", "visit", "daypart", "appointment", "if_time", "bring"),
 )
 CREW_COLUMNS: Final = ("day", "unit", "base", "start", "hours", "use")
 SCHEDULE_FOLDER: Final = FolderKind("an earlier schedule of visits", record="schedule.json")
@@ -73,7 +73,14 @@ def read_schedule(path: Path) -> Schedule:
         for c in data.pop("crews")
     )
     visits = tuple(
-        ScheduledVisit(**{**v, "day": date.fromisoformat(v["day"]), "start": time.fromisoformat(v["start"])})
+        ScheduledVisit(
+            **{
+                **v,
+                "day": date.fromisoformat(v["day"]),
+                "start": time.fromisoformat(v["start"]),
+                "aids": tuple(v.get("aids", ())),
+            }
+        )
         for v in data.pop("visits")
     )
     first_day = date.fromisoformat(data.pop("first_day"))
@@ -100,7 +107,7 @@ def schedule_rows(schedule: Schedule) -> list[dict[str, object]]:
         {
             "day": v.day.isoformat(), "crew": v.crew, "start": f"{v.start:%H:%M}", "minutes": v.minutes,
             "person": v.person, "visit": v.visit, "daypart": v.daypart, "appointment": v.appointment,
-            "if_time": v.is_reserve,
+            "if_time": v.is_reserve, "bring": ", ".join(v.aids),
         }
         for v in schedule.visits
     ]  # fmt: skip
@@ -137,6 +144,7 @@ def crew_sheet(schedule: Schedule, crew: str, version: str) -> str:
             FIRST_SENTENCE,
             "Open each pack when you set out for it. Leave a card after a miss. Agree the second visit at "
             "the first: day and part of the day.",
+            "An agreed visit comes first: leave out a visit that would make you late for it.",
         )),
         *(_day_section(schedule, crew, day) for day in days),
     ]  # fmt: skip
@@ -160,6 +168,7 @@ def _day_section(schedule: Schedule, crew: str, day: date) -> Section:
             v.person,
             ("first", "second")[v.visit - 1],
             "agreed" if v.appointment else "if there is time" if v.is_reserve else "",
+            ", ".join(v.aids),
             "",
         )
         for v in visits
@@ -168,7 +177,7 @@ def _day_section(schedule: Schedule, crew: str, day: date) -> Section:
     return Section(
         f"{day:%A} {day.day} {day:%B}",
         (hours,),
-        (text_table(("start", "person", "visit", "how", "what came of it"), rows),),
+        (text_table(("start", "person", "visit", "how", "bring", "what came of it"), rows),),
     )
 
 
@@ -192,9 +201,14 @@ def crew_calendar(schedule: Schedule, crew: str) -> str:
             "DTEND": start + timedelta(minutes=visit.minutes),
             "SEQUENCE": len(schedule.without),
             "SUMMARY": f"{('First', 'Second')[visit.visit - 1]} visit, {visit.person}",
-            "DESCRIPTION": f"{'Agreed. ' if visit.appointment else ''}Open the pack when you set out.",
+            "DESCRIPTION": f"{'Agreed. ' if visit.appointment else ''}{_bring(visit)}"
+            "Open the pack when you set out.",
         }
         for name, property_value in properties.items():
             event.add(name, property_value)
         calendar.add_component(event)
     return str(calendar.to_ical(), "utf-8")
+
+
+def _bring(visit: ScheduledVisit) -> str:
+    return f"Bring: {', '.join(visit.aids)}. " if visit.aids else ""
