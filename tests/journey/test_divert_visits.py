@@ -3,170 +3,28 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import Server
 from town import becalm
-from visit_cases import MONDAY, Clock, approve, desk_for, make_workspace
+from visit_cases import MONDAY
+from visit_programme import PEOPLE, Programme, refused
 
-from becalm.desk import Desk, make_event
-from becalm.divert.core.request import LoadRequest
+from becalm.desk import make_event
 from becalm.divert.core.visits import request as ask
-from becalm.divert.desk.context import records_file
-from becalm.divert.desk.people import load_people
-from becalm.divert.desk.visits import calls, outcomes, referrals
-from becalm.divert.desk.visits.funnel import count_harm_by_wave, show_funnel, show_providers
+from becalm.divert.desk.visits import outcomes
+from becalm.divert.desk.visits.funnel import count_harm_by_wave, show_providers
 from becalm.divert.desk.visits.price import price_visits
-from becalm.divert.desk.visits.schedule import schedule_visits
 from becalm.divert.files.visits.read_protocol import SHIPPED
-from becalm.divert.files.visits.schedule_folder import read_assignments
 from becalm.ledger import EventToAppend
-from becalm.terms import CaseError
-
-PEOPLE = 12
-
-
-def crews_csv(days: int) -> str:
-    lines = ["day,unit,area,base,mode,start,hours,crew,burst_share,pair,use"]
-    for offset in range(days):
-        day = MONDAY.date() + timedelta(days=offset)
-        for crew in ("A 09:30 1 visits", "B 12:00 8 visits", "C 09:00 8 patrol"):
-            unit, start, hours, use = crew.split()
-            lines.append(f"{day},{unit},Ash,base Ash,vehicle,{start},{hours},2,0.9,,{use}")
-    return "\n".join(lines) + "\n"
-
-
-class Programme:
-    """A workspace whose people are approved, with a desk for each role at one clock."""
-
-    def __init__(self, workspace: Path) -> None:
-        self.workspace, self.clock = workspace, Clock()
-        names = records_file(self.desk("analyst")).read().people["person"].to_pylist()
-        self.people = sorted(names)[:PEOPLE]
-
-    def desk(self, role: str) -> Desk:
-        return desk_for(self.workspace, self.clock, role)
-
-    def go_to(self, day: date, hour_utc: int) -> None:
-        self.clock.at = datetime(day.year, day.month, day.day, hour_utc, tzinfo=UTC)
-
-    def schedule(self, first_day: date, **changes: Any) -> Any:
-        request = ask.ScheduleRequest(
-            first_day=first_day,
-            crews=str(self.workspace / "crews.csv"),
-            out=str(self.workspace / "plan"),
-            work=20,
-            purpose="visit",
-        )
-        return schedule_visits(self.desk("coordinator"), replace(request, **changes)).schedule
-
-    def crew_of(self, person: str) -> str:
-        return next(v.crew for v in read_assignments(self.workspace).visits if v.person == person)
-
-    def check(self, person: str, result: str = "go", **changes: Any) -> None:
-        day = self.clock.at.date()
-        calls.check_visit(
-            self.desk("coordinator"), ask.CheckRequest(person=person, day=day, result=result, **changes)
-        )
-
-    def pack(self, person: str, crew: str | None = None) -> Any:
-        request = ask.PackRequest(person=person, crew=crew or self.crew_of(person))
-        return calls.open_pack(self.desk("visiting officer"), request)
-
-    def outcome(self, person: str, result: str, **changes: Any) -> Any:
-        request = ask.OutcomeRequest(
-            **{"person": person, "crew": self.crew_of(person), "result": result, **changes}
-        )
-        return outcomes.record_outcome(self.desk("visiting officer"), request)
-
-    def appoint(self, person: str, at: str, **changes: Any) -> Any:
-        request = ask.AppointRequest(person=person, at=at, **changes)
-        return calls.appoint(self.desk("coordinator"), request)
-
-    def consent(self, person: str, provider: str, change: str = "given") -> Any:
-        request = ask.ConsentRequest(person=person, change=change, provider=provider)
-        return referrals.change_consent(self.desk("coordinator"), request)
-
-    def refer(self, person: str, step: str, **changes: Any) -> Any:
-        request = ask.ReferRequest(person=person, step=step, **changes)
-        return referrals.refer(self.desk("coordinator"), request)[0]
-
-    def session(self, person: str, referral: str, **changes: Any) -> Any:
-        request = ask.SessionRequest(person=person, referral=referral, **changes)
-        return referrals.record_session(self.desk("coordinator"), request)
-
-    def funnel(self, **changes: Any) -> Any:
-        return show_funnel(self.desk("coordinator"), ask.FunnelRequest(**changes))
-
-    def size(self) -> int:
-        return self.desk("coordinator").open_ledger().head().size
-
-
-def prepare(workspace: Path, town: Path) -> Programme:
-    """Take the town's people in, approve the first ones, and sign the protocol."""
-    (workspace / "crews.csv").write_text(crews_csv(40), "utf-8")
-    files = LoadRequest(persons=str(town / "persons.csv"), events=str(town / "events.csv"))
-    load_people(desk_for(workspace, Clock(), "analyst"), files)
-    programme = Programme(workspace)
-    approve(programme.desk("approver"), programme.people, date(2020, 5, 3))
-    price = ask.PriceRequest(people=50, chance=(0.45,), crews=2, cities=1, sign=True)
-    price_visits(programme.desk("programme owner"), price)
-    return programme
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace of a town, `w`, beside the files of its people, `people`; nobody is taken in yet."""
-    folder = tmp_path_factory.mktemp("visits")
-    make_workspace(folder)
-    shutil.copytree(folder / "t" / "divert", folder / "people")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def template(town: Path) -> Path:
-    """The folder of the same with everybody taken in and some approved, on SQLite, and its key beside it."""
-    workspace = Path(shutil.copytree(town / "w", town / "prepared" / "w"))
-    prepare(workspace, town / "people")
-    return workspace.parent
-
-
-@pytest.fixture
-def programme(template: Path, tmp_path: Path) -> Programme:
-    """The prepared workspace, on SQLite."""
-    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
-    return Programme(tmp_path / "w")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def on_both_stores(request: pytest.FixtureRequest, town: Path, tmp_path: Path) -> Iterator[Programme]:
-    """The same on each store."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("programme")
-        return
-    server: Server = request.getfixturevalue("postgres")
-    workspace = Path(shutil.copytree(town / "w", tmp_path / "w"))
-    for name in ("ledger.sqlite", "ledger.head"):
-        (workspace / name).unlink(missing_ok=True)
-    server.sql("CREATE DATABASE visits")
-    settings = workspace / "becalm.toml"
-    url = server.url("visits", "force")
-    settings.write_text(settings.read_text().replace("\n[ledger]", f'\n[ledger]\nurl = "{url}"', 1))
-    becalm("record", "init", "--owner-url", server.url("visits"), "--workspace", workspace)
-    yield prepare(workspace, town / "people")
-    server.sql("DROP DATABASE visits WITH (FORCE)")
 
 
 def test_one_person_from_the_first_knock_through_a_moved_appointment_to_completed_help(
-    on_both_stores: Programme,
+    visits_on_both_stores: Programme,
 ) -> None:
-    programme = on_both_stores
+    programme = visits_on_both_stores
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     person = schedule.visits[0].person
@@ -229,12 +87,10 @@ def test_one_person_from_the_first_knock_through_a_moved_appointment_to_complete
     assert ledger.rebuild() == ()
 
 
-def refused(match: str) -> Any:
-    return pytest.raises(CaseError, match=match)
-
-
-def test_a_call_that_may_not_be_made_is_refused_and_leaves_nothing_behind(on_both_stores: Programme) -> None:
-    programme = on_both_stores
+def test_a_call_that_may_not_be_made_is_refused_and_leaves_nothing_behind(
+    visits_on_both_stores: Programme,
+) -> None:
+    programme = visits_on_both_stores
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     first, second = schedule.visits[0].person, schedule.visits[-1].person
@@ -267,7 +123,8 @@ def test_a_call_that_may_not_be_made_is_refused_and_leaves_nothing_behind(on_bot
     assert programme.size() == size
 
 
-def test_who_has_left_or_is_disputed_is_not_called_on(programme: Programme) -> None:
+def test_who_has_left_or_is_disputed_is_not_called_on(visit_programme: Programme) -> None:
+    programme = visit_programme
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     gone, disputed = schedule.visits[0].person, schedule.visits[1].person
@@ -289,7 +146,8 @@ def test_who_has_left_or_is_disputed_is_not_called_on(programme: Programme) -> N
     assert not {gone, disputed} & {visit.person for visit in again.visits}
 
 
-def test_a_card_that_somebody_else_rings_back_tells_nothing(programme: Programme) -> None:
+def test_a_card_that_somebody_else_rings_back_tells_nothing(visit_programme: Programme) -> None:
+    programme = visit_programme
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     person, other = schedule.visits[0].person, schedule.visits[1].person
@@ -302,7 +160,10 @@ def test_a_card_that_somebody_else_rings_back_tells_nothing(programme: Programme
     programme.appoint(person, "2020-05-07T13:30", card=card)
 
 
-def test_no_referral_without_consent_nor_to_who_is_full_or_has_no_agreement(programme: Programme) -> None:
+def test_no_referral_without_consent_nor_to_who_is_full_or_has_no_agreement(
+    visit_programme: Programme,
+) -> None:
+    programme = visit_programme
     programme.schedule(MONDAY.date())
     people = programme.people
     with refused("gave no consent"):
@@ -330,7 +191,8 @@ def test_no_referral_without_consent_nor_to_who_is_full_or_has_no_agreement(prog
     assert (report["harbour"].referred, report["harbour"].waiting, report["bridge"].referred) == (3, 1, 0)
 
 
-def test_a_protocol_that_nobody_signed_plans_nothing(programme: Programme, tmp_path: Path) -> None:
+def test_a_protocol_that_nobody_signed_plans_nothing(visit_programme: Programme, tmp_path: Path) -> None:
+    programme = visit_programme
     own = programme.workspace / "visit_protocol.toml"
     own.write_text(SHIPPED.read_text("utf-8").replace("attempts = 5 ", "attempts = 8 "), "utf-8")
     with refused("nobody has signed"):
@@ -339,7 +201,10 @@ def test_a_protocol_that_nobody_signed_plans_nothing(programme: Programme, tmp_p
         price_visits(programme.desk("coordinator"), ask.PriceRequest(people=50, sign=True))
 
 
-def test_an_appointment_without_an_outcome_is_on_somebodys_list_next_morning(programme: Programme) -> None:
+def test_an_appointment_without_an_outcome_is_on_somebodys_list_next_morning(
+    visit_programme: Programme,
+) -> None:
+    programme = visit_programme
     programme.schedule(MONDAY.date())
     person = programme.people[0]
     programme.appoint(person, "2020-05-05T13:30")
@@ -351,7 +216,8 @@ def test_an_appointment_without_an_outcome_is_on_somebodys_list_next_morning(pro
     assert row.task == "outcome of an appointment"
 
 
-def test_a_crew_that_falls_out_leaves_the_others_what_they_have(programme: Programme) -> None:
+def test_a_crew_that_falls_out_leaves_the_others_what_they_have(visit_programme: Programme) -> None:
+    programme = visit_programme
     schedule = programme.schedule(MONDAY.date())
     assert {visit.crew for visit in schedule.visits} == {"A", "B"}
     kept = {visit.person for visit in schedule.visits if visit.crew == "B"}
@@ -366,8 +232,9 @@ def test_a_crew_that_falls_out_leaves_the_others_what_they_have(programme: Progr
 
 
 def test_the_order_of_first_offers_is_drawn_once_from_a_sealed_seed_and_counted_without_names(
-    programme: Programme,
+    visit_programme: Programme,
 ) -> None:
+    programme = visit_programme
     programme.schedule(MONDAY.date(), wave=5)
     programme.schedule(MONDAY.date(), wave=5)
     entries = list(programme.desk("coordinator").open_ledger().entries(kinds=("allocation_made",)))
@@ -379,9 +246,9 @@ def test_the_order_of_first_offers_is_drawn_once_from_a_sealed_seed_and_counted_
 
 
 def test_every_command_says_what_it_did_as_json(
-    on_both_stores: Programme, monkeypatch: pytest.MonkeyPatch
+    visits_on_both_stores: Programme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programme = on_both_stores
+    programme = visits_on_both_stores
 
     def ask_for(role: str, *words: object, code: int = 0) -> Any:
         monkeypatch.setenv("BECALM_ROLE", role)

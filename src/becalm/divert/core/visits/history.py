@@ -27,6 +27,7 @@ class DoorCall:
     daypart: str
     crew: str
     at: datetime
+    is_agreed: bool = False  # at a time that the person chose: it says nothing of usual hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,15 @@ class VisitHistory:
     def count_tries(self, visit: int, protocol: VisitProtocol) -> tuple[int, ...]:
         """How often each daypart of the protocol was tried for this visit."""
         names = [call.daypart for call in self.attempts(visit)]
+        return tuple(names.count(part.name) for part in protocol.dayparts)
+
+    def count_contacts(self, protocol: VisitProtocol, *, is_met: bool) -> tuple[int, ...]:
+        """How often somebody was met, or missed, in each daypart, at times that were not agreed."""
+        names = [
+            call.daypart
+            for call in self.calls
+            if call.is_met == is_met and not call.is_agreed and call.code not in ("called_off", "away")
+        ]
         return tuple(names.count(part.name) for part in protocol.dayparts)
 
     def has_card(self, number: str) -> bool:
@@ -133,6 +143,7 @@ def _read_call(entry: Entry) -> DoorCall:
         daypart=str(facts.get("daypart") or ""),
         crew=str(facts.get("crew") or ""),
         at=event.occurred_at,
+        is_agreed=bool(facts.get("appointment")),
     )
 
 

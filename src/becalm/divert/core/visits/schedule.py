@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.divert.core.visits import day_schedule
+from becalm.divert.core.visits import contact_chance, day_schedule
+from becalm.divert.core.visits.doors import DoorSettings
 from becalm.divert.core.visits.history import NO_WISHES, VisitHistory
 from becalm.divert.core.visits.protocol import VisitProtocol
 from becalm.divert.core.visits.request import ScheduleRequest
@@ -19,9 +20,9 @@ from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes import team_orienteering as routing
 from becalm.terms import Fault
 
-MEAN_CHANCE = 0.45  # of contact, assumed for every door and daypart: what is learned gave nothing (manual)
+ASSUMED_DOORS = DoorSettings()  # the chances at a door are assumed: what was learned gave nothing (manual)
 RESERVE_MINUTES = 60.0  # planned beyond a crew's hours: misses are short, and the last visits may wait
-APPOINTMENT_SLACK_MINUTES = 30.0  # how late a crew may be: late is not absent
+APPOINTMENT_SLACK_MINUTES = 10.0  # how late a crew may be by plan; at the door, late is not absent
 WAVE_FACTOR, LEAST_WAVE_FACTOR = 0.8, 0.2
 FIRST_SENTENCE = (
     "Say first: this is voluntary. It is no search, no interview and no check of papers, and saying no has "
@@ -158,15 +159,16 @@ def make_schedule(
         day = request.first_day + timedelta(days=offset)
         planned_people = {visit.person for visit in visits}
         open_day = build_day(inputs, day, leave_out=planned_people)
-        if open_day is None:
-            continue
-        routes = day_schedule.plan_day(open_day.problem, rng, rounds=request.work)
-        visits += scheduled_visits(open_day, routes, inputs)
+        if open_day is not None:
+            routes = day_schedule.plan_day(open_day.problem, rng, rounds=request.work)
+            visits += scheduled_visits(open_day, routes, inputs)
         placed_people = {visit.person for visit in visits}
         unplaced += [
             str(person.appointment["appointment"])
-            for person in open_day.people
-            if person.appointment is not None and person.person not in placed_people
+            for person in inputs.people
+            if person.appointment is not None
+            and person.appointment["day"] == day.isoformat()
+            and person.person not in placed_people
         ]
     protocol = inputs.protocol
     return Schedule(
@@ -216,7 +218,8 @@ def build_day(inputs: ScheduleInputs, day: date, *, leave_out: set[str]) -> DayP
     people = tuple(person for person, _ in due)
     if not crews or not people:
         return None
-    visits = _open_visits(inputs, people, crews, [windows for _, windows in due])
+    chance = _expected_chances(people, inputs.protocol)[:, list(dayparts)]
+    visits = _open_visits(inputs, people, crews, [windows for _, windows in due], chance)
     hours = day_schedule.CrewHours(
         np.array([inputs.row_by_stop[crew.base] for crew in crews], np.int64),
         np.array([crew.start_minute for crew in crews]),
@@ -224,6 +227,18 @@ def build_day(inputs: ScheduleInputs, day: date, *, leave_out: set[str]) -> DayP
     )
     problem = day_schedule.build_problem(visits, hours, inputs.travel, inputs.protocol)
     return DayProblem(day, people, crews, dayparts, problem)
+
+
+def _expected_chances(people: Sequence[OpenPerson], protocol: VisitProtocol) -> Floats:
+    """The chance of contact of each person in each daypart; agreed times are kept more often."""
+    mix = contact_chance.mix_households(ASSUMED_DOORS, protocol)
+    misses, contacts = (
+        np.array([person.history.count_contacts(protocol, is_met=is_met) for person in people])
+        for is_met in (False, True)
+    )
+    is_agreed = np.array([person.appointment is not None for person in people])
+    chance = contact_chance.expected_chances(mix, misses, contacts)
+    return np.where(is_agreed[:, None], ASSUMED_DOORS.keep_chance, chance)
 
 
 def visit_windows(
@@ -287,6 +302,7 @@ def _open_visits(
     people: tuple[OpenPerson, ...],
     crews: tuple[CrewDay, ...],
     windows: Sequence[Sequence[tuple[float, float] | None]],
+    chance: Floats,
 ) -> day_schedule.OpenVisits:
     bounds = np.array([[window or (0.0, -1.0) for window in row] for row in windows])
     crew_names = [crew.crew for crew in crews]
@@ -299,12 +315,13 @@ def _open_visits(
         elif person.history.due_visit == 2:
             weights[row] = day_schedule.SECOND_WEIGHT
         else:
-            weights[row] = max(LEAST_WAVE_FACTOR, WAVE_FACTOR ** (person.wave - first_wave))
+            wave_factor = max(LEAST_WAVE_FACTOR, WAVE_FACTOR ** (person.wave - first_wave))
+            weights[row] = day_schedule.FIRST_WEIGHT * wave_factor
         if contacts and contacts[0].crew in crew_names:
             leads[row] = crew_names.index(contacts[0].crew)
     return day_schedule.OpenVisits(
         stop=np.array([inputs.row_by_stop[person.person] for person in people], np.int64),
-        chance=np.array([[window is not None for window in row] for row in windows]) * MEAN_CHANCE,
+        chance=chance * np.array([[window is not None for window in row] for row in windows]),
         open=np.ascontiguousarray(bounds[:, :, 0]),
         close=np.ascontiguousarray(bounds[:, :, 1]),
         weight=weights,
@@ -328,7 +345,10 @@ def scheduled_visits(
         person, crew = open_day.people[planned_visit.visit], open_day.crews[planned_visit.crew]
         minutes = float(problem.minutes[planned_visit.visit, planned_visit.daypart])
         way_home = float(problem.travel[planned_visit.visit, problem.base[planned_visit.crew]])
-        start_minute = int(planned_visit.begin_minute)
+        agreed = person.appointment
+        start_minute = int(
+            problem.open[planned_visit.visit, planned_visit.daypart] if agreed else planned_visit.begin_minute
+        )
         yield ScheduledVisit(
             day=open_day.day,
             crew=crew.crew,

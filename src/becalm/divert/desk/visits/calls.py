@@ -113,6 +113,9 @@ def check_visit(desk: Desk, request: ask.CheckRequest) -> Entry:
         faults.append(
             Fault("approver", "is missing", "a no-go or conditions need somebody who answers for it")
         )
+    if request.approver and not _has_acted(case.desk, request.approver):
+        remedy = "name somebody who works with the ledger, as they log in"
+        faults.append(Fault("approver", f"{request.approver!r} has done nothing here", remedy))
     if request.result == "conditions" and not request.condition:
         faults.append(Fault("condition", "is missing", "say under which conditions the crew may go"))
     if not 0 <= (request.day - now.date()).days <= 1:
@@ -127,6 +130,11 @@ def check_visit(desk: Desk, request: ask.CheckRequest) -> Entry:
     }
     details = {"conditions": list(request.condition), "note": request.note}
     return case.append(case.event(events.CHECK, facts, details))[0]
+
+
+def _has_acted(desk: Desk, name: str) -> bool:
+    """Whether any entry is by this person: so no other word can come into the facts as an approver."""
+    return next(iter(desk.open_ledger().entries(actor=name)), None) is not None
 
 
 def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:

@@ -87,7 +87,10 @@ def schedule_visits(desk: Desk, request: ScheduleRequest) -> ScheduleAnswer:
     schedule = replace(schedule, mode=programme_mode(desk))
     write_folder(folder, schedule_files(schedule, __version__), kind=SCHEDULE_FOLDER)
     keep_in_force(desk.workspace.path, schedule)
-    notes += [f"No crew has time for appointment {number}." for number in schedule.unplaced]
+    notes += [
+        f"Appointment {number} has no place: no crew has time, or it is not wished."
+        for number in schedule.unplaced
+    ]
     return ScheduleAnswer(schedule, str(folder), tuple(notes))
 
 
