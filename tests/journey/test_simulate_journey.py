@@ -56,7 +56,8 @@ def test_another_seed_gives_another_city(town: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     becalm("simulate", "--seed", 6, "--out", other, *TOWN, "--effect", "displacement")
     same = fingerprint(other).items() & fingerprint(town).items()
-    assert {name for name, _ in same} <= {"truth/delays.json", "divert/residents.csv"}
+    settings = {"truth/delays.json", "truth/doors.json", "divert/residents.csv", "divert/providers.toml"}
+    assert {name for name, _ in same} <= settings
 
 
 def test_everything_that_is_promised_is_written(town: Path) -> None:
