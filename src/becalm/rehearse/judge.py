@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from becalm.rehearse.week import Note, Year
 from becalm.simulate.time_profiles import REBOUND, day_number
 
 LEVEL: Final = 0.95
+MONTH: Final = re.compile(r"\d{4}-\d{2}")
 QUESTIONS: Final = {
     "change": "How far did each offence fall or rise?",
     "places": "Which places carry street violence?",
@@ -77,8 +79,9 @@ def _changes(year: Year) -> Iterator[Row]:
     for note in _monthly(year):
         for change in note["changes"]:
             group = change["group"]
-            if not truth.is_found_by_victims(group) or not change["low"] or not change["high"]:
-                continue
+            has_interval = change["low"] and change["high"] and MONTH.fullmatch(change["baseline"])
+            if not has_interval or not truth.is_found_by_victims(group):
+                continue  # a mean of several years is no month, and is left to its years
             rows = truth.group_rows(group)
             new, old = (
                 float(levels[rows, truth.month_of(month) - first_month].sum())
