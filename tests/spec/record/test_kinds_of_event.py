@@ -125,7 +125,11 @@ def test_a_hash_in_hex_fits_where_a_hash_is_asked_for() -> None:
 
 
 def test_every_event_that_a_job_declares_is_handed_to_the_ledger() -> None:
-    names = [m.name for m in pkgutil.walk_packages(becalm.__path__, "becalm.") if m.name.endswith(".events")]
+    names = [
+        m.name
+        for m in pkgutil.walk_packages(becalm.__path__, "becalm.")
+        if m.name.endswith((".events", ".account_events"))
+    ]
     declared = [importlib.import_module(name) for name in names if name != "becalm.app.events"]
     assert len(declared) >= 6
     assert {kind for module in declared for kind in module.KINDS} == set(EVENT_KINDS.kinds)
