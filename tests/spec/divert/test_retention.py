@@ -89,3 +89,11 @@ def test_an_approver_who_only_stamps_is_seen() -> None:
     abe, bea = describe_approvers(entries)
     assert (abe.decision_count, abe.approval_share, abe.median_seconds, abe.overturn_count) == (3, 1.0, 60, 1)
     assert (bea.approval_share, bea.median_seconds) == (0.0, None)
+
+
+def test_every_kind_with_details_about_a_person_is_purged_and_shown_to_them() -> None:
+    from becalm.divert.core.personal_fields import PERSONAL_FIELDS
+    from becalm.divert.desk.purge import DETAIL_KINDS
+
+    kept_apart = {"records", "protected", "allocation_made"}  # files of their own, and a seed
+    assert {field.kind for field in PERSONAL_FIELDS} - kept_apart <= set(DETAIL_KINDS)

@@ -151,6 +151,7 @@ DETAIL_KINDS: Final = (
     *(kinds.CHALLENGE, kinds.CHALLENGE_DECISION, kinds.RESTRICTION, kinds.FORCED_ACCESS),
     *("visit_made", "visit_attempted", "referral_sent", "referral_rejected", "referral_ended"),
     *("appointment_made", "visit_checked", "offer_made", "consent_changed", "session_held", "goal_judged"),
+    *("wishes_changed", "help_reported"),
 )
 """The kinds whose entries may hold details about a person of this programme."""
 
