@@ -102,6 +102,7 @@ def test_without_a_script_the_table_stands_and_the_page_says_so(
     page = context.new_page()
     page.goto(f"{served.url}{run}")
     assert "The map needs JavaScript" in page.inner_text("main")
+    assert " --" not in page.inner_text("main").replace("becalm run --again", "")
     assert page.locator("main table").count() >= 1
     assert not page.locator("[data-street-map]").is_visible()
     context.close()

@@ -40,6 +40,10 @@ class View(Generic[AnswerT]):
     is_private: bool = False  # it may hold details: a file that is written is for its owner alone
     files: Mapping[str, Callable[[AnswerT], str | bytes]] = field(default_factory=dict)
 
+    def lines_off_screen(self, answer: AnswerT) -> Iterator[object]:
+        """What a reader sees who has no command line: without the lines that name its options."""
+        return (line for line in self.lines(answer) if " --" not in str(line))
+
 
 def emit_answer(answer: AnswerT, view: View[AnswerT], format: Format, files: Sequence[Path] = ()) -> None:
     """Write the answer to these files, by their endings, then print it in this format."""

@@ -142,7 +142,7 @@ def freeze_answer(
         raise terms.UsageError(f"becalm {' '.join(question.words)} gives no answer that could be shown.")
     emission = session.emissions[-1]
     files = {f"answer{ending}": content for ending, content in write_formats(emission.answer, emission.view)}
-    blocks = list(_blocks(emission.view.lines(emission.answer)))
+    blocks = list(_blocks(emission.view.lines_off_screen(emission.answer)))
     if picture:
         # The table that says the same comes first: a picture is no way for everybody.
         after = next((i + 1 for i, block in enumerate(blocks) if "rows" in block), len(blocks))

@@ -85,10 +85,8 @@ class Answer(ABC):
         """Its picture."""
 
     def _repr_html_(self) -> str:
-        shown_lines = [
-            line for line in self._view().lines(self) if " --" not in str(line)
-        ]  # of the command alone
-        return "\n".join([*map(_line_html, shown_lines), self.plot()._repr_html_()])
+        shown_lines = map(_line_html, self._view().lines_off_screen(self))
+        return "\n".join([*shown_lines, self.plot()._repr_html_()])
 
 
 @dataclass(frozen=True, slots=True)
