@@ -85,8 +85,8 @@ def pack_document(content: PackContent, document_sha256: str) -> Document:
     details_rows = tuple((_plain_name(name), value) for name, value in content.details.items())
     details_table = text_table(("what", "as we have it"), details_rows)
     access_rows = [
-        (f"{at[:10]} {at[11:16]}", role, purpose, KIND_WORDS.get(kind, _plain_name(kind)), *more)
-        for at, role, purpose, kind, *more in content.accesses
+        (f"{at[:10]} {at[11:16]}", role, purpose, KIND_WORDS.get(kind, _plain_name(kind)), *detail_cells)
+        for at, role, purpose, kind, *detail_cells in content.accesses
     ]
     case_state = "none" if content.case is None else str(content.case["state"]).replace("_", " ")
     sections = (
