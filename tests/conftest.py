@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings
 from postgres import Server, throw_away_server
 
+# Two workers share the cores: threads of a library that spin while they wait take them from each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No deadlines: a busy machine is no fault. The same examples in every run of make test, other ones (and
 # more) in make test-exhaustive, so that whoever changed nothing is not stopped by somebody else's discovery.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ FOCUS = """() => {
   e.focus()
   return [focused, blurred]
 }"""
+QUIET = "status of 40|GPU stall"  # a page that is refused; the map drawn without a graphics card
 QUESTIONS = {
     "/measure/ask/compare": {"period": "2020-04", "baseline": "2019", "by": "offence_group"},
     "/find/ask/hotspots": {"count": "20", "target": "robbery"},
@@ -93,7 +95,7 @@ def open_context(
         )
     page, strange = context.new_page(), []
     page.on("request", lambda r: None if r.url.startswith((served.url, "data:")) else strange.append(r.url))
-    page.on("console", lambda m: None if "status of 40" in m.text else strange.append(m.text))
+    page.on("console", lambda m: None if re.search(QUIET, m.text) else strange.append(m.text))
     page.on("pageerror", lambda error: strange.append(str(error)))
     return context, page, strange
 

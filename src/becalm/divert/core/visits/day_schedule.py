@@ -17,6 +17,7 @@ APPOINTMENT_WEIGHT, SECOND_WEIGHT, FIRST_WEIGHT = 3.0, 1.0, 1.15
 NEIGHBOURS = 24
 HEAT_SHARE = 0.7  # of the value of a first visit: the loss that the search takes with a chance of 1 in e
 MINUTE_SHARE = 0.02  # of that value: what a minute to spare is worth, since another visit may fit into it
+KEPT_WEIGHT = 3.0  # of a visit that a crew has already, while another crew's are shared out
 ROUNDS = 1500  # of ruin and recreate: about a second for 24 crews and 1,000 open visits
 
 
@@ -138,8 +139,19 @@ def without_crew(
     new_routes.team[orphans] = -1
     new_routes.stop_count[crew] = 0
     routing.refresh_route(reduced, new_routes, crew)
-    # What was promised or is a second visit may push out a first visit, so the search follows, briefly.
-    return reduced, plan_day(reduced, rng, rounds=ROUNDS // 8, routes=new_routes)
+    # What was promised or is a second visit may push out a first visit, so the search follows, briefly. One
+    # first visit for another is no gain: somebody who was told of a call would not be called on.
+    kept_factor = factor.copy()
+    other_crews = [other for other in range(len(routes.stop_count)) if other != crew]
+    for other in other_crews:
+        kept_factor[routes.stop[other, : routes.stop_count[other]], other] *= KEPT_WEIGHT
+    favouring = problem._replace(factor=kept_factor)
+    for other in other_crews:
+        routing.refresh_route(favouring, new_routes, other)
+    best_routes = plan_day(favouring, rng, rounds=ROUNDS // 8, routes=new_routes)
+    for other in range(len(routes.stop_count)):
+        routing.refresh_route(reduced, best_routes, other)
+    return reduced, best_routes
 
 
 def tried_least(tries: Ints, dayparts: Ints) -> Bools:

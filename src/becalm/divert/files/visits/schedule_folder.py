@@ -27,7 +27,11 @@ VISIT_COLUMNS: Final = (
     *("day", "crew", "start", "minutes", "person", "visit", "daypart", "appointment", "if_time", "bring"),
 )
 CREW_COLUMNS: Final = ("day", "unit", "base", "start", "hours", "use")
-SCHEDULE_FOLDER: Final = FolderKind("an earlier schedule of visits", record="schedule.json")
+SCHEDULE_FOLDER: Final = FolderKind(
+    "an earlier schedule of visits",
+    record="schedule.json",
+    later_names=frozenset({"calendars", "sheets"}),  # of a schedule with visits, where the new one has none
+)
 
 
 def read_crews(path: Path) -> tuple[CrewDay, ...]:
