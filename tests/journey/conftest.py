@@ -1,16 +1,29 @@
-"""A programme of visits that several journeys walk through; drawn once for all of them."""
+"""What several journeys share: a browser, and a programme of visits that is drawn once for all of them."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from postgres import Server
 from town import becalm
 from visit_cases import make_workspace
 from visit_programme import Programme, prepare
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    from browser import open_browser  # half a second to load, for few journeys
+
+    with open_browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="session")

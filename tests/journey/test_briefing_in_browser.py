@@ -6,13 +6,12 @@ import itertools
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import briefings
 import numpy as np
 import pytest
-from browser import DESK, PHONE, grey, open_browser, opened
+from browser import DESK, PHONE, grey, opened
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
@@ -23,12 +22,6 @@ SIZES = [pytest.param(DESK, id="desk"), pytest.param(PHONE, id="phone")]
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 CONTRASTS = (SUPPORT / "contrasts.js").read_text("utf-8")
 CUT_OFF = (SUPPORT / "cut_off.js").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import briefings
 import pytest
-from browser import PHONE, open_browser, opened
+from browser import PHONE, opened
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
@@ -19,12 +18,6 @@ CONTRASTS = (SUPPORT / "contrasts.js").read_text("utf-8")
 CUT_OFF = (SUPPORT / "cut_off.js").read_text("utf-8")
 LARGEST_PAINT_MS = 300
 END_OF_FIRST = "document.querySelector('.front-pair').getBoundingClientRect().bottom"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import DESK, PHONE, open_browser
+from browser import DESK, PHONE
 from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,12 +36,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = build(ROOT / "docs", folder)
     assert built.returncode == 0, built.stderr
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as started:
-        yield started
 
 
 def test_every_page_of_the_manual_is_in_the_site_and_in_its_tree(site: Path) -> None:

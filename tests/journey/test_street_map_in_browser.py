@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import axe
 import pytest
 import town
-from browser import DESK, PHONE, open_browser
+from browser import DESK, PHONE
 from playwright.sync_api import Browser, Page, Request
 from sites import Client, Served, serve
 
@@ -34,12 +34,6 @@ def analyst(served: Served) -> Client:
 def run(analyst: Client) -> str:
     """The address of a list of hotspots."""
     return analyst.answer_to("/find/ask/hotspots", **HOTSPOTS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as started:
-        yield started
 
 
 def open_map(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import open_browser
 from playwright.sync_api import Browser, Page
 from typer.testing import CliRunner
 
@@ -90,12 +89,6 @@ def make_handler(mast: Phonemast) -> type[BaseHTTPRequestHandler]:
             """Print nothing."""
 
     return Handler
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

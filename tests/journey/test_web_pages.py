@@ -12,7 +12,7 @@ from pathlib import Path
 import axe
 import pytest
 import town
-from browser import DESK, PHONE, open_browser
+from browser import DESK, PHONE
 from page import read_page
 from playwright.sync_api import Browser, BrowserContext, Page
 from sites import PASSWORD, Client, Served, person, serve
@@ -65,12 +65,6 @@ def runs(served: Served) -> dict[str, str]:
     for path, fields in QUESTIONS.items():
         found[path] = client.answer_to(path, **fields)
     return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as started:
-        yield started
 
 
 def open_context(

@@ -273,11 +273,11 @@ def _rests_in_fortnight(tours: Sequence[WorkedTour], last: WorkedTour, rules: Ru
     long_hours = rules.optional_value("fortnight_rest_hours")
     if long_hours is None:
         return False
-    begin = last.end.timestamp() - 2 * WEEK_SECONDS
+    first_moment = last.end.timestamp() - 2 * WEEK_SECONDS
     rest_hours = [
-        (later.start.timestamp() - max(begin, earlier.end.timestamp())) / 3600
+        (later.start.timestamp() - max(first_moment, earlier.end.timestamp())) / 3600
         for earlier, later in pairwise(tours)
-        if later.start <= last.start and later.start.timestamp() > begin
+        if later.start <= last.start and later.start.timestamp() > first_moment
     ]
     weekly_count = sum(hours >= rules.value("weekly_rest_hours") for hours in rest_hours)
     return weekly_count >= 2 or max(rest_hours, default=0.0) >= long_hours

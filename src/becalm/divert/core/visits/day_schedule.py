@@ -141,17 +141,11 @@ def without_crew(
     routing.refresh_route(reduced, new_routes, crew)
     # What was promised or is a second visit may push out a first visit, so the search follows, briefly. One
     # first visit for another is no gain: somebody who was told of a call would not be called on.
-    kept_factor = factor.copy()
-    other_crews = [other for other in range(len(routes.stop_count)) if other != crew]
-    for other in other_crews:
-        kept_factor[routes.stop[other, : routes.stop_count[other]], other] *= KEPT_WEIGHT
+    kept_factor = factor.copy()  # the times of a route do not depend on it
+    for other_crew, stop_count in enumerate(new_routes.stop_count):
+        kept_factor[routes.stop[other_crew, :stop_count], other_crew] *= KEPT_WEIGHT
     favouring = problem._replace(factor=kept_factor)
-    for other in other_crews:
-        routing.refresh_route(favouring, new_routes, other)
-    best_routes = plan_day(favouring, rng, rounds=ROUNDS // 8, routes=new_routes)
-    for other in range(len(routes.stop_count)):
-        routing.refresh_route(reduced, best_routes, other)
-    return reduced, best_routes
+    return reduced, plan_day(favouring, rng, rounds=ROUNDS // 8, routes=new_routes)
 
 
 def tried_least(tries: Ints, dayparts: Ints) -> Bools:
