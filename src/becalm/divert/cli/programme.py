@@ -172,10 +172,10 @@ def _govern_lines(answer: GovernAnswer) -> Iterable[str]:
     if answer.entry is not None:
         yield f"Signed (entry {answer.entry})."
     for habit in answer.approvers:
-        pace = "unopened" if habit.median_seconds is None else f"{habit.median_seconds:.0f} s"
+        pace_text = "unopened" if habit.median_seconds is None else f"{habit.median_seconds:.0f} s"
         yield (
             f"  {habit.month} {habit.approver}: {habit.decision_count} decisions, "
-            f"{habit.approval_share:.0%} approved, median {pace} after opening the evidence, "
+            f"{habit.approval_share:.0%} approved, median {pace_text} after opening the evidence, "
             f"{habit.overturn_count} overturned"
         )
     yield from (f"  before anybody is approved: {fault}" for fault in answer.open_faults)

@@ -55,12 +55,16 @@ def _refuse(entry: Entry, problem: str, remedy: str) -> CaseError:
 
 def check_step(entry: Entry, row: Row | None, state: str) -> None:
     """Refuse a step to a state that does not follow the present one."""
-    current = "not nominated" if row is None else str(row["state"])
+    current_state = "not nominated" if row is None else str(row["state"])
     if row is None and state != "nominated":
         raise _refuse(entry, "there is no case", "nominate a person whom the rule selects first")
-    if row is not None and state not in STATE_AFTER[current]:
-        allowed = ", ".join(STATE_AFTER[current]) or "nothing"
-        raise _refuse(entry, f"{state} does not follow {current}", f"from {current} may follow: {allowed}")
+    if row is not None and state not in STATE_AFTER[current_state]:
+        next_states_text = ", ".join(STATE_AFTER[current_state]) or "nothing"
+        raise _refuse(
+            entry,
+            f"{state} does not follow {current_state}",
+            f"from {current_state} may follow: {next_states_text}",
+        )
 
 
 def _nominate(row: Row | None, entry: Entry) -> Row:
@@ -143,8 +147,8 @@ def _open_evidence(row: Row | None, entry: Entry) -> Row | None:
         return row
     people = row["evidence_by"]
     assert isinstance(people, tuple)
-    skeleton = name_skeleton(entry.event.actor)
-    return row if skeleton in people else {**row, "evidence_by": (*people, skeleton)}
+    actor_skeleton = name_skeleton(entry.event.actor)
+    return row if actor_skeleton in people else {**row, "evidence_by": (*people, actor_skeleton)}
 
 
 def _decide(row: Row | None, entry: Entry) -> Row | None:
@@ -258,8 +262,12 @@ def _restrict(row: Row | None, entry: Entry) -> Row | None:
         row = {"subject": entry.event.subject, "state": NO_CASE, "since": occurrence(entry), **free}
     if facts["ground"] != "legal_hold":
         return _drop_free({**row, "is_restricted": facts["restricted"]})
-    holder = str(row.get("hold_by") or "")
-    if row["has_legal_hold"] and not facts["restricted"] and not are_two_people(holder, entry.event.actor):
+    hold_actor = str(row.get("hold_by") or "")
+    if (
+        row["has_legal_hold"]
+        and not facts["restricted"]
+        and not are_two_people(hold_actor, entry.event.actor)
+    ):
         raise _refuse(entry, f"{entry.event.actor} placed the hold", "let a second person lift it")
     return _drop_free({**row, "has_legal_hold": facts["restricted"], "hold_by": entry.event.actor})
 

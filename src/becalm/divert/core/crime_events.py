@@ -100,7 +100,7 @@ def sort_rows(rows: Iterable[EventRow]) -> list[EventRow]:
 
 def encode_rows(rows: Sequence[EventRow]) -> CrimeEvents:
     """The events of one person as arrays."""
-    crimes = {ref: code for code, ref in enumerate(sorted({row.crime_ref for row in rows}))}
+    code_by_crime = {ref: code for code, ref in enumerate(sorted({row.crime_ref for row in rows}))}
     offence_words = tuple(sorted({row.offence for row in rows}))
 
     def codes(words: Sequence[str], name: str) -> Ints:
@@ -109,7 +109,7 @@ def encode_rows(rows: Sequence[EventRow]) -> CrimeEvents:
 
     return CrimeEvents(
         person=np.zeros(len(rows), np.int64),
-        crime=np.array([crimes[row.crime_ref] for row in rows], np.int64),
+        crime=np.array([code_by_crime[row.crime_ref] for row in rows], np.int64),
         day=np.array([(row.occurred_on - EPOCH).days for row in rows], np.int64),
         offence=codes(offence_words, "offence"),
         role=codes(ROLES, "role"),
@@ -137,13 +137,13 @@ def weigh_events(events: CrimeEvents, rule: Rule, *, by_other_weights: bool = Fa
     bands: Mapping[str, int] = rule.bands(by_other_weights=by_other_weights)
     band_of_word = np.array([bands.get(word, 0) for word in events.offence_words] or [0], np.int64)
     status_points = np.array([rule.points.by_status.get(word, 0) for word in STATUSES], np.int64)
-    band = band_of_word[events.offence]
+    band_of_event = band_of_word[events.offence]
     is_suspect = events.role < len(SUSPECT_ROLES)
     is_victim = events.role == ROLES.index("victim")
     why_not = np.select(
         [
             ~(is_suspect | is_victim),
-            band == 0,
+            band_of_event == 0,
             events.outcome == OUTCOMES.index("no_crime"),
             events.outcome == OUTCOMES.index("transferred"),
             is_suspect & (events.status == STATUSES.index("eliminated")),
@@ -157,9 +157,9 @@ def weigh_events(events: CrimeEvents, rule: Rule, *, by_other_weights: bool = Fa
     )
     may_count = why_not == COUNTS
     return EventWeights(
-        suspect_weight=np.where(may_count & is_suspect, band * status_points[events.status], 0),
-        victim_weight=np.where(may_count & is_victim, band, 0),
-        band=band,
+        suspect_weight=np.where(may_count & is_suspect, band_of_event * status_points[events.status], 0),
+        victim_weight=np.where(may_count & is_victim, band_of_event, 0),
+        band=band_of_event,
         is_formal=np.isin(events.status, [STATUSES.index(word) for word in FORMAL]),
         why_not=why_not,
     )

@@ -68,11 +68,13 @@ def count_groups(
     def tally(people: Iterable[str]) -> Mapping[str, int]:
         return Counter(group_by_person.get(person) or MISSING for person in people)
 
-    by_denominator = {name: tally(people) for name, people in people_by_denominator.items()}
+    counts_by_denominator = {name: tally(people) for name, people in people_by_denominator.items()}
     if residents:
-        by_denominator["residents"] = residents
+        counts_by_denominator["residents"] = residents
     return GroupCounts(
-        characteristic, {stage: tally(people) for stage, people in people_by_stage.items()}, by_denominator
+        characteristic,
+        {stage: tally(people) for stage, people in people_by_stage.items()},
+        counts_by_denominator,
     )
 
 

@@ -162,7 +162,7 @@ def explain_person(
     scores = score_people(events, adult_day, rule, as_of_day=as_of_day)
     is_selected = bool((scores.passes & cut.admits(scores))[0])
     stability = judge_stability(events, adult_day, rule, as_of_day=as_of_day, cut=cut, other_cut=other_cut)
-    latest = int(scores.latest_day[0])
+    latest_day = int(scores.latest_day[0])
     return Explanation(
         person=person,
         rule=rule,
@@ -182,7 +182,7 @@ def explain_person(
         crimes=int(scores.crimes[0]),
         dates=int(scores.dates[0]),
         charged=int(scores.charged[0]),
-        latest_on=None if latest < 0 else date.fromordinal(EPOCH.toordinal() + latest),
+        latest_on=None if latest_day < 0 else date.fromordinal(EPOCH.toordinal() + latest_day),
         is_child_route=is_child_route,
     )
 
@@ -210,14 +210,14 @@ def _age_line(scores: PersonScores, rule: Rule, *, is_age_known: bool, is_child_
 def _gate_lines(scores: PersonScores, rule: Rule, *, as_of_day: int) -> tuple[GateLine, ...]:
     gate, latest = rule.gate, int(scores.latest_day[0])
     age_days = as_of_day - latest
-    recent_text = "none" if latest < 0 else f"{age_days} days"
+    latest_age_text = "none" if latest < 0 else f"{age_days} days"
     return (
         _count_line("different crimes as suspect", gate.crimes, scores.crimes),
         _count_line("on different days", gate.dates, scores.dates),
         GateLine(
             "age of the newest",
             f"{gate.recent_days} days or less",
-            recent_text,
+            latest_age_text,
             latest >= 0 and age_days <= gate.recent_days,
         ),
         _count_line("with a formal outcome", gate.charged, scores.charged),
@@ -239,10 +239,10 @@ def _event_lines(rows: Sequence[EventRow], scores: PersonScores, rule: Rule) -> 
         strict=True,
     ):
         is_suspect = row.role in SUSPECT_ROLES
-        reason = WHY_NOT[why] or ("" if points else "a victim's events are added up apart")
-        if is_suspect and not reason and not points:
-            reason = "its status earns no points"
-        lines.append(EventLine(row, bands.get(row.offence, 0), recency, points, reason))
+        reason_text = WHY_NOT[why] or ("" if points else "a victim's events are added up apart")
+        if is_suspect and not reason_text and not points:
+            reason_text = "its status earns no points"
+        lines.append(EventLine(row, bands.get(row.offence, 0), recency, points, reason_text))
     return tuple(lines)
 
 

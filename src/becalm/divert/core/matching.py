@@ -37,12 +37,12 @@ def find_pairs(
     for person, word in keyed_word_by_person.items():
         if word:
             people_by_word[word].append(person)
-    settled = set(settled_pairs)
+    settled_pair_set = set(settled_pairs)
     return sorted(
         pair
         for people in people_by_word.values()
         for pair in combinations(sorted(people), 2)
-        if frozenset(pair) not in settled
+        if frozenset(pair) not in settled_pair_set
     )
 
 

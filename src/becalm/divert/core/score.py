@@ -55,52 +55,52 @@ def score_people(
     `window_days` may differ by person; days beyond the last step of recency earn what that step earns.
     """
     count = len(adult_day)
-    window = np.broadcast_to(rule.window_days if window_days is None else window_days, count)
+    window_days_of_person = np.broadcast_to(rule.window_days if window_days is None else window_days, count)
     weights = weigh_events(events, rule, by_other_weights=by_other_weights)
-    age = as_of_day - events.day
-    recency = _recency_points(rule, age, window[events.person])
+    age_days = as_of_day - events.day
+    recency_points = _recency_points(rule, age_days, window_days_of_person[events.person])
     why_not = np.where(
         weights.why_not != COUNTS,
         weights.why_not,
-        np.where(age < 0, FUTURE, np.where(recency == 0, OLD, COUNTS)),
+        np.where(age_days < 0, FUTURE, np.where(recency_points == 0, OLD, COUNTS)),
     )
-    suspect_points = np.where(why_not == COUNTS, weights.suspect_weight * recency, 0)
+    suspect_points = np.where(why_not == COUNTS, weights.suspect_weight * recency_points, 0)
     is_suspect = suspect_points > 0
     event_points, why_not = _keep_highest(events, suspect_points, why_not, rule)
     victim_points, _ = _keep_highest(
-        events, weights.victim_weight * recency * (why_not == COUNTS), why_not, rule
+        events, weights.victim_weight * recency_points * (why_not == COUNTS), why_not, rule
     )
     first_of_crime = _first_rows(events, suspect_points, is_suspect)
-    charged = _count(events, _formal_crimes(events, weights, is_suspect), count)
+    charged_counts = _count(events, _formal_crimes(events, weights, is_suspect), count)
     latest_day = np.full(count, -1, np.int64)
     np.maximum.at(latest_day, events.person[is_suspect], events.day[is_suspect])
-    crimes = _count(events, first_of_crime, count)
-    dates = _count_distinct(events.person[is_suspect], events.day[is_suspect], count)
+    crime_counts = _count(events, first_of_crime, count)
+    date_counts = _count_distinct(events.person[is_suspect], events.day[is_suspect], count)
     points = np.bincount(events.person, event_points, count).astype(np.int64)
     is_adult = adult_day <= as_of_day
     gate = rule.gate
-    passes = is_adult & (points >= 1) & (crimes >= gate.crimes) & (dates >= gate.dates)
-    passes &= (charged >= gate.charged) & (as_of_day - latest_day <= gate.recent_days)
+    is_selected = is_adult & (points >= 1) & (crime_counts >= gate.crimes) & (date_counts >= gate.dates)
+    is_selected &= (charged_counts >= gate.charged) & (as_of_day - latest_day <= gate.recent_days)
     return PersonScores(
         points=points,
         victim_points=np.bincount(events.person, victim_points, count).astype(np.int64),
-        crimes=crimes,
-        dates=dates,
-        charged=charged,
+        crimes=crime_counts,
+        dates=date_counts,
+        charged=charged_counts,
         latest_day=latest_day,
         is_adult=is_adult,
-        passes=passes,
+        passes=is_selected,
         event_points=event_points,
         event_why_not=why_not,
-        recency=recency,
+        recency=recency_points,
     )
 
 
 def _recency_points(rule: Rule, age_days: Ints, window_days: Ints) -> Ints:
     most_days = np.array([days for days, _ in rule.points.recency], np.int64)
     points = np.array([points for _, points in rule.points.recency], np.int64)
-    step = np.minimum(np.searchsorted(most_days, age_days), len(points) - 1)
-    return np.where((age_days >= 0) & (age_days <= window_days), points[step], 0)
+    step_of_event = np.minimum(np.searchsorted(most_days, age_days), len(points) - 1)
+    return np.where((age_days >= 0) & (age_days <= window_days), points[step_of_event], 0)
 
 
 def _keep_highest(events: CrimeEvents, points: Ints, why_not: Ints, rule: Rule) -> tuple[Ints, Ints]:
@@ -110,11 +110,11 @@ def _keep_highest(events: CrimeEvents, points: Ints, why_not: Ints, rule: Rule) 
     rows = np.flatnonzero(is_first)
     rows = rows[np.lexsort((events.crime[rows], -events.day[rows], -points[rows], events.person[rows]))]
     person = events.person[rows]
-    starts = np.flatnonzero(np.r_[True, person[1:] != person[:-1]]) if len(rows) else rows
-    rank = np.arange(len(rows)) - np.repeat(starts, np.diff(np.r_[starts, len(rows)]))
-    beyond = rows[rank >= rule.points.most_events]
-    is_first[beyond] = False
-    why_not[beyond] = BEYOND
+    person_starts = np.flatnonzero(np.r_[True, person[1:] != person[:-1]]) if len(rows) else rows
+    rank_of_event = np.arange(len(rows)) - np.repeat(person_starts, np.diff(np.r_[person_starts, len(rows)]))
+    rows_beyond = rows[rank_of_event >= rule.points.most_events]
+    is_first[rows_beyond] = False
+    why_not[rows_beyond] = BEYOND
     return np.where(is_first, points, 0), why_not
 
 
@@ -177,11 +177,11 @@ def find_cut(scores: PersonScores, limit: int) -> Cut:
     is_better = (scores.points > keys[0][0]) | (
         (scores.points == keys[0][0]) & (scores.latest_day > keys[0][1])
     )
-    better = rows[is_better[rows]]
-    if not len(better):
+    better_rows = rows[is_better[rows]]
+    if not len(better_rows):
         return Cut(int(scores.points.max()) + 1, 0)
-    points = int(scores.points[better].min())
-    return Cut(points, int(scores.latest_day[better[scores.points[better] == points]].min()))
+    points = int(scores.points[better_rows].min())
+    return Cut(points, int(scores.latest_day[better_rows[scores.points[better_rows] == points]].min()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +219,15 @@ def drop_each_crime(
     order = np.argsort(events.person, kind="stable")
     starts = np.searchsorted(events.person[order], pairs[:, 0])
     lengths = np.searchsorted(events.person[order], pairs[:, 0], side="right") - starts
-    variant = np.repeat(np.arange(len(pairs)), lengths)
-    offsets = np.arange(len(variant)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    rows = order[starts[variant] + offsets]
-    stays = events.crime[rows] != pairs[variant, 1]
+    variant_of_row = np.repeat(np.arange(len(pairs)), lengths)
+    offsets = np.arange(len(variant_of_row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    rows = order[starts[variant_of_row] + offsets]
+    is_kept_event = events.crime[rows] != pairs[variant_of_row, 1]
     scores = score_people(
-        events.take(rows[stays], variant[stays]), adult_day[pairs[:, 0]], rule, as_of_day=as_of_day
+        events.take(rows[is_kept_event], variant_of_row[is_kept_event]),
+        adult_day[pairs[:, 0]],
+        rule,
+        as_of_day=as_of_day,
     )
     return Variants(pairs[:, 0], pairs[:, 1], scores.passes & cut.admits(scores))
 
@@ -246,11 +249,11 @@ def judge_stability(
         return scores.passes & chosen_cut.admits(scores)
 
     variants = drop_each_crime(events, adult_day, rule, as_of_day=as_of_day, cut=cut)
-    dropped = select(cut)
-    dropped[variants.person[~variants.is_selected]] = False
+    is_selected_when_dropped = select(cut)
+    is_selected_when_dropped[variants.person[~variants.is_selected]] = False
     return Stability(
         other_weights=select(other_cut, by_other_weights=True),
-        dropped=dropped,
+        dropped=is_selected_when_dropped,
         window_shorter=select(cut, window_days=rule.window_days - SHIFT_DAYS),
         window_longer=select(cut, window_days=rule.window_days + SHIFT_DAYS),
     )
@@ -295,9 +298,9 @@ def find_cuts(events: CrimeEvents, adult_day: Ints, rule: Rule, *, as_of_day: in
 
 def _take_earning(events: CrimeEvents, rule: Rule, as_of_day: int) -> CrimeEvents:
     """The events that can earn points as suspect: to sort the others too would take most of the time."""
-    age = as_of_day - events.day
+    age_days = as_of_day - events.day
     may_earn = weigh_events(events, rule).suspect_weight > 0
-    return events.take(may_earn & (age >= 0) & (age <= rule.window_days + SHIFT_DAYS))
+    return events.take(may_earn & (age_days >= 0) & (age_days <= rule.window_days + SHIFT_DAYS))
 
 
 def _score_both_ways(

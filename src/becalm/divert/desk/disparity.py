@@ -112,8 +112,8 @@ def _compare_all(
     residents: Mapping[str, str],
     as_of: date,
 ) -> tuple[DisparityRow, ...]:
-    stages = _people_by_stage(desk, records, as_of)
-    denominators = _people_by_denominator(records)
+    people_by_stage = _people_by_stage(desk, records, as_of)
+    people_by_denominator = _people_by_denominator(records)
     rows: list[DisparityRow] = []
     for characteristic in CHARACTERISTICS:
         group_by_person = (
@@ -126,7 +126,9 @@ def _compare_all(
             for name, count in residents.items()
             if name.startswith(f"{characteristic}=")
         }
-        counts = count_groups(characteristic, group_by_person, stages, denominators, residents_by_group)
+        counts = count_groups(
+            characteristic, group_by_person, people_by_stage, people_by_denominator, residents_by_group
+        )
         rows += compare_groups(counts)
     return tuple(rows)
 

@@ -113,17 +113,17 @@ def _has_open_case(desk: Desk, person: str) -> bool:
 def undecided_pairs(desk: Desk, records: Records) -> list[tuple[str, str]]:
     """Pairs with the same match word about which no two people have decided."""
     events = (entry.event for entry in desk.open_ledger().entries(kinds=(kinds.JOIN, kinds.PART)))
-    stages = [
+    decision_facts = [
         (event.kind, str(event.facts["stage"]), event.subject, str(event.facts["other"])) for event in events
     ]
-    return find_pairs(records.match_word_by_person(), settle_pairs(stages))
+    return find_pairs(records.match_word_by_person(), settle_pairs(decision_facts))
 
 
 def check_one_person(desk: Desk, records: Records, person: str) -> None:
     """Refuse a step about somebody who may stand in the records twice, until two people have decided."""
-    rivals = [pair for pair in undecided_pairs(desk, records) if person in pair]
-    if rivals:
-        other_person = next(name for name in rivals[0] if name != person)
+    rival_pairs = [pair for pair in undecided_pairs(desk, records) if person in pair]
+    if rival_pairs:
+        other_person = next(name for name in rival_pairs[0] if name != person)
         remedy = "let two people join or part them first: becalm divert match"
         raise step_refusal(person, f"may be the same person as {other_person}", remedy)
     splits.check_not_two(desk, records, person)

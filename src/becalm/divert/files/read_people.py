@@ -286,7 +286,9 @@ def build_records(
     names = [*keys.pseudonyms, *kept_people["person"].to_pylist()]
     row_of_person = {person: row for row, person in enumerate(names)}
     main_of_person = former.main_of_person()
-    main = [row_of_person.get(main_of_person.get(person, person), row) for row, person in enumerate(names)]
+    main_row_of_person = [
+        row_of_person.get(main_of_person.get(person, person), row) for row, person in enumerate(names)
+    ]
     born_day = _keep_corrected_days(files.born_day, keys, former)
     is_known = born_day != NO_DAY
     people = pa.table(
@@ -297,12 +299,12 @@ def build_records(
             "match_hmac": pa.array(keys.match_hashes, pa.string()),
             "born_day": pa.array(np.where(is_known, born_day, 0), pa.int32(), mask=~is_known),
             "seq": pa.array(keys.seqs, pa.int64()),
-            "main": pa.array(main[: len(keys.pseudonyms)], pa.int32()),
+            "main": pa.array(main_row_of_person[: len(keys.pseudonyms)], pa.int32()),
         },
         schema=PERSON_SCHEMA,
     )
     all_people = pa.concat_tables([people, kept_people])
-    main_column = pa.array(main, pa.int32())
+    main_column = pa.array(main_row_of_person, pa.int32())
     records = replace(
         former,
         people=all_people.set_column(all_people.column_names.index("main"), "main", main_column),

@@ -45,11 +45,11 @@ class AnywayReport:
     @property
     def words(self) -> str:
         """One paragraph: what was seen, and between which bounds what was done may have changed it."""
-        change = 100.0 * (self.ratio.value - 1.0)
-        verb = "fell" if change < 0.0 else "rose"
+        change_percent = 100.0 * (self.ratio.value - 1.0)
+        verb = "fell" if change_percent < 0.0 else "rose"
         bounds = " to ".join(f"{100.0 * (x - 1.0):+.0f} %" for x in (self.ratio.low, self.ratio.high))
         return (
-            f"Against its expected level the count {verb} by {abs(change):.0f} % (from {bounds}). "
+            f"Against its expected level the count {verb} by {abs(change_percent):.0f} % (from {bounds}). "
             f"With what else was going on, what was done may stand for anything from "
             f"{100.0 * self.left_low:+.0f} % to {100.0 * self.left_high:+.0f} %. The records say no more."
         )
@@ -84,20 +84,20 @@ def attribute_change(
     levels: list[tuple[float, float]] = []
     if control is not None:
         levels.append((control.low, control.high))
-        says = f"what was not aimed at stood at {100.0 * control.value:.0f} % of its expected level"
-        reasons.append(_reason("what happened to other offences", ratio, levels[-1], says))
+        control_text = f"what was not aimed at stood at {100.0 * control.value:.0f} % of its expected level"
+        reasons.append(_reason("what happened to other offences", ratio, levels[-1], control_text))
     if mobility is not None:
-        ends = sorted((mobility.share**mobility.power_low, mobility.share**mobility.power_high))
-        levels.append((ends[0], ends[1]))
-        says = (
+        range_ends = sorted((mobility.share**mobility.power_low, mobility.share**mobility.power_high))
+        levels.append((range_ends[0], range_ends[1]))
+        control_text = (
             f"people were out {100.0 * mobility.share:.0f} % as much as usual, and offences follow "
             f"by a power from {mobility.power_low:g} to {mobility.power_high:g}"
         )
-        reasons.append(_reason("people stayed at home", ratio, levels[-1], says))
+        reasons.append(_reason("people stayed at home", ratio, levels[-1], control_text))
     if len(levels) > 1:
         # They overlap: together they explain at least what the lesser does, at most both in full.
-        together = (levels[0][0] * levels[1][0], max(level[1] for level in levels))
-        reasons.append(_reason("both together", ratio, together, "they overlap by an unknown share"))
+        level_range = (levels[0][0] * levels[1][0], max(level[1] for level in levels))
+        reasons.append(_reason("both together", ratio, level_range, "they overlap by an unknown share"))
     return tuple(reasons)
 
 

@@ -40,36 +40,40 @@ def find_start_faults(protocol: Protocol, places: StudyPlaces) -> Iterator[Fault
     if not places.starts:
         return
     days, times = sorted({day for day in places.starts if day is not None}), list_times(protocol)
-    where = f"{protocol.places.file}: start"
+    field_text = f"{protocol.places.file}: start"
     if protocol.design != COHORT_DESIGN or set(protocol.choices.designs) - {COHORT_DESIGN}:
         yield Fault(
-            where,
+            field_text,
             f"only the design {COHORT_DESIGN} joins places that began on different days",
             "leave the column out, or use that design alone",
         )
         return
     strange_days = [day for day in days if day not in times]
     if strange_days:
-        step = "a month" if is_counted_by_month(protocol) else f"{BLOCK_DAYS} days, counted from the start"
+        step_text = (
+            "a month" if is_counted_by_month(protocol) else f"{BLOCK_DAYS} days, counted from the start"
+        )
         usable_text = ", ".join(map(str, times[:3]))
         yield Fault(
-            where,
-            f"{', '.join(map(str, strange_days[:3]))}: counts are by {step}",
+            field_text,
+            f"{', '.join(map(str, strange_days[:3]))}: counts are by {step_text}",
             f"write first days of these, e.g. {usable_text}",
         )
     elif days and days[0] != times[0]:
         yield Fault(
-            where, f"the first is {days[0]}, and the window after begins on {times[0]}", "make them one"
+            field_text, f"the first is {days[0]}, and the window after begins on {times[0]}", "make them one"
         )
     yield from _find_window_faults(protocol, places)
 
 
 def _find_window_faults(protocol: Protocol, places: StudyPlaces) -> Iterator[Fault]:
     windows = protocol.windows
-    unlike = [w for w in (windows.before, *protocol.choices.before) if w.end != windows.after.start]
-    if unlike:
-        gap = Period(windows.before.start, windows.after.start)
-        yield Fault("windows.before", f"{unlike[0]} does not reach to the start", f'write "{gap}"')
+    unlike_windows = [w for w in (windows.before, *protocol.choices.before) if w.end != windows.after.start]
+    if unlike_windows:
+        gap_period = Period(windows.before.start, windows.after.start)
+        yield Fault(
+            "windows.before", f"{unlike_windows[0]} does not reach to the start", f'write "{gap_period}"'
+        )
     missing_count = sum(
         day is None for day, is_treated in zip(places.starts, places.is_treated, strict=True) if is_treated
     )

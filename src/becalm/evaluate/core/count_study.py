@@ -51,10 +51,10 @@ def read_points(incidents: Table, protocol: Protocol) -> DatedPoints:
     Raises QuestionError where days are needed and the records carry months alone.
     """
     windows, groups = protocol.windows_read, protocol.outcome.offence_groups
-    whole = Period(min(w.start for w in windows), max(w.end for w in windows))
+    whole_period = Period(min(w.start for w in windows), max(w.end for w in windows))
     if is_counted_by_month(protocol):
-        return _read_months(incidents, whole, groups)
-    return _read_days(incidents, whole, groups)
+        return _read_months(incidents, whole_period, groups)
+    return _read_days(incidents, whole_period, groups)
 
 
 def is_counted_by_month(protocol: Protocol) -> bool:
@@ -117,13 +117,13 @@ def count_around(places: StudyPlaces, points: DatedPoints, *, radius_m: float, r
     distance_m, nearest_place = place_tree.query(np.column_stack([points.easting_m, points.northing_m]))
     is_within = distance_m <= radius_m
     is_in_ring = ~is_within & (distance_m <= radius_m + ring_m)
-    totals = []
+    zone_totals = []
     for is_counted in (is_within, is_in_ring):
-        tally = np.zeros(shape)
+        zone_tally = np.zeros(shape)
         cells = (points.group_index[is_counted], nearest_place[is_counted], points.span_index[is_counted])
-        np.add.at(tally, cells, points.counts[is_counted])
-        totals.append(tally)
-    return PlaceTotals(*totals)
+        np.add.at(zone_tally, cells, points.counts[is_counted])
+        zone_totals.append(zone_tally)
+    return PlaceTotals(*zone_totals)
 
 
 def build_study(protocol: Protocol, places: StudyPlaces, points: DatedPoints) -> StudyCounts:
@@ -184,12 +184,14 @@ class _Sums:
 
     def panel(self, counts: Floats, window: Period, *, from_end: bool = False) -> Floats:
         """Of each place, by month, or by whole blocks of days that begin with the window (or end with it)."""
-        of_window = counts[..., self._ends(window)]
+        window_counts = counts[..., self._ends(window)]
         if not self.is_by_day:
-            return np.asarray(of_window)
-        block_count = of_window.shape[-1] // BLOCK_DAYS
+            return np.asarray(window_counts)
+        block_count = window_counts.shape[-1] // BLOCK_DAYS
         used_days = block_count * BLOCK_DAYS
         kept_days = (
-            of_window[..., of_window.shape[-1] - used_days :] if from_end else of_window[..., :used_days]
+            window_counts[..., window_counts.shape[-1] - used_days :]
+            if from_end
+            else window_counts[..., :used_days]
         )
         return np.asarray(kept_days.reshape(*kept_days.shape[:-1], block_count, BLOCK_DAYS).sum(axis=-1))

@@ -41,8 +41,8 @@ def weigh_controls(counts: StudyCounts) -> WeighedControl:
     is_treated, traits = counts.places.is_treated, list_traits(counts)
     control = calibrated_control.calibrate_weights(traits[~is_treated], traits[is_treated].sum(axis=0))
     expected, variance = calibrated_control.weighted_outcome(control.weights, counts.after[~is_treated])
-    spread = float(np.sqrt(variance + max(expected, 1.0)))
-    return WeighedControl(control, float(counts.after[is_treated].sum()), expected, spread)
+    outcome_deviation = float(np.sqrt(variance + max(expected, 1.0)))
+    return WeighedControl(control, float(counts.after[is_treated].sum()), expected, outcome_deviation)
 
 
 def list_traits(counts: StudyCounts) -> Floats:
@@ -54,8 +54,8 @@ def list_traits(counts: StudyCounts) -> Floats:
 def judge_by_placebos(weighed_control: WeighedControl, scores: Floats, level: float) -> NamedEstimate:
     """The ratio of observed to expected, with the interval that sets of untreated places give."""
     observed, expected = weighed_control.observed, max(weighed_control.expected, 1e-9)
-    score = (observed - expected) / weighed_control.spread
-    p_value = (1.0 + float((np.abs(scores) >= abs(score)).sum())) / (len(scores) + 1.0)
+    placebo_score = (observed - expected) / weighed_control.spread
+    p_value = (1.0 + float((np.abs(scores) >= abs(placebo_score)).sum())) / (len(scores) + 1.0)
     width = float(np.quantile(np.abs(scores), level, method="higher")) * weighed_control.spread
     ratio = Estimate(
         observed / expected,
@@ -129,8 +129,8 @@ def refuse_unlike_choice(counts: StudyCounts, weights: Floats, level: float) -> 
     is_treated = counts.places.is_treated
     observed = float(counts.chosen_on[is_treated].sum())
     expected, weight_variance = calibrated_control.weighted_outcome(weights, counts.chosen_on[~is_treated])
-    spread = float(np.sqrt(estimate_dispersion(counts) * (weight_variance + max(expected, 1.0))))
-    if abs(observed - expected) <= float(stats.norm.ppf(0.5 + level / 2.0)) * spread:
+    outcome_deviation = float(np.sqrt(estimate_dispersion(counts) * (weight_variance + max(expected, 1.0))))
+    if abs(observed - expected) <= float(stats.norm.ppf(0.5 + level / 2.0)) * outcome_deviation:
         return None
     return Refusal(
         "matching places that were chosen with places that were not",
@@ -166,10 +166,10 @@ def _refuse_balance(protocol: Protocol, totals: Floats, shortfalls: Floats) -> R
         *protocol.places.covariates,
         *(f"count of {w}" for w in protocol.windows.matching),
     ]
-    worst = np.argsort(-np.abs(shortfalls) / np.maximum(np.abs(totals), 1.0))[:3].tolist()
+    worst_columns = np.argsort(-np.abs(shortfalls) / np.maximum(np.abs(totals), 1.0))[:3].tolist()
     missed_totals = "; ".join(
         f"{names[i]}: {totals[i]:,.6g} asked, nearest {totals[i] + shortfalls[i]:,.6g}"
-        for i in worst
+        for i in worst_columns
         if shortfalls[i]
     )
     return Refusal(
@@ -189,11 +189,11 @@ def _refuse_placebos(count: int, failure_count: int, level: float) -> Refusal:
 
 
 def _check_placebos(scores: Floats, failure_count: int) -> Check:
-    middle = float(np.median(scores))
+    median_score = float(np.median(scores))
     middle_limit = 3.0 * float(scores.std()) / len(scores) ** 0.5 * 1.2533
     return Check(
         "placebo sets centre on no effect",
-        abs(middle) <= middle_limit,
-        f"their middle is {middle:+.2f} standard units (within {middle_limit:.2f} by chance); "
+        abs(median_score) <= middle_limit,
+        f"their middle is {median_score:+.2f} standard units (within {middle_limit:.2f} by chance); "
         f"{failure_count} sets could not be balanced",
     )

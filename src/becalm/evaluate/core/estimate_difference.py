@@ -26,14 +26,18 @@ def evaluate_difference(protocol: Protocol, counts: StudyCounts) -> Finding:
     clusters, starts = number_clusters(counts), find_start_times(protocol, counts)
     trends = _study_trends(counts, starts, clusters)
     if trends is None:
-        says = f"fewer than {LEAST_TIMES} times before the start, or a time without an event in an arm"
-        return Finding(estimates=estimates, checks=(Check("trends before the start are known", False, says),))
+        refusal_text = (
+            f"fewer than {LEAST_TIMES} times before the start, or a time without an event in an arm"
+        )
+        return Finding(
+            estimates=estimates, checks=(Check("trends before the start are known", False, refusal_text),)
+        )
     checks, steps = (_check_trends(trends, level),), _show_steps(trends, level)
     if not estimates[0].shows_effect:  # nothing was concluded that trends could undo
         return Finding(estimates=estimates, checks=checks, steps=steps)
     breakdown = trend_breakdown.breakdown_value(trends, level=level)
-    shares = [float(np.expm1(x)) for x in (breakdown.low, breakdown.value, breakdown.high)]
-    low, value, high = sorted(shares)
+    share_interval = [float(np.expm1(x)) for x in (breakdown.low, breakdown.value, breakdown.high)]
+    low, value, high = sorted(share_interval)
     method = "largest change of the gap from time to time at which the interval still leaves out no effect"
     return Finding(
         estimates=estimates,
@@ -77,10 +81,10 @@ def number_clusters(counts: StudyCounts) -> Ints | None:
 
 def _show_steps(trends: EventStudy, level: float) -> tuple[StepEffect, ...]:
     """Each time's ratio of treated to control, against the last time before the start."""
-    errors = np.sqrt(np.diag(trends.covariance))
+    standard_errors = np.sqrt(np.diag(trends.covariance))
     method = "event study, places as clusters"
     steps = []
-    for step, value, error in zip(trends.steps.tolist(), trends.values, errors, strict=True):
+    for step, value, error in zip(trends.steps.tolist(), trends.values, standard_errors, strict=True):
         effect = log_effect(float(value), float(error), trends.degrees, level)
         ratio, low, high = np.exp([effect.value, effect.low, effect.high]).tolist()
         steps.append(StepEffect(step, Estimate(ratio, low, high, level, method)))
@@ -101,11 +105,15 @@ def _check_trends(trends: EventStudy, level: float) -> Check:
     is_before = (trends.steps < 0) & (np.diag(trends.covariance) > 0.0)
     values, covariance = trends.values[is_before], trends.covariance[np.ix_(is_before, is_before)]
     count = len(values)
-    spare = max(trends.degrees - count + 1.0, 1.0)  # Hotelling's T squared: the covariance is estimated too
+    residual_freedom = max(
+        trends.degrees - count + 1.0, 1.0
+    )  # Hotelling's T squared: the covariance is estimated too
     statistic = (
-        float(values @ np.linalg.pinv(covariance) @ values) * spare / (count * max(trends.degrees, 1.0))
+        float(values @ np.linalg.pinv(covariance) @ values)
+        * residual_freedom
+        / (count * max(trends.degrees, 1.0))
     )
-    p_value = float(stats.f.sf(statistic, count, spare))
+    p_value = float(stats.f.sf(statistic, count, residual_freedom))
     return Check(
         "treated and control moved alike before the start",
         p_value > 1.0 - level,

@@ -36,11 +36,11 @@ def evaluate(protocol: Protocol, counts: StudyCounts, *, progress: Progress = si
 
 def _sum_places(counts: StudyCounts) -> tuple[ArmTotals, ...]:
     """What each arm had before, for as many days as after, and after."""
-    share = counts.after_days / counts.before_days
+    day_ratio = counts.after_days / counts.before_days
     is_treated = counts.places.is_treated
     return tuple(
         ArmTotals(
-            name, int(arm.sum()), share * float(counts.before[arm].sum()), float(counts.after[arm].sum())
+            name, int(arm.sum()), day_ratio * float(counts.before[arm].sum()), float(counts.after[arm].sum())
         )
         for name, arm in (("treated", is_treated), ("control", ~is_treated))
     )
@@ -130,8 +130,10 @@ def _quote_displacement(places: Floats, rings: Floats) -> Check:
     quotient = float("nan")
     if places[1].min() > 0.0:
         quotient = displacement.displacement_quotient(places[0], rings[0], places[1])
-    says = "it does not exist here" if np.isnan(quotient) else f"{quotient:.2f}, which has no interval"
-    return Check("displacement quotient, for comparison with older studies alone", True, says)
+    quotient_text = (
+        "it does not exist here" if np.isnan(quotient) else f"{quotient:.2f}, which has no interval"
+    )
+    return Check("displacement quotient, for comparison with older studies alone", True, quotient_text)
 
 
 def _sum_arms(before: Floats, after: Floats, is_treated: Bools) -> Floats:

@@ -80,9 +80,9 @@ def _held_share(counts: Floats, first: int, cycle: float, exposure: Floats, leve
     start = int(np.ceil(cycle)) + 1
     if first - start < LEAST_PAST:
         return None
-    past = counts[:, :first]
-    low, high = expect_each(past, start, cycle=cycle, exposure=exposure[:first]).interval(level)
-    return float(((low <= past[:, start:]) & (past[:, start:] <= high)).mean())
+    past_counts = counts[:, :first]
+    low, high = expect_each(past_counts, start, cycle=cycle, exposure=exposure[:first]).interval(level)
+    return float(((low <= past_counts[:, start:]) & (past_counts[:, start:] <= high)).mean())
 
 
 def evaluate_interrupted(protocol: Protocol, counts: StudyCounts) -> Finding:
@@ -178,10 +178,10 @@ def evaluate_starts(protocol: Protocol, counts: StartCounts) -> Finding:
         per_hours = _scaled(one, HOURS / counts.hours_per_start)
         estimates.append(NamedEstimate("one start", "per 100 officer-hours", per_hours, effect.p_value))
     chance_error = float(np.sqrt(max(float(counts.expected_starts.sum()), 1.0)))
-    gap = float((counts.starts - counts.expected_starts).sum())
+    start_gap = float((counts.starts - counts.expected_starts).sum())
     check = Check(
         "starts were as often as their chances said",
-        abs(gap) <= 4.0 * chance_error,
+        abs(start_gap) <= 4.0 * chance_error,
         f"{start_count:,.0f} starts, {counts.expected_starts.sum():,.0f} expected",
     )
     return Finding(estimates=tuple(estimates), checks=(check,))
@@ -231,18 +231,21 @@ def evaluate_offer(protocol: Protocol, waves: Sequence[WaveCount]) -> Finding:
     if not estimates:
         remedy = "wait for more waves, or for larger ones"
         return Finding(refusals=(Refusal("an effect of the offer", "; ".join(reasons), remedy),))
-    says = f"{len(outcomes)} outcomes, so that each interval is at {corrected_level:.1%} (Bonferroni)"
+    correction_text = (
+        f"{len(outcomes)} outcomes, so that each interval is at {corrected_level:.1%} (Bonferroni)"
+    )
     return Finding(
-        estimates=tuple(estimates), checks=(Check("every outcome of the list is shown", True, says),)
+        estimates=tuple(estimates),
+        checks=(Check("every outcome of the list is shown", True, correction_text),),
     )
 
 
 def _sum_waves(waves: Sequence[WaveCount], outcome: str, days: int, arm: str) -> stratified_means.ArmSums:
     names = sorted({wave.wave for wave in waves})
-    by_wave = {
+    row_by_wave = {
         wave.wave: wave for wave in waves if (wave.outcome, wave.days, wave.arm) == (outcome, days, arm)
     }
-    rows = [by_wave.get(name) for name in names]
+    rows = [row_by_wave.get(name) for name in names]
     columns = [(r.people, r.count, r.squares) if r else (0, 0.0, 0.0) for r in rows]
     people, counts, squares = np.array(columns, dtype=np.float64).reshape(-1, 3).T
     return stratified_means.ArmSums(people, counts, squares)

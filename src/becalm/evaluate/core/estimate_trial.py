@@ -36,22 +36,22 @@ def evaluate_trial(protocol: Protocol, counts: TrialCounts) -> Finding:
     totals = _sum_arms(counts)
     if refusals:
         return Finding(refusals=refusals, totals=totals)
-    whole = _compare_places(counts, is_apart=False)
-    estimates = list(_estimate("places", whole, protocol, counts))
+    all_places = _compare_places(counts, is_apart=False)
+    estimates = list(_estimate("places", all_places, protocol, counts))
     displacement: list[NamedEstimate] = []
     checks = [_check_overrides(counts), _check_delivery(counts)]
     if protocol.places.ring_m:
-        apart = _compare_places(counts, is_apart=True)
-        estimates += list(_estimate("places with no patrol near", apart, protocol, None))
+        places_apart = _compare_places(counts, is_apart=True)
+        estimates += list(_estimate("places with no patrol near", places_apart, protocol, None))
         rings = _compare_zones(counts)
         displacement = list(_estimate("rings", rings, protocol, None)) if rings is not None else []
         checks.append(_check_zones(counts, rings))
     if not estimates:
         reason = "all offences after the start lie in one arm, so every effect on one side is possible"
-        why = Refusal(
+        no_interval_refusal = Refusal(
             "an interval that does not exist", reason, "count a wider group of offences or more days"
         )
-        return Finding(refusals=(why,), totals=totals)
+        return Finding(refusals=(no_interval_refusal,), totals=totals)
     return Finding(
         estimates=tuple(estimates), displacement=tuple(displacement), checks=tuple(checks), totals=totals
     )
@@ -68,14 +68,14 @@ def _compare_places(counts: TrialCounts, *, is_apart: bool) -> _Comparison:
         _reach(arm_days, counts.neighbours) if is_apart else False for arm_days in (arms.arms, arms.redraws)
     )
     day_count = arms.arms.shape[1]
-    by_place = (counts.before + HARDLY_EXPECTED) / counts.before_days
+    daily_counts = (counts.before + HARDLY_EXPECTED) / counts.before_days
     has_two_arms = arms.strongest == 1 and not is_apart
     return _Comparison(
         _flat((arms.redraws == arms.strongest) & ~np.asarray(is_reached_by_draw)),
         None if has_two_arms else _flat((arms.redraws == 0) & ~np.asarray(is_reached_by_draw)),
         _observe(arms.arms, arms.strongest, is_reached),
         counts.counts.ravel(),
-        np.repeat(by_place, day_count),
+        np.repeat(daily_counts, day_count),
     )
 
 
@@ -130,9 +130,11 @@ def _estimate(
     yield NamedEstimate(
         name, "ratio", Estimate(effect.value, effect.low, effect.high, level, method), effect.p_value
     )
-    treated_count = float(comparison.counts[comparison.observed.is_treated & law.is_comparable].sum())
+    treated_incident_count = float(
+        comparison.counts[comparison.observed.is_treated & law.is_comparable].sum()
+    )
     low, value, high = (
-        treated_count * (1.0 - 1.0 / ratio) for ratio in (effect.low, effect.value, effect.high)
+        treated_incident_count * (1.0 - 1.0 / ratio) for ratio in (effect.low, effect.value, effect.high)
     )
     difference = Estimate(value, low, high, level, f"{method}; effect on those treated")
     yield NamedEstimate(name, "difference", difference, effect.p_value)
@@ -215,11 +217,11 @@ def refuse_contrast(arms: TrialArms) -> Iterator[Refusal]:
 
 
 def _check_overrides(counts: TrialCounts) -> Check:
-    share = float(counts.arms.is_overridden.mean())
+    overridden_share = float(counts.arms.is_overridden.mean())
     return Check(
         "the draw was followed",
-        share <= MOST_OVERRIDDEN,
-        f"{share:.1%} of place-days were overridden; each counts in the arm that was drawn",
+        overridden_share <= MOST_OVERRIDDEN,
+        f"{overridden_share:.1%} of place-days were overridden; each counts in the arm that was drawn",
     )
 
 
@@ -253,8 +255,8 @@ def _check_zones(counts: TrialCounts, rings: _Comparison | None) -> Check:
     zone_names = "; ".join(" and ".join(counts.arms.places[p] for p in places) for places in never[:3])
     rest_text = f" and {len(never) - 3} more" if len(never) > 3 else ""
     lost_count = float(counts.zone_counts.sum(axis=1)[~is_comparable.any(axis=1)].sum())
-    says = (
+    zone_text = (
         f"{len(never)} of {len(counts.zone_places)} zones are always or never near patrols and are left out, "
         f"with {lost_count:,.0f} offences: near {zone_names}{rest_text}"
     )
-    return Check(name, bool(is_comparable.any()), says)
+    return Check(name, bool(is_comparable.any()), zone_text)

@@ -50,9 +50,9 @@ def look_at_trial(
 ) -> DesignView:
     """A trial before its outcome is read. `points` are of the window before alone."""
     totals = count_around(as_places(arms), points, radius_m=protocol.places.radius_m, ring_m=0.0)
-    before = np.tensordot(np.asarray(protocol.outcome.weights), totals.within, axes=1).sum(axis=1)
-    daily = before / protocol.windows.before.days
-    by_day = np.repeat(daily, arms.arms.shape[1])
+    counts_before = np.tensordot(np.asarray(protocol.outcome.weights), totals.within, axes=1).sum(axis=1)
+    daily_counts = counts_before / protocol.windows.before.days
+    by_day = np.repeat(daily_counts, arms.arms.shape[1])
     balance = tuple(
         ArmBalance(name, int(is_in_arm.sum()), float(by_day[is_in_arm.ravel()].mean()))
         for number, name in enumerate(arms.arm_names)
@@ -93,14 +93,14 @@ def look_at_places(protocol: Protocol, counts: StudyCounts, missing_months: tupl
         ArmBalance(name, int(is_in_arm.sum()), float(counts.before[is_in_arm].mean()) / counts.before_days)
         for name, is_in_arm in (("control", ~places.is_treated), ("treated", places.is_treated))
     )
-    times = max(counts.panel.shape[1], 2)
+    time_count = max(counts.panel.shape[1], 2)
     starts = find_start_times(protocol, counts)
-    grid = (np.arange(times) >= starts[:, None]).astype(np.int64)
+    is_after_by_time = (np.arange(time_count) >= starts[:, None]).astype(np.int64)
     order = np.argsort(starts, kind="stable")
     return DesignView(
         protocol=protocol,
         arm_names=("control or before", "treated"),
-        grid=grid[order],
+        grid=is_after_by_time[order],
         balance=balance,
         balance_p_value=None,
         missing_months=missing_months,

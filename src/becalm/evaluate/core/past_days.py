@@ -36,7 +36,7 @@ def count_past(protocol: Protocol, places: StudyPlaces, points: DatedPoints, *, 
     """
     before, first = protocol.windows.before, points.spans[0].start
     totals = count_around(places, points, radius_m=protocol.places.radius_m, ring_m=0.0)
-    daily = np.tensordot(np.asarray(protocol.outcome.weights), totals.within, axes=1)
+    daily_counts = np.tensordot(np.asarray(protocol.outcome.weights), totals.within, axes=1)
     offset_days = (first_day.weekday() - before.start.weekday()) % WEEK
     start = (before.start - first).days + offset_days
     weeks = ((before.end - first).days - start) // WEEK
@@ -45,7 +45,7 @@ def count_past(protocol: Protocol, places: StudyPlaces, points: DatedPoints, *, 
             f"The window before holds {weeks} whole weeks, and {LEAST_WEEKS} are needed to make trials up "
             "from. Name a longer one."
         )
-    past: Floats = np.rint(daily[:, start : start + weeks * WEEK]).astype(np.float64)
+    past: Floats = np.rint(daily_counts[:, start : start + weeks * WEEK]).astype(np.float64)
     chosen_on = protocol.places.chosen_on
     kept_share = 1.0
     if chosen_on is not None and chosen_on.overlaps(before):
@@ -58,18 +58,18 @@ def _expect_kept(past: Floats) -> float:
     counts = past.sum(axis=1)
     is_chosen = np.ones(len(counts) + 1, dtype=bool)
     is_chosen[-1] = False
-    fall = fall_by_selection(np.append(counts, 0.0), is_chosen)
-    return min(1.0, 1.0 + fall.expected_change)
+    selection_fall = fall_by_selection(np.append(counts, 0.0), is_chosen)
+    return min(1.0, 1.0 + selection_fall.expected_change)
 
 
 def extend_after(counts: StudyCounts, after: Period) -> StudyCounts:
     """The study with a panel after the start as long as its protocol says, of zeros: nothing was read."""
     step_days = float(counts.panel_days[: counts.panel_start].mean()) if counts.panel_start else BLOCK_DAYS
-    times = max(1, round(after.days / step_days))
-    before = counts.panel[:, : counts.panel_start]
+    time_count = max(1, round(after.days / step_days))
+    counts_before = counts.panel[:, : counts.panel_start]
     return replace(
         counts,
-        panel=np.column_stack([before, np.zeros((len(before), times))]),
+        panel=np.column_stack([counts_before, np.zeros((len(counts_before), time_count))]),
         after_days=after.days,
-        panel_days=np.concatenate([counts.panel_days[: counts.panel_start], np.full(times, step_days)]),
+        panel_days=np.concatenate([counts.panel_days[: counts.panel_start], np.full(time_count, step_days)]),
     )

@@ -201,13 +201,16 @@ def build_report(
     method: str,
 ) -> PowerReport:
     """What the runs say: power, size, the smallest effect by weeks, and when a look is worth taking."""
-    finite = with_effect.log_ratios[np.isfinite(with_effect.log_ratios)]
-    error = float(finite.std(ddof=1)) if len(finite) > 1 else float("nan")
+    finite_log_ratios = with_effect.log_ratios[np.isfinite(with_effect.log_ratios)]
+    error = float(finite_log_ratios.std(ddof=1)) if len(finite_log_ratios) > 1 else float("nan")
     alpha = 1.0 - level
-    weeks = days / WEEK
-    delta = abs(np.log1p(-planted_effect.effect)) / error if error > 0.0 else 0.0
-    look_weeks = [max(1, round(share * weeks)) for share in looks]
-    useful = (look for look in _spend(range(1, int(weeks) + 1), weeks, alpha, delta, alone=True))
+    week_count = days / WEEK
+    standardised_effect = abs(np.log1p(-planted_effect.effect)) / error if error > 0.0 else 0.0
+    look_weeks = [max(1, round(share * week_count)) for share in looks]
+    useful_looks = (
+        look
+        for look in _spend(range(1, int(week_count) + 1), week_count, alpha, standardised_effect, alone=True)
+    )
     return PowerReport(
         design=design,
         runs=len(with_effect.p_values),
@@ -219,15 +222,17 @@ def build_report(
         size=estimate_share(without.p_values < alpha),
         covered=estimate_share(with_effect.is_covered),
         error=error,
-        bias=float(finite.mean() - np.log1p(-planted_effect.effect)) if len(finite) else float("nan"),
-        detectable=tuple(_detectable(error, weeks, alpha)),
+        bias=float(finite_log_ratios.mean() - np.log1p(-planted_effect.effect))
+        if len(finite_log_ratios)
+        else float("nan"),
+        detectable=tuple(_detectable(error, week_count, alpha)),
         detectable_by_places=tuple(
             (round(share * places), _smallest_effect(error / share**0.5, alpha))
             for share in PLACE_SHARES
             if np.isfinite(error)
         ),
-        looks=tuple(_spend(look_weeks, weeks, alpha, delta, alone=False)),
-        first_useful_week=next((look.week for look in useful if look.chance >= WORTH_LOOKING), None),
+        looks=tuple(_spend(look_weeks, week_count, alpha, standardised_effect, alone=False)),
+        first_useful_week=next((look.week for look in useful_looks if look.chance >= WORTH_LOOKING), None),
         level=level,
         method=method,
     )
@@ -243,8 +248,8 @@ def _detectable(error: float, weeks: float, alpha: float) -> Iterator[tuple[int,
 
 def _smallest_effect(error: float, alpha: float) -> float:
     """The effect that is found four times in five where log ratios have this error."""
-    reach = float(stats.norm.isf(alpha / 2.0) + stats.norm.ppf(GOOD_POWER))
-    return -float(np.expm1(-reach * error))
+    normal_reach = float(stats.norm.isf(alpha / 2.0) + stats.norm.ppf(GOOD_POWER))
+    return -float(np.expm1(-normal_reach * error))
 
 
 def _spend(
@@ -256,12 +261,12 @@ def _spend(
     """
     spent_level = 0.0
     for week in weeks:
-        share = min(week / all_weeks, 1.0)
-        allowed = float(2.0 * stats.norm.sf(stats.norm.isf(alpha / 2.0) / share**0.5))
-        p_below = allowed if alone else allowed - spent_level
-        spent_level = allowed
+        time_share = min(week / all_weeks, 1.0)
+        spent_alpha = float(2.0 * stats.norm.sf(stats.norm.isf(alpha / 2.0) / time_share**0.5))
+        p_below = spent_alpha if alone else spent_alpha - spent_level
+        spent_level = spent_alpha
         bound = float(stats.norm.isf(p_below / 2.0)) if p_below > 0.0 else np.inf
-        chance = float(stats.norm.sf(bound - delta * share**0.5))
+        chance = float(stats.norm.sf(bound - delta * time_share**0.5))
         yield LookChance(week, p_below, chance)
 
 

@@ -140,13 +140,17 @@ def _two_sided(upper_tail: Floats) -> Floats:
 
 def _locate(counts: CountTable, period: Period) -> tuple[int, int]:
     """The first time of the period, and the one after its last."""
-    inside = [t for t, start in enumerate(counts.times) if period.start <= start < period.end]
-    if not inside or counts.times[inside[0]] != period.start or end_of(counts, inside[-1]) != period.end:
+    time_numbers = [t for t, start in enumerate(counts.times) if period.start <= start < period.end]
+    if (
+        not time_numbers
+        or counts.times[time_numbers[0]] != period.start
+        or end_of(counts, time_numbers[-1]) != period.end
+    ):
         raise QuestionError(
             f"The period {period} is not covered in whole {counts.unit}s: the records of {counts.source} run "
             f"from {counts.times[0]} to {end_of(counts, -1) - timedelta(days=1)}. Ask within those days."
         )
-    return inside[0], inside[-1] + 1
+    return time_numbers[0], time_numbers[-1] + 1
 
 
 def _crop(counts: CountTable, start: int) -> CountTable:
@@ -173,20 +177,20 @@ def _check_history(counts: CountTable, first: int, period: Period) -> None:
 
 def _adjust(keys: Sequence[tuple[str, ...]], p_values: Floats) -> tuple[Floats, str]:
     """The q-values of all series, and in words what they allow for. The sum is one test of its own."""
-    widths = np.array([len(key) for key in keys])
-    q_values, deepest = p_values.copy(), int(widths.max())
-    is_member = widths == deepest
+    key_lengths = np.array([len(key) for key in keys])
+    q_values, deepest = p_values.copy(), int(key_lengths.max())
+    is_member = key_lengths == deepest
     if deepest < 2:
         q_values[is_member] = adjust(p_values[is_member], "BH")
         return q_values, f"the sum alone; then {int(is_member.sum())} groups by Benjamini and Hochberg"
-    is_family = widths == 1
-    families = [key[0] for key, is_one in zip(keys, is_family, strict=True) if is_one]
-    family_of_member = [families.index(key[0]) for key in keys if len(key) == deepest]
+    is_family = key_lengths == 1
+    area_names = [key[0] for key, is_one in zip(keys, is_family, strict=True) if is_one]
+    family_of_member = [area_names.index(key[0]) for key in keys if len(key) == deepest]
     q_values[is_family], q_values[is_member] = adjust_in_two_stages(
         p_values[is_family], p_values[is_member], family_of_member, rate=FALSE_DISCOVERY_RATE
     )
     return q_values, (
-        f"the sum alone; then {len(families)} areas by Benjamini and Hochberg; then the groups within the "
+        f"the sum alone; then {len(area_names)} areas by Benjamini and Hochberg; then the groups within the "
         f"areas that stand out, by Benjamini and Bogomolov (rate {FALSE_DISCOVERY_RATE:g})"
     )
 
@@ -197,9 +201,9 @@ def _judge_placebo(panel: Panel, first: int, level: float) -> tuple[Floats, Ints
     Expected as far ahead as the period: once for its first time, its middle and its last. The two newest
     years before the period are judged, or what there is of them after the first year.
     """
-    ahead_of = sorted({1, (panel.counts.shape[1] - first + 1) // 2, panel.counts.shape[1] - first})
+    times_ahead = sorted({1, (panel.counts.shape[1] - first + 1) // 2, panel.counts.shape[1] - first})
     held_counts, tested_counts = np.zeros((2, len(panel.counts)))
-    for ahead in ahead_of:
+    for ahead in times_ahead:
         start = max(round(panel.cycle) + ahead, first - 2 * round(panel.cycle))
         if start >= first:
             continue

@@ -63,13 +63,13 @@ def plan_administration(
     for need in sorted(needs, key=lambda need: (need.day, need.command_unit)):
         if first_day <= need.day < first_day + timedelta(days=days):
             admin_only_hours, crew_hours = hours_by_key[need.command_unit, need.day]
-            left = max(0.0, need.hours - admin_only_hours - crew_hours)
+            hours_left = max(0.0, need.hours - admin_only_hours - crew_hours)
             admin_days.append(
-                AdminDay(need.command_unit, need.day, need.hours, admin_only_hours, crew_hours, left)
+                AdminDay(need.command_unit, need.day, need.hours, admin_only_hours, crew_hours, hours_left)
             )
     tour_hours = max(kind.hours for kind in rules.tours)
-    freed = sum(day.freed_hours for day in admin_days) / tour_hours
-    return Administration(tuple(admin_days), admin_crews, round(freed, 1))
+    freed_tour_count = sum(day.freed_hours for day in admin_days) / tour_hours
+    return Administration(tuple(admin_days), admin_crews, round(freed_tour_count, 1))
 
 
 def _admin_crews(force: Force, rules: RuleBook, first_day: date, days: int) -> list[Crew]:
@@ -77,15 +77,15 @@ def _admin_crews(force: Force, rules: RuleBook, first_day: date, days: int) -> l
     crews = []
     columns = range(force.day_index(first_day), force.day_index(first_day) + days)
     units = sorted({officer.command_unit for officer in force.officers})
-    homes = np.array([units.index(officer.command_unit) for officer in force.officers])
+    home_unit_numbers = np.array([units.index(officer.command_unit) for officer in force.officers])
     for column in columns:
         day = force.first_day + timedelta(days=column)
         is_admin = force.is_admin[:, 2 * column : 2 * column + 2].all(axis=1)
         for number, kind in enumerate(rules.tours, start=1):
             is_there = is_admin & (force.published[:, column] == number)
-            for unit_number in np.unique(homes[is_there]).tolist():
+            for unit_number in np.unique(home_unit_numbers[is_there]).tolist():
                 unit = units[unit_number]
-                rows = np.flatnonzero(is_there & (homes == unit_number))
+                rows = np.flatnonzero(is_there & (home_unit_numbers == unit_number))
                 crews.append(
                     Crew(
                         f"{unit} {kind.tour} admin",

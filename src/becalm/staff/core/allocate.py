@@ -173,11 +173,11 @@ def descend(
     officers = np.flatnonzero(who) if who is not None else np.arange(len(lines.tours))
     shape = (len(officers), problem.days, problem.cells.need.shape[2])
     for round_number in range(DESCENT_ROUNDS):
-        order = rng.permutation(officers)
+        officer_order = rng.permutation(officers)
         is_noisy = noise > 0 and round_number == 0
         extra_prices = rng.normal(0.0, noise, shape) if is_noisy else np.zeros(shape)
         improve_lines(
-            order, extra_prices, roster, problem.people, problem.cells, problem.rules, problem.limits
+            officer_order, extra_prices, roster, problem.people, problem.cells, problem.rules, problem.limits
         )
     return evaluate(problem, roster.lines, roster.places)
 
@@ -235,12 +235,12 @@ def solve_unit(
         master.add_lines((place, tours[row], lines.places[row]) for place, row in enumerate(officers))
     bound = raise_bound(master)
     enrich(master, rng, rounds=ENRICH_ROUNDS + ENRICH_LINES // len(officers))
-    pool = [
+    line_pool = [
         (int(officers[place]), np.array(line), np.where(np.array(where) < 0, unit, np.array(where)))
         for place, (line, where) in master.columns
     ]
     new_lines = _place_lines(problem, lines, officers, choose_lines(master, most_nodes=MOST_NODES))
-    return bound, _close_gap(problem, new_lines, master, bound), pool
+    return bound, _close_gap(problem, new_lines, master, bound), line_pool
 
 
 def _close_gap(problem: RosterProblem, lines: Lines, master: Master, bound: float) -> Lines:

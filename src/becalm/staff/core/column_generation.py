@@ -69,15 +69,15 @@ class Master:
 
     def _add_rows(self) -> None:
         infinite = self.engine.inf
-        least = np.append(self.demands, np.ones(len(self.officers)))
-        most = np.full(len(least), infinite)
+        lower_limits = np.append(self.demands, np.ones(len(self.officers)))
+        upper_limits = np.full(len(lower_limits), infinite)
         row_kinds = 2 + len(self.problem.cells.skill_price)
         is_need = np.arange(len(self.demands)) % row_kinds == 0
-        most[: len(is_need)][is_need] = least[: len(is_need)][is_need]
-        most[len(is_need) :] = 1.0
-        nothing = np.zeros(0, np.int32)
-        starts = np.zeros(len(least), np.int32)
-        self.engine.addRows(len(least), least, most, 0, starts, nothing, np.zeros(0))
+        upper_limits[: len(is_need)][is_need] = lower_limits[: len(is_need)][is_need]
+        upper_limits[len(is_need) :] = 1.0
+        no_indices = np.zeros(0, np.int32)
+        starts = np.zeros(len(lower_limits), np.int32)
+        self.engine.addRows(len(lower_limits), lower_limits, upper_limits, 0, starts, no_indices, np.zeros(0))
 
     def _add_shortages(self) -> None:
         """Officers, tutors and skills that are missing, and officers who are to spare."""
@@ -124,9 +124,9 @@ class Master:
     def _price(self, place: int, line: Ints, where: Ints) -> float:
         problem, officer = self.problem, int(self.officers[place])
         people = problem.people
-        price = price_line(people.line_price[officer], problem.rules, problem.limits, officer, line)
+        line_price = price_line(people.line_price[officer], problem.rules, problem.limits, officer, line)
         price_of_unit = dict(zip(people.units[officer], people.lending_price[officer], strict=True))
-        return float(price + sum(price_of_unit[unit] for unit in where[line > 0]))
+        return float(line_price + sum(price_of_unit[unit] for unit in where[line > 0]))
 
     def _entries(self, place: int, line: Ints, where: Ints) -> tuple[Ints, Floats]:
         people, officer = self.problem.people, int(self.officers[place])
@@ -186,7 +186,7 @@ def raise_bound(
         exact_duals = np.array(master.engine.getSolution().row_dual)
         is_smooth = best_duals is not None
         duals = exact_duals if best_duals is None else SMOOTHING * best_duals + (1 - SMOOTHING) * exact_duals
-        least = price_columns(
+        least_prices = price_columns(
             master.officers,
             master.spread_duals(duals),
             problem.people,
@@ -195,10 +195,10 @@ def raise_bound(
             lines,
             places,
         )
-        bound = float(duals[: len(master.demands)] @ master.demands + least.sum())
+        bound = float(duals[: len(master.demands)] @ master.demands + least_prices.sum())
         if bound > best_bound:
             best_bound, best_duals, master.best_duals = bound, duals, duals
-        is_worth = is_smooth | (least - duals[len(master.demands) :] < NEW_COLUMN)
+        is_worth = is_smooth | (least_prices - duals[len(master.demands) :] < NEW_COLUMN)
         new_count = master.add_lines(
             (place, lines[place], places[place]) for place in np.flatnonzero(is_worth).tolist()
         )
@@ -218,8 +218,10 @@ def enrich(master: Master, rng: np.random.Generator, *, rounds: int) -> None:
     places = np.zeros_like(lines)
     for _ in range(rounds):
         noisy_duals = duals * rng.uniform(0.5, 1.5, len(duals)) + rng.normal(0.0, 3.0, len(duals))
-        spread = master.spread_duals(noisy_duals)
-        price_columns(master.officers, spread, problem.people, problem.rules, problem.limits, lines, places)
+        cell_duals = master.spread_duals(noisy_duals)
+        price_columns(
+            master.officers, cell_duals, problem.people, problem.rules, problem.limits, lines, places
+        )
         master.add_lines((place, lines[place], places[place]) for place in range(len(lines)))
 
 

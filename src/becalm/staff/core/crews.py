@@ -150,17 +150,17 @@ def _group(
     free_officers = [o for o in officers if o.staff_number not in paired_names | recruits]
     crews = [_fill(pair, free_officers, day, usual_partners, crew_rules) for pair in pairs]
     while len(free_officers) >= least:
-        first = [_next_first(free_officers, day)]
-        crews.append(_fill(first, free_officers, day, usual_partners, crew_rules))
+        first_officers = [_next_first(free_officers, day)]
+        crews.append(_fill(first_officers, free_officers, day, usual_partners, crew_rules))
     full_crews = [crew for crew in crews if len(crew) >= least]
-    left_over = [o for crew in crews if len(crew) < least for o in crew] + free_officers
-    if full_crews and left_over:
-        full_crews[-1] = full_crews[-1] + left_over
-        left_over = []
+    ungrouped_officers = [o for crew in crews if len(crew) < least for o in crew] + free_officers
+    if full_crews and ungrouped_officers:
+        full_crews[-1] = full_crews[-1] + ungrouped_officers
+        ungrouped_officers = []
     for crew in full_crews:
         yield crew, "patrol"
-    if unaccompanied or left_over:
-        yield unaccompanied + left_over, "admin"
+    if unaccompanied or ungrouped_officers:
+        yield unaccompanied + ungrouped_officers, "admin"
 
 
 def _pinned_pairs(
@@ -199,7 +199,7 @@ def _fill(
         known_names = usual_partners.get(crew[0].staff_number, frozenset())
         lacks_driver = not any(o.has_skill("driver", day) for o in crew)
         has_supervisor = any(crew_rules.is_supervisor(o, day) for o in crew)
-        best = min(
+        best_officer = min(
             free_officers,
             key=lambda o: (
                 lacks_driver and not o.has_skill("driver", day),
@@ -208,21 +208,21 @@ def _fill(
                 o.has_skill("driver", day) and not lacks_driver,
             ),
         )
-        free_officers.remove(best)
-        crew.append(best)
+        free_officers.remove(best_officer)
+        crew.append(best_officer)
     return crew
 
 
 def set_aside(crews: Sequence[Crew], visits: int, rules: RuleBook) -> tuple[Crew, ...]:
     """The same crews, so many of each command unit and day set aside for visits, from the first tour on."""
-    order = [kind.tour for kind in rules.tours]
-    left = Counter({(crew.command_unit, crew.day): visits for crew in crews})
+    tour_order = [kind.tour for kind in rules.tours]
+    visits_left = Counter({(crew.command_unit, crew.day): visits for crew in crews})
     changed_crews = []
     for crew in sorted(
-        crews, key=lambda crew: (crew.day, order.index(crew.tour), crew.command_unit, crew.unit)
+        crews, key=lambda crew: (crew.day, tour_order.index(crew.tour), crew.command_unit, crew.unit)
     ):
-        if crew.use == "patrol" and left[crew.command_unit, crew.day] > 0:
-            left[crew.command_unit, crew.day] -= 1
+        if crew.use == "patrol" and visits_left[crew.command_unit, crew.day] > 0:
+            visits_left[crew.command_unit, crew.day] -= 1
             crew = replace(crew, use="visits")
         changed_crews.append(crew)
     return tuple(changed_crews)

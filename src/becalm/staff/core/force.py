@@ -215,17 +215,19 @@ def may_work(force: Force, rules: RuleBook, *, first_day: date, days: int, with_
     Without `with_bars`, protected adjustments are left aside: what was published in spite of them was worked.
     """
     column = force.day_index(first_day)
-    possible = np.ones((len(force.officers), days, len(rules.tours) + 1), np.bool_)
-    padded = np.pad(force.is_away, ((0, 0), (0, 4)), mode="edge")
+    is_possible = np.ones((len(force.officers), days, len(rules.tours) + 1), np.bool_)
+    padded_absence = np.pad(force.is_away, ((0, 0), (0, 4)), mode="edge")
     for number, (begin, end) in enumerate(tour_halves(rules), start=1):
         for day in range(days):
             first_half = 2 * (column + day)
-            possible[:, day, number] = ~padded[:, first_half + begin : first_half + end].any(axis=1)
+            is_possible[:, day, number] = ~padded_absence[:, first_half + begin : first_half + end].any(
+                axis=1
+            )
     for row, begun_column, number in force.begun_tours:
         day = begun_column - column
         if 0 <= day < days and force.published[row, begun_column] == number:
-            possible[row, day, number] = True
+            is_possible[row, day, number] = True
     for row, officer in enumerate(force.officers if with_bars else ()):
         for tour in officer.barred_tours:
-            possible[row, :, rules.tour_number(tour)] = False
-    return possible
+            is_possible[row, :, rules.tour_number(tour)] = False
+    return is_possible

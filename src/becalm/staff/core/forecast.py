@@ -81,7 +81,7 @@ def forecast_strength(
     rows: list[Strength] = []
     for column in range(force.day_index(first_day), force.day_index(first_day) + days):
         day = force.first_day + timedelta(days=column)
-        lead = max(0, min((day - today).days, len(rates.new_share) - 1))
+        lead_days = max(0, min((day - today).days, len(rates.new_share) - 1))
         for tour, kind in enumerate(rules.tours):
             is_there = (published[:, column] == tour + 1) & has_joined[:, column]
             share_left = _share_left(
@@ -90,8 +90,10 @@ def forecast_strength(
             for unit in (*sorted(set(units)), ALL_UNITS):
                 is_unit = np.array([unit in (ALL_UNITS, name) for name in units])
                 is_known = is_there & is_unit & ~is_away[:, column, tour]
-                away = int((is_there & is_unit).sum() - is_known.sum())
-                chances = strength_chances(int(is_known.sum()), away, rates, unit=unit, lead=lead, tour=tour)
+                away_count = int((is_there & is_unit).sum() - is_known.sum())
+                chances = strength_chances(
+                    int(is_known.sum()), away_count, rates, unit=unit, lead=lead_days, tour=tour
+                )
                 quantiles = mid_quantiles(chances, LEVELS)
                 published_count = int((is_there & is_unit).sum())
                 low, middle, high = (round(value * share_left, 2) for value in quantiles)
@@ -103,8 +105,8 @@ def forecast_strength(
 
 def _share_left(is_known: Bools, event_officers: int, rules: RuleBook) -> float:
     """The share of a tour that an event leaves: it takes its officers from all tours of a day alike."""
-    on_tour = max(1, int(is_known.sum()))
-    return max(0.0, 1.0 - event_officers / len(rules.tours) / on_tour)
+    on_tour_count = max(1, int(is_known.sum()))
+    return max(0.0, 1.0 - event_officers / len(rules.tours) / on_tour_count)
 
 
 def strength_chances(
@@ -115,10 +117,12 @@ def strength_chances(
     Of the `available` (published, not known to be away) new absences are taken; of the `away` some come back.
     """
     new_share = min(0.95, rates.new_share[lead, tour] * rates.unit_ratio.get(unit, 1.0))
-    extra = rates.unit_sd.get(unit, 0.0) ** 2 * new_share / (1.0 - new_share)
-    staying = beta_binomial(available, 1.0 - new_share, min(0.5, rates.correlation + extra))
-    returning = beta_binomial(away, float(rates.back_share[lead, tour]), rates.correlation)
-    return np.convolve(staying, returning)
+    extra_correlation = rates.unit_sd.get(unit, 0.0) ** 2 * new_share / (1.0 - new_share)
+    staying_chances = beta_binomial(
+        available, 1.0 - new_share, min(0.5, rates.correlation + extra_correlation)
+    )
+    returning_chances = beta_binomial(away, float(rates.back_share[lead, tour]), rates.correlation)
+    return np.convolve(staying_chances, returning_chances)
 
 
 def learn_rates(
@@ -134,31 +138,31 @@ def learn_rates(
             f"The roster goes back {max(0, past_days)} days before {today}; a forecast learns from "
             f"{LEAST_PAST_DAYS} at least. Load an older roster with its absences."
         )
-    leads = max(1, min(days, MOST_LEAD_DAYS, past_days // 2))
+    lead_count = max(1, min(days, MOST_LEAD_DAYS, past_days // 2))
     is_away = mark_tours(force, rules)
-    shape = (past_days, leads, len(rules.tours))
+    shape = (past_days, lead_count, len(rules.tours))
     new_count, open_count, back_count, away_count = (np.zeros(shape) for _ in range(4))
     units = sorted({officer.command_unit for officer in force.officers})
     unit_rows = np.array([units.index(officer.command_unit) for officer in force.officers])
     new_of_unit, present_of_unit = np.zeros(len(units)), np.zeros(len(units))
-    for origin, is_known_away in _replay(force, spans, rules, past_days, leads, zone):
+    for origin, is_known_away in _replay(force, spans, rules, past_days, lead_count, zone):
         width = is_known_away.shape[1]
-        truth = is_away[:, origin : origin + width]
-        new_count[origin, :width] = (truth & ~is_known_away).sum(axis=0)
+        is_away_then = is_away[:, origin : origin + width]
+        new_count[origin, :width] = (is_away_then & ~is_known_away).sum(axis=0)
         open_count[origin, :width] = (~is_known_away).sum(axis=0)
-        back_count[origin, :width] = (~truth & is_known_away).sum(axis=0)
+        back_count[origin, :width] = (~is_away_then & is_known_away).sum(axis=0)
         away_count[origin, :width] = is_known_away.sum(axis=0)
         # Leads repeat the same absence: its first day, the day before which nobody knew it, counts it once.
-        is_news = (truth & ~is_known_away)[:, 0].any(axis=1)
+        is_news = (is_away_then & ~is_known_away)[:, 0].any(axis=1)
         new_of_unit += np.bincount(unit_rows, is_news, len(units))
         present_of_unit += np.bincount(unit_rows, ~is_known_away[:, 0].all(axis=1), len(units))
     new_share = _rising(new_count.sum(axis=0) / np.maximum(1, open_count.sum(axis=0)))
     expected = present_of_unit * new_of_unit.sum() / max(1.0, present_of_unit.sum())
     ratios = shrink_ratios(new_of_unit, expected)
     chances = np.broadcast_to(new_share, shape)
-    is_whole = np.arange(past_days)[:, None] + np.arange(leads) < past_days
+    is_whole = np.arange(past_days)[:, None] + np.arange(lead_count) < past_days
     correlation = estimate_correlation(
-        new_count[is_whole], open_count[is_whole], chances[is_whole], independent=past_days / leads
+        new_count[is_whole], open_count[is_whole], chances[is_whole], independent=past_days / lead_count
     )
     return AbsenceRates(
         new_share,
@@ -205,12 +209,14 @@ def mark_tours(force: Force, rules: RuleBook) -> Bools:
 
 
 def _tours_away(half_days: Bools, halves: Ints, days: int) -> Bools:
-    padded = np.pad(half_days, ((0, 0), (0, max(0, 2 * days + 4 - half_days.shape[1]))), mode="edge")
-    away = np.zeros((len(half_days), days, len(halves)), np.bool_)
+    padded_half_days = np.pad(
+        half_days, ((0, 0), (0, max(0, 2 * days + 4 - half_days.shape[1]))), mode="edge"
+    )
+    is_tour_away = np.zeros((len(half_days), days, len(halves)), np.bool_)
     for tour, (begin, end) in enumerate(halves.tolist()):
         for half in range(begin, end):
-            away[:, :, tour] |= padded[:, half : half + 2 * days : 2]
-    return away
+            is_tour_away[:, :, tour] |= padded_half_days[:, half : half + 2 * days : 2]
+    return is_tour_away
 
 
 def _published_on_tours(force: Force) -> Ints:
@@ -219,7 +225,7 @@ def _published_on_tours(force: Force) -> Ints:
 
 def _has_joined(force: Force) -> Bools:
     """Whether each officer has joined by each day [N, H]: a recruit comes on the first day, not before."""
-    joins = np.array(
+    joining_columns = np.array(
         [force.day_index(officer.recruit_since) if officer.recruit_since else 0 for officer in force.officers]
     )
-    return np.asarray(np.arange(force.days)[None, :] >= joins[:, None])
+    return np.asarray(np.arange(force.days)[None, :] >= joining_columns[:, None])

@@ -187,8 +187,8 @@ def _latest_spans(spans: Sequence[Span]) -> dict[str, tuple[Span, ...]]:
 
 def _state_at(spans: Sequence[Span], half_day: datetime) -> Span | None:
     """The span that was recorded last and holds this half-day."""
-    covering = [span for span in spans if span.since <= half_day < span.until]
-    return covering[-1] if covering else None
+    covering_spans = [span for span in spans if span.since <= half_day < span.until]
+    return covering_spans[-1] if covering_spans else None
 
 
 def _check_person(
@@ -215,22 +215,22 @@ def _check_person(
             if count > 1
         ],
     )
-    barred = [tour for tour in tours if tour.tour in officer.barred_tours]
+    barred_tours_worked = [tour for tour in tours if tour.tour in officer.barred_tours]
     yield (
         "barred_tours",
         len(tours),
         [
             Violation("barred_tours", number, tour.day, f"{tour.tour} is barred by an adjustment")
-            for tour in barred
+            for tour in barred_tours_worked
         ],
     )
     kind_of_tour = {kind.tour: kind for kind in rules.tours}
-    away = [
+    absence_violations = [
         Violation("available", number, tour.day, "is not available")
         for tour in tours
         if _is_away(spans, tour.day, kind_of_tour[tour.tour], evidence.zone)
     ]
-    yield "available", len(tours), away
+    yield "available", len(tours), absence_violations
 
 
 def _check_rest(
@@ -293,15 +293,18 @@ def _check_runs(
     night_names = {kind.tour for kind in rules.tours if kind.is_night}
     all_tours = [*past[-14:], *tours]
     first_day = tours[0].day
-    nights = {tour.day for tour in all_tours if tour.tour in night_names}
-    for rule, days in (("longest_run_days", {tour.day for tour in all_tours}), ("longest_night_run", nights)):
+    night_days = {tour.day for tour in all_tours if tour.tour in night_names}
+    for rule, days in (
+        ("longest_run_days", {tour.day for tour in all_tours}),
+        ("longest_night_run", night_days),
+    ):
         too_long_runs = []
         for day in sorted(day for day in days if day >= first_day):
-            length = 1
-            while day - timedelta(days=length) in days:
-                length += 1
-            if length > rules.value(rule):
-                too_long_runs.append(Violation(rule, officer.staff_number, day, f"day {length} in a row"))
+            run_length = 1
+            while day - timedelta(days=run_length) in days:
+                run_length += 1
+            if run_length > rules.value(rule):
+                too_long_runs.append(Violation(rule, officer.staff_number, day, f"day {run_length} in a row"))
         yield rule, len(tours), too_long_runs
 
 
@@ -309,23 +312,28 @@ def _check_hours(
     officer: Officer, tours: Sequence[WorkedTour], past: Sequence[WorkedTour], evidence: Evidence
 ) -> Checks:
     rules = evidence.rules
-    weeks = rules.value("reference_weeks")
+    reference_weeks = rules.value("reference_weeks")
     night_names = {kind.tour for kind in rules.tours if kind.is_night}
     long_weeks, long_nights = [], []
     for tour in tours:
-        window_start = tour.day - timedelta(days=int(7 * weeks) - 1)
-        window = [t for t in (*past, *tours) if window_start <= t.day <= tour.day]
+        window_start = tour.day - timedelta(days=int(7 * reference_weeks) - 1)
+        tours_in_window = [t for t in (*past, *tours) if window_start <= t.day <= tour.day]
         missing_days = max(0, (evidence.past_first_day - window_start).days)
-        hours = sum(t.hours for t in window) + (officer.earlier_hours or 0.0) / 112 * missing_days
-        if hours > rules.value("weekly_hours") * weeks + 1e-6 and not officer.has_opted_out:
+        hours = sum(t.hours for t in tours_in_window) + (officer.earlier_hours or 0.0) / 112 * missing_days
+        if hours > rules.value("weekly_hours") * reference_weeks + 1e-6 and not officer.has_opted_out:
             long_weeks.append(
-                Violation("weekly_hours", officer.staff_number, tour.day, f"{hours / weeks:.1f} hours a week")
+                Violation(
+                    "weekly_hours",
+                    officer.staff_number,
+                    tour.day,
+                    f"{hours / reference_weeks:.1f} hours a week",
+                )
             )
-        night_count = sum(t.tour in night_names for t in window)
+        night_count = sum(t.tour in night_names for t in tours_in_window)
         # The average leaves out one day of rest a week: six days carry the hours of seven.
-        most_hours = rules.value("night_hours") * 6 * weeks
-        if night_count >= weeks and hours > most_hours + 1e-6:
-            problem = f"{hours / (6 * weeks):.1f} hours a day as a night worker"
+        most_hours = rules.value("night_hours") * 6 * reference_weeks
+        if night_count >= reference_weeks and hours > most_hours + 1e-6:
+            problem = f"{hours / (6 * reference_weeks):.1f} hours a day as a night worker"
             long_nights.append(Violation("night_hours", officer.staff_number, tour.day, problem))
     yield "weekly_hours", len(tours), long_weeks
     yield "night_hours", len(tours), long_nights
@@ -339,31 +347,31 @@ def _check_crews(evidence: Evidence, officer_by_number: Mapping[str, Officer]) -
         if tour.use == "patrol":
             crews[tour.day, tour.unit].append(tour)
     rules = evidence.rules
-    small = [
+    small_crews = [
         Violation("minimum_crew", members[0].staff_number, day, f"{unit} has {len(members)} officers")
         for (day, unit), members in sorted(crews.items())
         if len(members) < rules.value("minimum_crew")
     ]
-    yield "minimum_crew", len(crews), small
-    alone = []
+    yield "minimum_crew", len(crews), small_crews
+    lone_recruits = []
     for (day, unit), members in sorted(crews.items()):
         officers = [officer_by_number[m.staff_number] for m in members if m.staff_number in officer_by_number]
         limit = timedelta(weeks=rules.value("recruit_weeks"))
         recruits = [o for o in officers if o.recruit_since and evidence.first_day < o.recruit_since + limit]
         tutors = [o for o in officers if o.is_tutor and o not in recruits]
         if len(recruits) > len(tutors) * rules.value("recruits_per_tutor"):
-            alone.append(
+            lone_recruits.append(
                 Violation(
                     "recruits_per_tutor", recruits[0].staff_number, day, f"{unit} has a recruit and no tutor"
                 )
             )
-    yield "recruits_per_tutor", len(crews), alone
-    double = [
+    yield "recruits_per_tutor", len(crews), lone_recruits
+    double_duties = [
         Violation("patrol_and_visits", number, day, "serves in two uses on one day")
         for (number, day), day_uses in sorted(uses.items())
         if len(day_uses) > 1
     ]
-    yield "patrol_and_visits", len(uses), double
+    yield "patrol_and_visits", len(uses), double_duties
 
 
 def list_past_tours(

@@ -116,19 +116,25 @@ def _advance_day(
 ) -> None:
     """One more day: every open state with every tour that may follow, and what is cheapest of each."""
     next_state, last_tour, rest_kind, may_follow = rules
-    most = min(limits.sizes[officer, 2] - 1, limits.most_by_day[officer, day])
+    largest_count = min(limits.sizes[officer, 2] - 1, limits.most_by_day[officer, day])
     for state in range(layers.is_open.shape[0]):
         if not layers.is_open[state]:
             continue
-        kind = rest_kind[state]
+        rest_kind_of_state = rest_kind[state]
         for option in range(prices.shape[1]):
             new_state = next_state[state, option]
-            is_too_soon = option > 0 and kind < 2 and not may_follow[kind, day, last_tour[state], option]
+            is_too_soon = (
+                option > 0
+                and rest_kind_of_state < 2
+                and not may_follow[rest_kind_of_state, day, last_tour[state], option]
+            )
             if new_state < 0 or is_too_soon or prices[day, option] == np.inf:
                 continue
             layers.is_open_next[new_state] = True
-            step = limits.steps[min(kind, 1), day, option]
-            _keep_cheaper(layers, trail, (day, state, new_state, option), prices[day, option], step, most)
+            step = limits.steps[min(rest_kind_of_state, 1), day, option]
+            _keep_cheaper(
+                layers, trail, (day, state, new_state, option), prices[day, option], step, largest_count
+            )
 
 
 @njit(cache=True, nogil=True)
@@ -222,8 +228,8 @@ def _is_within(limits: Limits, officer: int, day: int, counts: Ints) -> bool:
 @njit(cache=True, nogil=True)
 def price_cell(count: Ints, need: int, need_skills: Ints, cells: Cells) -> float:
     """What does a tour cost with these counts: officers, recruits, tutors, then each skill?"""
-    missing = need - count[0]
-    price = cells.short_price * missing if missing > 0 else -cells.spare_price * missing
+    missing_count = need - count[0]
+    price = cells.short_price * missing_count if missing_count > 0 else -cells.spare_price * missing_count
     if count[1] > count[2]:
         price += cells.recruit_price * (count[1] - count[2])
     for skill in range(need_skills.shape[0]):
@@ -415,15 +421,15 @@ def price_at_duals(duals: Floats, people: People, officer: int, day: int, option
 
 @njit(cache=True, nogil=True)
 def _worth(duals: Floats, people: People, officer: int, day: int) -> float:
-    worth = duals[0]
+    dual_value = duals[0]
     if people.is_tutor[officer]:
-        worth += duals[1]
+        dual_value += duals[1]
     if people.is_recruit[officer]:
-        worth -= duals[1]
+        dual_value -= duals[1]
     for skill in range(people.has_skill.shape[2]):
         if people.has_skill[officer, day, skill]:
-            worth += duals[2 + skill]
-    return float(worth)
+            dual_value += duals[2 + skill]
+    return float(dual_value)
 
 
 @njit(cache=True, nogil=True)

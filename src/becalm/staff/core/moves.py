@@ -42,8 +42,8 @@ def list_moves(
 ) -> tuple[Move, ...]:
     """Every change against the published roster that is not simply an absence."""
     old_tours, new_tours = problem.remaining_lines, lines.tours
-    homes = problem.people.units[:, 0]
-    is_lent = (new_tours > 0) & (lines.places != homes[:, None])
+    home_unit_numbers = problem.people.units[:, 0]
+    is_lent = (new_tours > 0) & (lines.places != home_unit_numbers[:, None])
     moves = []
     for row, column in np.argwhere((old_tours != new_tours) | is_lent).tolist():
         day = problem.first_day + timedelta(days=column)
@@ -52,8 +52,8 @@ def list_moves(
         notice = classify_change(
             old, new, informed_on=today, duty_day=day, is_holiday=day in holidays, rules=rules
         )
-        why = _explain(problem, lines, rules, (row, column), place)
-        moves.append(Move(problem.officers[row].staff_number, day, old, new, place, notice, why))
+        reason_text = _explain(problem, lines, rules, (row, column), place)
+        moves.append(Move(problem.officers[row].staff_number, day, old, new, place, notice, reason_text))
     return tuple(sorted(moves, key=lambda move: (move.day, move.staff_number)))
 
 
@@ -93,11 +93,11 @@ def _explain(problem: RosterProblem, lines: Lines, rules: RuleBook, cell: tuple[
     tour = int(lines.tours[row, column])
     if tour == 0:
         return "more officers than the tour needs, or rest that follows from another change"
-    need = int(problem.cells.need[int(lines.places[row, column]), column, tour])
+    needed_count = int(problem.cells.need[int(lines.places[row, column]), column, tour])
     count = int(lines.counts[int(lines.places[row, column]), column, tour, 0])
     lending_text = "" if place == problem.officers[row].command_unit else f", lent to {place}"
     role_text = _name_roles(problem, lines, rules, cell)
-    return f"{place} wants {need} on this tour and has {count}{role_text}{lending_text}"
+    return f"{place} wants {needed_count} on this tour and has {count}{role_text}{lending_text}"
 
 
 def _name_roles(problem: RosterProblem, lines: Lines, rules: RuleBook, cell: tuple[int, int]) -> str:
@@ -117,20 +117,24 @@ def _name_roles(problem: RosterProblem, lines: Lines, rules: RuleBook, cell: tup
 
 def list_short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook) -> tuple[ShortTour, ...]:
     """The tours that stay short, and how many officers might work them at all."""
-    missing = np.maximum(0, problem.cells.need - lines.counts[..., 0])
-    return tuple(_short_tours(problem, lines, rules, missing))
+    missing_counts = np.maximum(0, problem.cells.need - lines.counts[..., 0])
+    return tuple(_short_tours(problem, lines, rules, missing_counts))
 
 
 def _short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook, missing: Ints) -> Iterator[ShortTour]:
     for unit, column, tour in np.argwhere(missing).tolist():
-        serves = (problem.people.units == unit).any(axis=1)
-        is_free = serves & problem.possible[:, column, tour] & (lines.tours[:, column] == 0)
-        why = (
+        is_serving = (problem.people.units == unit).any(axis=1)
+        is_free = is_serving & problem.possible[:, column, tour] & (lines.tours[:, column] == 0)
+        reason_text = (
             f"{int(is_free.sum())} officers rest that day, none can work it within the rules at a lower cost"
             if is_free.any()
             else "nobody is available who may work this tour"
         )
         day = problem.first_day + timedelta(days=column)
         yield ShortTour(
-            problem.command_units[unit], day, rules.tour_name(tour), int(missing[unit, column, tour]), why
+            problem.command_units[unit],
+            day,
+            rules.tour_name(tour),
+            int(missing[unit, column, tour]),
+            reason_text,
         )

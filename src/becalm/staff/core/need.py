@@ -45,14 +45,14 @@ def fill_water(weights: Floats, total: int, *, floors: Ints, caps: Ints) -> Ints
         return floors.copy()
     if total >= caps.sum():
         return caps.copy()
-    level = _find_level(weights, total, floors, caps)
-    shares = np.clip(weights * level, floors, caps)
-    whole = np.floor(shares + 1e-9).astype(np.int64)
-    order = np.argsort(-(shares - whole), kind="stable")
+    water_level = _find_level(weights, total, floors, caps)
+    shares = np.clip(weights * water_level, floors, caps)
+    whole_officers = np.floor(shares + 1e-9).astype(np.int64)
+    order = np.argsort(-(shares - whole_officers), kind="stable")
     for index in np.tile(order, 2):
-        if whole.sum() < total and whole[index] < caps[index]:
-            whole[index] += 1
-    return whole
+        if whole_officers.sum() < total and whole_officers[index] < caps[index]:
+            whole_officers[index] += 1
+    return whole_officers
 
 
 def _find_level(weights: Floats, total: int, floors: Ints, caps: Ints) -> float:
@@ -61,8 +61,12 @@ def _find_level(weights: Floats, total: int, floors: Ints, caps: Ints) -> float:
     while np.clip(weights * high, floors, caps).sum() < total and high < 1e12:
         high *= 2
     for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.clip(weights * middle, floors, caps).sum() < total else (low, middle)
+        middle_level = (low + high) / 2
+        low, high = (
+            (middle_level, high)
+            if np.clip(weights * middle_level, floors, caps).sum() < total
+            else (low, middle_level)
+        )
     return high
 
 
@@ -139,8 +143,10 @@ def work_out_need(
 
 
 def _reason(harm_share: float, hour_share: float, officers: int, floor: int, cap: int) -> str:
-    limit = ", held at the least" if officers == floor else ", held at the most" if officers == cap else ""
-    return f"{harm_share:.1%} of the harm, {hour_share:.1%} of the week's risk{limit}"
+    limit_text = (
+        ", held at the least" if officers == floor else ", held at the most" if officers == cap else ""
+    )
+    return f"{harm_share:.1%} of the harm, {hour_share:.1%} of the week's risk{limit_text}"
 
 
 TOUCHING_M = 5.0

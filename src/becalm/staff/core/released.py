@@ -63,8 +63,8 @@ def measure_release(weeks: Iterable[DemandWeek], *, level: float = 0.9) -> tuple
 
 
 def _release_of(demand: str, old: Sequence[float], new: Sequence[float], level: float) -> Released:
-    parts = [variance(hours) / len(hours) for hours in (old, new)]
-    estimate = _interval(fmean(old) - fmean(new), parts, [len(old) - 1, len(new) - 1], level)
+    mean_variances = [variance(hours) / len(hours) for hours in (old, new)]
+    estimate = _interval(fmean(old) - fmean(new), mean_variances, [len(old) - 1, len(new) - 1], level)
     return Released(demand, len(old), len(new), fmean(old), fmean(new), estimate)
 
 
@@ -72,10 +72,10 @@ def _add_up(
     rows: Sequence[Released], hours_by_demand: dict[str, tuple[list[float], list[float]]], level: float
 ) -> Released:
     """All demands together; they are taken to vary by themselves."""
-    samples = [hours for pair in hours_by_demand.values() for hours in pair]
-    parts = [variance(hours) / len(hours) for hours in samples]
+    hour_samples = [hours for pair in hours_by_demand.values() for hours in pair]
+    mean_variances = [variance(hours) / len(hours) for hours in hour_samples]
     value = sum(row.released.value for row in rows)
-    estimate = _interval(value, parts, [len(hours) - 1 for hours in samples], level)
+    estimate = _interval(value, mean_variances, [len(hours) - 1 for hours in hour_samples], level)
     return Released(
         ALL_DEMANDS,
         min(row.baseline_weeks for row in rows),
@@ -87,9 +87,11 @@ def _add_up(
 
 
 def _interval(value: float, variances: Sequence[float], freedoms: Sequence[int], level: float) -> Estimate:
-    total = sum(variances)
-    if total == 0:
+    variance_sum = sum(variances)
+    if variance_sum == 0:
         return Estimate(value, value, value, level, METHOD)
-    freedom = total**2 / sum(part**2 / count for part, count in zip(variances, freedoms, strict=True) if part)
-    half_width = float(student.ppf((1 + level) / 2, freedom)) * total**0.5
+    degrees_of_freedom = variance_sum**2 / sum(
+        part**2 / count for part, count in zip(variances, freedoms, strict=True) if part
+    )
+    half_width = float(student.ppf((1 + level) / 2, degrees_of_freedom)) * variance_sum**0.5
     return Estimate(value, value - half_width, value + half_width, level, METHOD)

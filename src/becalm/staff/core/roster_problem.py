@@ -115,13 +115,13 @@ def check_problem(problem: RosterProblem) -> None:
             Fault(f"{number} on {day}", "is pinned to a tour that cannot be worked", "take the pin back")
         )
     for unit_number, unit in enumerate(problem.command_units):
-        serves = (problem.people.units == unit_number).any(axis=1)
+        is_serving = (problem.people.units == unit_number).any(axis=1)
         for column in range(problem.days):
             wanted_count = int(problem.cells.need[unit_number, column].sum())
-            if wanted_count > int(serves.sum()):
+            if wanted_count > int(is_serving.sum()):
                 day = problem.first_day + timedelta(days=column)
                 problem_text = (
-                    f"{wanted_count} officers are wanted on {day}, and {unit} has {int(serves.sum())}"
+                    f"{wanted_count} officers are wanted on {day}, and {unit} has {int(is_serving.sum())}"
                 )
                 faults.append(Fault(unit, problem_text, "ask for fewer, or let neighbours lend"))
     if faults:
@@ -133,28 +133,28 @@ def build_problem(force: Force, rules: RuleBook, question: RosterQuestion) -> Ro
     first_day, days, column = question.first_day, question.days, force.day_index(question.first_day)
     command_units = tuple(sorted({officer.command_unit for officer in force.officers}))
     published = np.maximum(force.published[:, column : column + days], 0).astype(np.int64)
-    possible = _apply_pins(may_work(force, rules, first_day=first_day, days=days), force, rules, question)
+    is_possible = _apply_pins(may_work(force, rules, first_day=first_day, days=days), force, rules, question)
     line_states, number_of_state = _build_automaton(rules, question)
-    past = _worked_options(force, rules, first_day=first_day, days=PAST_DAYS)
-    later = force.published[:, column + days : column + days + LATER_DAYS].astype(np.int64)
+    past_options = _worked_options(force, rules, first_day=first_day, days=PAST_DAYS)
+    later_options = force.published[:, column + days : column + days + LATER_DAYS].astype(np.int64)
     run_limits = _run_limits(rules)
     is_night = [kind.is_night for kind in rules.tours]
     first_states = [
-        number_of_state[line_rules.state_after(row, run_limits, is_night)] for row in past.tolist()
+        number_of_state[line_rules.state_after(row, run_limits, is_night)] for row in past_options.tolist()
     ]
     most_by_day, unjudged = _tours_left(force, rules, question)
     limits = Limits(
         first_state=np.array(first_states, np.int64),
-        may_end=find_end_states(np.ascontiguousarray(later), line_states, days),
+        may_end=find_end_states(np.ascontiguousarray(later_options), line_states, days),
         steps=_counter_steps(is_night, days),
         sizes=_counter_sizes(most_by_day, days),
         most_by_day=most_by_day,
         price=_night_prices(force, rules, first_day=first_day),
     )
     return RosterProblem(
-        force.officers, command_units, first_day, published, possible, line_states, limits,
+        force.officers, command_units, first_day, published, is_possible, line_states, limits,
         _build_cells(rules, question, command_units),
-        _build_people(force, rules, question, command_units, published, possible),
+        _build_people(force, rules, question, command_units, published, is_possible),
         unjudged,
     )  # fmt: skip
 
@@ -169,14 +169,14 @@ def _build_automaton(
     tour_count, days = len(rules.tours), question.days + LATER_DAYS
     may_follow = np.ones((2, days, tour_count + 1, tour_count + 1), np.bool_)
     least_hours = (rules.value("daily_rest_hours"), rules.value("weekly_rest_hours"))
-    gaps = line_rules.rest_hours_matrix(
+    rest_hours = line_rules.rest_hours_matrix(
         [(kind.start, kind.hours) for kind in rules.tours],
         first_day=question.first_day,
         days=days,
         zone=question.zone,
         latest_start_minutes=max(rules.stagger_minutes),
     )
-    for kind, day, earlier, later, hours in gaps:
+    for kind, day, earlier, later, hours in rest_hours:
         may_follow[kind, day, earlier, later] = hours >= least_hours[kind]
     is_night = [kind.is_night for kind in rules.tours]
     return line_rules.build_line_rules(_run_limits(rules), is_night=is_night, may_follow=may_follow)
@@ -249,9 +249,11 @@ def _tours_left(force: Force, rules: RuleBook, question: RosterQuestion) -> tupl
     options = _worked_options(force, rules, first_day=question.first_day, days=reference_days)
     daily_hours = tour_hours[options]
     missing_days = max(0, reference_days - question.days - options.shape[1])
-    earlier = [officer.earlier_hours for officer in force.officers]
-    unjudged = [o.staff_number for o, hours in zip(force.officers, earlier, strict=True) if hours is None]
-    earlier_daily = np.array([(hours or 0.0) / 112 for hours in earlier])
+    earlier_hours = [officer.earlier_hours for officer in force.officers]
+    unjudged = [
+        o.staff_number for o, hours in zip(force.officers, earlier_hours, strict=True) if hours is None
+    ]
+    earlier_daily = np.array([(hours or 0.0) / 112 for hours in earlier_hours])
     hours_before = np.zeros((len(force.officers), question.days))
     for day in range(question.days):
         kept_days = max(0, reference_days - day - 1)
@@ -259,13 +261,13 @@ def _tours_left(force: Force, rules: RuleBook, question: RosterQuestion) -> tupl
         hours_before[:, day] = kept_hours.sum(axis=1) + earlier_daily * max(
             0, kept_days - daily_hours.shape[1]
         )
-    left = np.floor((most_hours - hours_before) / tour_hours.max() + 1e-9).astype(np.int64)
+    tours_left = np.floor((most_hours - hours_before) / tour_hours.max() + 1e-9).astype(np.int64)
     # Who opted out of the average week is still held to the average of night workers, if they are one.
     is_night = np.array([False, *(kind.is_night for kind in rules.tours)])
     may_be_night_worker = is_night[options].sum(axis=1) + MOST_NIGHTS >= rules.value("reference_weeks")
     has_opted_out = np.array([officer.has_opted_out for officer in force.officers])
-    left[has_opted_out & ~may_be_night_worker] = question.days
-    return np.maximum(left, 0), tuple(unjudged) if missing_days else ()
+    tours_left[has_opted_out & ~may_be_night_worker] = question.days
+    return np.maximum(tours_left, 0), tuple(unjudged) if missing_days else ()
 
 
 def _counter_steps(is_night: Sequence[bool], days: int) -> Ints:
@@ -289,10 +291,12 @@ def _night_prices(force: Force, rules: RuleBook, *, first_day: date) -> Floats:
     options = _worked_options(force, rules, first_day=first_day, days=7 * FAIRNESS_WEEKS)
     is_night = np.array([False, *(kind.is_night for kind in rules.tours)])
     past_nights = is_night[options].sum(axis=1)
-    surplus = np.clip((past_nights - past_nights.mean()) / (FAIRNESS_WEEKS / 2), -1, 2)
-    nights = np.maximum(0, np.arange(MOST_NIGHTS + 8)[None, :] + surplus[:, None] - rules.free_nights)
+    night_surplus = np.clip((past_nights - past_nights.mean()) / (FAIRNESS_WEEKS / 2), -1, 2)
+    night_counts = np.maximum(
+        0, np.arange(MOST_NIGHTS + 8)[None, :] + night_surplus[:, None] - rules.free_nights
+    )
     price = np.zeros((len(force.officers), 3, MOST_NIGHTS + 8))
-    price[:, 0] = rules.prices["night"] / 2 * nights**2
+    price[:, 0] = rules.prices["night"] / 2 * night_counts**2
     return np.round(price, 3)
 
 
@@ -379,14 +383,16 @@ def _line_prices(
     short_notice_days = rules.value("rest_day_notice_days")
     days = [question.first_day + timedelta(days=n) for n in range(question.days)]
     is_short = np.array([notice_days(question.today, day) < short_notice_days for day in days])
-    cancelled = np.where(is_short, rules.prices["rest_day_cancelled"], rules.prices["rest_day_moved"])
+    cancelled_prices = np.where(is_short, rules.prices["rest_day_cancelled"], rules.prices["rest_day_moved"])
     for option in range(possible.shape[2]):
-        change = np.where(
-            published == 0, cancelled[None, :], rules.prices["tour_moved" if option else "tour_dropped"]
+        change_prices = np.where(
+            published == 0,
+            cancelled_prices[None, :],
+            rules.prices["tour_moved" if option else "tour_dropped"],
         )
         if question.change_price is not None:
-            change = np.full(published.shape, question.change_price)
-        prices[:, :, option] = np.where(was_possible & (published != option), change, 0.0)
+            change_prices = np.full(published.shape, question.change_price)
+        prices[:, :, option] = np.where(was_possible & (published != option), change_prices, 0.0)
     weekend_price = _weekend_prices(force, rules, first_day=question.first_day)
     is_weekend = np.array([day.weekday() >= 5 for day in days])
     prices[:, :, 1:] += (weekend_price[:, None] * is_weekend[None, :])[:, :, None]
@@ -420,5 +426,5 @@ def _weekend_prices(force: Force, rules: RuleBook, *, first_day: date) -> Floats
     past_days = [first_day - timedelta(days=n) for n in range(options.shape[1], 0, -1)]
     is_weekend = np.array([day.weekday() >= 5 for day in past_days], np.bool_)
     weekend_days = (options[:, is_weekend] > 0).sum(axis=1)
-    surplus = weekend_days - weekend_days.mean() if len(weekend_days) else weekend_days
-    return np.asarray(np.round(np.maximum(0.0, surplus) * rules.prices["weekend"] / 2, 3))
+    weekend_surplus = weekend_days - weekend_days.mean() if len(weekend_days) else weekend_days
+    return np.asarray(np.round(np.maximum(0.0, weekend_surplus) * rules.prices["weekend"] / 2, 3))

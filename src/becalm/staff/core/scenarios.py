@@ -157,9 +157,9 @@ def _keep_at_home(
 ) -> Force:
     """So many officers who are there now do administration from home on all these days."""
     begin, end = 2 * force.day_index(first_day), 2 * (force.day_index(first_day) + days)
-    present = np.flatnonzero(~force.is_away[:, begin:end].all(axis=1))
+    present_officers = np.flatnonzero(~force.is_away[:, begin:end].all(axis=1))
     count = round(change.count * len(force.officers)) if change.is_share else int(change.count)
-    rows = rng.choice(present, min(count, len(present)), replace=False)
+    rows = rng.choice(present_officers, min(count, len(present_officers)), replace=False)
     is_away, is_admin = force.is_away.copy(), force.is_admin.copy()
     is_away[rows, begin:end] = True
     is_admin[rows, begin:end] = True
@@ -183,15 +183,15 @@ def describe_outlook(
 ) -> Outlook:
     """Officers on duty, tours short and bursts possible on each day of a roster."""
     on_duty = np.stack([(lines.tours == tour + 1).sum(axis=0) for tour in range(len(tour_hours))])
-    short = np.maximum(0, problem.cells.need - lines.counts[..., 0])[..., 1:].sum(axis=(0, 2))
+    short_counts = np.maximum(0, problem.cells.need - lines.counts[..., 0])[..., 1:].sum(axis=(0, 2))
     open_minutes = np.array([60.0 * hours - MEAL_MINUTES for hours in tour_hours]) * BURST_SHARE
-    crews = on_duty / 2.0
-    bursts = (crews * open_minutes[:, None]).sum(axis=0) / minutes_per_burst
+    crew_counts = on_duty / 2.0
+    burst_counts = (crew_counts * open_minutes[:, None]).sum(axis=0) / minutes_per_burst
     return Outlook(
         label,
         tuple(on_duty.sum(axis=0).tolist()),
-        tuple(short.tolist()),
-        tuple(float(value) for value in bursts.round(1)),
+        tuple(short_counts.tolist()),
+        tuple(float(value) for value in burst_counts.round(1)),
     )
 
 

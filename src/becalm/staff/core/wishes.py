@@ -132,12 +132,12 @@ def _answer_days(tour_of_day: Pins, wishes: Wishes) -> Iterator[WishAnswer]:
             yield WishAnswer(*key, "pin", "", tour_of_day[key] == tour, f"works {tour_of_day[key]}")
     for key in sorted(wishes.days_off & tour_of_day.keys()):
         is_off = tour_of_day[key] == REST_DAY
-        why = "" if is_off else f"works {tour_of_day[key]}: the tour would be short"
-        yield WishAnswer(*key, "off", "", is_off, why)
+        reason_text = "" if is_off else f"works {tour_of_day[key]}: the tour would be short"
+        yield WishAnswer(*key, "off", "", is_off, reason_text)
     for key in sorted(wishes.offers & tour_of_day.keys()):
         is_used = tour_of_day[key] != REST_DAY
-        why = f"works {tour_of_day[key]}" if is_used else "not needed, or not within the rules"
-        yield WishAnswer(*key, "offer", "", is_used, why)
+        reason_text = f"works {tour_of_day[key]}" if is_used else "not needed, or not within the rules"
+        yield WishAnswer(*key, "offer", "", is_used, reason_text)
 
 
 def _answer_crews(crews: Sequence[Crew], wishes: Wishes) -> Iterator[WishAnswer]:
@@ -145,5 +145,5 @@ def _answer_crews(crews: Sequence[Crew], wishes: Wishes) -> Iterator[WishAnswer]
     crew_names = [(crew.day, {officer.staff_number for officer in crew.officers}) for crew in crews]
     for number, partner, day in wishes.partners:
         is_together = any(crew_day == day and {number, partner} <= names for crew_day, names in crew_names)
-        why = "" if is_together else "they are not on the same tour, or a recruit would have no tutor"
-        yield WishAnswer(number, day, "crew", partner, is_together, why)
+        reason_text = "" if is_together else "they are not on the same tour, or a recruit would have no tutor"
+        yield WishAnswer(number, day, "crew", partner, is_together, reason_text)

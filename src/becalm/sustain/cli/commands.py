@@ -80,8 +80,8 @@ def _watch_lines(answer: WatchAnswer) -> Iterator[object]:
     yield ""
     new_names = {alarm.name for alarm in answer.new_alarms}
     for alarm in answer.watch.alarms:
-        decision = f"reviewed: {alarm.decision}" if alarm.decision else "not reviewed yet"
-        yield f"{'New alarm' if alarm.name in new_names else 'Alarm'} {alarm.name} ({decision})"
+        decision_text = f"reviewed: {alarm.decision}" if alarm.decision else "not reviewed yet"
+        yield f"{'New alarm' if alarm.name in new_names else 'Alarm'} {alarm.name} ({decision_text})"
     yield from (f"Warning: {warning}" for warning in answer.watch.warnings)
 
 
@@ -200,10 +200,10 @@ def history(session: Session, request: HistoryRequest) -> None:
             return
         yield from tabulate(("alarm", "raised_on", "decision", "reason"), list(map(past_alarm_row, alarms)))
         for record in detectors:
-            share = (
+            share_text = (
                 "none reviewed" if record.right_share is None else f"{record.right_share:.0%} real or known"
             )
-            yield f"{record.detector}: {record.alarm_count} alarms, {record.reviewed} reviewed, {share}"
+            yield f"{record.detector}: {record.alarm_count} alarms, {record.reviewed} reviewed, {share_text}"
 
     answer_view: View[tuple[Sequence[PastAlarm], Sequence[DetectorRecord]]] = View(
         data=lambda answer: history_object(*answer),

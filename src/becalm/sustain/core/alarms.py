@@ -65,10 +65,10 @@ def check_alarm(alarm: NamedAlarm) -> None:
 def _looks_ahead(alarm: NamedAlarm, watched: WatchedCounts, scores: Floats) -> bool:
     """Whether a score differs once later weeks are cut off, or hold something else."""
     for week in (9, 17, 30, CHECKED_WEEKS - 1):
-        later = np.arange(CHECKED_WEEKS) >= week
+        is_later = np.arange(CHECKED_WEEKS) >= week
         changed_weeks = WatchedCounts(
-            np.where(later, 7.0 * watched.counts + 30.0, watched.counts),
-            np.where(later, 0.5 * watched.expected, watched.expected),
+            np.where(is_later, 7.0 * watched.counts + 30.0, watched.counts),
+            np.where(is_later, 0.5 * watched.expected, watched.expected),
             watched.excess,
             watched.history,
             watched.members,
@@ -82,16 +82,16 @@ def _looks_ahead(alarm: NamedAlarm, watched: WatchedCounts, scores: Floats) -> b
 def _drawn_weeks() -> WatchedCounts:
     """A few drawn series, some of which climb, with a missing week, held against writing."""
     rng = seed_generator(16)
-    level = np.array([0.5, 2.0, 5.0, 10.0, 20.0, 45.0])[:, None]
-    history = rng.poisson(level, (CHECKED_SERIES, CHECKED_HISTORY)).astype(np.float64)
-    climb = (
+    series_levels = np.array([0.5, 2.0, 5.0, 10.0, 20.0, 45.0])[:, None]
+    history = rng.poisson(series_levels, (CHECKED_SERIES, CHECKED_HISTORY)).astype(np.float64)
+    climb_shares = (
         np.clip((np.arange(CHECKED_WEEKS) - 16) / 8.0, 0.0, 1.0) * (np.arange(CHECKED_SERIES) % 2)[:, None]
     )
-    counts = rng.poisson(level * (0.5 + 0.5 * climb)).astype(np.float64)
+    counts = rng.poisson(series_levels * (0.5 + 0.5 * climb_shares)).astype(np.float64)
     counts[:, 12] = np.nan
     watched = WatchedCounts(
         counts,
-        np.repeat(level, CHECKED_WEEKS, axis=1),
+        np.repeat(series_levels, CHECKED_WEEKS, axis=1),
         np.full(CHECKED_SERIES, 0.01),
         history,
         np.array([[True, True, True, False, False, False], [False, False, True, True, True, True]]),

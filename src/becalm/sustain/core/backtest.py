@@ -127,9 +127,9 @@ def _thin(
     counts: Floats, start: int, rebound: PlantedRebound, share: Floats | None, rng: np.random.Generator
 ) -> Floats:
     """The counts with each event since the start kept by the chance of its week."""
-    chance = np.full(LENGTH, rebound.fall) if share is None else share
+    keep_chances = np.full(LENGTH, rebound.fall) if share is None else share
     kept_counts = counts.copy()
-    kept_counts[:, start:] = rng.binomial(counts[:, start:].astype(np.int64), np.clip(chance, 0.0, 1.0))
+    kept_counts[:, start:] = rng.binomial(counts[:, start:].astype(np.int64), np.clip(keep_chances, 0.0, 1.0))
     return kept_counts
 
 
@@ -147,20 +147,20 @@ def _summarise(
     levels: Floats, risen: Mapping[str, list[Floats]], calm: Mapping[str, list[Floats]], stretches: int
 ) -> Iterator[BacktestRow]:
     for method, delays in risen.items():
-        by_series = np.stack(delays, axis=1)
+        delays_by_series = np.stack(delays, axis=1)
         false_alarms = np.isfinite(np.stack(calm[method], axis=1))
         for low, high in LEVEL_CLASSES:
             is_of_class = (levels >= low) & (levels < high)
             if not is_of_class.any():
                 continue
-            class_delays = by_series[is_of_class]
-            median = float(np.median(class_delays))
+            class_delays = delays_by_series[is_of_class]
+            median_weeks = float(np.median(class_delays))
             yield BacktestRow(
                 method,
                 low,
                 high,
                 int(is_of_class.sum()),
-                median if np.isfinite(median) else None,
+                median_weeks if np.isfinite(median_weeks) else None,
                 float((class_delays <= SOON_WEEKS).mean()),
                 float(false_alarms[is_of_class].sum() / stretches),
             )

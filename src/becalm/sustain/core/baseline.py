@@ -41,15 +41,15 @@ def fit_baseline(history: Floats, weeks_since: int) -> Baseline:
     design = baseline_design(history_weeks, weeks_since)
     past_design, later_design = design[:history_weeks], design[history_weeks:]
     fit = fit_series(history, past_design, least_gain=LEAST_GAIN)
-    excess = _estimate_excess(history, fit.mean, fit.degrees)
-    phi = 1.0 + excess * fit.mean.mean(axis=1)
+    excess_variances = _estimate_excess(history, fit.mean, fit.degrees)
+    phi = 1.0 + excess_variances * fit.mean.mean(axis=1)
     information = np.einsum("st,ti,tj->sij", fit.mean / phi[:, None], past_design, past_design, optimize=True)
-    ridge = 1e-6 * (1.0 + information[:, :1, :1]) * np.eye(design.shape[1])
-    covariance = np.linalg.inv(information + ridge)
+    ridge_matrix = 1e-6 * (1.0 + information[:, :1, :1]) * np.eye(design.shape[1])
+    covariance = np.linalg.inv(information + ridge_matrix)
     coefficients = _share_waves(fit.coefficients, np.diagonal(covariance, axis1=1, axis2=2))
     expected = np.exp(np.minimum(coefficients @ later_design.T, LARGEST_LOG_MEAN))
     log_variance = ((later_design @ covariance) * later_design).sum(axis=2)
-    return Baseline(fit.mean, expected, excess, np.sqrt(np.maximum(log_variance, 0.0)))
+    return Baseline(fit.mean, expected, excess_variances, np.sqrt(np.maximum(log_variance, 0.0)))
 
 
 def baseline_design(history_weeks: int, weeks_since: int) -> Floats:
@@ -63,9 +63,9 @@ def baseline_design(history_weeks: int, weeks_since: int) -> Floats:
 
 def _share_waves(coefficients: Floats, variances: Floats) -> Floats:
     """Coefficients with waves of the year shrunk to those of all series; level and trend are their own."""
-    shared = coefficients.copy()
-    shared[:, -WAVES:] = shrink_estimates(coefficients[:, -WAVES:], variances[:, -WAVES:])[0]
-    return shared
+    shared_coefficients = coefficients.copy()
+    shared_coefficients[:, -WAVES:] = shrink_estimates(coefficients[:, -WAVES:], variances[:, -WAVES:])[0]
+    return shared_coefficients
 
 
 def _estimate_excess(counts: Floats, means: Floats, degrees: int) -> Floats:
@@ -75,9 +75,9 @@ def _estimate_excess(counts: Floats, means: Floats, degrees: int) -> Floats:
     family, since a series of small counts hardly knows its own.
     """
     leverage = counts.shape[1] / degrees  # residuals are smaller than errors by what was fitted
-    square = np.maximum((means**2).sum(axis=1), 1e-9)
-    own_excess = (leverage * (counts - means) ** 2 - means).sum(axis=1) / square
-    variance = 2.0 * ((means + np.maximum(own_excess, 0.0)[:, None] * means**2) ** 2 + means / 2.0).sum(
-        axis=1
-    )
-    return np.maximum(shrink_estimates(own_excess, variance / square**2)[0], 0.0)
+    square_sums = np.maximum((means**2).sum(axis=1), 1e-9)
+    own_excess = (leverage * (counts - means) ** 2 - means).sum(axis=1) / square_sums
+    excess_variances = 2.0 * (
+        (means + np.maximum(own_excess, 0.0)[:, None] * means**2) ** 2 + means / 2.0
+    ).sum(axis=1)
+    return np.maximum(shrink_estimates(own_excess, excess_variances / square_sums**2)[0], 0.0)

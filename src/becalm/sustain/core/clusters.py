@@ -132,14 +132,14 @@ def _scan(
 ) -> tuple[tuple[EmergingCircle, ...], float]:
     """The circles, and how much counts vary beyond Poisson."""
     totals = counts.sum(axis=0)
-    factors = np.maximum(totals, 0.5) / totals[:history_weeks].mean()
-    rates = learn_rates(counts[:, :history_weeks], factors[:history_weeks])
+    week_factors = np.maximum(totals, 0.5) / totals[:history_weeks].mean()
+    rates = learn_rates(counts[:, :history_weeks], week_factors[:history_weeks])
     circles = scan_newest(
         x,
         y,
         counts[:, history_weeks:],
         rates,
-        factors[history_weeks:],
+        week_factors[history_weeks:],
         radius=request.radius_m,
         drawings=request.drawings,
         rng=rng,

@@ -44,13 +44,15 @@ def expect_delays(
 ) -> dict[str, tuple[Delay, ...]]:
     """The median delay of each series and group, if all series rebound to the former level, or half way."""
     length = world.after.shape[1]
-    by_target = []
+    delays_by_target = []
     for target in (np.ones(world.size), (world.share + 1.0) / 2.0):
-        rise = climb(
+        rise_factors = climb(
             world.share, np.maximum(target, world.share), weeks=CLIMB_WEEKS, onset=ONSET, length=length
         )
-        by_target.append(_median_delays(world, alarms, families, thresholds, rise, drawings, rng))
-    full, half = by_target
+        delays_by_target.append(
+            _median_delays(world, alarms, families, thresholds, rise_factors, drawings, rng)
+        )
+    full, half = delays_by_target
     return {kind: tuple(map(Delay, full[kind], half[kind])) for kind in full}
 
 
@@ -99,11 +101,11 @@ class Placebo:
         """The alarms of the force a year, as a quasi-Poisson count; None where there was no room."""
         if not self.years:
             return None
-        tail = (1.0 - level) / 2.0
+        tail_chance = (1.0 - level) / 2.0
         clumps, clumps_a_year = self.alarms / self.clumping, self.clumping / self.years
-        low = float(stats.gamma.ppf(tail, clumps)) * clumps_a_year if clumps else 0.0
-        high = float(stats.gamma.ppf(1.0 - tail, clumps + 1.0)) * clumps_a_year
-        return Estimate(self.alarms / self.years, low, high, level, "placebo stretches")
+        low_rate = float(stats.gamma.ppf(tail_chance, clumps)) * clumps_a_year if clumps else 0.0
+        high_rate = float(stats.gamma.ppf(1.0 - tail_chance, clumps + 1.0)) * clumps_a_year
+        return Estimate(self.alarms / self.years, low_rate, high_rate, level, "placebo stretches")
 
 
 def count_placebo(
@@ -131,9 +133,9 @@ def count_placebo(
             counts = history[:, : start + watched_weeks].copy()
             counts[:, start:] = rng.binomial(counts[:, start:].astype(np.int64), share[:, None])
             for kind, scores in simulation.score_all(watch_counts(counts, start), alarms, families):
-                heights = simulation.threshold_values(simulated.by_kind[kind])
-                crossings = first_crossings(scores, heights, LEARNING_TIMES)
-                alarm_count += int(np.isfinite(crossings).sum())
-    years = (PLACEBO_APART * (len(starts) - 1) + WATCHED_WEEKS) / WATCHED_WEEKS
+                threshold_heights = simulation.threshold_values(simulated.by_kind[kind])
+                first_crossing_weeks = first_crossings(scores, threshold_heights, LEARNING_TIMES)
+                alarm_count += int(np.isfinite(first_crossing_weeks).sum())
+    watched_years = (PLACEBO_APART * (len(starts) - 1) + WATCHED_WEEKS) / WATCHED_WEEKS
     mean_count = alarm_count / (len(starts) * PLACEBO_RUNS)
-    return Placebo(round(mean_count * years, 4), years, round(simulated.clumping, 4))
+    return Placebo(round(mean_count * watched_years, 4), watched_years, round(simulated.clumping, 4))

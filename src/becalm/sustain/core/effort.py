@@ -23,7 +23,7 @@ def count_effort(entries: Sequence[Entry], mondays: Sequence[date], zone: str) -
     """What the ledger says was done in each of these weeks; nothing where it holds none of a kind."""
     efforts = []
     for kind, (name, list_amounts, join) in _AMOUNTS.items():
-        weekly = np.zeros(len(mondays))
+        weekly_amounts = np.zeros(len(mondays))
         amounts = [
             (week, amount)
             for corrected in apply_corrections(entries, kind=kind)
@@ -32,10 +32,10 @@ def count_effort(entries: Sequence[Entry], mondays: Sequence[date], zone: str) -
             if 0 <= week < len(mondays)
         ]
         for week, amount in amounts:
-            weekly[week] = join(weekly[week], amount)
+            weekly_amounts[week] = join(weekly_amounts[week], amount)
         if amounts:
-            weekly[: min(week for week, _ in amounts)] = np.nan
-            efforts.append(Effort(name, weekly))
+            weekly_amounts[: min(week for week, _ in amounts)] = np.nan
+            efforts.append(Effort(name, weekly_amounts))
     return tuple(efforts)
 
 
@@ -74,8 +74,8 @@ EFFORT_KINDS: Final = (*_AMOUNTS, WITHDRAWN)
 
 def with_effort(watch: Watch, efforts: tuple[Effort, ...]) -> Watch:
     """The watch with what was done, and less effort named beside what rises."""
-    fallen = [effort for effort in efforts if effort.has_fallen]
-    notes = tuple(f"Less was done: {effort.words}." for effort in fallen)
+    fallen_efforts = [effort for effort in efforts if effort.has_fallen]
+    notes = tuple(f"Less was done: {effort.words}." for effort in fallen_efforts)
 
     def with_notes(series: WatchedSeries) -> WatchedSeries:
         return replace(series, notes=(*series.notes, *notes)) if series.state in RISING_STATES else series

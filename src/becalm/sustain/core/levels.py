@@ -62,12 +62,16 @@ class _Share:
 
     def at(self, weekly_expected: float) -> Estimate:
         """The level that is this share of a weekly mean, with its interval."""
-        tail = (1.0 - LEVEL) / 2.0
-        scale = self.phi * weekly_expected / self.expected
-        low = scale * float(stats.gamma.ppf(tail, self.count / self.phi)) if self.count > 0 else 0.0
-        high = scale * float(stats.gamma.ppf(1.0 - tail, self.count / self.phi + 1.0))
+        tail_chance = (1.0 - LEVEL) / 2.0
+        interval_scale = self.phi * weekly_expected / self.expected
+        low_count = (
+            interval_scale * float(stats.gamma.ppf(tail_chance, self.count / self.phi))
+            if self.count > 0
+            else 0.0
+        )
+        high_count = interval_scale * float(stats.gamma.ppf(1.0 - tail_chance, self.count / self.phi + 1.0))
         value = self.value * weekly_expected
-        return Estimate(value, min(low, value), max(high, value), LEVEL, COUNT_METHOD)
+        return Estimate(value, min(low_count, value), max(high_count, value), LEVEL, COUNT_METHOD)
 
 
 def measure_levels(watched: WatchedCounts, log_deviation: Floats, past: PastWeeks, row: int) -> Levels:
@@ -78,42 +82,42 @@ def measure_levels(watched: WatchedCounts, log_deviation: Floats, past: PastWeek
     recent_weeks = known_weeks[-RECENT_WEEKS:]
     weekly_expected = float(watched.expected[row, recent_weeks].mean())
     excess = float(watched.excess[row])
-    now = _share_of(watched, row, recent_weeks)
-    fallen = _share_of(watched, row, known_weeks[known_weeks < LEARNING_TIMES])
-    deviation = float(log_deviation[row, recent_weeks].mean()) * float(stats.norm.ppf(0.5 + LEVEL / 2.0))
+    share_now = _share_of(watched, row, recent_weeks)
+    share_after_fall = _share_of(watched, row, known_weeks[known_weeks < LEARNING_TIMES])
+    log_reach = float(log_deviation[row, recent_weeks].mean()) * float(stats.norm.ppf(0.5 + LEVEL / 2.0))
     expected = Estimate(
         weekly_expected,
-        weekly_expected * float(np.exp(-deviation)),
-        weekly_expected * float(np.exp(deviation)),
+        weekly_expected * float(np.exp(-log_reach)),
+        weekly_expected * float(np.exp(log_reach)),
         LEVEL,
         FIT_METHOD,
     )
-    reference = _reference_share(past, row, excess)
+    reference_share = _reference_share(past, row, excess)
     return Levels(
-        now.at(weekly_expected) if now else None,
+        share_now.at(weekly_expected) if share_now else None,
         expected,
-        fallen.at(weekly_expected) if fallen else None,
-        reference.at(weekly_expected) if reference else None,
-        _lost_share(now, fallen, reference),
+        share_after_fall.at(weekly_expected) if share_after_fall else None,
+        reference_share.at(weekly_expected) if reference_share else None,
+        _lost_share(share_now, share_after_fall, reference_share),
     )
 
 
 def _share_of(watched: WatchedCounts, row: int, weeks: Ints) -> _Share | None:
     """The count of these weeks of the series; None where they hold nothing that is known."""
-    expected = float(watched.filled_expected[row, weeks].sum())
-    if expected <= 0.0:
+    expected_count = float(watched.filled_expected[row, weeks].sum())
+    if expected_count <= 0.0:
         return None
     count = float(watched.filled_counts[row, weeks].sum())
-    return _Share(count, expected, 1.0 + float(watched.excess[row]) * count / len(weeks))
+    return _Share(count, expected_count, 1.0 + float(watched.excess[row]) * count / len(weeks))
 
 
 def _reference_share(past: PastWeeks, row: int, excess: float) -> _Share | None:
     weeks = past.in_reference
-    expected = float(past.fitted_counts[row, weeks].sum())
-    if expected <= 0.0:
+    expected_count = float(past.fitted_counts[row, weeks].sum())
+    if expected_count <= 0.0:
         return None
     count = float(past.counts[row, weeks].sum())
-    return _Share(count, expected, 1.0 + excess * count / int(weeks.sum()))
+    return _Share(count, expected_count, 1.0 + excess * count / int(weeks.sum()))
 
 
 def _lost_share(now: _Share | None, fallen: _Share | None, reference: _Share | None) -> Estimate | None:
@@ -132,5 +136,5 @@ def _lost_share(now: _Share | None, fallen: _Share | None, reference: _Share | N
             + (by_reference * reference.error) ** 2
         )
     )
-    reach = float(stats.norm.ppf(0.5 + LEVEL / 2.0)) * error
-    return Estimate(lost_share, lost_share - reach, lost_share + reach, LEVEL, DELTA_METHOD)
+    normal_reach = float(stats.norm.ppf(0.5 + LEVEL / 2.0)) * error
+    return Estimate(lost_share, lost_share - normal_reach, lost_share + normal_reach, LEVEL, DELTA_METHOD)

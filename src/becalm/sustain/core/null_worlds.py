@@ -63,8 +63,8 @@ def learn_world(
     history: Floats, baseline: Baseline, areas: Floats, offences: Floats, *, share: Floats | None = None
 ) -> NullWorld:
     """The world that these weeks before the step come from; `share` is how far each series fell."""
-    watched = LEARNING_TIMES + WATCHED_WEEKS
-    after = fit_baseline(history, watched).expected
+    watched_weeks = LEARNING_TIMES + WATCHED_WEEKS
+    expected_after = fit_baseline(history, watched_weeks).expected
     residuals = history - baseline.fitted_counts
     relative_residuals = residuals / np.maximum(baseline.fitted_counts, 1e-9)
     drift = fit_residual_drift(
@@ -76,7 +76,7 @@ def learn_world(
     fallen_share = np.full(len(history), USUAL_SHARE) if share is None else share
     return NullWorld(
         baseline.fitted_counts,
-        after,
+        expected_after,
         np.maximum(baseline.excess - drift.variance * drift.in_residuals, LEAST_EXCESS),
         np.clip(fallen_share, LEAST_SHARE, MOST_SHARE),
         areas,
@@ -109,8 +109,8 @@ def watch_counts(counts: Floats, history_weeks: int) -> WatchedCounts:
 
 
 def _draw(world: NullWorld, rng: np.random.Generator, rise: Floats | None) -> Floats:
-    later = world.share[:, None] * world.after * (1.0 if rise is None else rise)
-    means = np.concatenate([world.before, later], axis=1)
+    later_means = world.share[:, None] * world.after * (1.0 if rise is None else rise)
+    means = np.concatenate([world.before, later_means], axis=1)
     weeks, shared = means.shape[1], world.shared
     log_shock: Floats = rng.normal(0.0, np.sqrt(shared.force), (1, weeks))
     for numbers, variance in ((world.areas, shared.areas), (world.offences, shared.offences)):
@@ -127,8 +127,8 @@ def _wander(world: NullWorld, rng: np.random.Generator) -> Floats:
     """How each level wanders (log scale; 0 at the step). How far it does is in doubt, so it is drawn."""
     drift, before = world.drift, world.before.shape[1]
     weeks = before + world.after.shape[1]
-    doubt = np.maximum(drift.doubt, 1e-12)
-    drawn_variance = rng.gamma(drift.variance**2 / doubt, doubt / drift.variance)
+    drift_doubts = np.maximum(drift.doubt, 1e-12)
+    drawn_variance = rng.gamma(drift.variance**2 / drift_doubts, drift_doubts / drift.variance)
     own_paths = draw_paths(world.size, weeks, rng, cycle=WEEKS_IN_YEAR)
     path = own_paths * np.sqrt(drift.own_variance(drawn_variance))[:, None]
     for numbers, variance in zip(
@@ -143,11 +143,15 @@ def _shared_noise(
     residuals: Floats, means: Floats, areas: Floats, offences: Floats, drift: ResidualDrift
 ) -> SharedNoise:
     """By moments: the covariance of the series of a group, over the product of their means, without drift."""
-    force = _covariance(residuals, means, np.zeros(len(means)))
-    within_areas, within_offences = (_covariance(residuals, means, n) - force for n in (areas, offences))
-    noise = (force, within_areas, within_offences)
+    force_covariance = _covariance(residuals, means, np.zeros(len(means)))
+    within_areas, within_offences = (
+        _covariance(residuals, means, n) - force_covariance for n in (areas, offences)
+    )
+    noise_by_sharing = (force_covariance, within_areas, within_offences)
     drifts = (drift.in_residuals * variance for variance in drift.shared)
-    return SharedNoise(*(max(part - drifted, 0.0) for part, drifted in zip(noise, drifts, strict=True)))
+    return SharedNoise(
+        *(max(part - drifted, 0.0) for part, drifted in zip(noise_by_sharing, drifts, strict=True))
+    )
 
 
 def _covariance(residuals: Floats, means: Floats, numbers: Floats) -> float:

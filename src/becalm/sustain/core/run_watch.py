@@ -114,13 +114,13 @@ def share_budget(
     per_year: float, single_share: float, parts: Sequence[SeriesSinceStep], part: SeriesSinceStep
 ) -> simulation.Budget:
     """The part of the force's budget that falls to the series of one step, by their number."""
-    share = len(part.series.keys) / sum(len(any_part.series.keys) for any_part in parts)
-    groups = per_year * (1.0 - single_share) * share
-    single = per_year * single_share * share
+    part_share = len(part.series.keys) / sum(len(any_part.series.keys) for any_part in parts)
+    group_alarm_rate = per_year * (1.0 - single_share) * part_share
+    single_alarm_rate = per_year * single_share * part_share
     return (
-        simulation.Budget(single, groups)
+        simulation.Budget(single_alarm_rate, group_alarm_rate)
         if choose_families(part)
-        else simulation.Budget(single + groups, 0.0)
+        else simulation.Budget(single_alarm_rate + group_alarm_rate, 0.0)
     )
 
 
@@ -135,9 +135,9 @@ def combine_placebo(placebos: Sequence[Placebo]) -> Estimate | None:
     """The placebo alarms of all parts a year; None where one of them has no room for any."""
     if not placebos or any(not placebo.years for placebo in placebos):
         return None
-    years = min(placebo.years for placebo in placebos)
-    alarms = sum(placebo.alarms * years / placebo.years for placebo in placebos)
-    return Placebo(alarms, years, max(placebo.clumping for placebo in placebos)).per_year()
+    least_years = min(placebo.years for placebo in placebos)
+    alarm_sum = sum(placebo.alarms * least_years / placebo.years for placebo in placebos)
+    return Placebo(alarm_sum, least_years, max(placebo.clumping for placebo in placebos)).per_year()
 
 
 def _number(keys: Sequence[Key], index: int) -> Floats:

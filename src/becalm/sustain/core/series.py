@@ -74,13 +74,13 @@ def split_by_step(series: WeeklySeries, steps: Sequence[Step]) -> tuple[SeriesSi
     end = series.mondays[-1] + WEEK
     rows_by_step: dict[int, list[int]] = {}
     for row, (area, offence) in enumerate(series.keys):
-        concerning = [
+        step_numbers = [
             number
             for number, step in enumerate(steps)
             if step.start < end and step.concerns(group=offence or None, area=area or None)
         ]
-        if concerning and (steps[concerning[-1]].end or end) >= end:
-            rows_by_step.setdefault(concerning[-1], []).append(row)
+        if step_numbers and (steps[step_numbers[-1]].end or end) >= end:
+            rows_by_step.setdefault(step_numbers[-1], []).append(row)
     faults = list(_series_faults(series, steps, rows_by_step))
     if faults:
         raise QuestionError("These series cannot be watched", tuple(faults))
@@ -103,18 +103,20 @@ def _series_faults(
         yield Fault("step", "no declared step is in force for these series", "see `becalm sustain step list`")
     for number in sorted(rows_by_step):
         step, first = steps[number], first_week(steps[number], series.mondays)
-        where = f"step from {step.start}"
+        step_text = f"step from {step.start}"
         if first < LEAST_HISTORY:
             yield Fault(
-                where,
+                step_text,
                 f"has {first} weeks of records before it, and a year is needed to know the level",
                 "ingest older records",
             )
-        since = len(series.mondays) - first
-        if since < LEAST_SINCE:
-            yield Fault(where, f"has {since} whole weeks after it", f"wait until there are {LEAST_SINCE}")
+        weeks_since = len(series.mondays) - first
+        if weeks_since < LEAST_SINCE:
+            yield Fault(
+                step_text, f"has {weeks_since} whole weeks after it", f"wait until there are {LEAST_SINCE}"
+            )
         if not np.nansum(series.counts[rows_by_step[number]]):
-            yield Fault(where, "concerns series that hold nothing but zeros", "look at their mapping")
+            yield Fault(step_text, "concerns series that hold nothing but zeros", "look at their mapping")
 
 
 def check_reference(reference: Period, steps: Sequence[Step], mondays: Sequence[date]) -> Bools:

@@ -94,10 +94,14 @@ def build_families(keys: Sequence[tuple[str, str]]) -> tuple[Family, ...]:
         labels = tuple((value, "") if index == 0 else ("", value) for value in values)
         families.append((name, labels, [names_of_series == value for value in values]))
     all_offences = np.unique(offences).tolist()
-    sums = [(("", value), offences == value) for value in all_offences if (offences == value).sum() > 1]
+    offence_sums = [
+        (("", value), offences == value) for value in all_offences if (offences == value).sum() > 1
+    ]
     if len(all_offences) > 1:
-        sums.append((("", ""), np.ones(len(keys), dtype=bool)))
-    families.append((FORCE, tuple(label for label, _ in sums), [members for _, members in sums]))
+        offence_sums.append((("", ""), np.ones(len(keys), dtype=bool)))
+    families.append(
+        (FORCE, tuple(label for label, _ in offence_sums), [members for _, members in offence_sums])
+    )
     return tuple(Family(name, labels, np.array(rows)) for name, labels, rows in families if rows)
 
 
@@ -167,11 +171,11 @@ def simulate_thresholds(
 def _measure_clumping(scores: Mapping[str, Floats], thresholds: Mapping[str, Sequence[Threshold]]) -> float:
     """Variance over mean of the alarms of a drawn year of the force; 1 where they come one by one."""
     drawing_count = min(map(len, scores.values()))
-    alarms = sum(
+    alarm_count = sum(
         (rows[:drawing_count] >= threshold_values(thresholds[name])).sum(axis=1)
         for name, rows in scores.items()
     )
-    return max(float(np.var(alarms) / max(np.mean(alarms), 1e-9)), 1.0)
+    return max(float(np.var(alarm_count) / max(np.mean(alarm_count), 1e-9)), 1.0)
 
 
 def _set_thresholds(
@@ -185,8 +189,8 @@ def _set_thresholds(
     class_count = min(rows, max(1, drawings * rows // DRAWN_IN_CLASS))
     thresholds: dict[int, Threshold] = {}
     for members in np.array_split(np.argsort(restlessness, kind="stable"), class_count):
-        value = tail_quantile(highest[:, members].ravel(), min(per_year / rows, 0.5))
-        threshold = Threshold(round(value, 4), round(float(np.median(middle[:, members])), 4))
+        threshold_value = tail_quantile(highest[:, members].ravel(), min(per_year / rows, 0.5))
+        threshold = Threshold(round(threshold_value, 4), round(float(np.median(middle[:, members])), 4))
         thresholds |= dict.fromkeys(members.tolist(), threshold)
     return tuple(thresholds[row] for row in range(rows))
 

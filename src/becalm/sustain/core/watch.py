@@ -107,8 +107,10 @@ class Effort:
     @property
     def words(self) -> str:
         """The newest weeks beside those before, in a sentence."""
-        former = "" if np.isnan(self.former_mean) else f", {self.former_mean:,.0f} a week in the eight before"
-        return f"{self.name}: {self.recent_mean:,.0f} a week in the last eight weeks{former}"
+        former_text = (
+            "" if np.isnan(self.former_mean) else f", {self.former_mean:,.0f} a week in the eight before"
+        )
+        return f"{self.name}: {self.recent_mean:,.0f} a week in the last eight weeks{former_text}"
 
     @property
     def has_fallen(self) -> bool:
@@ -177,18 +179,18 @@ def prepare_part(part: SeriesSinceStep, in_reference: Bools) -> PreparedPart:
     series, first = part.series, part.first
     start = max(0, first - LONGEST_HISTORY)
     history = fill_gaps(series.counts[:, start:first])
-    since = np.where(series.doubtful[:, first:], np.nan, series.counts[:, first:])
-    baseline = fit_baseline(history, since.shape[1])
-    expected = baseline.expected * series.known_share[:, first:]
+    counts_since = np.where(series.doubtful[:, first:], np.nan, series.counts[:, first:])
+    baseline = fit_baseline(history, counts_since.shape[1])
+    expected_since = baseline.expected * series.known_share[:, first:]
     past = PastWeeks(history, baseline.fitted_counts, in_reference[start:first])
-    return PreparedPart(baseline, WatchedCounts(since, expected, baseline.excess, history), past)
+    return PreparedPart(baseline, WatchedCounts(counts_since, expected_since, baseline.excess, history), past)
 
 
 def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:
     """The state of every series of the part, then of its groups."""
     prepared = prepare_part(inputs.part, inputs.in_reference)
     watched = prepared.watched
-    singles = _Rows(
+    single_rows = _Rows(
         inputs,
         prepared,
         inputs.part.series.keys,
@@ -196,17 +198,17 @@ def watch_part(inputs: PartInputs) -> tuple[WatchedSeries, ...]:
         inputs.alarm.name,
         inputs.alarm.score(watched),
     )
-    answer = [*singles.states()]
+    series_states = [*single_rows.states()]
     if inputs.families:
         evidence = log_likelihood_ratios(watched.filled_counts, watched.filled_expected, watched.excess)
         for family in inputs.families:
             summed_part = _sum_prepared(family, prepared)
             detector = DEFAULT_ALARM if family.is_summed else GROUP_ALARM
             scores = score_family(family, watched, evidence)
-            answer += _Rows(
+            series_states += _Rows(
                 inputs, summed_part, family.labels, family.name, detector, scores, family
             ).states()
-    return _join_equal(answer)
+    return _join_equal(series_states)
 
 
 def _join_equal(rows: Sequence[WatchedSeries]) -> tuple[WatchedSeries, ...]:
@@ -324,8 +326,8 @@ class _Rows:
         if levels.reference is not None and levels.weekly_mean.low > levels.reference.value:
             return "above reference", self._mondays[int(np.flatnonzero(is_known)[-LAST_WEEKS:][0])]
         if is_up[-1] and len(scores) > LEARNING_TIMES and not self._is_found_by_police(row):
-            down = np.flatnonzero(~is_up)
-            return "rising", self._mondays[int(down[-1]) + 1 if down.size else 0]
+            down_weeks = np.flatnonzero(~is_up)
+            return "rising", self._mondays[int(down_weeks[-1]) + 1 if down_weeks.size else 0]
         if not delay.is_monitorable or self._is_found_by_police(row):
             return "not monitorable", first
         return "quiet", first
@@ -375,11 +377,13 @@ class _Rows:
 
     def _picture(self, row: int) -> tuple[Floats, Floats, Floats]:
         watched, baseline = self.prepared.watched, self.prepared.baseline
-        mean = np.concatenate([baseline.fitted_counts[row], watched.expected[row]])
+        mean_counts = np.concatenate([baseline.fitted_counts[row], watched.expected[row]])
         log_deviation = np.concatenate(
             [np.zeros(baseline.fitted_counts.shape[1]), baseline.log_deviation[row]]
         )
-        variance = mean * (1.0 + watched.excess[row] * mean) + (mean * log_deviation) ** 2
-        reach = 1.96 * np.sqrt(variance)
+        count_variances = (
+            mean_counts * (1.0 + watched.excess[row] * mean_counts) + (mean_counts * log_deviation) ** 2
+        )
+        reach = 1.96 * np.sqrt(count_variances)
         counts = np.concatenate([self.prepared.past.counts[row], watched.counts[row]])
-        return counts, np.maximum(mean - reach, 0.0), mean + reach
+        return counts, np.maximum(mean_counts - reach, 0.0), mean_counts + reach

@@ -136,9 +136,9 @@ def _too_coarse(source: Source, steps: Sequence[terms.Step], files: Sequence[Arc
     message = f"{source.key} publishes months, and a watch needs weeks."
     months = sorted({f.month for f in files if f.source == source.key and f.month})
     if steps and months:
-        since = [month for month in months if month > f"{steps[-1].start:%Y-%m}"]
+        months_since = [month for month in months if month > f"{steps[-1].start:%Y-%m}"]
         message += (
-            f" Too few months since the step, too: {len(since)} whole months lie after "
+            f" Too few months since the step, too: {len(months_since)} whole months lie after "
             f"{steps[-1].start} ({steps[-1].reason}), and even eight weeks would only show the new level."
         )
     return f"{message} Load an extract with dates (`becalm ingest map FILE`), or name it with `source`."

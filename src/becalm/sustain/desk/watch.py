@@ -223,8 +223,10 @@ def _warnings(loaded_series: LoadedSeries, parts: Sequence[SeriesSinceStep]) -> 
     first = min(part.first for part in parts)
     months = {f"{monday:%Y-%m}" for monday in loaded_series.series.mondays[first:]}
     gaps = select_gaps(loaded_series.gaps, months, (loaded_series.source.key,))
-    unwatched = len(loaded_series.series.keys) - sum(len(part.series.keys) for part in parts)
-    notes = [f"{unwatched} series have no step in force, and are not watched."] if unwatched else []
+    unwatched_count = len(loaded_series.series.keys) - sum(len(part.series.keys) for part in parts)
+    notes = (
+        [f"{unwatched_count} series have no step in force, and are not watched."] if unwatched_count else []
+    )
     return (*(f"Coverage: {gap}" for gap in gaps), *notes)
 
 

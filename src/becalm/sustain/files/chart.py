@@ -81,8 +81,8 @@ def _draw_panel(series: WatchedSeries, watch: Watch, top: float, width: float) -
     counts, low, high = (
         _newest(values, watch) for values in (series.counts, series.expected_low, series.expected_high)
     )
-    largest = float(np.nanmax(np.concatenate([counts, high]))) if len(counts) else 1.0
-    ticks = round_ticks(0, largest, about=3)
+    largest_count = float(np.nanmax(np.concatenate([counts, high]))) if len(counts) else 1.0
+    ticks = round_ticks(0, largest_count, about=3)
     panel = _Panel(
         top,
         width,
@@ -91,15 +91,15 @@ def _draw_panel(series: WatchedSeries, watch: Watch, top: float, width: float) -
         Scale(0, ticks[-1], top + PANEL - AXIS_ROOM, top + TITLE_ROOM),
     )
     across, up = panel.across, panel.up
-    band = [(across(i), up(v)) for i, v in enumerate(high)] + [
+    band_points = [(across(i), up(v)) for i, v in enumerate(high)] + [
         (across(i), up(v)) for i, v in reversed(list(enumerate(low)))
     ]
-    words = f"{key_words(series.key)}: {series.state}"
+    panel_text = f"{key_words(series.key)}: {series.state}"
     return svg.group(
         [
-            svg.text(8, top + 18, words, class_="label strong"),
+            svg.text(8, top + 18, panel_text, class_="label strong"),
             *(_tick(tick, panel) for tick in ticks),
-            svg.element("path", d=svg.path(band, close=True), class_="compared"),
+            svg.element("path", d=svg.path(band_points, close=True), class_="compared"),
             _reference(series, panel),
             *_steps(watch, panel),
             *_runs(counts, panel, up),
@@ -124,16 +124,16 @@ def _dates(panel: _Panel) -> list[Markup]:
 
 def _draw_effort(effort: Effort, panel: _Panel, top: float) -> Markup:
     """What was done in the same weeks, as a line on its own scale."""
-    weekly = effort.weekly[-len(panel.mondays) :]
-    up = Scale(0.0, max(float(np.nanmax(weekly)), 1.0), top + EFFORT_ROOM - 4, top + 18)
+    weekly_amounts = effort.weekly[-len(panel.mondays) :]
+    up = Scale(0.0, max(float(np.nanmax(weekly_amounts)), 1.0), top + EFFORT_ROOM - 4, top + 18)
     label = svg.text(8, top + 12, f"{effort.name}, at most {up.high:,.0f} a week", class_="tick")
-    return svg.group([label, *_runs(weekly, panel, up, class_="line old")])
+    return svg.group([label, *_runs(weekly_amounts, panel, up, class_="line old")])
 
 
 def _newest(values: Floats, watch: Watch) -> Floats:
     """The weeks from a year before the first step on."""
-    first = min((step.start for step in watch.steps), default=watch.mondays[0])
-    weeks_since = sum(monday >= first for monday in watch.mondays)
+    first_monday = min((step.start for step in watch.steps), default=watch.mondays[0])
+    weeks_since = sum(monday >= first_monday for monday in watch.mondays)
     return values[-(weeks_since + WEEKS_BEFORE) :]
 
 
@@ -162,8 +162,10 @@ def _steps(watch: Watch, panel: _Panel) -> list[Markup]:
 def _runs(counts: Floats, panel: _Panel, up: Scale, *, class_: str = "line new") -> list[Markup]:
     """The counts as lines, broken where a week is missing."""
     is_known = ~np.isnan(counts)
-    breaks = np.flatnonzero(np.diff(is_known.astype(int))) + 1
-    runs = [run for run in np.split(np.arange(len(counts)), breaks) if len(run) > 1 and is_known[run[0]]]
+    break_positions = np.flatnonzero(np.diff(is_known.astype(int))) + 1
+    runs = [
+        run for run in np.split(np.arange(len(counts)), break_positions) if len(run) > 1 and is_known[run[0]]
+    ]
     lines = ([(panel.across(i), up(float(counts[i]))) for i in run] for run in runs)
     return [svg.element("path", d=svg.path(line), class_=class_) for line in lines]
 

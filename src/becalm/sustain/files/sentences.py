@@ -46,22 +46,24 @@ def opening_sentences(watch: Watch) -> Iterator[str]:
         yield f"{len(unwatched)} cannot be watched alone: even a full rebound would go unseen for 26 weeks."
     yield budget_sentence(watch)
     for step in watch.steps:
-        late = " It was declared after its weeks were on record." if step.entry in watch.seen_steps else ""
-        yield f"Step from {step.start} ({step.kind}): {step.reason}.{late}"
+        late_sentence = (
+            " It was declared after its weeks were on record." if step.entry in watch.seen_steps else ""
+        )
+        yield f"Step from {step.start} ({step.kind}): {step.reason}.{late_sentence}"
 
 
 def budget_sentence(watch: Watch) -> str:
     """How many false alarms to expect, as promised and as the force's own past says."""
     budget, placebo = watch.budget, watch.placebo_per_year
-    total = budget.single + budget.groups
-    promised = (
-        f"Budget: {total:g} false alarm{'' if total == 1 else 's'} a year, "
+    budget_sum = budget.single + budget.groups
+    promise_sentence = (
+        f"Budget: {budget_sum:g} false alarm{'' if budget_sum == 1 else 's'} a year, "
         f"{budget.single:g} for single series and {budget.groups:g} for groups."
     )
     if placebo is None:
-        return f"{promised} The history is too short to try that out on its own past."
+        return f"{promise_sentence} The history is too short to try that out on its own past."
     return (
-        f"{promised} On its own past, where nothing was declared, the same thresholds raised "
+        f"{promise_sentence} On its own past, where nothing was declared, the same thresholds raised "
         f"{placebo.value:.1f} a year ({placebo.low:.1f} to {placebo.high:.1f})."
     )
 
@@ -69,9 +71,9 @@ def budget_sentence(watch: Watch) -> str:
 def shown_series(watch: Watch, most_quiet: int) -> tuple[tuple[WatchedSeries, ...], int]:
     """The series that a reader sees, the most pressing first, and how many are left out."""
     ordered_rows = sorted(watch.series, key=lambda s: (SHOWN_FIRST.index(s.state), -s.relative_score))
-    pressing = [s for s in ordered_rows if SHOWN_FIRST.index(s.state) < SHOWN_FIRST.index("quiet")]
-    calm = ordered_rows[len(pressing) :]
-    return (*pressing, *calm[:most_quiet]), max(len(calm) - most_quiet, 0)
+    urgent_series = [s for s in ordered_rows if SHOWN_FIRST.index(s.state) < SHOWN_FIRST.index("quiet")]
+    calm_series = ordered_rows[len(urgent_series) :]
+    return (*urgent_series, *calm_series[:most_quiet]), max(len(calm_series) - most_quiet, 0)
 
 
 def briefing_rows(rows: Sequence[WatchedSeries]) -> tuple[tuple[str, ...], ...]:
@@ -141,5 +143,5 @@ def backtest_cells(backtest: Backtest) -> tuple[tuple[str, ...], list[tuple[str,
 
 
 def _backtest_cell(row: BacktestRow) -> str:
-    median = "–" if row.median_weeks is None else f"{row.median_weeks:g}"
-    return f"{median} ({row.found_share:.0%}; {row.false_per_year:.1f})"
+    median_text = "–" if row.median_weeks is None else f"{row.median_weeks:g}"
+    return f"{median_text} ({row.found_share:.0%}; {row.false_per_year:.1f})"

@@ -94,19 +94,19 @@ def run_campaign(
         due, chance = _due(world, state, protocol, settings, dayparts, day)
         if settings.is_unlimited:
             for row, person in enumerate(due):
-                part = dayparts[int(np.argmax(chance[row]))]
-                _knock(world, state, protocol, rng, (int(person), int(part), day, -1))
+                best_daypart = dayparts[int(np.argmax(chance[row]))]
+                _knock(world, state, protocol, rng, (int(person), int(best_daypart), day, -1))
         elif len(due):
             _send_crews(world, state, protocol, settings, (due, chance, dayparts, day), rng)
-    contacts = (state.contact_day >= 0).sum()
-    seconds = (state.visit == 2).sum()
+    contact_count = (state.contact_day >= 0).sum()
+    second_visit_count = (state.visit == 2).sum()
     return CampaignResult(
-        first_contact=float(contacts / people),
-        second_contact=float(seconds / people),
+        first_contact=float(contact_count / people),
+        second_contact=float(second_visit_count / people),
         attempts_each=state.attempt_total / people,
-        vain_attempts_each=(state.attempt_total - float(contacts + seconds)) / people,
+        vain_attempts_each=(state.attempt_total - float(contact_count + second_visit_count)) / people,
         letters=float((state.visit == 3).sum() / people),
-        same_lead=state.same_leads / max(int(seconds), 1),
+        same_lead=state.same_leads / max(int(second_visit_count), 1),
         busy_minutes=state.busy_minutes / (settings.crews * settings.days),
     )
 
@@ -131,19 +131,19 @@ def _due(
     is_rested = state.last_day <= day - rest_days(protocol)
     is_spaced = (state.visit == 0) | (day >= state.contact_day + protocol.second_after_days)
     is_open = (state.visit < 2) & is_rested & is_spaced & (~has_appointment | (state.agreed_day == day))
-    due = np.flatnonzero(is_open)
-    is_today = state.agreed_day[due] == day
+    due_rows = np.flatnonzero(is_open)
+    is_today = state.agreed_day[due_rows] == day
     if settings.is_office_hours:
         is_office = np.array([not protocol.dayparts[n].is_weekend and n < 2 for n in dayparts])
-        is_possible = np.broadcast_to(is_office, (len(due), len(dayparts)))
+        is_possible = np.broadcast_to(is_office, (len(due_rows), len(dayparts)))
     else:
-        is_possible = day_schedule.tried_least(state.tries[due], dayparts)
-    agreed = state.agreed_part[due][:, None] == dayparts[None, :]
-    is_possible = np.where(is_today[:, None], agreed, is_possible)
-    chance = _expected_chance(world, state, protocol, settings, (due, dayparts)) * is_possible
+        is_possible = day_schedule.tried_least(state.tries[due_rows], dayparts)
+    is_agreed = state.agreed_part[due_rows][:, None] == dayparts[None, :]
+    is_possible = np.where(is_today[:, None], is_agreed, is_possible)
+    chance = _expected_chance(world, state, protocol, settings, (due_rows, dayparts)) * is_possible
     chance = np.where(is_today[:, None] & (chance > 0.0), world.settings.keep_chance, chance)
     is_wanted = chance.any(axis=1)
-    return due[is_wanted], chance[is_wanted]
+    return due_rows[is_wanted], chance[is_wanted]
 
 
 def rest_days(protocol: VisitProtocol) -> int:
@@ -185,8 +185,8 @@ def _send_crews(
     crews = _crew_hours(world, settings, day)
     is_today = state.agreed_day[due] == day
     second_weight = 0.2 if settings.is_office_hours else day_schedule.SECOND_WEIGHT
-    weight = np.where(state.visit[due] == 1, second_weight, day_schedule.FIRST_WEIGHT)
-    weight = np.where(is_today, day_schedule.APPOINTMENT_WEIGHT, weight)
+    visit_weights = np.where(state.visit[due] == 1, second_weight, day_schedule.FIRST_WEIGHT)
+    visit_weights = np.where(is_today, day_schedule.APPOINTMENT_WEIGHT, visit_weights)
     opens, closes = _windows(state, protocol, due, dayparts, day)
     problem = day_schedule.build_problem(
         day_schedule.OpenVisits(
@@ -194,7 +194,7 @@ def _send_crews(
             chance * (opens <= closes),
             opens,
             closes,
-            weight,
+            visit_weights,
             is_today,
             np.where(state.visit[due] == 1, state.lead[due], -1),
             np.ones((len(due), settings.crews), np.bool_),
@@ -227,12 +227,12 @@ def crew_areas(settings: CampaignSettings, area_count: int, day: int) -> tuple[I
     A crew keeps to a few areas of its own, so that its lead comes back, and a time can be offered on a day on
     which it is there anyway.
     """
-    number = np.arange(settings.crews)
+    crew_numbers = np.arange(settings.crews)
     areas_each = -(-area_count // settings.crews)
-    area = (number * area_count // settings.crews + day % areas_each) % area_count
+    area_of_crew = (crew_numbers * area_count // settings.crews + day % areas_each) % area_count
     # Two days early, two days late: whoever was missed may be tried again after 48 hours, at other hours.
-    is_late = (day // max(areas_each, 2) + number) % 2 == 1
-    return area.astype(np.int64), is_late & (not settings.is_office_hours)
+    is_late = (day // max(areas_each, 2) + crew_numbers) % 2 == 1
+    return area_of_crew.astype(np.int64), is_late & (not settings.is_office_hours)
 
 
 def offered_times(
@@ -244,10 +244,10 @@ def offered_times(
         for area, is_late in zip(*crew_areas(settings, area_count, day), strict=True):
             start = LATE if is_late else EARLY
             for part in protocol.dayparts_of(FIRST_DAY + timedelta(days=day)):
-                overlap = min(protocol.dayparts[part].end_minute, start + 360) - max(
+                overlap_minutes = min(protocol.dayparts[part].end_minute, start + 360) - max(
                     protocol.dayparts[part].start_minute, start
                 )
-                if overlap >= 2 * protocol.talk_minutes:
+                if overlap_minutes >= 2 * protocol.talk_minutes:
                     times[area].append((day, part))
     return times
 
@@ -288,9 +288,9 @@ def _walk(
         call = (int(due[i]), int(dayparts[window]), day, crew)
         state.free_minute[call[0]] = int(start_minute) + 1
         is_met = _knock(world, state, protocol, rng, call)
-        minutes = protocol.talk_minutes if is_met else protocol.miss_minutes
-        state.busy_minutes += start_minute + minutes - moment
-        position, moment = i, start_minute + minutes
+        stop_minutes = protocol.talk_minutes if is_met else protocol.miss_minutes
+        state.busy_minutes += start_minute + stop_minutes - moment
+        position, moment = i, start_minute + stop_minutes
     state.busy_minutes += problem.travel[position, base]
 
 

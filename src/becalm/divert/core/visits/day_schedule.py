@@ -64,13 +64,13 @@ def build_problem(
 ) -> routing.OrienteeringProblem:
     """The visits and crews of one day as stops and teams."""
     rows = np.concatenate([visits.stop, crews.base])
-    between = np.ascontiguousarray(travel[np.ix_(rows, rows)])
+    travel_minutes = np.ascontiguousarray(travel[np.ix_(rows, rows)])
     count, crew_count = len(visits.stop), len(crews.base)
-    factor = visits.is_allowed.astype(np.float64)
+    allowed_factor = visits.is_allowed.astype(np.float64)
     has_lead = np.flatnonzero(visits.lead >= 0)
-    factor[has_lead, visits.lead[has_lead]] *= protocol.same_lead_factor
+    allowed_factor[has_lead, visits.lead[has_lead]] *= protocol.same_lead_factor
     return routing.OrienteeringProblem(
-        between,
+        travel_minutes,
         np.arange(count, count + crew_count, dtype=np.int64),
         crews.start,
         crews.end,
@@ -78,8 +78,8 @@ def build_problem(
         visits.close,
         visits.chance * visits.weight[:, None],
         visits.chance * protocol.talk_minutes + (1.0 - visits.chance) * protocol.miss_minutes,
-        factor,
-        routing.nearest_stops(between, count, NEIGHBOURS),
+        allowed_factor,
+        routing.nearest_stops(travel_minutes, count, NEIGHBOURS),
         visits.is_appointment,
     )
 
@@ -102,11 +102,11 @@ def plan_day(
             routing.insert_stops(problem, routes, stops.astype(np.int64), teams, rng, 0.0)
     if not rounds or not routes.stop_count.any():
         return routes
-    best = routing.empty_routes(problem)
+    best_routes = routing.empty_routes(problem)
     first_value = _first_value(problem)
     heat, minute_price = HEAT_SHARE * first_value, MINUTE_SHARE * first_value
-    routing.improve_routes(problem, routes, best, rng, rounds, heat, minute_price)
-    return best
+    routing.improve_routes(problem, routes, best_routes, rng, rounds, heat, minute_price)
+    return best_routes
 
 
 def _first_value(problem: routing.OrienteeringProblem) -> float:
@@ -131,21 +131,21 @@ def without_crew(
 
     The crews keep their numbers; the one that is out has an empty route.
     """
-    factor = problem.factor.copy()
-    factor[:, crew] = 0.0
-    reduced = problem._replace(factor=factor)
-    orphans = routes.stop[crew, : routes.stop_count[crew]].copy()
+    factor_without_crew = problem.factor.copy()
+    factor_without_crew[:, crew] = 0.0
+    problem_without_crew = problem._replace(factor=factor_without_crew)
+    orphan_stops = routes.stop[crew, : routes.stop_count[crew]].copy()
     new_routes = routing.copy_routes(routes)
-    new_routes.team[orphans] = -1
+    new_routes.team[orphan_stops] = -1
     new_routes.stop_count[crew] = 0
-    routing.refresh_route(reduced, new_routes, crew)
+    routing.refresh_route(problem_without_crew, new_routes, crew)
     # What was promised or is a second visit may push out a first visit, so the search follows, briefly. One
     # first visit for another is no gain: somebody who was told of a call would not be called on.
-    kept_factor = factor.copy()  # the times of a route do not depend on it
+    kept_factor = factor_without_crew.copy()  # the times of a route do not depend on it
     for other_crew, stop_count in enumerate(new_routes.stop_count):
         kept_factor[routes.stop[other_crew, :stop_count], other_crew] *= KEPT_WEIGHT
     favouring = problem._replace(factor=kept_factor)
-    return reduced, plan_day(favouring, rng, rounds=ROUNDS // 8, routes=new_routes)
+    return problem_without_crew, plan_day(favouring, rng, rounds=ROUNDS // 8, routes=new_routes)
 
 
 def tried_least(tries: Ints, dayparts: Ints) -> Bools:

@@ -63,22 +63,22 @@ def daypart_effects(protocol: VisitProtocol) -> Floats:
 def draw_doors(settings: DoorSettings, protocol: VisitProtocol, rng: np.random.Generator) -> DoorWorld:
     """Draw people around the centres of areas, and how likely each is met in each daypart."""
     centres_km = rng.uniform(0.0, settings.side_km, (settings.areas, 2))
-    area = rng.integers(0, settings.areas, settings.people)
-    homes_km = centres_km[area] + rng.normal(0.0, settings.spread_km, (settings.people, 2))
+    area_of_person = rng.integers(0, settings.areas, settings.people)
+    homes_km = centres_km[area_of_person] + rng.normal(0.0, settings.spread_km, (settings.people, 2))
     points_km = np.vstack([homes_km, centres_km])
     line_km = np.hypot(*(points_km[:, None] - points_km[None]).transpose(2, 0, 1))
-    travel = line_km * settings.detour / settings.kph * 60.0
-    travel[:, : settings.people] += settings.settle_minutes  # at a door, not back at the base
-    np.fill_diagonal(travel, 0.0)
-    household = (rng.random(settings.people) >= settings.away_share).astype(np.int64)
+    travel_minutes = line_km * settings.detour / settings.kph * 60.0
+    travel_minutes[:, : settings.people] += settings.settle_minutes  # at a door, not back at the base
+    np.fill_diagonal(travel_minutes, 0.0)
+    household_of_person = (rng.random(settings.people) >= settings.away_share).astype(np.int64)
     log_odds = (
-        daypart_effects(protocol)[household]
-        + rng.normal(0.0, settings.area_deviation, settings.areas)[area][:, None]
+        daypart_effects(protocol)[household_of_person]
+        + rng.normal(0.0, settings.area_deviation, settings.areas)[area_of_person][:, None]
         + rng.normal(0.0, settings.person_deviation, (settings.people, 1))
     )
     is_at_address = rng.random(settings.people) >= settings.wrong_address_share
     chance = scale_chances(log_odds, settings.mean_chance) * is_at_address[:, None]
-    return DoorWorld(settings, area, chance, is_at_address, travel)
+    return DoorWorld(settings, area_of_person, chance, is_at_address, travel_minutes)
 
 
 def scale_chances(log_odds: Floats, mean_chance: float, share: Floats | None = None) -> Floats:

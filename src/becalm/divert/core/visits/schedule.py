@@ -192,8 +192,8 @@ def share_out(
     visits: list[ScheduledVisit] = []
     for day in sorted({crew.day for crew in former.crews}):
         day_visits = [visit for visit in former.visits if visit.day == day]
-        elsewhere = {visit.person for visit in former.visits if visit.day != day}
-        open_day = build_day(inputs, day, leave_out=elsewhere)
+        people_elsewhere = {visit.person for visit in former.visits if visit.day != day}
+        open_day = build_day(inputs, day, leave_out=people_elsewhere)
         lost_crews = [n for n, crew in enumerate(open_day.crews) if crew.crew in without] if open_day else []
         if open_day is None or not lost_crews:
             visits += day_visits
@@ -209,17 +209,17 @@ def build_day(inputs: ScheduleInputs, day: date, *, leave_out: set[str]) -> DayP
     """The visits that are due on a day and the crews set aside for them; None where there are none."""
     crews = tuple(crew for crew in inputs.crews if crew.day == day and crew.use == "visits")
     dayparts = inputs.protocol.dayparts_of(day)
-    due = [
+    due_people = [
         (person, windows)
         for person in inputs.people
         if person.person not in leave_out
         and any(windows := visit_windows(person, inputs.protocol, day, dayparts, ZoneInfo(inputs.zone)))
     ]
-    people = tuple(person for person, _ in due)
+    people = tuple(person for person, _ in due_people)
     if not crews or not people:
         return None
     chance = _expected_chances(people, inputs.protocol)[:, list(dayparts)]
-    visits = _open_visits(inputs, people, crews, [windows for _, windows in due], chance)
+    visits = _open_visits(inputs, people, crews, [windows for _, windows in due_people], chance)
     hours = day_schedule.CrewHours(
         np.array([inputs.row_by_stop[crew.base] for crew in crews], np.int64),
         np.array([crew.start_minute for crew in crews]),
@@ -332,8 +332,8 @@ def _open_visits(
 
 
 def _local_minute(instant: datetime, zone: ZoneInfo) -> float:
-    local = instant.astimezone(zone)
-    return local.hour * 60.0 + local.minute
+    local_instant = instant.astimezone(zone)
+    return local_instant.hour * 60.0 + local_instant.minute
 
 
 def scheduled_visits(
@@ -344,7 +344,7 @@ def scheduled_visits(
     for planned_visit in day_schedule.planned_visits(routes):
         person, crew = open_day.people[planned_visit.visit], open_day.crews[planned_visit.crew]
         minutes = float(problem.minutes[planned_visit.visit, planned_visit.daypart])
-        way_home = float(problem.travel[planned_visit.visit, problem.base[planned_visit.crew]])
+        minutes_home = float(problem.travel[planned_visit.visit, problem.base[planned_visit.crew]])
         agreed = person.appointment
         start_minute = int(
             problem.open[planned_visit.visit, planned_visit.daypart] if agreed else planned_visit.begin_minute
@@ -359,7 +359,7 @@ def scheduled_visits(
             daypart=inputs.protocol.dayparts[open_day.dayparts[planned_visit.daypart]].name,
             appointment=str(person.appointment["appointment"]) if person.appointment else "",
             is_reserve=person.appointment is None
-            and planned_visit.begin_minute + minutes + way_home > crew.end_minute,
+            and planned_visit.begin_minute + minutes + minutes_home > crew.end_minute,
             aids=person.wishes.aids,
         )
 

@@ -110,8 +110,8 @@ def _pack_row(_key: str, row: Row | None, entry: Entry) -> Row:
     event, facts = entry.event, entry.event.facts
     if event.kind == "visit_checked":
         check = {name: facts[name] for name in ("result", "approver", "expires_at")}
-        before = row or {"crew": "", "pack_expires_at": None, "outcome": ""}
-        return {**before, **check, "subject": event.subject, "day": facts["day"], "seq": entry.seq}
+        row_before = row or {"crew": "", "pack_expires_at": None, "outcome": ""}
+        return {**row_before, **check, "subject": event.subject, "day": facts["day"], "seq": entry.seq}
     if row is None:
         raise _refuse(entry, "no check of this visit was made", "make it first: becalm divert visit check")
     if row["outcome"] and event.corrects is not None and row.get("outcome_seq") == event.corrects:
@@ -179,13 +179,13 @@ def _moved_referral(key: str, row: Row | None, entry: Entry) -> Row:
         "subject": event.subject,
         "sent_at": format_instant(event.occurred_at),
     }
-    before = row or {**empty, **first_state}
-    providers = before["providers"]
+    row_before = row or {**empty, **first_state}
+    providers = row_before["providers"]
     assert isinstance(providers, tuple)
     if facts["provider"] not in providers[-1:]:
         providers = (*providers, facts["provider"])
     return {
-        **before,
+        **row_before,
         "provider": facts["provider"],
         "providers": providers,
         "state": REFERRAL_STATES[event.kind],

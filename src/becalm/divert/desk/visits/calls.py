@@ -41,15 +41,15 @@ def appoint(desk: Desk, request: ask.AppointRequest) -> Entry:
     case = open_case(desk, request.person, "visit", purpose=request.purpose)
     protocol = protocol_in_force(case.desk, request.protocol)
     starts_at = read_moment(case.desk, request.at, "at")
-    local = starts_at.astimezone(case.zone)
-    refuse(_appointment_faults(case, protocol, request, local, case_wishes(case, protocol)))
-    daypart = protocol.daypart_at(local)
+    local_start = starts_at.astimezone(case.zone)
+    refuse(_appointment_faults(case, protocol, request, local_start, case_wishes(case, protocol)))
+    daypart = protocol.daypart_at(local_start)
     assert daypart is not None  # it was checked
     facts: dict[str, Fact] = {
         "appointment": draw_number(case.desk, "A"),
         "visit": case.history.due_visit,
         "starts_at": format_instant(starts_at),
-        "day": local.date().isoformat(),
+        "day": local_start.date().isoformat(),
         "daypart": daypart.name,
         "asked_by": request.asked_by,
         "place": request.place,
@@ -75,9 +75,9 @@ def _appointment_faults(
     if request.card and not case.history.has_card(request.card):
         remedy = "ask for the number on the card again; tell the caller nothing about anybody"
         yield Fault("card", f"{request.card} was not left for this person", remedy)
-    due = [row for row in case.state_rows("appointment") if row["state"] == "due"]
-    if due and not request.move:
-        numbers = ", ".join(str(row["appointment"]) for row in due)
+    due_appointments = [row for row in case.state_rows("appointment") if row["state"] == "due"]
+    if due_appointments and not request.move:
+        numbers = ", ".join(str(row["appointment"]) for row in due_appointments)
         yield Fault("appointment", f"there is one already: {numbers}", f"move it: `move` {numbers}")
     if case.row.get("is_child") and not request.present:
         yield Fault("present", "is missing, and it is about a child", "name the parent, carer or advocate")

@@ -96,10 +96,12 @@ def schedule_visits(desk: Desk, request: ScheduleRequest) -> ScheduleAnswer:
 
 def _crews(request: ScheduleRequest, former: Schedule | None) -> tuple[CrewDay, ...]:
     if former is not None:
-        unknown = set(request.without) - {crew.crew for crew in former.crews if crew.use == "visits"}
-        if unknown:
+        unknown_crews = set(request.without) - {crew.crew for crew in former.crews if crew.use == "visits"}
+        if unknown_crews:
             fault = Fault(
-                "without", f"{', '.join(sorted(unknown))} is no crew of it", "name one as it stands there"
+                "without",
+                f"{', '.join(sorted(unknown_crews))} is no crew of it",
+                "name one as it stands there",
             )
             raise CaseError("The schedule was not made again", (fault,))
         return former.crews
@@ -170,8 +172,10 @@ def _open_people(
         point = wishes.place_point_m or _point(details)
         if point is None:
             continue
-        agreed = next((row for row in appointments if row["subject"] == person), None)
-        people.append(OpenPerson(person, point, history, wave_by_person.get(person, 1), agreed, wishes))
+        agreed_appointment = next((row for row in appointments if row["subject"] == person), None)
+        people.append(
+            OpenPerson(person, point, history, wave_by_person.get(person, 1), agreed_appointment, wishes)
+        )
     return tuple(people)
 
 
@@ -197,5 +201,5 @@ def _points(
     if request.units or (desk.workspace.path / "units.toml").is_file():
         roster = read_duty_units(desk.workspace, request.units)
         bases = {base.base: (base.easting_m, base.northing_m) for base in roster.bases}
-    middle = tuple(sum(axis) / len(people) for axis in zip(*points.values(), strict=True))
-    return points | {crew.base: bases.get(crew.base, (middle[0], middle[1])) for crew in crews}
+    middle_point = tuple(sum(axis) / len(people) for axis in zip(*points.values(), strict=True))
+    return points | {crew.base: bases.get(crew.base, (middle_point[0], middle_point[1])) for crew in crews}
