@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +18,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledgers import NOON, SetClock, access, arrest, draw_salt, open_sqlite, plain, require_chained, visit
 
-from becalm.ledger import Entry, EventToAppend, hash_row
+from becalm.ledger import Entry, EventToAppend, Head, hash_row
+from becalm.ledger.store.copy_guard import HeadMemo
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.tables import REVISION, metadata
@@ -262,6 +264,38 @@ def test_processes_that_make_and_write_one_ledger_at_once_make_one_chain(path: P
     assert sorted(entry.event.subject for entry in visits) == sorted(p for _, *people in said for p in people)
     assert (len(said), ledger.rebuild(), ledger.lost_heads()) == (3 * 3 * 8, (), ())
     ledger.close()
+
+
+def test_a_head_is_never_read_while_half_of_it_is_written(tmp_path: Path) -> None:
+    heads = [Head(size, "", sign * 64) for size, sign in ((7, "a"), (123_456, "b"))]
+    is_over = threading.Event()
+
+    def write() -> None:
+        while not is_over.is_set():
+            memo = HeadMemo(tmp_path / "l.head")
+            memo.begin(heads[0], "log")
+            for head in heads * 20:
+                memo.write_head(head, "log")
+            memo.close()
+            memo.path.unlink()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        seen = {HeadMemo(tmp_path / "l.head").read_head() for _ in range(20_000)}
+    finally:
+        is_over.set()
+        writer.join()
+    assert seen <= {None, *heads}
+    assert len(seen) >= 2
+
+
+def test_a_head_that_another_program_kept_first_is_not_written_over(tmp_path: Path) -> None:
+    memo = HeadMemo(tmp_path / "l.head")
+    memo.write_head(Head(5, "", "a" * 64), "log")
+    HeadMemo(memo.path).begin(Head(0, "", "0" * 64), "log")
+    assert memo.read_head() == Head(5, "", "a" * 64)
+    memo.close()
 
 
 def test_entries_stream_page_by_page(

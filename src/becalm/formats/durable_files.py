@@ -28,19 +28,38 @@ def open_private(path: str, flags: int) -> int:
 def write_durably(path: Path, content: str | bytes, *, mode: int = OWNER_FILE) -> None:
     """Write a file whole or not at all, and not return before it is on the disk."""
     # Beside it and moved over it: whoever reads, and whoever starts after a power cut, finds the old file or
-    # the new one. It is made with its rights, not given them afterwards: in between, others could open it.
+    # the new one.
+    with _file_beside(path, content, mode) as new_path:
+        new_path.replace(path)
+    sync_path(path.parent)
+
+
+def create_durably(path: Path, content: str | bytes, *, mode: int = OWNER_FILE) -> None:
+    """Write a file whole, on the disk before this returns; one that stands already stays as it is."""
+    if not path.exists():
+        with _file_beside(path, content, mode) as new_path:
+            try:
+                path.hardlink_to(new_path)  # unlike a move, it never replaces what another program made first
+            except OSError:
+                if not path.exists():  # a file system without links, such as that of a memory stick
+                    new_path.replace(path)
+    sync_path(path.parent)
+
+
+@contextmanager
+def _file_beside(path: Path, content: str | bytes, mode: int) -> Iterator[Path]:
+    """A file with this content beside the path, on the disk; gone afterwards where it was not moved."""
     new_path = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.new")  # no other thread's
     new_path.unlink(missing_ok=True)
     try:
+        # Made with its rights, not given them afterwards: in between, others could open it.
         with os.fdopen(os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as new_file:
             new_file.write(content.encode() if isinstance(content, str) else content)
             new_file.flush()
             os.fsync(new_file.fileno())
-        new_path.replace(path)
-    except BaseException:
+        yield new_path
+    finally:
         new_path.unlink(missing_ok=True)
-        raise
-    sync_path(path.parent)
 
 
 def sync_path(path: Path) -> None:

@@ -18,14 +18,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from becalm.formats.durable_files import make_private_folder, write_durably
+from becalm.formats.durable_files import OWNER_FILE, make_private_folder, write_durably
 from becalm.ledger import Entry, Fact, format_instant, parse_instant
 from becalm.ledger.canonical_json import canonical_json
 from becalm.terms import LedgerError
 
 KEY_TAG: Final = "becalm.key.1"
 CLOCK_TAG: Final = "becalm.clock.1"
-OWNER_ONLY: Final = 0o600
 
 
 def handover_bytes(ledger: str, old_key: str, new_public_key: str) -> bytes:
@@ -115,7 +114,7 @@ def read_key(path: Path) -> SigningKey | None:
         return None
     except OSError as error:
         raise LedgerError(f"The signing key {path} cannot be read ({error}). Fix that first.") from error
-    if permission_bits & ~OWNER_ONLY:
+    if permission_bits & ~OWNER_FILE:
         raise LedgerError(
             f"The signing key {path} can be read by others (mode {permission_bits:o}), who could "
             "sign for the ledger. "
@@ -153,8 +152,8 @@ def write_key(path: Path, key: SigningKey) -> None:
         old_key = read_key(path)
         if old_key is not None:
             old_key_path = path.with_name(f"{path.name}.{old_key.id[:16]}")
-            write_durably(old_key_path, path.read_bytes(), mode=OWNER_ONLY)
-        write_durably(path, pem_bytes, mode=OWNER_ONLY)
+            write_durably(old_key_path, path.read_bytes(), mode=OWNER_FILE)
+        write_durably(path, pem_bytes, mode=OWNER_FILE)
     except OSError as error:
         raise LedgerError(f"The signing key {path} cannot be written ({error}).") from error
 

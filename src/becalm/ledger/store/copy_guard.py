@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from becalm.formats.durable_files import sync_path, write_durably
+from becalm.formats.durable_files import create_durably, write_durably
 from becalm.ledger import Checkpoint, Entry, Event, Head, KnownOutside, LogEnding
 from becalm.ledger.chain import COLUMNS, read_entry
 from becalm.ledger.log_ending import ENDING_SUFFIX, LOG_BEGUN, ending_name, format_ending, parse_ending
@@ -23,7 +23,6 @@ from becalm.terms import LedgerError, TamperError, are_two_people
 UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone
 SQLITE_MAGIC = b"SQLite format 3\0"
 MEMO_LENGTH = 120  # always: it is written over in one piece
-OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,15 @@ class HeadMemo:
     def read(self) -> KnownHead | None:
         """The head that was kept last, with its log; None where the file is gone."""
         try:
-            memo_words = self.path.read_text("ascii").split()
+            memo_text = self.path.read_text("ascii")
+            # Another program may be writing over it at this moment: two readings that agree were whole.
+            while memo_text != (memo_text := self.path.read_text("ascii")):
+                pass
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise self._unreadable() from error
+        memo_words = memo_text.split()
         if len(memo_words) not in (2, 3) or not memo_words[0].isdigit():
             raise self._unreadable()
         return KnownHead("".join(memo_words[2:]), Head(int(memo_words[0]), "", memo_words[1]))
@@ -79,25 +82,29 @@ class HeadMemo:
         file_name = f"{self.path.stem}-{ending_name(ending)}"
         write_durably(self.path.with_name(file_name), format_ending(ending))
 
+    def begin(self, head: Head, ledger: str) -> None:
+        """Keep this head of the log with this identity, where none is kept yet."""
+        # Never seen empty, which another program would take for spoilt; never over what that one has kept.
+        create_durably(self.path, _memo_line(head, ledger))
+
     def write_head(self, head: Head, ledger: str) -> None:
         """Keep this head of the log with this identity."""
-        is_new = self._descriptor < 0 and not self.path.exists()
         if self._descriptor < 0:
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, OWNER_ONLY)
+            self.begin(head, ledger)
+            self._descriptor = os.open(self.path, os.O_WRONLY)
         # Written over in place and not synced: a rename and a sync for each commit would cost as much as the
         # commit itself. Less than one sector is written whole or not at all, and a memo that lags is sound.
-        memo_line = f"{head.size} {head.last_hash} {ledger}".ljust(MEMO_LENGTH - 1)
-        os.pwrite(self._descriptor, memo_line.encode() + b"\n", 0)
-        if is_new:
-            # So that the file survives a power cut; from then on one sector of it is written over.
-            os.fsync(self._descriptor)
-            sync_path(self.path.parent)
+        os.pwrite(self._descriptor, _memo_line(head, ledger).encode(), 0)
 
     def close(self) -> None:
         """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _memo_line(head: Head, ledger: str) -> str:
+    return f"{head.size} {head.last_hash} {ledger}".ljust(MEMO_LENGTH - 1) + "\n"
 
 
 def check_ledger_exists(ledger: Path, memo: HeadMemo, outside: KnownOutside) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from becalm.formats.durable_files import make_private_folder, write_durably
+from becalm.formats.durable_files import OWNER_FILE, make_private_folder, write_durably
 from becalm.ledger import Event, EventToAppend
 from becalm.ledger.chain import SALT_BYTES, payload_commitment
 from becalm.ledger.store.new_entries import PreparedEvent, SealedEntry
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PayloadRow = Mapping[str, object]  # of the table `payload`
-OWNER_ONLY: Final = 0o600
 NONCE: Final = bytes(12)  # of a server: every key enciphers one payload only, so one nonce does for all
 NONCE_BYTES: Final = 12  # in a file: in the place of the salt, which is enciphered with the payload
 KEY_BYTES: Final = 32
@@ -103,8 +102,8 @@ def read_payload_key(path: Path, draw_key: Callable[[], bytes], *, may_draw: boo
                     "without it nobody can ever read the details of this ledger. The entries are not touched."
                 )
             make_private_folder(path.parent)
-            write_durably(path, draw_key()[:KEY_BYTES].hex() + "\n", mode=OWNER_ONLY)
-        if (mode := stat.S_IMODE(path.stat().st_mode)) & ~OWNER_ONLY:
+            write_durably(path, draw_key()[:KEY_BYTES].hex() + "\n", mode=OWNER_FILE)
+        if (mode := stat.S_IMODE(path.stat().st_mode)) & ~OWNER_FILE:
             raise LedgerError(f"{path} can be read by others (mode {mode:o}). Run `chmod 600 {path}`.")
         return bytes.fromhex(path.read_text("ascii").strip())
     except (OSError, ValueError) as error:

@@ -76,7 +76,7 @@ class SqliteLedger(DatabaseLedger):
         with suppress(LedgerError, TamperError):  # what does not hold is still opened, to be verified
             if (head := self.head()).size == 0 and head_memo.read_head() is None:
                 # Before the first entry: without it nobody could tell that one is lost.
-                head_memo.write_head(head, self.identity)
+                head_memo.begin(head, self.identity)
             self._forget_revived()
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             scrub(self._file)

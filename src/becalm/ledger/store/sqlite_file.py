@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger.store.copy_guard import OWNER_ONLY
+from becalm.formats.durable_files import OWNER_FILE
 from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table, read_revision
 from becalm.terms import BecalmError, LedgerError, TamperError
 
@@ -56,7 +56,7 @@ class LedgerFile:
         """Make the tables where they are missing or old; the stamp is looked at first."""
         with suppress(OSError):  # it is there, or SQLite says what is wrong
             # Made with its rights before SQLite opens it: its log takes them over. Details stand in both.
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_FILE))
         with self.reading() as connection:
             is_outdated = read_revision(connection) != REVISION
         if is_outdated:

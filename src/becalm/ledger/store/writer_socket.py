@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from becalm import terms
+from becalm.formats.durable_files import open_private
 from becalm.ledger import Entry, EventKinds, format_instant, parse_instant, read_entry
 from becalm.ledger.chain import EventDraft
 from becalm.ledger.store.new_entries import PreparedEvent
@@ -28,7 +29,6 @@ from becalm.terms import BecalmError, Fault, LedgerError
 PROTOCOL: Final = "becalm.writer.1"
 LONGEST_ADDRESS: Final = 100  # bytes; the system takes 107
 LARGEST_FRAME: Final = 64 * 2**20  # bytes
-OWNER_ONLY: Final = 0o600
 _LENGTH: Final = struct.Struct(">I")
 _PEER: Final = struct.Struct("3i")  # process, user, group
 Address = tuple[Path, Path]  # the socket and the file that is locked
@@ -86,7 +86,7 @@ def read_peer(connection: socket.socket) -> tuple[int, int]:
 
 def take_lock(path: Path, *, is_shared: bool = False) -> int | None:
     """A lock on this file, as a descriptor to be closed; None where another process holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+    descriptor = open_private(str(path), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
