@@ -9,12 +9,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from fastapi import Request, Response
 from sites import PASSWORD, Answer, InProcess, person
 from sqlalchemy import select, update
 from town import becalm
 from typer.testing import CliRunner
 
 from becalm.app.main import app
+from becalm.app.site.context import SentForm, check_form, require_proof
 from becalm.app.store import sessions, tasks
 from becalm.app.store.accounts import account_table, add_account, find_account
 from becalm.app.store.database import session_table
@@ -208,6 +210,29 @@ def test_an_administrator_ends_sessions_at_once_after_giving_the_password(site: 
     entries = list(site.site.desk.open_ledger().entries(kinds=("account_changed",)))
     assert entries[-1].event.facts["what"] == "sessions ended"
     assert entries[-1].event.actor == person(site.store, "system administrator")
+
+
+def test_a_form_whose_act_is_grave_is_kept_while_the_password_is_asked_for(site: InProcess) -> None:
+    @site.app.post("/test/grave")
+    def grave(request: Request, fields: SentForm) -> Response:
+        visitor = check_form(request, fields)
+        require_proof(request, visitor, fields, draft_page="/measure/ask/compare")
+        return Response("done")
+
+    site.app.router.routes.insert(0, site.app.router.routes.pop())
+    headers = site.session("commander")
+    key = form_key(site, "/account", headers)
+    sent = {"form_key": key, "period": "2020-05-01..2020-05-09", "password": "secret words"}
+    assert post(site, "/test/grave", headers, **sent).text == "done"
+    long_ago = (datetime.now(UTC) - timedelta(minutes=11)).isoformat()
+    site.store.write(update(session_table).values(proven_at=long_ago))
+    assert post(site, "/test/grave", headers, **sent).to == "/prove?next=/measure/ask/compare"
+    proof = post(site, "/prove", headers, form_key=key, password=PASSWORD, next="/measure/ask/compare")
+    assert proof.to == "/measure/ask/compare"
+    kept = site.ask("GET", "/measure/ask/compare", headers=headers).text
+    assert "2020-05-01..2020-05-09" in kept
+    assert "secret words" not in kept
+    assert post(site, "/test/grave", headers, **sent).text == "done"
 
 
 def test_nobody_else_can_end_sessions(site: InProcess) -> None:

@@ -14,7 +14,6 @@ from becalm.app import rights
 from becalm.app.account_events import PURPOSE
 from becalm.app.site.context import (
     NotThereError,
-    PasswordNeededError,
     SentForm,
     Site,
     address_of,
@@ -22,6 +21,7 @@ from becalm.app.site.context import (
     check_origin,
     first,
     require_page,
+    require_proof,
     require_visitor,
     safe_next,
     site_of,
@@ -212,19 +212,13 @@ def change_password(request: Request, fields: SentForm) -> Response:
     return response
 
 
-def check_proven(visitor: sessions.Visitor) -> None:
-    """Raise where the password was not given a moment ago."""
-    if not visitor.is_proven:
-        raise PasswordNeededError
-
-
 @router.post("/account/tokens")
 def make_token(request: Request, fields: SentForm) -> Response:
     """A token for a program; it is shown once."""
     site, visitor = site_of(request), check_form(request, fields)
     if visitor.must_change:
         raise NotThereError
-    check_proven(visitor)
+    require_proof(request, visitor, fields)
     days = first(fields, "days")
     try:
         token = sessions.make_token(
@@ -253,7 +247,7 @@ def end_sessions(request: Request, name: str, fields: SentForm) -> Response:
     site, visitor = site_of(request), check_form(request, fields)
     if not rights.may_see(visitor.role, "accounts") or accounts.find_account(site.store, name) is None:
         raise NotThereError
-    check_proven(visitor)
+    require_proof(request, visitor, fields)
     acting_desk = site.acting_desk(visitor)
     facts = {"account": name, "what": "sessions ended"}
     record_event(acting_desk, "account_changed", purpose=PURPOSE, facts=facts)
@@ -261,7 +255,7 @@ def end_sessions(request: Request, name: str, fields: SentForm) -> Response:
     return RedirectResponse("/account", status_code=303)
 
 
-def prove_address(request: Request) -> str:
+def prove_address(request: Request, draft_page: str = "") -> str:
     """Where the password is asked for, and the way back from there."""
-    page = "/account" if request.url.path.startswith("/account") else request.url.path
-    return f"/prove?next={quote(page)}"
+    own_page = "/account" if request.url.path.startswith("/account") else request.url.path
+    return f"/prove?next={quote(draft_page or own_page)}"

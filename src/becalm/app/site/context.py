@@ -33,9 +33,9 @@ FormFields = Mapping[str, list[str]]
 class SignInNeededError(Exception):
     """Nobody is signed in, or the session ran out."""
 
-    def __init__(self, *, is_draft_kept: bool = False) -> None:
+    def __init__(self, *, page: str = "") -> None:
         super().__init__()
-        self.is_draft_kept = is_draft_kept
+        self.page = page  # where the form stands whose draft was kept
 
 
 class NotAllowedError(Exception):
@@ -55,7 +55,14 @@ class OldFormError(Exception):
 
 
 class PasswordNeededError(Exception):
-    """The act is grave: the password must have been given a moment ago."""
+    """The act is grave: the password must have been given a moment ago.
+
+    `page` is where the form stands to which the person is led back; empty where the request itself says it.
+    """
+
+    def __init__(self, page: str = "") -> None:
+        super().__init__()
+        self.page = page
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,8 @@ def first(fields: FormFields, name: str) -> str:
 def check_form(request: Request, fields: FormFields, *, draft_page: str = "") -> sessions.Visitor:
     """Who sent this form. It must be of this site and this session.
 
-    Where the session ran out meanwhile, what was written is kept as a draft of that person alone.
+    Where the session ran out meanwhile, what was written is kept as a draft of that person alone, which
+    `draft_page`, where the form stands, takes up with `take_draft`.
     """
     check_origin(request)
     visitor = visitor_of(request)
@@ -183,13 +191,43 @@ def check_form(request: Request, fields: FormFields, *, draft_page: str = "") ->
         raise SignInNeededError
     if not hmac.compare_digest(first(fields, "form_key").encode(), visitor.form_key.encode()):
         raise OldFormError
-    if visitor.is_current:
-        return visitor
-    if draft_page:
+    if not visitor.is_current:
+        _keep_draft(request, visitor, fields, draft_page)
+        raise SignInNeededError(page=draft_page)
+    return visitor
+
+
+def require_proof(
+    request: Request, visitor: sessions.Visitor, fields: FormFields, *, draft_page: str = ""
+) -> None:
+    """Ask for the password once more before a grave act, unless it was given in the last ten minutes.
+
+    To be called after the rights were looked at and before anything is done. What was written is kept for
+    that person alone; afterwards `draft_page`, where the form stands, shows it with `take_draft`.
+    """
+    if not visitor.is_proven:
+        _keep_draft(request, visitor, fields, draft_page)
+        raise PasswordNeededError(draft_page)
+
+
+def _keep_draft(request: Request, visitor: sessions.Visitor, fields: FormFields, page: str) -> None:
+    if page:
         draft_fields = {name: values for name, values in fields.items() if name not in SECRET_FIELDS}
         site = site_of(request)
-        tasks.keep_draft(site.store, visitor.account, draft_page, draft_fields, now=site.now())
-    raise SignInNeededError(is_draft_kept=bool(draft_page))
+        tasks.keep_draft(site.store, visitor.account, page, draft_fields, now=site.now())
+
+
+def take_draft(request: Request, visitor: sessions.Visitor, page: str = "") -> dict[str, list[str]] | None:
+    """What this person wrote on this page before the session ran out or the password was asked for.
+
+    It stays until `drop_draft`, which the route calls once the form was sent; None where nothing is kept.
+    """
+    return tasks.read_draft(site_of(request).store, visitor.account, page or request.url.path)
+
+
+def drop_draft(request: Request, visitor: sessions.Visitor, page: str = "") -> None:
+    """Forget what was kept of the form of this page: it was sent."""
+    tasks.drop_draft(site_of(request).store, visitor.account, page or request.url.path)
 
 
 def check_origin(request: Request) -> None:

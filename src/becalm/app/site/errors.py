@@ -42,13 +42,13 @@ def message_page(request: Request, status: int, title: str, *paragraphs: str) ->
 
 
 def _ask_to_sign_in(request: Request, error: Any) -> Response:
-    if error.is_draft_kept:  # the form stands at the address to which it is sent
-        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}&draft=kept", status_code=303)
+    if error.page:
+        return RedirectResponse(f"/sign-in?next={quote(error.page)}&draft=kept", status_code=303)
     return RedirectResponse(sign_in_address(request), status_code=303)
 
 
-def _ask_for_password(request: Request, _error: Any) -> Response:
-    return RedirectResponse(prove_address(request), status_code=303)
+def _ask_for_password(request: Request, error: Any) -> Response:
+    return RedirectResponse(prove_address(request, error.page), status_code=303)
 
 
 def _refuse(request: Request, error: Any) -> Response:

@@ -19,10 +19,12 @@ from becalm.app.site.context import (
     SentForm,
     Site,
     check_form,
+    drop_draft,
     first,
     require_page,
     require_run,
     site_of,
+    take_draft,
 )
 from becalm.app.site.frame import MAP_POLICY, POLICY, render
 from becalm.app.site.map_assets import asset_address, tiles_address
@@ -154,7 +156,7 @@ def show_form(request: Request, job: str, name: str, run: str = "") -> Response:
     visitor, site = require_page(request, job), site_of(request)
     question = require_question(site, job, name)
     require_asker(visitor, job)
-    draft = tasks.read_draft(site.store, visitor.account, request.url.path)
+    draft = take_draft(request, visitor)
     if draft is not None:
         return _form_page(request, site, question, draft, is_draft=True)
     task_key = request.query_params.get("from", "")
@@ -212,7 +214,7 @@ def ask(request: Request, job: str, name: str, fields: SentForm) -> Response:
         task = start(site, visitor, question, values, form_id=first(fields, "form_id"))
     except UsageError as error:
         return _form_page(request, site, question, fields, error=error)
-    tasks.drop_draft(site.store, visitor.account, request.url.path)
+    drop_draft(request, visitor)
     return RedirectResponse(f"/tasks/{task.key}?wait=yes", status_code=303)
 
 
