@@ -13,6 +13,7 @@ from visit_logs import FIRST, chance_log
 
 from becalm.methods.forecast_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
 from becalm.patrol.core import attack_features
+from becalm.patrol.core.attack import certify
 from becalm.patrol.core.attack_moments import (
     AttackSettings,
     build_moments,
@@ -69,6 +70,28 @@ def test_the_independent_visits_have_the_rates_of_the_log() -> None:
     independent_log = draw_independent_visits(LOG, moments, np.random.default_rng(1))
     assert abs(independent_log.size - LOG.size) < 5 * np.sqrt(LOG.size)
     assert independent_log.hotspots == LOG.hotspots
+
+
+def test_a_hotspot_that_no_independent_visit_is_drawn_for_is_still_watched() -> None:
+    log = chance_log(hotspots=100, days=21, per_day=0.2, seed=5)
+    few = replace(log, **{n: getattr(log, n)[:40] for n in ("hotspot", "unit", "start_s", "end_s")})
+    independent_log = draw_independent_visits(few, build_moments(log, SETTINGS), np.random.default_rng(1))
+    assert len(set(independent_log.hotspot)) < 100
+    assert independent_log.hotspots == few.hotspots
+
+
+@pytest.mark.parametrize(
+    ("days", "hotspots", "per_day"),
+    [((7, 2), 60, 3.0), ((9, 4), 2, 60.0)],
+    ids=["many hotspots", "two hotspots"],
+)
+def test_a_log_of_a_few_days_is_attacked_with_what_it_shows(
+    days: tuple[int, int], hotspots: int, per_day: float
+) -> None:
+    log = with_units(chance_log(hotspots=hotspots, days=sum(days), per_day=per_day, seed=3))
+    settings = AttackSettings(train_days=days[0], test_days=days[1])
+    certificate = certify(log, settings, rngs=[np.random.default_rng(1)], seed=1)
+    assert certificate.attack is not None
 
 
 def test_days_without_any_record_are_named_and_left_out() -> None:

@@ -269,8 +269,10 @@ def _train_trees(
         early_stopping=False,
         random_state=int(rng.integers(2**31)),
     )
-    tree_classifier.fit(train_features, has_start)
-    return np.asarray(tree_classifier.predict_proba(test_features)[:, 1], dtype=np.float64)
+    # What a short log never shows, such as the day a fortnight ago, cannot be cut into bins.
+    is_shown = ~np.isnan(train_features).all(axis=0)
+    tree_classifier.fit(train_features[:, is_shown], has_start)
+    return np.asarray(tree_classifier.predict_proba(test_features[:, is_shown])[:, 1], dtype=np.float64)
 
 
 def _train_sequence(

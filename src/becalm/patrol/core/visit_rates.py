@@ -1,5 +1,6 @@
 """How often visits start at each place, by hour of the week: what a timetable alone would predict."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from becalm.methods.arrays import Floats
 from becalm.patrol.core.attack_moments import SLOTS, STEP_S, MomentGrid
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
-from becalm.patrol.core.visit_log import VisitLog, build_visit_log
+from becalm.patrol.core.visit_log import VisitLog
 
 SMOOTHING_HOURS: Final = 1.5
 PRIOR: Final = 16.0  # quarter-hours that the week of all hotspots counts for
@@ -120,12 +121,16 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
     cell_counts = start_counts[hotspot_rows, moment_rows]
     hotspot_rows, moment_rows = np.repeat(hotspot_rows, cell_counts), np.repeat(moment_rows, cell_counts)
     start_s = moments.at_s[moment_rows] + rng.integers(0, STEP_S, len(moment_rows))
-    return build_visit_log(
-        hotspot=np.array(log.hotspots)[hotspot_rows],
-        start_s=start_s,
-        end_s=start_s + rng.choice(log.end_s - log.start_s, len(moment_rows)),
-        time_zone=log.time_zone,
-        area=np.array(log.areas)[hotspot_rows],
+    end_s = start_s + rng.choice(log.end_s - log.start_s, len(moment_rows))
+    visit_order = np.lexsort((hotspot_rows, end_s, start_s))
+    # All hotspots of the log: one to which no visit was drawn is watched all the same.
+    return replace(
+        log,
+        units=(),
+        hotspot=hotspot_rows[visit_order],
+        unit=np.full(len(visit_order), -1),
+        start_s=start_s[visit_order],
+        end_s=end_s[visit_order],
     )
 
 
