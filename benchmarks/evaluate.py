@@ -30,6 +30,7 @@ from becalm.simulate.settings import OFFENCES, Effect, Settings, keep_rates_cons
 from becalm.simulate.time_profiles import day_number
 from becalm.terms import Period
 
+SEATTLE = Path(os.environ.get("BECALM_SHARED_DATA", "../shared/data")) / "evaluate" / "seattledmi.parquet"
 MATCHED = ("i_felony", "i_misdemea", "i_drugs", "any_crime")
 COVARIATES = (
     *("TotalPop", "BLACK", "HISPANIC", "Males_1521", "HOUSEHOLDS"),
@@ -45,8 +46,7 @@ PUBLISHED = {  # of the package microsynth: to quarter 14 and to quarter 16
 
 def load_seattle() -> tuple[Floats, dict[str, Floats], np.ndarray]:
     """The panel's traits, its outcomes by quarter, and which blocks were treated."""
-    folder = Path(os.environ.get("BECALM_SHARED_DATA", "data"))
-    panel = pq.read_table(folder / "evaluate" / "seattledmi.parquet").to_pandas().sort_values(["ID", "time"])
+    panel = pq.read_table(SEATTLE).to_pandas().sort_values(["ID", "time"])
     quarters = {name: panel[name].to_numpy(float).reshape(-1, 16) for name in MATCHED}
     covariates = panel[panel.time == 1][list(COVARIATES)].to_numpy(float)
     is_treated = panel.Intervention.to_numpy().reshape(-1, 16).max(axis=1) > 0
@@ -229,7 +229,10 @@ def main(words: list[str]) -> None:
     parts = {"seattle": seattle, "placebo": placebo, "draws": draws, "power": power}
     parts["city"] = lambda: city(counts[0])
     for name in [word for word in words if word in parts] or parts:
-        parts[name]()
+        if name in ("seattle", "placebo") and not SEATTLE.exists():
+            print(f"{name}: {SEATTLE} is absent; left out.")
+        else:
+            parts[name]()
 
 
 if __name__ == "__main__":
