@@ -31,7 +31,7 @@ FOCUS = """() => {
   e.focus()
   return [focused, blurred]
 }"""
-QUIET = "status of 40|GPU stall"  # a page that is refused; the map drawn without a graphics card
+QUIET = r"status of 4\d\d|GPU stall"  # a page that is refused; the map drawn without a graphics card
 QUESTIONS = {
     "/measure/ask/compare": {"period": "2020-04", "baseline": "2019", "by": "offence_group"},
     "/find/ask/hotspots": {"count": "20", "target": "robbery"},
@@ -47,6 +47,7 @@ PATHS = (
     "/record",
     "/sustain",
 )
+PATHS += ("/record/entries", "/record/entries/1", "/record/entries?since=x", "/record/heads")
 PATHS += ("/evaluate", "/oversight", "/account", "/prove", "/staff", "/stay", "/nothing")
 
 

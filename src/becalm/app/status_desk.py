@@ -45,7 +45,7 @@ def describe_workspace(desk: Desk) -> WorkspaceStatus:
     """What does this workspace hold, and what needs to be looked after? Nothing is written."""
     workspace, ledger_status, warnings = desk.workspace, None, list[str]()
     try:
-        ledger_status = _describe_ledger(desk)
+        ledger_status = describe_ledger(desk)
         if ledger_status is not None:
             warnings += _warn_of_losses(desk)
             warnings += filter(None, [describe_late_head(desk)])
@@ -87,7 +87,7 @@ def _warn_of_losses(desk: Desk) -> Iterator[str]:
         )
 
 
-def _describe_ledger(desk: Desk) -> LedgerStatus | None:
+def describe_ledger(desk: Desk) -> LedgerStatus | None:
     """The ledger as it is; None where none was begun, for asking must not begin one."""
     workspace = desk.workspace
     ledger_path = desk.ledger_file

@@ -15,7 +15,16 @@ from fastapi.responses import Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from becalm import __version__
-from becalm.app.site import account_pages, api, desk_pages, job_pages, map_assets
+from becalm.app.site import (
+    account_pages,
+    api,
+    desk_pages,
+    job_pages,
+    map_assets,
+    oversight_pages,
+    record_pages,
+    today_pages,
+)
 from becalm.app.site.context import Site, address_of
 from becalm.app.site.errors import answer_errors
 from becalm.app.site.frame import HEADERS, POLICY
@@ -26,6 +35,10 @@ if TYPE_CHECKING:
     from becalm.app.store.database import AppStore
     from becalm.desk import Desk
 
+PARTS: Final = (
+    *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages, account_pages),
+    job_pages,  # last, as its addresses begin with the name of any job
+)
 REQUESTS_A_MINUTE: Final = 1200  # of one address: a whole station may stand behind it
 Next = Callable[[Request], Awaitable[Response]]
 log = logging.getLogger("becalm.web")
@@ -53,8 +66,8 @@ def make_app(site: Site) -> FastAPI:
         openapi_url=f"/api/{api.VERSION}/openapi.json",
     )
     app.state.site = site
-    for router in (api.router, map_assets.router, desk_pages.router, account_pages.router, job_pages.router):
-        app.include_router(router)
+    for part in PARTS:
+        app.include_router(part.router)
     answer_errors(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts))
     app.middleware("http")(_guard)

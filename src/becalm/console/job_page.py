@@ -17,7 +17,8 @@ class JobPage:
     `questions` are commands by their words, `labels` what each is called on the page. `pictures` draw an
     answer, by command; `unpinned` are questions that read more than the newest records, so that their run
     pins none. `mapped` are questions whose answer is places (as GeoJSON), shown on the street map after the
-    table. `by_command` says what is still done on the command line alone.
+    table. `links` are pages below this one, by address. `by_command` says what is still done on the command
+    line alone.
     """
 
     job: str
@@ -27,6 +28,7 @@ class JobPage:
     pictures: Mapping[str, Callable[[Any], Markup]] = field(default_factory=dict)
     unpinned: frozenset[str] = frozenset()
     mapped: frozenset[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
     by_command: str = ""
 
     @property

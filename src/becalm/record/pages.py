@@ -11,5 +11,6 @@ PAGE = JobPage(
         "record head": "Where the ledger stands",
         "record verify": "Is the ledger as it was written?",
     },
+    links={"/record/entries": "Search the entries", "/record/heads": "Signed heads of the ledger"},
     by_command="Entries are written and corrected with `becalm record add` and `becalm record correct`.",
 )

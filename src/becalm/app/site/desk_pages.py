@@ -1,11 +1,9 @@
-"""Today, the briefing, oversight, tasks, and whether the site is well."""
+"""The style sheet, the briefing, tasks, and whether the site is well."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,23 +12,19 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from becalm.app import rights
-from becalm.app.site import run_list
 from becalm.app.site.context import (
     NotThereError,
     SentForm,
     check_form,
-    require_page,
     require_visitor,
     site_of,
 )
-from becalm.app.site.frame import FROZEN_POLICY, NAVIGATION, render, style_name, style_text
+from becalm.app.site.frame import FROZEN_POLICY, render, style_name, style_text
 from becalm.app.store import tasks
 from becalm.app.store.sessions import Visitor
-from becalm.formats.json_text import read_record
 from becalm.terms import BecalmError
 
 WAIT_S, WAIT_STEP_S = 20.0, 0.25
-RUNS_PER_JOB, TASKS_SHOWN = 2, 5
 BRIEFING: Final = "briefing"
 BRIEFING_FILES: Final = {
     "index.html": "text/html; charset=utf-8",
@@ -42,14 +36,6 @@ BRIEFING_FILES: Final = {
     "briefing.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "run.json": "application/json",
 }
-NEVER: Final = (
-    "Scores of people, or the probability that somebody will offend.",
-    "Free text, social media, associations or protected characteristics as a ground for choosing anybody.",
-    "Lists of people for enforcement, quotas, or entries by hand.",
-    "What police find by looking as a guide to where to look next.",
-    "A person on a list for good, or a penalty for declining help.",
-    "An off switch for the record.",
-)
 router = APIRouter(include_in_schema=False)
 
 
@@ -74,46 +60,9 @@ def show_health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/")
-def show_today(request: Request) -> Response:
-    """What is new: the briefing, the newest answers, one's own tasks."""
-    visitor, site = require_page(request, "today"), site_of(request)
-    own_tasks = tasks.list_tasks(site.store, visitor.account)
-    seen_jobs = [job for job in site.pages if rights.may_see(visitor.role, job)]
-    runs = [
-        run
-        for job in seen_jobs
-        for run in run_list.newest_by_question(
-            islice(run_list.newest_runs(site, job), 50), limit=RUNS_PER_JOB
-        )
-    ]
-    runs.sort(key=lambda run: run.record.made_at, reverse=True)
-    return render(
-        request,
-        "site_today.html",
-        "Today",
-        day=f"{site.desk.today:%A, %-d %B %Y}",
-        briefing=_briefing_day(request) if may_read_briefing(visitor) else "",
-        open_tasks=[task for task in own_tasks if task.is_open],
-        failed_tasks=[task for task in own_tasks if task.state == tasks.FAILED][:TASKS_SHOWN],
-        runs=[run_list.describe_run(site, run) for run in runs],
-    )
-
-
 def may_read_briefing(visitor: Visitor) -> bool:
     """The briefing joins measure, find and patrol, so that it is for those who may see all three."""
     return all(rights.may_see(visitor.role, job) for job in ("measure", "find", "patrol"))
-
-
-def _briefing_day(request: Request) -> str:
-    site = site_of(request)
-    record_path = site.desk.workspace.path / BRIEFING / "run.json"
-    if not record_path.is_file():
-        return ""
-    try:
-        return run_list.format_made(site, read_record(record_path).made_at)
-    except BecalmError:
-        return ""
 
 
 @router.get("/briefing/{name:path}")
@@ -128,29 +77,6 @@ def show_briefing(request: Request, name: str) -> Response:
         raise NotThereError
     headers = {"Content-Security-Policy": FROZEN_POLICY}
     return Response(path.read_bytes(), media_type=BRIEFING_FILES[name], headers=headers)
-
-
-@router.get("/oversight")
-def show_oversight(request: Request) -> Response:
-    """What is published, who may see what, and what becalm never does."""
-    require_page(request, "oversight")
-    public_page = site_of(request).desk.workspace.path / BRIEFING / "public" / "index.html"
-    return render(
-        request,
-        "site_oversight.html",
-        "Oversight",
-        public=public_page.is_file(),
-        rights=list(_rights()),
-        never=NEVER,
-    )
-
-
-def _rights() -> Iterator[tuple[str, str, str]]:
-    for page in rights.PAGES:
-        name = NAVIGATION.get(page, ("", page.capitalize()))[1]
-        askers = ", ".join(rights.ASKERS.get(page, ())) or "nobody"
-        seers = rights.roles_for(page)
-        yield name, "everybody" if seers == rights.EVERYBODY else ", ".join(seers), askers
 
 
 def own_task(request: Request, visitor: Visitor, key: str) -> tasks.Task:

@@ -89,3 +89,10 @@ def newest_by_question(runs: Iterable[FrozenRun], *, limit: int) -> list[FrozenR
     for run in runs:
         newest.setdefault(run.record.question, run)
     return list(newest.values())[:limit]
+
+
+def newest_of(site: Site, question: str) -> ListedRun | None:
+    """The newest run of one question; None where it was not asked."""
+    runs = newest_runs(site, question.partition(" ")[0])
+    run = next((run for run in runs if run.record.question == question), None)
+    return describe_run(site, run) if run else None

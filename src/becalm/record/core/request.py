@@ -47,6 +47,10 @@ class EventsRequest(Request):
     """Which entries does the ledger have?"""
 
     kind: Annotated[tuple[str, ...], Parameter("Only this kind; may be given again.")] = ()
+    actor: Annotated[str, Parameter("Only what this person or program did.", default_text="anybody")] = ""
+    since: Annotated[
+        date | None, Parameter("Only what was recorded from this day on.", default_text="the beginning")
+    ] = None
     after: Annotated[int, Parameter("Only entries after this one.", low=0)] = 0
     limit: Annotated[
         int | None,

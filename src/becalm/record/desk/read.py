@@ -1,5 +1,6 @@
 """Asking the ledger: what was done, how many arrests came of it, and where each figure comes from."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -80,7 +81,10 @@ def list_entries(desk: Desk, request: EventsRequest, *, limit: int | None = None
     `limit` holds where the request names none.
     """
     ledger = desk.open_ledger()
-    entries = tuple(islice(ledger.entries(after=request.after, kinds=request.kind), request.limit or limit))
+    found_entries = ledger.entries(
+        after=_first_place(desk, ledger, request), kinds=request.kind, actor=request.actor
+    )
+    entries = tuple(islice(found_entries, request.limit or limit))
     if not request.purpose:
         return entries
     seqs_by_subject: dict[str, list[int]] = defaultdict(list)
@@ -102,6 +106,18 @@ def list_entries(desk: Desk, request: EventsRequest, *, limit: int | None = None
         ]
     )
     return entries
+
+
+def _first_place(desk: Desk, ledger: Ledger, request: EventsRequest) -> int:
+    """After which entry the answer begins: entries stand in the order in which they were recorded."""
+    if request.since is None:
+        return request.after
+    begin = _midnight(request.since, ZoneInfo(desk.workspace.city.time_zone))
+    size = ledger.head().size
+    return max(
+        request.after,
+        bisect_left(range(1, size + 1), begin, key=lambda seq: read_entry(ledger, seq).recorded_at),
+    )
 
 
 def prove_entry(desk: Desk, request: EntryRequest) -> ProvenEntry:
