@@ -19,6 +19,7 @@ from sites import InProcess
 from town import becalm
 
 from becalm.app import rights
+from becalm.app.site.act_pages import address_of_act
 from becalm.app.store import sessions, tasks
 from becalm.app.store.accounts import end_account, find_account
 from becalm.brief.pages import JOB_PAGES
@@ -87,12 +88,19 @@ def cells(site: InProcess, stranger_task: str) -> Iterator[Cell]:
             yield Cell("GET", f"/{job}/ask/{name}", job, "form")
             yield Cell("POST", f"/{job}/ask/{name}", job, "old form")
             yield Cell("POST", f"/api/v1/{job}/{name}", job, "no token", is_api=True)
+        for words, act in page.acts.items():
+            about = "person" if act.subject else "thing"
+            yield Cell("GET", address_of_act(words), words, f"act about a {about}")
+            yield Cell("POST", address_of_act(words), words, "old form")
+        yield Cell("GET", f"/{job}/act/nothing", job, "nothing")
+        yield Cell("GET", f"/{job}/done/nothing", job, "nothing")
     for name in BRIEFING_FILES:
         yield Cell(
             "GET", f"/briefing/{name}", "briefing", "run" if name in ("index.html", "run.json") else "nothing"
         )
     yield Cell("GET", "/", "today", "page")
     yield Cell("GET", "/account", "account", "page")
+    yield Cell("GET", "/divert/cases", "cases", "page")
     yield Cell("GET", "/oversight", "oversight", "page")
     for path in ("/record/entries", "/record/entries?kind=arrest_made", "/record/heads"):
         yield Cell("GET", path, "record", "page")
@@ -124,6 +132,9 @@ def expected(cell: Cell, role: str) -> int:
         return 200 if sees else 404
     if cell.what == "form":
         return 200 if sees and rights.may_ask(role, cell.job) else 403
+    if cell.what.startswith("act about"):  # what is about people is, for others, as if it were not there
+        others = 404 if cell.what.endswith("person") else 403
+        return 200 if rights.may_act(role, cell.job) else others
     if cell.what == "no form":
         return 404 if sees else 403
     return {"old form": 403, "no token": 401, "nothing": 404}[cell.what]
@@ -223,6 +234,12 @@ def test_an_account_that_was_ended_is_nobody_at_the_next_request(site: InProcess
 def test_what_may_be_done_with_people_is_what_the_table_of_divert_says() -> None:
     for role in rights.ROLES:
         assert rights.may_ask(role, "divert") is ("funnel" in PEOPLE_ROLES.get(role, ()))
+    for words, act in rights.PEOPLE_ACTS.items():
+        acts = {act, *rights.ALSO.get(words, ())}
+        assert set(rights.ACTORS[words]) == {r for r, may in PEOPLE_ROLES.items() if acts & set(may)}
+    for words, roles in rights.ACTORS.items():
+        page = "cases" if words.startswith("divert ") else words.partition(" ")[0]
+        assert set(roles) <= set(rights.roles_for(page)), f"who does {words} must see its page"
     for job in rights.ASKERS:
         assert set(rights.ASKERS[job]) <= set(rights.roles_for(job)), f"who asks on {job} must see it"
     for role in rights.ROLES:

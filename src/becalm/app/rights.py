@@ -14,6 +14,36 @@ ANALYST, COMMANDER, SERGEANT, PLANNER = "analyst", "commander", "sergeant", "dut
 COORDINATOR, APPROVER, AUDITOR, OVERSIGHT = "coordinator", "approver", "auditor", "oversight"
 ADMINISTRATOR, OWNER = "system administrator", "programme owner"
 
+PEOPLE_ACTS: Final[Mapping[str, str]] = {
+    "divert queue": "explain",
+    "divert list": "list",
+    "divert explain": "explain",
+    "divert nominate": "nominate",
+    "divert screen": "screen",
+    "divert approve": "approve",
+    "divert agree": "agree",
+    "divert decline": "decline",
+    "divert remove": "remove",
+    "divert challenge": "challenge",
+    "divert restrict": "restrict",
+    "divert who": "who",
+    "divert visit due": "visit",
+    "divert visit check": "visit",
+    "divert visit appoint": "visit",
+    "divert visit outcome": "visit",
+    "divert consent": "consent",
+    "divert refer": "refer",
+    "divert session": "session",
+    "divert disparity": "disparity",
+}
+"""What is done about people on a page, and the act of divert's table that it is: that table says who may."""
+
+ALSO: Final[Mapping[str, tuple[str, ...]]] = {
+    "divert approve": ("approve_child",),
+    "divert challenge": ("decide_challenge",),
+}
+"""Commands that more than one act of that table allows."""
+
 DESK_ROLES: Final = (COMMANDER, SERGEANT, PLANNER)
 ROLES: Final = tuple(dict.fromkeys((*PEOPLE_ROLES, *DESK_ROLES)))
 EVERYBODY: Final = ROLES
@@ -31,6 +61,9 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "evaluate": (ANALYST, COMMANDER, AUDITOR, OVERSIGHT, OWNER),
     "oversight": (OVERSIGHT, AUDITOR, COMMANDER, OWNER, ANALYST),
     "accounts": (ADMINISTRATOR,),
+    "cases": tuple(
+        role for role in PEOPLE_ROLES if any(may_with_people(role, act) for act in PEOPLE_ACTS.values())
+    ),
 }
 """Which roles may see which page, with the runs of that job."""
 
@@ -45,6 +78,26 @@ ASKERS: Final[Mapping[str, tuple[str, ...]]] = {
     "evaluate": (ANALYST,),
 }
 """Which roles may start a task of this job; each of them may see its page."""
+
+
+ACTORS: Final[Mapping[str, tuple[str, ...]]] = {
+    words: tuple(
+        role
+        for role in PEOPLE_ROLES
+        if any(may_with_people(role, name) for name in (act, *ALSO.get(words, ())))
+    )
+    for words, act in PEOPLE_ACTS.items()
+}
+"""Which roles may do this from a form of a page."""
+
+
+def may_act(role: str, words: str) -> bool:
+    """May this role call this command from a form?
+
+    >>> may_act("approver", "divert approve"), may_act("commander", "divert approve")
+    (True, False)
+    """
+    return role in ACTORS.get(words, ())
 
 
 def may_see(role: str, page: str) -> bool:

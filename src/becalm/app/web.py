@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from becalm import __version__
 from becalm.app.site import (
     account_pages,
+    act_pages,
     api,
     desk_pages,
     job_pages,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from becalm.desk import Desk
 
 PARTS: Final = (
-    *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages, account_pages),
+    *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages, account_pages, act_pages),
     job_pages,  # last, as its addresses begin with the name of any job
 )
 REQUESTS_A_MINUTE: Final = 1200  # of one address: a whole station may stand behind it

@@ -18,6 +18,7 @@ from becalm.terms import DependencyError, UsageError
 
 if TYPE_CHECKING:
     from becalm.ledger import Entry
+    from becalm.render.document import Document
 
 AnswerT = TypeVar("AnswerT")
 RowT = TypeVar("RowT")
@@ -30,7 +31,8 @@ class View(Generic[AnswerT]):
 
     `data` is what JSON says, `rows` are those of a csv or a workbook under the names of `columns` (without
     these, the keys of the first row), `lines` what a reader sees: text, or tables made by `screen.table`.
-    `files` are further endings of --out, with what is written.
+    `files` are further endings of --out, with what is written; `document` is the answer as a page shows it,
+    where its lines are not enough.
     """
 
     data: Callable[[AnswerT], object]
@@ -39,6 +41,7 @@ class View(Generic[AnswerT]):
     columns: tuple[str, ...] = ()
     is_private: bool = False  # it may hold details: a file that is written is for its owner alone
     files: Mapping[str, Callable[[AnswerT], str | bytes]] = field(default_factory=dict)
+    document: Callable[[AnswerT], Document] | None = None
 
     def lines_off_screen(self, answer: AnswerT) -> Iterator[object]:
         """What a reader sees who has no command line: without the lines that name its options."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from becalm.desk import Desk
+    from becalm.render.document import Document
 
 RUNS, PAGE, RECORD = "runs", "page.json", "run.json"
 RUN_FOLDER = FolderKind(name="an earlier run")
@@ -135,12 +136,7 @@ def freeze_answer(
 
     Raises whatever the question raises; UsageError where the command gives no answer of its own.
     """
-    context = cast("Any", _RootContext(desk))
-    session = _CapturingSession(context, desk.workspace.path, Format.json, (), is_quiet=False, desk=desk)
-    question.ask(session, request)
-    if not session.emissions:
-        raise terms.UsageError(f"becalm {' '.join(question.words)} gives no answer that could be shown.")
-    emission = session.emissions[-1]
+    emission = _ask(desk, question, request)
     files = {f"answer{ending}": content for ending, content in write_formats(emission.answer, emission.view)}
     blocks = list(_blocks(emission.view.lines_off_screen(emission.answer)))
     if picture:
@@ -162,6 +158,41 @@ def freeze_answer(
         data=data,
     )
     return {**files, PAGE: json_text(page), RECORD: record_json(record)}
+
+
+def _ask(desk: Desk, question: Question, request: terms.Request) -> _Emission:
+    context = cast("Any", _RootContext(desk))
+    session = _CapturingSession(context, desk.workspace.path, Format.json, (), is_quiet=False, desk=desk)
+    question.ask(session, request)
+    if not session.emissions:
+        raise terms.UsageError(f"becalm {' '.join(question.words)} gives no answer that could be shown.")
+    return session.emissions[-1]
+
+
+def answer_blocks(desk: Desk, question: Question, request: terms.Request) -> list[dict[str, object]]:
+    """Ask at once, and give the answer as the paragraphs and tables of a page; nothing is kept of it.
+
+    Raises whatever the question raises.
+    """
+    emission = _ask(desk, question, request)
+    view = emission.view
+    if view.document is not None:
+        return list(_document_blocks(view.document(emission.answer)))
+    return list(_blocks(view.lines_off_screen(emission.answer)))
+
+
+def _document_blocks(document: Document) -> Iterator[dict[str, object]]:
+    if document.notice:
+        yield {"text": document.notice}
+    yield {"heading": document.title}
+    for section in document.sections:
+        yield {"heading": section.heading}
+        for text in section.paragraphs:
+            yield {"text": text}
+        for table in section.tables:
+            yield {"headings": list(table.heads), "numbers": [], "rows": [list(row) for row in table.rows]}
+    if document.colophon:
+        yield {"text": document.colophon}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,10 +327,20 @@ def repeat_run(desk: Desk, run_json: Path, question: Question, picture: Picture 
     return tuple(sorted(texts))
 
 
-def request_of(question: Question, values: Mapping[str, object]) -> terms.Request:
-    """The request of a question from flat values by field, as a run record or another program holds them."""
+def request_of(
+    question: Question, values: Mapping[str, object], files: Mapping[str, Path] | None = None
+) -> terms.Request:
+    """The request of a question from flat values by field, as a run record or another program holds them.
+
+    `files` are of the server, chosen by a page: nobody else names any.
+    """
     nested: dict[str, object] = {}
-    known_fields = {entry.name: entry for entry in question.fields}
+    known_fields = {
+        entry.name: entry
+        for entry in terms.fields_of(question.request)
+        if entry.kind is not terms.FileName or entry.name in (files or {})
+    }
+    values = {**values, **{name: str(path) for name, path in (files or {}).items()}}
     unknown_names = sorted(set(values) - set(known_fields))
     if unknown_names:
         faults = tuple(

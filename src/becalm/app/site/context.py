@@ -192,7 +192,7 @@ def check_form(request: Request, fields: FormFields, *, draft_page: str = "") ->
     if not hmac.compare_digest(first(fields, "form_key").encode(), visitor.form_key.encode()):
         raise OldFormError
     if not visitor.is_current:
-        _keep_draft(request, visitor, fields, draft_page)
+        keep_draft(request, visitor, fields, draft_page)
         raise SignInNeededError(page=draft_page)
     return visitor
 
@@ -206,11 +206,12 @@ def require_proof(
     that person alone; afterwards `draft_page`, where the form stands, shows it with `take_draft`.
     """
     if not visitor.is_proven:
-        _keep_draft(request, visitor, fields, draft_page)
+        keep_draft(request, visitor, fields, draft_page)
         raise PasswordNeededError(draft_page)
 
 
-def _keep_draft(request: Request, visitor: sessions.Visitor, fields: FormFields, page: str) -> None:
+def keep_draft(request: Request, visitor: sessions.Visitor, fields: FormFields, page: str) -> None:
+    """Keep what somebody wrote on this page, for that person alone."""
     if page:
         draft_fields = {name: values for name, values in fields.items() if name not in SECRET_FIELDS}
         site = site_of(request)

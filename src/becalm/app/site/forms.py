@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, replace
 from datetime import date
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from becalm import terms
 from becalm.app.site.context import FormFields
@@ -13,6 +14,11 @@ from becalm.app.worker import field_label
 from becalm.console.run_folder import Question, request_of
 from becalm.terms import Fault, UsageError
 
+if TYPE_CHECKING:
+    from becalm.console.job_page import Act
+    from becalm.desk import Desk
+
+YES_NO: Final = ("yes", "no", "unsure")
 MOST_CHECKS: Final = 12
 LONGEST_TEXT: Final = 500
 
@@ -24,16 +30,65 @@ class Input:
     name: str
     label: str
     hint: str
-    kind: str  # text, date, select, check, checks or lines
+    kind: str  # text, date, select, check, checks, lines or answers
     choices: tuple[str, ...]
     values: tuple[str, ...]
     has_default: bool
     is_main: bool
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the choices, or the questions of `answers`
 
 
 def inputs_of(question: Question, values: FormFields) -> tuple[Input, ...]:
     """The inputs of a question's form; `values` stand in them, else the defaults."""
     return tuple(_input(entry, values) for entry in question.fields if entry.name not in HIDDEN)
+
+
+def act_inputs(question: Question, act: Act, desk: Desk, values: FormFields) -> tuple[Input, ...]:
+    """The inputs of a form that is done at once: files of the server are chosen by name, codes by meaning."""
+    inputs = []
+    for entry in terms.fields_of(question.request):
+        if entry.name in HIDDEN or entry.name in act.left_out:
+            continue
+        if entry.name in act.files:
+            names = {name: name for name in act.files[entry.name](desk)}
+            inputs.append(replace(_input(entry, values), kind="select", choices=tuple(names), labels=names))
+        elif entry.kind is terms.FileName:
+            continue
+        elif entry.name in act.answers:
+            hint = "All must be answered. Unsure counts as yes."
+            questions = act.answers[entry.name]
+            inputs.append(replace(_input(entry, values), kind="answers", labels=questions, hint=hint))
+        else:
+            inputs.append(_with_choices(_input(entry, values), act, desk, is_many=entry.is_many))
+    return tuple(inputs)
+
+
+def _with_choices(shown_input: Input, act: Act, desk: Desk, *, is_many: bool) -> Input:
+    if shown_input.name not in act.choices:
+        return shown_input
+    labels = act.choices[shown_input.name](desk)
+    kind = "checks" if is_many else "select"
+    hint = shown_input.hint.removesuffix(" One on each line.")
+    return replace(shown_input, kind=kind, choices=tuple(labels), labels=labels, hint=hint)
+
+
+def act_values(
+    question: Question, act: Act, desk: Desk, fields: FormFields
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The request's values from such a form, and the files it chose; UsageError with every fault."""
+    texts = {name: lines for name, lines in fields.items() if name not in act.left_out}
+    for name, questions in act.answers.items():
+        answers = {key: "".join(fields.get(f"{name}.{key}", [])) for key in questions}
+        texts[name] = [f"{key}={answer}" for key, answer in answers.items() if answer]
+    files: dict[str, Path] = {}
+    faults = []
+    for name, list_files in act.files.items():
+        path = list_files(desk).get("".join(fields.get(name, [])))
+        if path is None:
+            faults.append(Fault(name, "is not chosen", "choose one of the list"))
+        else:
+            files[name] = path
+    return read_values(question, texts, files=files, faults=faults), files
 
 
 HIDDEN: Final = frozenset(
@@ -101,13 +156,19 @@ def shown_values(question: Question, values: Mapping[str, Any]) -> dict[str, lis
     return texts_by_field
 
 
-def read_values(question: Question, fields: FormFields) -> dict[str, Any]:
+def read_values(
+    question: Question,
+    fields: FormFields,
+    *,
+    files: Mapping[str, Path] | None = None,
+    faults: Iterable[Fault] = (),
+) -> dict[str, Any]:
     """The request's values from a form, checked as far as that can be done before the question is asked.
 
-    Raises UsageError with every fault, by field.
+    Raises UsageError with every fault, by field, beside those that are known.
     """
     values: dict[str, Any] = {}
-    faults: list[Fault] = []
+    faults = list(faults)
     for entry in question.fields:
         if entry.name in HIDDEN:
             continue
@@ -123,7 +184,7 @@ def read_values(question: Question, fields: FormFields) -> dict[str, Any]:
             faults.append(Fault(entry.name, "is missing", _remedy(entry)))
     if faults:
         raise UsageError("The question was not asked", tuple(faults))
-    request_of(question, values)  # bounds, and what only the request itself can refuse
+    request_of(question, values, files)  # bounds, and what only the request itself can refuse
     return values
 
 

@@ -49,7 +49,9 @@ NAVIGATION: Final = {
             "oversight",
         )
     },
+    "cases": ("/divert/cases", "Cases"),
 }
+OF_CASES: Final = ("/divert/cases", "/divert/act/", "/divert/done/")
 
 
 @cache
@@ -95,5 +97,6 @@ def _city_name(site: Site) -> str:
 
 def _navigation(request: Request, role: str) -> list[tuple[str, str, bool]]:
     pages = rights.pages_for(role)
-    top = f"/{request.url.path.split('/')[1]}"
+    is_of_cases = request.url.path.startswith(OF_CASES)
+    top = "/divert/cases" if is_of_cases else f"/{request.url.path.split('/')[1]}"
     return [(path, name, path == top) for page, (path, name) in NAVIGATION.items() if page in pages]

@@ -92,6 +92,15 @@ task_table = Table(
     Column("run", Text),
     Column("problem", Text),
 )
+act_table = Table(
+    "act",
+    META,
+    Column("form_id", Text, primary_key=True),  # a form that is sent twice is done once
+    Column("account", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("begun_at", Text, nullable=False),
+    Column("blocks", Text),  # what the page shows; empty until it is done
+)
 draft_table = Table(
     "draft",
     META,

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from becalm.console.command import Session
-from becalm.divert.core.request import ExplainRequest, ListRequest, LoadRequest
+from becalm.divert.core.request import ExplainRequest, ListRequest, LoadRequest, QueueRequest
 
 if TYPE_CHECKING:
     from becalm.divert.core.explanation import Explanation
     from becalm.divert.desk.lists import PersonList
     from becalm.divert.desk.people import LoadedPeople
+    from becalm.divert.desk.queue import CaseQueue
 
 
 def load(session: Session, request: LoadRequest) -> None:
@@ -79,6 +80,35 @@ def _list_lines(answer: PersonList) -> Iterable[object]:
     )
 
 
+def queue(session: Session, request: QueueRequest) -> None:
+    """List the cases that wait for a step of your role; that you saw each of them is recorded."""
+    from becalm.console.emit import View
+    from becalm.divert.desk.queue import list_queue
+
+    view = View(
+        _queue_data, lambda answer: [asdict(case) for case in answer.cases], _queue_lines, is_private=True
+    )
+    session.emit(list_queue(session.open_desk(), request), view)
+
+
+def _queue_data(answer: CaseQueue) -> dict[str, object]:
+    return {"mode": answer.mode, "role": answer.role, "cases": [asdict(case) for case in answer.cases]}
+
+
+def _queue_lines(answer: CaseQueue) -> Iterable[object]:
+    from becalm.console.screen import string_table
+
+    yield from mode_lines(answer.mode)
+    if not answer.cases:
+        yield f"No case waits for you as {answer.role}."
+        return
+    verb = "case waits" if len(answer.cases) == 1 else "cases wait"
+    yield f"{len(answer.cases)} {verb} for you as {answer.role}. The order says nothing."
+    rows = [(c.person, c.state.replace("_", " "), c.since[:10], c.step, c.expires_on) for c in answer.cases]
+    heads = ("person", "case", "since", "what you can do", "ends on")
+    yield string_table(heads, rows, left=heads)
+
+
 def mode_lines(mode: str) -> Iterable[str]:
     """What stands above everything while people are only declared."""
     if mode != "live":
@@ -111,5 +141,6 @@ def explain(session: Session, request: ExplainRequest) -> None:
             ".html": lambda answer: reasons_page(answer, mode),
             ".pdf": lambda answer: document_pdf(reasons_document(answer, mode)),
         },
+        document=lambda answer: reasons_document(answer, mode),
     )
     session.emit(explanation, view)

@@ -83,6 +83,7 @@ def disparity(session: Session, request: ask.DisparityRequest) -> None:
             ".html": lambda answer: document_html(_disparity_document(answer), "becalm"),
             ".pdf": lambda answer: document_pdf(_disparity_document(answer)),
         },
+        document=_disparity_document,
     )
     session.emit(report_disparity(session.open_desk(), request), view)
 

@@ -50,6 +50,13 @@ class ListRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRequest(Request):
+    """Which cases wait for a step of your role?"""
+
+    purpose: Purpose = "decision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainRequest(Request):
     """Why does the rule select this person, or not?"""
 
