@@ -59,8 +59,8 @@ class FolderList:
     def paths(self, desk: Desk) -> Mapping[str, Path]:
         """The folders by their names, the newest first."""
         root = desk.workspace.path
-        found = [path for depth in ("*", "*/*") for path in root.glob(f"{depth}/{self.record}")]
-        folders = [path.parent for path in found if path.relative_to(root).parts[0] != "runs"]
+        record_paths = [path for depth in ("*", "*/*") for path in root.glob(f"{depth}/{self.record}")]
+        folders = [path.parent for path in record_paths if path.relative_to(root).parts[0] != "runs"]
         folders = [folder for folder in folders if not self.mark or (folder / self.mark).is_file()]
         folders.sort(key=lambda folder: (-(folder / self.record).stat().st_mtime_ns, str(folder)))
         return {str(folder.relative_to(root)): folder for folder in folders}

@@ -60,8 +60,8 @@ def _choices(*decisions: str) -> Mapping[str, Callable[[Desk], Mapping[str, str]
 
 def _step(title: str, *decisions: str, **settings: Any) -> Act:
     """A step of a case: about one person, with a purpose, stale where another step came between."""
-    known: dict[str, Any] = {"subject": "person", "is_known": is_known, "watched": STEPS}
-    return Act(title, **{**known, "choices": _choices(*decisions), **settings})
+    shared_settings: dict[str, Any] = {"subject": "person", "is_known": is_known, "watched": STEPS}
+    return Act(title, **{**shared_settings, "choices": _choices(*decisions), **settings})
 
 
 ACTS: Final[Mapping[str, Act]] = {

@@ -33,8 +33,8 @@ router = APIRouter(include_in_schema=False)
 
 def address_of_act(words: str) -> str:
     """Where the form of a command stands."""
-    job, _, rest = words.partition(" ")
-    return f"/{job}/act/{rest.replace(' ', '-')}"
+    job, _, tail = words.partition(" ")
+    return f"/{job}/act/{tail.replace(' ', '-')}"
 
 
 def require_act(site: Site, visitor: Visitor, job: str, name: str) -> tuple[str, Question, Act]:
@@ -116,12 +116,18 @@ def send_act(request: Request, job: str, name: str, fields: SentForm) -> Respons
         context.require_proof(request, visitor, fields, draft_page=path)
     try:
         values, files = forms.act_values(question, act, desk, fields)
-        asked = request_of(question, values, files)
+        question_request = request_of(question, values, files)
         if act.is_look:
-            blocks = answer_blocks(desk, question, asked)
+            blocks = answer_blocks(desk, question, question_request)
             return _act_page(request, desk, words, question, act, fields, blocks=blocks)
         return _do_once(
-            request, visitor, desk, words, act, fields, lambda: answer_blocks(desk, question, asked)
+            request,
+            visitor,
+            desk,
+            words,
+            act,
+            fields,
+            lambda: answer_blocks(desk, question, question_request),
         )
     except (WorkspaceError, LedgerError):
         raise
@@ -159,20 +165,20 @@ def _check_fresh(request: Request, visitor: Visitor, desk: Desk, act: Act, field
 
 @router.get("/{job}/done/{form_id}")
 def show_done(request: Request, job: str, form_id: str) -> Response:
-    """What was recorded by a form that this person sent."""
+    """What was recorded by a form that this person sent_act."""
     visitor, site = context.require_visitor(request), site_of(request)
-    sent = acts.find_act(site.store, visitor.account, form_id)
-    if sent is None or visitor.must_change or not rights.may_act(visitor.role, sent.words):
+    sent_act = acts.find_act(site.store, visitor.account, form_id)
+    if sent_act is None or visitor.must_change or not rights.may_act(visitor.role, sent_act.words):
         raise NotThereError
-    act = site.pages[job].acts.get(sent.words) if job in site.pages else None
+    act = site.pages[job].acts.get(sent_act.words) if job in site.pages else None
     if act is None:
         raise NotThereError
     return render(
         request,
         "site_done.html",
         act.title,
-        blocks=sent.blocks,
-        again=address_of_act(sent.words),
+        blocks=sent_act.blocks,
+        again=address_of_act(sent_act.words),
         way_on="/divert/cases" if job == "divert" else f"/{job}",
     )
 
@@ -240,7 +246,7 @@ def _link_rows(act: Act, blocks: Sequence[dict[str, Any]], fields: FormFields) -
 def _next_acts(request: Request, desk: Desk, act: Act, fields: FormFields) -> list[tuple[str, str]]:
     """What may follow about the same subject: title and address, which says what was read."""
     site, role = site_of(request), desk.role
-    all_acts = {words: known for page in site.pages.values() for words, known in page.acts.items()}
+    all_acts = {words: page_act for page in site.pages.values() for words, page_act in page.acts.items()}
     addresses = []
     for words in act.next_acts:
         if rights.may_act(role, words):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from becalm.app.store.database import AppStore, act_table
 from becalm.ledger import format_instant
 
-KEPT: Final = timedelta(days=1)
+RETENTION: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def claim_act(store: AppStore, account: str, form_id: str, words: str, *, now: d
         "words": words,
         "begun_at": format_instant(now),
     }
-    is_old = act_table.c.begun_at < format_instant(now - KEPT)
+    is_old = act_table.c.begun_at < format_instant(now - RETENTION)
     try:
         with store.writing() as connection:
             connection.execute(sa.delete(act_table).where(is_old))
