@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from fastapi.responses import Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from becalm import __version__
+from becalm.app import rights
 from becalm.app.site import (
     account_pages,
     act_pages,
@@ -23,12 +25,14 @@ from becalm.app.site import (
     job_pages,
     map_assets,
     oversight_pages,
+    provider_pages,
     record_pages,
     today_pages,
 )
 from becalm.app.site.context import Site, address_of
 from becalm.app.site.errors import answer_errors
 from becalm.app.site.frame import HEADERS, POLICY
+from becalm.app.site.provider import Provider, check_entry, read_secret
 from becalm.brief.pages import JOB_PAGES
 from becalm.console.run_folder import Question, list_questions
 
@@ -37,9 +41,11 @@ if TYPE_CHECKING:
     from becalm.desk import Desk
 
 PARTS: Final = (
-    *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages, account_pages, act_pages),
+    *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages),
+    *(account_pages, provider_pages, act_pages),
     job_pages,  # last, as its addresses begin with the name of any job
 )
+SECRET: Final = "BECALM_OIDC_SECRET"
 REQUESTS_A_MINUTE: Final = 1200  # of one address: a whole station may stand behind it
 Next = Callable[[Request], Awaitable[Response]]
 log = logging.getLogger("becalm.web")
@@ -54,7 +60,13 @@ def question_list() -> Mapping[str, Question]:
 
 def make_site(desk: Desk, store: AppStore) -> Site:
     """The site of this desk."""
-    return Site(desk=desk, store=store, questions=question_list(), pages=JOB_PAGES, now=desk.now)
+    entry, provider = desk.workspace.config.web.oidc, None
+    if entry.issuer:
+        check_entry(entry, rights.ROLES)
+        provider = Provider(entry, read_secret(entry, desk.workspace.path, os.environ.get(SECRET, "")))
+    return Site(
+        desk=desk, store=store, questions=question_list(), pages=JOB_PAGES, now=desk.now, provider=provider
+    )
 
 
 def make_app(site: Site) -> FastAPI:

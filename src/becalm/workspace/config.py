@@ -27,6 +27,7 @@ becalm.toml, all of it optional but [city]:
     url = ""                  # as people reach them, e.g. "https://becalm.example.org"
     session_minutes = 600     # a session lasts so long in all
     idle_minutes = 30         # and so long without a page being opened
+    [web.oidc]                # a provider that says who people are; see the page on serving
     [ledger]
     url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
     key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
@@ -185,12 +186,28 @@ class DivertEntry(Strict):
     contact: str = ""
 
 
+class OidcEntry(Strict):
+    """The [web.oidc] table: the provider that says who people are, and which roles its groups give.
+
+    The secret is in the environment (BECALM_OIDC_SECRET) or in a file that its owner alone may read.
+    """
+
+    issuer: str = ""
+    client: str = ""
+    name: str = "your organisation"
+    secret_file: str = ""
+    account_claim: str = "preferred_username"
+    roles_claim: str = "groups"
+    roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
 class WebEntry(Strict):
     """The [web] table: where the pages are reached, and how long a session lasts."""
 
     url: str = ""
     session_minutes: int = Field(default=600, ge=5, le=1440)
     idle_minutes: int = Field(default=30, ge=5, le=480)
+    oidc: OidcEntry = OidcEntry()
 
 
 class Config(Strict):

@@ -28,6 +28,7 @@ from becalm.app.site.context import (
 )
 from becalm.app.site.frame import render
 from becalm.app.store import accounts, sessions
+from becalm.app.store.provider_accounts import is_of_provider
 from becalm.desk.audit_events import record_event
 from becalm.terms import Fault, UsageError
 
@@ -43,21 +44,25 @@ router = APIRouter(include_in_schema=False)
 def show_sign_in(request: Request, next: str = "/", draft: str = "") -> Response:
     """The sign-in page."""
     note = "Your session ran out. What you wrote was kept; sign in to find it again." if draft else ""
-    return _sign_in_page(request, next, note=note)
+    return sign_in_page(request, next, note=note)
 
 
-def _sign_in_page(
+def sign_in_page(
     request: Request, way_on: str, *, problem: str = "", name: str = "", note: str = "", status: int = 200
 ) -> Response:
+    """The sign-in page, with what went wrong."""
     # There is no session yet that could hold the key of the form, so a cookie does.
     form_key = request.cookies.get(SIGN_IN_COOKIE) or secrets.token_urlsafe(32)
+    provider = site_of(request).provider
     values = {"next": safe_next(way_on), "problem": problem, "name": name, "note": note, "form_key": form_key}
+    values["provider"] = provider.entry.name if provider else ""
     response = render(request, "site_sign_in.html", "Sign in", status=status, **values)
-    _set_cookie(response, site_of(request), SIGN_IN_COOKIE, form_key)
+    set_cookie(response, site_of(request), SIGN_IN_COOKIE, form_key)
     return response
 
 
-def _set_cookie(response: Response, site: Site, name: str, value: str) -> None:
+def set_cookie(response: Response, site: Site, name: str, value: str) -> None:
+    """A cookie that no script sees and no other site sends along with a form."""
     response.set_cookie(name, value, httponly=True, secure=site.is_secure, samesite="lax", path="/")
 
 
@@ -69,21 +74,33 @@ def sign_in(request: Request, fields: SentForm) -> Response:
     form_key = request.cookies.get(SIGN_IN_COOKIE, "")
     name = first(fields, "name").strip().lower()
     if not form_key or not hmac.compare_digest(first(fields, "form_key").encode(), form_key.encode()):
-        return _sign_in_page(request, way_on, name=name, problem="The page was old. Try again.", status=403)
+        return sign_in_page(request, way_on, name=name, problem="The page was old. Try again.", status=403)
     outcome = sessions.sign_in(
         site.store, name, first(fields, "password"), address_of(request), now=site.now()
     )
     if not outcome.token:
-        _record_refusal(site, outcome.refusal, outcome.account)
+        record_refusal(site, outcome.refusal, outcome.account)
         status = 429 if outcome.refusal == "blocked" else 401
-        return _sign_in_page(request, way_on, name=name, problem=REFUSALS[outcome.refusal], status=status)
+        return sign_in_page(request, way_on, name=name, problem=REFUSALS[outcome.refusal], status=status)
+    return _hand_over(request, RedirectResponse(way_on, status_code=303), outcome.token)
+
+
+def _hand_over(request: Request, response: Response, token: str) -> Response:
+    """Give the browser its new session; the one that it had ends."""
+    site = site_of(request)
     earlier = request.cookies.get(site.cookie)
     if earlier:
         sessions.end_session(site.store, sessions.hash_token(earlier), "signed in again", now=site.now())
-    response = RedirectResponse(way_on, status_code=303)
-    _set_cookie(response, site, site.cookie, outcome.token)
+    set_cookie(response, site, site.cookie, token)
     response.delete_cookie(SIGN_IN_COOKIE, path="/")
     return response
+
+
+def open_browser_session(request: Request, response: Response, account: accounts.Account) -> Response:
+    """A session for somebody who proved elsewhere who they are, in their first role."""
+    site = site_of(request)
+    token = sessions.open_session(site.store, account, account.roles[0], now=site.now())
+    return _hand_over(request, response, token)
 
 
 @router.get("/sign-out")
@@ -118,8 +135,21 @@ def stay(request: Request) -> Response:
 @router.get("/prove")
 def show_prove(request: Request, next: str = "/account") -> Response:
     """Ask for the password before a grave act."""
-    require_visitor(request)
-    return render(request, "site_prove.html", "Your password once more", next=safe_next(next), problem="")
+    return _prove_page(request, require_visitor(request), next)
+
+
+def _prove_page(
+    request: Request, visitor: sessions.Visitor, way_on: str, *, problem: str = "", status: int = 200
+) -> Response:
+    """Who came from a provider proves it there; becalm knows no password of theirs."""
+    site = site_of(request)
+    is_elsewhere = site.provider is not None and is_of_provider(site.store, visitor.account)
+    values = {
+        "next": safe_next(way_on),
+        "problem": problem,
+        "provider": site.provider.entry.name if site.provider and is_elsewhere else "",
+    }
+    return render(request, "site_prove.html", "Prove that it is you", status=status, **values)
 
 
 @router.post("/prove")
@@ -129,8 +159,7 @@ def prove(request: Request, fields: SentForm) -> Response:
     way_on = safe_next(first(fields, "next"))
     outcome, account = _try_own_password(request, visitor, first(fields, "password"))
     if account is None:
-        values = {"next": way_on, "problem": REFUSALS[outcome]}
-        return render(request, "site_prove.html", "Your password once more", status=401, **values)
+        return _prove_page(request, visitor, way_on, problem=REFUSALS[outcome], status=401)
     sessions.prove_session(site.store, visitor.token_sha256, now=site.now())
     return RedirectResponse(way_on, status_code=303)
 
@@ -144,11 +173,12 @@ def _try_own_password(
         site.store, visitor.account, password, address_of(request), now=site.now()
     )
     if account is None:
-        _record_refusal(site, outcome, name)
+        record_refusal(site, outcome, name)
     return outcome, account
 
 
-def _record_refusal(site: Site, reason: str, account: str) -> None:
+def record_refusal(site: Site, reason: str, account: str) -> None:
+    """Put into the record that somebody was refused."""
     facts = {"reason": reason, **({"account": account} if account else {})}
     record_event(site.desk, "sign_in_refused", purpose=PURPOSE, facts=facts)
 
@@ -187,7 +217,7 @@ def change_role(request: Request, fields: SentForm) -> Response:
     account = accounts.require_account(site.store, visitor.account)
     sessions.end_session(site.store, visitor.token_sha256, "another role", now=site.now())
     response = RedirectResponse("/account", status_code=303)
-    _set_cookie(response, site, site.cookie, sessions.open_session(site.store, account, role, now=site.now()))
+    set_cookie(response, site, site.cookie, sessions.open_session(site.store, account, role, now=site.now()))
     return response
 
 
@@ -208,7 +238,7 @@ def change_password(request: Request, fields: SentForm) -> Response:
     sessions.end_sessions_of(site.store, account.name, "password changed", now=site.now())
     response = RedirectResponse("/", status_code=303)
     fresh = sessions.open_session(site.store, account, visitor.role, now=site.now())
-    _set_cookie(response, site, site.cookie, fresh)
+    set_cookie(response, site, site.cookie, fresh)
     return response
 
 

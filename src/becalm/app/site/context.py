@@ -20,6 +20,7 @@ from becalm.desk import Desk
 from becalm.terms import UsageError
 
 if TYPE_CHECKING:
+    from becalm.app.site.provider import Provider
     from becalm.app.store.database import AppStore
 
 COOKIE: Final = "becalm"
@@ -74,6 +75,7 @@ class Site:
     questions: Mapping[str, Question]
     pages: Mapping[str, JobPage]
     now: Callable[[], datetime]
+    provider: Provider | None = None  # that says who people are, where there is one
 
     def acting_desk(self, visitor: sessions.Visitor) -> Desk:
         """The desk with this person at it."""

@@ -109,6 +109,24 @@ draft_table = Table(
     Column("fields", Text, nullable=False),
     Column("saved_at", Text, nullable=False),
 )
+provider_table = Table(
+    "provider_account",
+    META,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),  # by which the provider knows the person, for good
+    Column("account", Text, ForeignKey("account.name"), nullable=False, unique=True),
+)
+attempt_table = Table(
+    "provider_attempt",
+    META,
+    Column("state_sha256", Text, primary_key=True),
+    Column("browser_sha256", Text, nullable=False),  # the browser that began it, by a cookie
+    Column("nonce", Text, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("way_on", Text, nullable=False),
+    Column("session_sha256", Text, nullable=False),  # that is to be proved; empty where somebody signs in
+    Column("made_at", Text, nullable=False),
+)
 
 
 class AppStore:

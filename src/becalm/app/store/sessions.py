@@ -97,9 +97,16 @@ def try_password(
     else:
         account = check_password(store, name, password)
         outcome = "signed in" if account else "refused"
-    entry = {"at": format_instant(now), "account": known_name, "address": address, "outcome": outcome}
-    store.write(sa.insert(sign_in_table).values(entry))
+    note_sign_in(store, known_name, address, outcome, now=now)
     return outcome, known_name, account
+
+
+def note_sign_in(
+    store: AppStore, account: str, address: str, outcome: str = "signed in", *, now: datetime
+) -> None:
+    """Keep that somebody tried to sign in, and what came of it."""
+    entry = {"at": format_instant(now), "account": account, "address": address, "outcome": outcome}
+    store.write(sa.insert(sign_in_table).values(entry))
 
 
 def _is_blocked(store: AppStore, name: str, address: str, now: datetime) -> bool:
