@@ -9,13 +9,16 @@ SCENARIO ?= as_the_press_told_it
 SEED ?= 1
 RESUME ?= # --resume goes on with a year that was stopped
 
-.PHONY: help demo rehearse rehearse-coverage cases house mutants test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-bench install-release install-test
+.PHONY: help demo demo-pages rehearse rehearse-coverage cases house mutants test check static test-exhaustive bench assets docs site dist pins pictures clean install-base install-pages install-bench install-release install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
 
 demo: install-base ## build the simulated city, run the weekly cycle on it, say where the briefing is
 	@tools/demo.sh
+
+demo-pages: install-pages ## serve the pages of the demo on this machine, with one user for each role
+	@tools/demo_pages.sh
 
 test: install-test static ## install what the tests need, then run every check and every test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m "not exhaustive"
@@ -73,6 +76,9 @@ pictures: install-test ## take the pictures in docs/pictures anew from a briefin
 clean: ## remove what these targets made, except the virtual environment
 	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install-pages: install-base
+	@tools/install.sh pages
 
 install-base:
 	@tools/install.sh base

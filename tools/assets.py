@@ -19,27 +19,20 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 TARGET: Final = ROOT / "src" / "becalm" / "render" / "assets"
 LOCK: Final = TARGET / "assets.json"
-GOVUK_SCSS: Final = ROOT / "tools" / "assets" / "govuk.scss"
-SASS: Final = "sass@1.108.2"  # writes govuk.css; not kept
+OWN_LICENCES: Final = ROOT / "tools" / "assets"
 VERSIONS: Final = {
     "fflate": "0.8.3",
-    "govuk-frontend": "6.3.0",
-    "htmx.org": "4.0.1",
     "maplibre-gl": "6.17.0",
     "pmtiles": "4.5.0",
 }
 LICENCES: Final = {
     "fflate": "MIT",
-    "govuk-frontend": "MIT",
-    "htmx.org": "0BSD",
     "maplibre-gl": "BSD-3-Clause",
     "pmtiles": "BSD-3-Clause",
 }
 FILES: Final = {  # where each is kept, and what it is in its package; MapLibre's modules stand side by side
     "fflate.mjs": ("fflate", "esm/browser.js"),
     "fflate.licence.txt": ("fflate", "LICENSE"),
-    "htmx.min.js": ("htmx.org", "dist/htmx.min.js"),
-    "htmx.licence.txt": ("htmx.org", "LICENSE"),
     "maplibre-gl.css": ("maplibre-gl", "dist/maplibre-gl.css"),
     "maplibre-gl.licence.txt": ("maplibre-gl", "LICENSE.txt"),
     "maplibre-gl.mjs": ("maplibre-gl", "dist/maplibre-gl.mjs"),
@@ -47,7 +40,6 @@ FILES: Final = {  # where each is kept, and what it is in its package; MapLibre'
     "pmtiles.mjs": ("pmtiles", "dist/esm/index.js"),
 }
 OWN_COPIES: Final = {  # licences that the packages do not bring along, kept in tools/assets
-    "govuk.licence.txt": "govuk-frontend",
     "pmtiles.licence.txt": "pmtiles",
 }
 SOURCE_MAP: Final = re.compile(
@@ -56,13 +48,13 @@ SOURCE_MAP: Final = re.compile(
 
 
 def main() -> None:
-    """Fetch, copy and build all of them, and write the lock."""
+    """Fetch and copy all of them, and write the lock."""
     TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         wanted = [f"{name}@{version}" for name, version in VERSIONS.items()]
         npm = ["npm", "install", "--prefix", temporary, "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run([*npm, *wanted, SASS], check=True)
+        subprocess.run([*npm, *wanted], check=True)
         for file_name, (package, path) in FILES.items():
             source = folder / "node_modules" / package / path
             text = SOURCE_MAP.sub("", source.read_text("utf-8"))
@@ -70,13 +62,8 @@ def main() -> None:
             text = text.replace('from"fflate"', 'from"./fflate.mjs"')
             (TARGET / file_name).write_text(text, "utf-8")
         for file_name in OWN_COPIES:
-            shutil.copy(GOVUK_SCSS.parent / file_name, TARGET / file_name)
-        shutil.copy(GOVUK_SCSS, folder / "govuk.scss")
-        sass = [folder / "node_modules" / ".bin" / "sass", "--style=compressed", "--no-source-map"]
-        loaded = ["--quiet-deps", f"--load-path={folder / 'node_modules'}"]
-        subprocess.run([*sass, *loaded, folder / "govuk.scss", TARGET / "govuk.css"], check=True)
+            shutil.copy(OWN_LICENCES / file_name, TARGET / file_name)
     packages = {name: package for name, (package, _) in FILES.items()} | OWN_COPIES
-    packages["govuk.css"] = "govuk-frontend"
     lock = {name: describe_file(name, package) for name, package in sorted(packages.items())}
     LOCK.write_text(json.dumps(lock, indent=2) + "\n", "utf-8")
 

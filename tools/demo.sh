@@ -35,6 +35,7 @@ cat <<END
 Done in $((SECONDS - started)) seconds.
 The briefing:  $PWD/demo/workspace/briefing/index.html   (open it in any browser; it needs no network)
 The plan:      $PWD/demo/workspace/patrol/plan-2020-05-04/index.html
+The pages:     make demo-pages   serves them on this machine, with one user for each role.
 Look around:   docs/tutorial.md goes through these steps one by one.
 
 With real data: fetch your force's months as one archive from data.police.uk, then

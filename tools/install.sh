@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the virtual environment and installs becalm from this checkout: `install.sh base`, `test`, `bench` or `release`.
+# Makes the virtual environment and installs becalm from this checkout: `install.sh base`, `pages`, `test`, `bench` or `release`.
 # Does nothing where that has been done for this very pyproject.toml; never removes an environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,6 +36,9 @@ if [ "$kind" = base ]; then
   echo "Installing becalm into $venv (the first time this fetches about 240 MB) ..."
   pip_install --require-hashes --requirement requirements.txt
   pip_install --no-deps --editable .
+elif [ "$kind" = pages ]; then
+  echo "Installing what the pages need into $venv (about 7 MB more) ..."
+  pip_install --editable ".[web]"
 elif [ "$kind" = bench ] || [ "$kind" = release ]; then
   echo "Installing what make ${kind/release/dist} needs into $venv ..."
   pip_install --upgrade "pip>=25.1"

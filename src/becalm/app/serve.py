@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from becalm.console.command import Session, command
-from becalm.terms import BecalmError, Parameter, Request, UsageError, load_extra
+from becalm.terms import BecalmError, FileName, Parameter, Request, UsageError, load_extra
 
 if TYPE_CHECKING:
     from becalm.app.store.accounts import Account
@@ -76,6 +76,13 @@ class AccountEndRequest(Request):
     name: NameArgument
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBackupRequest(Request):
+    """Into which file are the accounts, sign-ins and tasks copied?"""
+
+    out: Annotated[FileName, Parameter("The file to write; it must not be there yet.")]
+
+
 account_app = typer.Typer(no_args_is_help=True, help="Say who may sign in to the pages, and in which roles.")
 
 
@@ -95,11 +102,13 @@ def serve(session: Session, request: ServeRequest) -> None:
     _check_host(desk, request.host)
     uvicorn = load_extra("uvicorn", "web", "The pages")
     load_extra("fastapi", "web", "The pages")
+    from becalm.app.site.today_pages import read_programme
     from becalm.app.web import make_app, make_site
 
     _log_to_stderr()
     _make_map(desk)
     site = make_site(desk, _open_store(desk))
+    read_programme(site)  # before the first who comes, not while everybody waits
     with _listen(request.host, request.port) as listener, _worker_process(desk.workspace.path):
         port = listener.getsockname()[1]
         shown_host = f"[{request.host}]" if ":" in request.host else request.host
@@ -339,3 +348,20 @@ def end(session: Session, request: AccountEndRequest) -> None:
         account=account.name,
     )
     _show(session, (account,), "Its sessions and tokens have ended.")
+
+
+@command(account_app, "backup", AccountBackupRequest, has_files=False)
+def backup(session: Session, request: AccountBackupRequest) -> None:
+    """Copy accounts, sign-ins, tasks and drafts while the pages are in use; see `record backup` for the rest."""
+    from becalm.app.store.database import copy_store
+    from becalm.console.emit import View
+
+    path = copy_store(_open_store(session.open_desk()), Path(request.out))
+    view: View[Path] = View(
+        data=lambda path: {"copy": str(path)},
+        rows=lambda path: [{"copy": str(path)}],
+        lines=lambda path: [
+            f"Copied to {path}. It holds hashes of passwords: keep it as you keep the ledger."
+        ],
+    )
+    session.emit(path, view)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -15,7 +19,9 @@ if TYPE_CHECKING:
     from becalm.app.store.database import AppStore
     from becalm.desk import Desk
 
-PACKAGES = ("fastapi", "uvicorn", "argon2", "multipart")
+PACKAGES = ("authlib", "fastapi", "uvicorn", "argon2", "multipart")
+
+LEAST_FREE_MB = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,14 @@ def check_site(desk: Desk, open_store: Callable[[], AppStore]) -> tuple[Finding,
     ]
     if not missing:
         findings += [_check_store(desk, open_store), _check_assets()]
-    return (*findings, *_check_ledger(desk), _check_clock(desk), _check_url(desk))
+    return (
+        *findings,
+        *_check_ledger(desk),
+        _check_clock(desk),
+        _check_url(desk),
+        _check_disk(desk),
+        *_check_provider(desk),
+    )
 
 
 def _check_store(desk: Desk, open_store: Callable[[], AppStore]) -> Finding:
@@ -60,7 +73,18 @@ def _check_store(desk: Desk, open_store: Callable[[], AppStore]) -> Finding:
 def _check_assets() -> Finding:
     from becalm.app.site.frame import style_name
 
-    return Finding("style sheet", True, style_name(30))
+    asset_files = files("becalm.render") / "assets"
+    lock = json.loads((asset_files / "assets.json").read_text("utf-8"))
+    changed = [
+        name
+        for name, entry in lock.items()
+        if hashlib.sha256((asset_files / name).read_bytes()).hexdigest() != entry["sha256"]
+    ]
+    if changed:
+        return Finding(
+            "assets", False, f"not as they were shipped: {', '.join(changed)}; install becalm anew"
+        )
+    return Finding("assets", True, f"{len(lock)} files as shipped, and {style_name(30)}")
 
 
 def _check_ledger(desk: Desk) -> Iterator[Finding]:
@@ -91,3 +115,23 @@ def _check_clock(desk: Desk) -> Finding:
 def _check_url(desk: Desk) -> Finding:
     url = desk.workspace.config.web.url
     return Finding("address", True, url or "this machine alone (no [web] url)")
+
+
+def _check_disk(desk: Desk) -> Finding:
+    """Room for the ledger and the runs."""
+    free_mb = shutil.disk_usage(desk.workspace.path).free / 1e6
+    return Finding("disk", free_mb >= LEAST_FREE_MB, f"{free_mb:,.0f} MB are free")
+
+
+def _check_provider(desk: Desk) -> Iterator[Finding]:
+    """Where people sign in by way of a provider: can its settings and its secret be used?"""
+    entry = desk.workspace.config.web.oidc
+    if entry.issuer and find_spec("authlib"):
+        from becalm.app.web import make_provider
+
+        try:
+            make_provider(desk.workspace)
+        except BecalmError as error:
+            yield Finding("provider", False, error.message)
+        else:
+            yield Finding("provider", True, entry.issuer)

@@ -24,6 +24,7 @@ from becalm.app.site import (
     desk_pages,
     job_pages,
     map_assets,
+    metrics,
     oversight_pages,
     provider_pages,
     record_pages,
@@ -39,14 +40,15 @@ from becalm.console.run_folder import Question, list_questions
 if TYPE_CHECKING:
     from becalm.app.store.database import AppStore
     from becalm.desk import Desk
+    from becalm.workspace.config import Workspace
 
 PARTS: Final = (
     *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages),
-    *(account_pages, provider_pages, act_pages),
+    *(metrics, account_pages, provider_pages, act_pages),
     job_pages,  # last, as its addresses begin with the name of any job
 )
 SECRET: Final = "BECALM_OIDC_SECRET"
-REQUESTS_A_MINUTE: Final = 1200  # of one address: a whole station may stand behind it
+REQUESTS_A_MINUTE: Final = 3000  # of one address: a whole station may stand behind it when a shift begins
 Next = Callable[[Request], Awaitable[Response]]
 log = logging.getLogger("becalm.web")
 
@@ -60,13 +62,19 @@ def question_list() -> Mapping[str, Question]:
 
 def make_site(desk: Desk, store: AppStore) -> Site:
     """The site of this desk."""
-    entry, provider = desk.workspace.config.web.oidc, None
-    if entry.issuer:
-        check_entry(entry, rights.ROLES)
-        provider = Provider(entry, read_secret(entry, desk.workspace.path, os.environ.get(SECRET, "")))
+    provider = make_provider(desk.workspace)
     return Site(
         desk=desk, store=store, questions=question_list(), pages=JOB_PAGES, now=desk.now, provider=provider
     )
+
+
+def make_provider(workspace: Workspace) -> Provider | None:
+    """The provider that `[web.oidc]` names; raises UsageError where it cannot be used as it stands."""
+    entry = workspace.config.web.oidc
+    if not entry.issuer:
+        return None
+    check_entry(entry, rights.ROLES)
+    return Provider(entry, read_secret(entry, workspace.path, os.environ.get(SECRET, "")))
 
 
 def make_app(site: Site) -> FastAPI:
@@ -79,6 +87,7 @@ def make_app(site: Site) -> FastAPI:
         openapi_url=f"/api/{api.VERSION}/openapi.json",
     )
     app.state.site = site
+    app.state.metrics = metrics.Metrics()
     for part in PARTS:
         app.include_router(part.router)
     answer_errors(app)
@@ -112,11 +121,8 @@ async def _guard(request: Request, call_next: Next) -> Response:
     if request.app.state.site.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     route = request.scope.get("route")
-    line = {
-        "method": request.method,
-        "page": getattr(route, "path", "none"),
-        "status": response.status_code,
-        "ms": round((time.perf_counter() - started) * 1000, 1),
-    }
-    log.info(json.dumps(line))
+    page, seconds = getattr(route, "path", "none"), time.perf_counter() - started
+    request.app.state.metrics.note(request.method, page, response.status_code, seconds)
+    line = {"method": request.method, "page": page, "status": response.status_code}
+    log.info(json.dumps({**line, "ms": round(seconds * 1000, 1)}))
     return response

@@ -85,9 +85,11 @@ def _api_error(_request: Request, error: Any) -> Response:
 def _our_error(request: Request, error: Any) -> Response:
     is_failure = isinstance(error, OUR_FAILURES)
     status = 503 if is_failure else 422 if isinstance(error, UsageError) else 409
-    log.warning("%s: %s", type(error).__name__, error.message)
+    # What went wrong with the server is for whoever runs it; what somebody wrote wrongly is for nobody else.
+    log.warning("%s: %s", type(error).__name__, error.message if is_failure else "what was sent does not fit")
     if is_failure:
-        remedy = "The server cannot read or write what it needs. Tell your administrator."
+        cause = "clock is wrong" if "clock" in error.message else "disk or database cannot be used"
+        remedy = f"The server's {cause}, so that nothing can be recorded. Tell your administrator."
         return message_page(request, status, "That could not be done", remedy, "Nothing was changed.")
     if is_api(request):
         faults = [{"field": f.where, "problem": f.what, "remedy": f.remedy} for f in error.faults]

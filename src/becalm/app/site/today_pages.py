@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,21 +86,31 @@ def show_today(request: Request) -> Response:
     )
 
 
-_kept_programmes: dict[tuple[str, int, str], ProgrammeState] = {}
+_kept_programmes: dict[str, tuple[tuple[int, str], ProgrammeState]] = {}
+_reading = threading.Lock()
 
 
 def read_programme(site: Site) -> tuple[ProgrammeState | None, str]:
-    """Where the programme stands, read once a minute and for each state of the ledger; or what is amiss."""
+    """Where the programme stands, read once an hour and after each entry of the ledger; or what is amiss.
+
+    One request reads at a time, as the engine of the archive wants it; others are told what was read before.
+    """
+    place = str(site.desk.workspace.path)
     try:
-        size = site.desk.open_ledger().head().size
-        key = (str(site.desk.workspace.path), size, f"{site.now():%Y-%m-%d %H:%M}")
-        if key not in _kept_programmes:
-            programme = describe_programme(site.desk, is_ledger_read=True)
-            _kept_programmes.clear()
-            _kept_programmes[key] = programme
-        return _kept_programmes.get(key), ""
+        moment = site.desk.open_ledger().head().size, f"{site.now():%Y-%m-%d %H}"
+        kept_moment, programme = _kept_programmes.get(place, (None, None))
+        if kept_moment == moment or not _reading.acquire(blocking=programme is None):
+            return programme, ""
+        try:
+            kept_moment, programme = _kept_programmes.get(place, (None, None))
+            if kept_moment != moment:  # nobody read it while this request waited
+                programme = describe_programme(site.desk, is_ledger_read=True)
+                _kept_programmes[place] = (moment, programme)
+        finally:
+            _reading.release()
     except BecalmError as error:
         return None, str(error)
+    return programme, ""
 
 
 def _waiting(site: Site, programme: ProgrammeState | None, role: str) -> Iterator[Waiting]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from becalm.app.store.declared_actor import APP_FILE, SCHEMA
 from becalm.formats.durable_files import open_private
 from becalm.ledger.store.postgres_server import parse_url
-from becalm.terms import WorkspaceError
+from becalm.terms import UsageError, WorkspaceError
 
 LOCK_WAIT_MS: Final = 15_000
 META: Final = MetaData()
@@ -234,3 +234,23 @@ def open_store(workspace_path: Path, ledger_url: str) -> AppStore:
     except OSError as error:
         raise WorkspaceError(f"{path} cannot be written: {error.strerror}.") from error
     return AppStore(sa.URL.create("sqlite", database=str(path)), place=str(path))
+
+
+def copy_store(store: AppStore, path: Path) -> Path:
+    """Copy the app's store into a new file that its owner alone may read; others may go on writing meanwhile.
+
+    Raises UsageError where it is on a server, whose own tools copy the ledger and it together, or where the
+    file is there; WorkspaceError where it cannot be written.
+    """
+    if store.is_server:
+        raise UsageError("The accounts are on the server of the ledger: `pg_dump` copies both together.")
+    try:
+        os.close(open_private(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already. Name a new file with `out`.") from error
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.") from error
+    with store.reading() as connection, closing(sqlite3.connect(path)) as copy:
+        source: Any = connection.connection.dbapi_connection
+        source.backup(copy)
+    return path

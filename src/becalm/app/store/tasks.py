@@ -124,6 +124,15 @@ def list_tasks(store: AppStore, account: str, *, limit: int = 20) -> tuple[Task,
     return tuple(map(_task, store.rows(statement)))
 
 
+def count_by_state(store: AppStore) -> dict[str, int]:
+    """How many tasks stand in each state?"""
+    states = task_table.c.state
+    counts = {
+        state: int(count) for state, count in store.rows(sa.select(states, sa.func.count()).group_by(states))
+    }
+    return {state: counts.get(state, 0) for state in (WAITING, RUNNING, SUCCEEDED, FAILED, CANCELLED)}
+
+
 def take_task(store: AppStore, worker: str, *, now: datetime) -> Task | None:
     """The next task for this worker: the oldest that waits, or one whose worker was killed; None if none."""
     tasks = task_table.c
