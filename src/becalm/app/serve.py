@@ -352,7 +352,7 @@ def end(session: Session, request: AccountEndRequest) -> None:
 
 @command(account_app, "backup", AccountBackupRequest, has_files=False)
 def backup(session: Session, request: AccountBackupRequest) -> None:
-    """Copy accounts, sign-ins, tasks and drafts while the pages are in use; see `record backup` for the rest."""
+    """Copy accounts, sign-ins, tasks and drafts while the pages are in use; the ledger is copied apart."""
     from becalm.app.store.database import copy_store
     from becalm.console.emit import View
 

@@ -82,7 +82,7 @@ def _check_assets() -> Finding:
     ]
     if changed:
         return Finding(
-            "assets", False, f"not as they were shipped: {', '.join(changed)}; install becalm anew"
+            "assets", False, f"not as they were shipped: {', '.join(changed)}; install becalm again"
         )
     return Finding("assets", True, f"{len(lock)} files as shipped, and {style_name(30)}")
 

@@ -42,7 +42,7 @@ def return_address(request: Request) -> str:
 
 @router.get("/sign-in/provider")
 def go_to_provider(request: Request, next: str = "/", prove: str = "") -> Response:
-    """Lead to the provider. With `prove`, whoever is signed in must sign in there anew."""
+    """Lead to the provider. With `prove`, whoever is signed in must sign in there again."""
     site, provider = site_of(request), require_provider(site_of(request))
     session_sha256 = require_visitor(request).token_sha256 if prove else ""
     browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(32)
