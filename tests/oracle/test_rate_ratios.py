@@ -140,3 +140,39 @@ def test_a_95_percent_interval_holds_the_truth_95_times_in_100(mean, phi):
 @pytest.mark.parametrize("mean", [0.2, 1, 5])
 def test_for_tiny_counts_it_errs_on_the_safe_side(mean):
     assert coverage(mean, 0.65, 20_000) >= 0.945
+
+
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf])
+@pytest.mark.parametrize("position", range(5))
+def test_what_is_not_finite_is_refused_wherever_it_stands(spoilt: float, position: int) -> None:
+    values = [3.0, 5.0, 30.0, 31.0, 1.0]
+    values[position] = spoilt
+    new, old, new_exposure, old_exposure, dispersion = values
+    pair = {"new_exposure": new_exposure, "old_exposure": old_exposure, "dispersion": dispersion}
+    for ask in (rate_ratios, rate_p_values):
+        with pytest.raises(ValueError, match="must be finite"):
+            ask([1, new], [2, old], **pair)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"new": -1}, "A count is below 0"),
+        ({"old": -0.5}, "A count is below 0"),
+        ({"new_exposure": 0}, "An exposure is not above 0"),
+        ({"old_exposure": -1}, "An exposure is not above 0"),
+        ({"dispersion": 0.99}, "A dispersion is below 1"),
+    ],
+)
+def test_counts_exposures_and_dispersions_out_of_bounds_are_refused(
+    change: dict[str, float], reason: str
+) -> None:
+    for ask in (rate_ratios, rate_p_values):
+        with pytest.raises(ValueError, match=reason):
+            ask(**{"new": 0, "old": 0, **change})
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
+def test_a_level_lies_between_0_and_1(level: float) -> None:
+    with pytest.raises(ValueError, match="not between 0 and 1"):
+        rate_ratios(1, 2, level=level)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from becalm.methods.reporting_delay import nowcast_triangle
+from becalm.methods.reporting_delay import complete_from_shares, nowcast_triangle
 
 # Taylor and Ashe's triangle as in Mack, ASTIN Bulletin 23 (1993) 213-225: new claims by year and delay.
 TAYLOR_ASHE = """
@@ -76,3 +76,27 @@ def test_a_week_without_an_event_is_not_blown_up() -> None:
     nowcast = nowcast_triangle(triangle)
     assert nowcast.known_counts[0, -1] == 0
     assert nowcast.missing_counts[0, -1] < 0.1
+
+
+def test_as_many_weeks_as_delays_are_too_few_and_one_more_has_no_past() -> None:
+    with pytest.raises(ValueError, match="3 weeks cannot show delays of up to 2 weeks"):
+        nowcast_triangle(np.ones((2, 3, 3)))
+    nowcast = nowcast_triangle(np.ones((2, 4, 3)))
+    past = (nowcast.past_missing_counts, nowcast.past_variance, nowcast.past_arrivals)
+    assert [part.shape for part in past] == [(2, 0)] * 3
+    low, high = nowcast.interval(0.9)
+    assert (low <= nowcast.final_counts).all()
+    assert (nowcast.final_counts <= high + 1).all()
+
+
+def test_shares_that_are_given_complete_the_newest_weeks_by_hand() -> None:
+    """Week by week: what is missing is the rate of the quarter before, leaning on what is known."""
+    nowcast = complete_from_shares(np.array([[10.0, 10.0, 8.0, 4.0]]), np.array([0.5, 0.8]))
+    assert nowcast.completeness.tolist() == [[1.0, 1.0, 0.8, 0.5]]
+    rate = (10 + 10 + 8) / (1 + 1 + 0.8)
+    missing = 0.5 * (4 + 4) / (4 / rate + 0.5)
+    assert nowcast.missing_counts[0, 3] == pytest.approx(missing)
+    assert nowcast.missing_variance[0, 3] == pytest.approx(missing + missing**2 / 8)
+    assert nowcast.missing_counts[0, :2].tolist() == [0, 0]
+    assert nowcast.final_counts[0] == pytest.approx(nowcast.known_counts[0] + nowcast.missing_counts[0])
+    assert nowcast.past_arrivals.shape == (1, 0)
