@@ -29,7 +29,7 @@ class CampaignSettings:
     days: int = 42
     rounds: int = 60  # of search on each day
     learns_rates: bool = False  # by area and daypart; else every daypart counts the same
-    is_office_hours: bool = False  # as in 2020: weekdays by day, first visits first, any daypart again
+    is_office_hours: bool = False  # as in 2020: early tours alone, first visits first, any daypart again
     is_unlimited: bool = False  # the ceiling: crews everywhere, and chances known
 
 
@@ -134,7 +134,8 @@ def _due(
     due_rows = np.flatnonzero(is_open)
     is_today = state.agreed_day[due_rows] == day
     if settings.is_office_hours:
-        is_office = np.array([not protocol.dayparts[n].is_weekend and n < 2 for n in dayparts])
+        early_end = EARLY + world.settings.crew_minutes
+        is_office = np.array([protocol.dayparts[n].start_minute < early_end for n in dayparts])
         is_possible = np.broadcast_to(is_office, (len(due_rows), len(dayparts)))
     else:
         is_possible = day_schedule.tried_least(state.tries[due_rows], dayparts)
