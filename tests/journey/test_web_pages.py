@@ -15,6 +15,7 @@ import town
 from browser import DESK, PHONE
 from page import read_page
 from playwright.sync_api import Browser, BrowserContext, Page
+from pypdf import PdfReader
 from sites import PASSWORD, Client, Served, person, serve
 
 from becalm.console.run_folder import list_runs, run_folder
@@ -210,6 +211,34 @@ def test_the_figure_is_the_same_on_the_page_in_the_file_in_the_api_and_at_the_co
     assert client.get(f"{path}.xlsx").body[:2] == b"PK"
     answer = client.get(f"{path}.csv")
     assert answer.headers["content-disposition"] == f'attachment; filename="measure-compare-{key}.csv"'
+
+
+def test_a_run_is_printed_and_taken_home_in_every_format_that_it_has(
+    served: Served, runs: dict[str, str]
+) -> None:
+    client = served.client("analyst")
+    path = runs["/find/ask/hotspots"]
+    links = [node.get("href") for node in client.get(path).page.every("a")]
+    beginnings = {
+        ".json": b"{",
+        ".csv": b"rank",
+        ".xlsx": b"PK",
+        ".geojson": b"{",
+        ".gpkg": b"SQLite format 3",
+    }
+    for ending, beginning in {**beginnings, ".pdf": b"%PDF"}.items():
+        assert f"{path}{ending}" in links
+        answer = client.get(f"{path}{ending}")
+        assert answer.body.startswith(beginning), ending
+        assert answer.headers["content-disposition"].startswith("attachment")
+    comparison = runs["/measure/ask/compare"]
+    once, again = (client.get(f"{comparison}.pdf").body for _ in range(2))
+    assert once == again
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(once)).pages)
+    total = next(csv.DictReader(io.StringIO(client.get(f"{comparison}.csv").text)))
+    assert f"{int(total['new']):,}" in text
+    assert comparison.rpartition("/")[2] in text
+    assert client.get(f"{comparison}.ics").status == 404
 
 
 def test_a_run_that_a_page_shows_is_repeated_byte_for_byte(served: Served, runs: dict[str, str]) -> None:

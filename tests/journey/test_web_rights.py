@@ -78,7 +78,9 @@ def cells(site: InProcess, stranger_task: str) -> Iterator[Cell]:
         yield Cell("GET", f"/{job}/runs/{UNKNOWN}", job, "nothing")
         yield Cell("GET", f"/{job}/runs/..%2F..%2Fbecalm", job, "nothing")
         for ending in ENDINGS:
-            yield Cell("GET", f"/{job}/runs/{RUN}{ending}", job, "run" if ending in WRITTEN else "nothing")
+            yield Cell(
+                "GET", f"/{job}/runs/{RUN}{ending}", job, "run" if ending in (*WRITTEN, ".pdf") else "nothing"
+            )
         yield Cell("GET", f"/api/v1/{job}/runs", job, "run", is_api=True)
         yield Cell("GET", f"/api/v1/{job}/runs/{RUN}", job, "run", is_api=True)
         yield Cell("GET", f"/api/v1/{job}/runs/{UNKNOWN}", job, "nothing", is_api=True)

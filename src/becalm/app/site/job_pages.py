@@ -28,6 +28,7 @@ from becalm.app.site.context import (
 )
 from becalm.app.site.frame import MAP_POLICY, POLICY, render
 from becalm.app.site.map_assets import asset_address, tiles_address
+from becalm.app.site.run_document import PDF, can_print, run_pdf
 from becalm.app.store import tasks
 from becalm.app.store.sessions import Visitor
 from becalm.console.command import name_options
@@ -91,12 +92,14 @@ def show_run(request: Request, job: str, name: str) -> Response:
     visitor, site = require_run(request, job), site_of(request)
     key, dot, ending = name.partition(".")
     run = find_run(site, job, key)
-    return download(run, f"{dot}{ending}") if dot else _run_page(request, site, visitor, run)
+    return download(site, run, f"{dot}{ending}") if dot else _run_page(request, site, visitor, run)
 
 
-def download(run: FrozenRun, ending: str) -> Response:
+def download(site: Site, run: FrozenRun, ending: str) -> Response:
     """The answer as a file, as it was frozen."""
     content = read_answer(run, ending)
+    if content is None and ending == PDF and can_print():
+        content = run_pdf(site, run)
     if content is None:
         raise NotThereError
     name = f"{run.record.question.replace(' ', '-')}-{run.key}{ending}"
@@ -125,7 +128,7 @@ def _run_page(request: Request, site: Site, visitor: Visitor, run: FrozenRun) ->
         made_text=listed_run.made_text,
         blocks=blocks,
         lead_index=next((i for i, block in enumerate(blocks) if "text" in block), -1),
-        endings=run.endings,
+        endings=(*run.endings, *((PDF,) if can_print() and PDF not in run.endings else ())),
         names={**{ending: ending[1:] for ending in run.endings}, **FORMAT_NAMES},
         record=run.record,
         choices_text=listed_run.choices_text,

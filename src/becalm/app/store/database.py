@@ -19,6 +19,7 @@ from becalm.ledger.store.postgres_server import parse_url
 from becalm.terms import UsageError, WorkspaceError
 
 LOCK_WAIT_MS: Final = 15_000
+CONNECTIONS: Final = 20  # kept open: about as many requests are worked on at once
 META: Final = MetaData()
 
 account_table = Table(
@@ -200,9 +201,13 @@ def _has_schema(connection: sa.Connection) -> bool:
 def _make_engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(
-            url, pool_pre_ping=True, execution_options={"schema_translate_map": {None: SCHEMA}}
+            url,
+            pool_pre_ping=True,
+            pool_size=CONNECTIONS,
+            execution_options={"schema_translate_map": {None: SCHEMA}},
         )
-    engine = sa.create_engine(url, connect_args={"timeout": LOCK_WAIT_MS / 1000, "check_same_thread": False})
+    connecting = {"timeout": LOCK_WAIT_MS / 1000, "check_same_thread": False}
+    engine = sa.create_engine(url, pool_size=CONNECTIONS, connect_args=connecting)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
