@@ -149,6 +149,11 @@ def test_the_report_owes_a_day_for_each_rest_day_that_was_cancelled(office: Path
     assert sum(officer["days_owed"] for officer in record["officers"]) == cancelled > 0
     assert record["rules_broken"] == 0
     assert {spread["command_unit"] for spread in record["spread"]} == set(UNITS)
+    for row in record["officers"]:
+        balance = row["hours"] + row["hours_away"] - row["hours_contracted"]
+        assert row["hours_balance"] == pytest.approx(balance, abs=0.01)
+    full_week = [row["hours_contracted"] for row in record["officers"] if row["hours_contracted"] > 400]
+    assert set(full_week) == {480.0}  # 12 weeks of 40 hours
 
 
 def test_who_says_no_is_not_asked_again_and_the_changes_can_be_put_in_force(office: Path) -> None:
@@ -167,6 +172,13 @@ def test_who_says_no_is_not_asked_again_and_the_changes_can_be_put_in_force(offi
     words = ("--day", first["day"], "--tour", first["to"], "--answer", "no", "--workspace", workspace)
     becalm("staff", "answer", first["officer"], *words)
     moves = call_in("after", "--publish")
+    # Made again, also once an answer and the published changes are on record that came later.
+    for folder in ("again", "after"):
+        words = (office / folder / "run.json", "--out", office / f"{folder} once more")
+        becalm("staff", "repeat", *words, "--workspace", workspace)
+        assert (office / f"{folder} once more" / "moves.csv").read_bytes() == (
+            office / folder / "moves.csv"
+        ).read_bytes()
     assert (first["officer"], first["day"]) not in {(move["officer"], move["day"]) for move in moves}
     assert rows_of(workspace / "staff" / "roster" / "roster.csv") == rows_of(office / "after" / "roster.csv")
 

@@ -147,12 +147,16 @@ def test_burdens_count_nights_weekends_and_rest_days_that_stay_cancelled() -> No
         DayChange("T001", saturday + DAY, "rest", "early", "rest day, short notice"),
         DayChange("T001", saturday + DAY, "early", "rest", "tour dropped"),
     )
-    (burden,) = measure_burdens(officers, tours, changes, RULES, last_day=saturday + DAY)
+    force = Force((officers[0],), date(2020, 5, 4), np.full((1, 7), 1, np.int8), *np.zeros((2, 1, 14), bool))
+    force.is_away[0, 4:6] = True  # one early tour of the week is missed
+    (burden,) = measure_burdens(officers, tours, changes, RULES, last_day=saturday + DAY, force=force)
+    # The roster covers one week: 8 hours away count as worked beside the 16, of 40.
+    assert (burden.hours_away, burden.hours_contracted, burden.hours_balance) == (8.0, 40.0, -16.0)
     assert (burden.nights, burden.weekend_days, burden.hours) == (1, 2, 16.0)  # January is too long ago
     assert (burden.rest_days_cancelled, burden.days_owed) == (1, 1)
     assert count_rest_days(changes, saturday, saturday)[1] == {"T001": 1}
     assert {spread.measure for spread in measure_spreads((burden,))} == {
-        "nights", "weekend_days", "rest_days_cancelled", "days_owed"
+        "nights", "weekend_days", "rest_days_cancelled", "days_owed", "hours_balance"
     }  # fmt: skip
 
 

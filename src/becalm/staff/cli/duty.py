@@ -37,7 +37,7 @@ def _report_data(report: FairnessReport) -> dict[str, object]:
 
 
 def _report_rows(report: FairnessReport) -> list[dict[str, object]]:
-    return [asdict(burden) for burden in report.burdens]
+    return [{**asdict(burden), "hours_balance": burden.hours_balance} for burden in report.burdens]
 
 
 def _report_lines(report: FairnessReport) -> Iterator[object]:
@@ -51,6 +51,7 @@ def _report_lines(report: FairnessReport) -> Iterator[object]:
     for burden in [burden for burden in burdens if burden.days_owed][:10]:
         days = "day" if burden.days_owed == 1 else "days"
         yield f"  owed       {burden.staff_number} ({burden.command_unit}): {burden.days_owed} {days}"
+    yield from _balance_lines(report)
     if not report.derogations:
         yield "No rule was set aside."
     for derogation in report.derogations:
@@ -59,6 +60,19 @@ def _report_lines(report: FairnessReport) -> Iterator[object]:
             f"{derogation.by}; rest until {derogation.rest_until}"
         )
     yield "Every officer's row: --format csv, or --out report.xlsx."
+
+
+def _balance_lines(report: FairnessReport) -> Iterator[str]:
+    """Who is furthest beyond the contract, and who furthest below; absences count as worked."""
+    burdens = sorted(report.burdens, key=lambda burden: burden.hours_balance)
+    yield "Hours with absences, against the contract:"
+    for word, extremes in (("beyond", burdens[:-4:-1]), ("below", burdens[:3])):
+        for burden in extremes:
+            hours = burden.hours + burden.hours_away
+            yield (
+                f"  {word:9}  {burden.staff_number} ({burden.command_unit}): {hours:g} of "
+                f"{burden.hours_contracted:g} hours, {burden.hours_balance:+g}"
+            )
 
 
 def _text(value: object) -> str:

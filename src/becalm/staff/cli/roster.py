@@ -32,7 +32,7 @@ def allocate(session: Session, request: AllocateRequest) -> None:
 def absent(session: Session, request: AbsentRequest) -> None:
     """Record that officers are away, and say who must be asked instead, in which order."""
     from becalm.console.emit import View
-    from becalm.staff.desk.roster import absent as make_again
+    from becalm.staff.desk.short_notice import absent as make_again
     from becalm.staff.files.roster_view import move_rows, roster_record
 
     view = View(roster_record, move_rows, _absent_lines)

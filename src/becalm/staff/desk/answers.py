@@ -58,10 +58,10 @@ def _record(desk: Desk, kind: str, purpose: str, officer: str, facts: dict[str, 
     return desk.open_ledger().append([EventToAppend(event)])[0]
 
 
-def read_refusals(desk: Desk) -> frozenset[tuple[str, date]]:
-    """Who said no for which day, if that was the last answer."""
+def read_refusals(desk: Desk, entry_count: int) -> frozenset[tuple[str, date]]:
+    """Who said no for which day, if that was the last answer among the first so many entries."""
     answers = {}
-    for entry in desk.open_ledger().verified_entries(kinds=(events.ANSWER,)):
+    for entry in _first_entries(desk, events.ANSWER, entry_count):
         day = date.fromisoformat(str(entry.event.facts["day"]))
         answers[entry.event.subject, day] = entry.event.facts["answer"]
     return frozenset(key for key, answer in answers.items() if answer == "no")
@@ -87,13 +87,19 @@ def read_waivers(desk: Desk) -> tuple[RuleWaiver, ...]:
     )
 
 
-def read_changes(desk: Desk) -> tuple[DayChange, ...]:
-    """Every published change of a tour, oldest first."""
+def read_changes(desk: Desk, entry_count: int | None = None) -> tuple[DayChange, ...]:
+    """Every published change of a tour, oldest first; only among the first so many entries, where asked."""
     return tuple(
         DayChange(
             entry.event.subject,
             date.fromisoformat(cast("str", entry.event.facts["day"])),
             *(str(entry.event.facts[name]) for name in ("from", "to", "notice_class")),
         )
-        for entry in desk.open_ledger().verified_entries(kinds=(events.CHANGE,))
+        for entry in _first_entries(desk, events.CHANGE, entry_count)
     )
+
+
+def _first_entries(desk: Desk, kind: str, entry_count: int | None) -> list[Entry]:
+    """Entries of a kind, as far as the ledger had them when it was so long."""
+    entries = desk.open_ledger().verified_entries(kinds=(kind,))
+    return [entry for entry in entries if entry_count is None or entry.seq <= entry_count]

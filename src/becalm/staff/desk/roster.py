@@ -1,4 +1,4 @@
-"""Rosters: made, judged, and made again at short notice."""
+"""Rosters: made, described, published and judged."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,36 +11,31 @@ from zoneinfo import ZoneInfo
 from becalm import __version__
 from becalm.desk import Desk, make_event
 from becalm.formats.durable_files import sha256_of
-from becalm.formats.json_text import data_digest, read_record
+from becalm.formats.json_text import data_digest
 from becalm.ledger import EventToAppend, Fact
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.desk import inputs as patrol_inputs
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.staff.core import events, roster_problem
 from becalm.staff.core.administration import plan_administration
-from becalm.staff.core.allocate import Allocation, allocate_again, allocate_roster
+from becalm.staff.core.allocate import Allocation, allocate_roster
 from becalm.staff.core.crews import Crew, form_crews, set_aside
 from becalm.staff.core.donors import explain_donors, measure_donor_lack
-from becalm.staff.core.fairness import count_rest_days
-from becalm.staff.core.force import with_roster
 from becalm.staff.core.judge import Evidence, Judgement, judge_roster, list_past_tours
-from becalm.staff.core.moves import list_moves, list_short_tours, order_to_ask
-from becalm.staff.core.need import AdminNeed, TourNeed, name_lenders, name_neighbours
-from becalm.staff.core.replans import list_replans
+from becalm.staff.core.moves import list_moves, list_short_tours
+from becalm.staff.core.need import AdminNeed, TourNeed, name_neighbours
 from becalm.staff.core.request import AbsentRequest, AllocateRequest, CheckRequest, PeriodRequest
 from becalm.staff.core.wishes import answer_wishes, check_pins, settle_swaps
-from becalm.staff.desk.answers import read_changes, read_refusals, read_waivers
+from becalm.staff.desk.answers import read_waivers
 from becalm.staff.desk.people import (
     STAFF_FOLDER,
     StaffInputs,
     check_days,
-    check_officers,
     command_units,
     find_rules,
     mark_admin_only,
     read_freed_spans,
     read_inputs,
-    record_absence,
 )
 from becalm.staff.desk.solver import open_engine
 from becalm.staff.files import roster_folder
@@ -55,7 +50,6 @@ from becalm.workspace.config import UNITS_FILE, Workspace
 
 NEED_FILE = "staff/need.csv"
 ALLOCATE, PLANNING = "staff allocate", "duty planning"
-CHANGE_PRICE = 10.0  # points for any change at short notice: their number counts
 
 
 def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
@@ -68,7 +62,7 @@ def allocate(desk: Desk, request: AllocateRequest) -> RosterAnswer:
     if not request.period.known_at:  # the record says what was known, so that the roster can be made again
         request = replace(request, period=replace(request.period, known_at=made_at.isoformat()))
     answer, inputs = build_roster(desk, request, folder, made_at=made_at)
-    _write(desk, answer, inputs, request.seed, publish=request.publish)
+    write_roster(desk, answer, inputs, request.seed, publish=request.publish)
     return answer
 
 
@@ -100,8 +94,8 @@ def build_roster(
     hashes = {**inputs.hashes, **need_hashes, **admin_hashes}
     if request.pins:
         hashes["pins"] = sha256_of(Path(request.pins))
-    run = _run(ALLOCATE, request.seed, request, hashes, made_at)
-    answer = _answer(
+    run = make_run(ALLOCATE, request.seed, request, hashes, made_at)
+    answer = describe_roster(
         desk, question, problem, allocation, inputs, run, folder, visits=request.visits, refusals=refusals
     )
     if request.admin:
@@ -146,7 +140,7 @@ def _with_administration(
     return replace(answer, document=replace(document, administration=administration))
 
 
-def _write(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int, *, publish: bool) -> None:
+def write_roster(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int, *, publish: bool) -> None:
     """The folder; a published roster is also kept in the workspace, and recorded."""
     files = roster_folder.roster_files(answer.document)
     write_folder(answer.folder, files, kind=roster_folder.ROSTER_FOLDER)
@@ -184,75 +178,6 @@ def load_need(
     return read_need(path, inputs.rules, command_units(desk)), {"need": sha256_of(path)}
 
 
-def absent(desk: Desk, request: AbsentRequest) -> RosterAnswer:
-    """Record that officers are away, and make the roster that is in force again with the fewest changes."""
-    folder, old_folder = Path(request.out), Path(request.folder)
-    check_folder_free(folder, roster_folder.ROSTER_NAMES, kind=roster_folder.ROSTER_FOLDER)
-    before = read_inputs(desk, None)
-    tours, first_day, days = roster_folder.read_roster_folder(
-        old_folder, before.rules, zone=desk.workspace.city.time_zone, command_units=command_units(desk)
-    )
-    check_officers([tour.staff_number for tour in tours], before.officers)
-    old_run = read_record(old_folder / "run.json")
-    needs = read_need(old_folder / "need.csv", before.rules, command_units(desk))
-    earlier_moves = roster_folder.read_move_rows(old_folder)
-    old_patrol_tours = roster_folder.read_patrol_tours(old_folder)
-    last_day = first_day + timedelta(days=days - 1)
-    record_absence(desk, request, before.officers, between=(first_day, last_day))
-    inputs = read_inputs(desk, None)
-    force = with_roster(
-        inputs.force,
-        [(t.staff_number, t.day, t.tour) for t in tours],
-        inputs.rules,
-        first_day=first_day,
-        days=days,
-    )
-    question = _question_again(desk, request, (first_day, days), needs, name_lenders(tours, inputs.officers))
-    problem = roster_problem.build_problem(force, inputs.rules, question)
-    places = problem.find_places([(t.staff_number, t.day, t.command_unit) for t in tours])
-    allocation = allocate_again(problem, seed_generator(old_run.seed), places=places)
-    hashes = {**inputs.hashes, "need": sha256_of(old_folder / "need.csv")}
-    run = _run("staff absent", old_run.seed, request, hashes, desk.now())
-    answer = _answer(desk, question, problem, allocation, inputs, run, folder)
-    cancelled_count, _ = count_rest_days(read_changes(desk), date.min, date.max)
-    moves = order_to_ask(answer.document.moves, cancelled_count)
-    document = replace(answer.document, moves=moves, earlier_moves=earlier_moves)
-    new_tours = roster_folder.list_patrol_tours(document)
-    from_day = _decided_at(desk, request.since).date()
-    replans = list_replans(old_patrol_tours, new_tours, from_day=from_day)
-    answer = replace(answer, document=document, replans=replans)
-    _write(desk, answer, inputs, old_run.seed, publish=request.publish)
-    return answer
-
-
-def _question_again(
-    desk: Desk,
-    request: AbsentRequest,
-    period: tuple[date, int],
-    needs: tuple[TourNeed, ...],
-    neighbours: Mapping[str, tuple[str, ...]],
-) -> roster_problem.RosterQuestion:
-    """The question of a roster in force: only its days from now on may change, and every change counts."""
-    first_day, days = period
-    return roster_problem.RosterQuestion(
-        first_day=first_day,
-        days=days,
-        today=desk.today,
-        zone=desk.workspace.city.time_zone,
-        needs=needs,
-        neighbours=neighbours,
-        fixed_before=_decided_at(desk, request.since),
-        change_price=CHANGE_PRICE,
-        wishes=roster_problem.Wishes(refusals=read_refusals(desk)),
-    )
-
-
-def _decided_at(desk: Desk, since: str) -> datetime:
-    """The local instant from which tours are planned again: now, or when an earlier absence begins."""
-    now = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).replace(tzinfo=None)
-    return min(now, datetime.fromisoformat(since))
-
-
 def check(desk: Desk, request: CheckRequest) -> Judgement:
     """Judge a roster by every rule, from its own files and what was taken in."""
     inputs = read_inputs(desk, request.rules)
@@ -271,7 +196,7 @@ def check(desk: Desk, request: CheckRequest) -> Judgement:
     return judge_roster(evidence)
 
 
-def _answer(
+def describe_roster(
     desk: Desk,
     question: roster_problem.RosterQuestion,
     problem: roster_problem.RosterProblem,
@@ -283,6 +208,7 @@ def _answer(
     visits: int = 0,
     refusals: Mapping[int, str] = MappingProxyType({}),
 ) -> RosterAnswer:
+    """What the folder of a roster says, with its moves, crews and wishes."""
     lines, rules = allocation.lines, inputs.rules
     years = range(question.first_day.year, question.first_day.year + 2)
     holidays = set(list_public_holidays(desk.workspace.city.holidays, years))
@@ -367,14 +293,16 @@ def _publish(desk: Desk, answer: RosterAnswer, inputs: StaffInputs, seed: int) -
     desk.open_ledger().append([EventToAppend(event) for event in (roster_event, *changes)])
 
 
-def _run(
+def make_run(
     question: str,
     seed: int,
     request: AllocateRequest | AbsentRequest,
     hashes: dict[str, str],
     made_at: datetime,
+    **more_parameters: str | int,
 ) -> RunRecord:
-    parameters = {"request": json.dumps(request_values(request), sort_keys=True)}
+    """How a roster was made: its request, the hashes of its inputs, and what else a repeat needs to know."""
+    parameters = {"request": json.dumps(request_values(request), sort_keys=True), **more_parameters}
     return RunRecord(question, __version__, seed, made_at, None, parameters, hashes)
 
 

@@ -70,7 +70,7 @@ def report(desk: Desk, request: ReportRequest) -> FairnessReport:
     changes = (*read_changes(desk), *roster_folder.read_moves(folder))
     last_day = first_day + timedelta(days=days - 1)
     burdens = measure_burdens(
-        inputs.officers, (*past_tours, *tours), changes, inputs.rules, last_day=last_day
+        inputs.officers, (*past_tours, *tours), changes, inputs.rules, last_day=last_day, force=inputs.force
     )
     judgement = check(desk, CheckRequest(folder=request.folder, rules=request.rules))
     return FairnessReport(
