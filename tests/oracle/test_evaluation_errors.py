@@ -14,6 +14,7 @@ from becalm.evaluate.core.estimate_effect import evaluate
 
 SLICE_RUNS = 300
 TABLE_RUNS = 2_000
+FRESH_RUNS = 8_000  # of a cell that lies outside: of 108 cells chance puts one there, whose rate is within
 
 
 @pytest.mark.parametrize("design", ["displacement", "difference", "trial"])
@@ -50,7 +51,10 @@ def test_every_cell_of_the_table_errs_as_often_as_it_says(tmp_path):
     results = fill_results(path, TABLE_RUNS)
     main_cells = set(list_cells())
     shares = {cell: results[cell]["errors"] / results[cell]["runs"] for cell in main_cells}
-    assert {cell: share for cell, share in shares.items() if not 0.035 <= share <= 0.065} == {}
+    outside = [cell for cell, share in shares.items() if not 0.035 <= share <= 0.065]
+    fresh = {cell: count_errors(cell, FRESH_RUNS, seed=2)["errors"] / FRESH_RUNS for cell in outside}
+    assert {cell: share for cell, share in fresh.items() if not 0.035 <= share <= 0.065} == {}
+    assert len(outside) <= 3  # as many as chance explains
     assert 0.047 <= np.mean(list(shares.values())) <= 0.053
     # The others are run less often; each must hold, or be refused, but for chance of one in a thousand.
     for cell in set(results) - main_cells:

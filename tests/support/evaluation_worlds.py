@@ -268,12 +268,14 @@ def _run_calibrated(cell: Cell, rng: np.random.Generator) -> tuple[Finding, floa
         weighed = calibrated.weigh_controls(counts)
     except ValueError as error:  # no weights balance, or not within reach of numbers
         return Finding(refusals=(*refusals, Refusal("balance", str(error), "add controls"))), 1.0
-    unlike = calibrated.refuse_unlike_choice(counts, weighed.control.weights, 0.95)
-    if refusals or unlike:
-        return Finding(refusals=(*refusals, *([unlike] if unlike else []))), 1.0
+    if refusals:
+        return Finding(refusals=refusals), 1.0
     sets = protocol.analysis.placebo_sets
-    scores, _ = calibrated.score_placebos(counts, sets=sets, rng=rng, advance=ignore_progress)
-    estimate = calibrated.judge_by_placebos(weighed, scores, 0.95)
+    placebos = calibrated.score_placebos(counts, sets=sets, rng=rng, advance=ignore_progress)
+    unlike = calibrated.refuse_unlike_choice(counts, weighed.control.weights, placebos.choice_scores, 0.95)
+    if unlike:
+        return Finding(refusals=(unlike,)), 1.0
+    estimate = calibrated.judge_by_placebos(weighed, placebos.scores, 0.95)
     return Finding(estimates=(estimate,)), 1.0 - EFFECT if cell.is_moved else 1.0
 
 

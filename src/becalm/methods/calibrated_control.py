@@ -168,7 +168,8 @@ def placebo_contrasts(
     """What would the calibrated control say of each of these sets, had they been the treated ones?
 
     `places` (places x totals) and `outcome` are of places that were not treated; each row of `placebo_sets`
-    lists those that are taken as treated, the others are its controls.
+    lists those that are taken as treated, the others are its controls. Of several outcomes (places x
+    outcomes) the answer has a column each.
     """
     contrasts, failure_count = [], 0
     for placebo_set in placebo_sets:
@@ -182,9 +183,12 @@ def placebo_contrasts(
             failure_count += 1
             continue
         multipliers = placebo_control.multipliers
-        placebo_total = float(outcome[placebo_set].sum())
-        contrasts.append((placebo_total, *weighted_outcome(placebo_control.weights, outcome[is_control])))
-    observed_counts, expected_counts, variances = np.array(contrasts).reshape(-1, 3).T
+        weights, control_outcome = placebo_control.weights, outcome[is_control]
+        contrasts.append(
+            (outcome[placebo_set].sum(axis=0), weights @ control_outcome, weights**2 @ control_outcome)
+        )
+    shape = (len(contrasts), 3, *outcome.shape[1:])
+    observed_counts, expected_counts, variances = np.moveaxis(np.array(contrasts).reshape(shape), 1, 0)
     return PlaceboContrasts(
         observed_counts, expected_counts, variances + np.maximum(expected_counts, 1.0), failure_count
     )

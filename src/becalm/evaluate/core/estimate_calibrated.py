@@ -10,7 +10,6 @@ from becalm.evaluate.core.estimate_series import name_ratio
 from becalm.evaluate.core.finding import Check, Finding, IdentifiedRange, NamedEstimate, Refusal
 from becalm.evaluate.core.protocol import Protocol
 from becalm.evaluate.core.study import StudyCounts
-from becalm.evaluate.core.study_noise import estimate_dispersion
 from becalm.methods import calibrated_control
 from becalm.methods.arrays import Floats, seed_generator
 from becalm.terms import Estimate, Progress
@@ -77,18 +76,19 @@ def evaluate_calibrated(protocol: Protocol, counts: StudyCounts, progress: Progr
         return Finding(refusals=(_refuse_balance(protocol, totals, error.shortfalls),))
     except ValueError as error:
         return Finding(refusals=(Refusal("these covariates together", str(error), "leave one of them out"),))
-    unlike = refuse_unlike_choice(counts, weighed_control.control.weights, level)
-    if unlike is not None:
-        return Finding(refusals=(unlike,))
     with progress("Placebo sets", total=protocol.analysis.placebo_sets, unit="sets") as advance:
-        scores, failure_count = score_placebos(
+        placebos = score_placebos(
             counts,
             sets=protocol.analysis.placebo_sets,
             rng=seed_generator(protocol.analysis.seed),
             advance=advance,
         )
+    scores, failure_count = placebos.scores, placebos.failures
     if len(scores) < LEAST_PLACEBOS or (len(scores) + 1) * (1.0 - level) < 1.0:
         return Finding(refusals=(_refuse_placebos(len(scores), failure_count, level),))
+    unlike = refuse_unlike_choice(counts, weighed_control.control.weights, placebos.choice_scores, level)
+    if unlike is not None:
+        return Finding(refusals=(unlike,))
     by_jackknife = _leave_out(protocol, traits, counts)
     low, high = calibrated_control.outcome_range(traits[~is_treated], totals, counts.after[~is_treated])
     return Finding(
@@ -118,19 +118,24 @@ def _leave_out(protocol: Protocol, traits: Floats, counts: StudyCounts) -> Named
     return name_ratio("places, by leaving places out", effect, level, method)
 
 
-def refuse_unlike_choice(counts: StudyCounts, weights: Floats, level: float) -> Refusal | None:
+def refuse_unlike_choice(
+    counts: StudyCounts, weights: Floats, choice_scores: Floats, level: float
+) -> Refusal | None:
     """Controls that were less busy in the days that chose the treated places, whatever they match elsewhere.
 
     A place's own rate shows in all its counts. Controls that reach the treated places' counts in the matching
-    windows alone had luck there: they fall back, and nothing that was done would look like harm.
+    windows alone had luck there: they fall back, and nothing that was done would look like harm. How far
+    apart they may lie is what sets of untreated places show in those days (`choice_scores`): no two places
+    that match have the same rate, so that Poisson chance alone would refuse a fifth of honest studies.
     """
     if counts.chosen_on is None:
         return None
     is_treated = counts.places.is_treated
     observed = float(counts.chosen_on[is_treated].sum())
     expected, weight_variance = calibrated_control.weighted_outcome(weights, counts.chosen_on[~is_treated])
-    outcome_deviation = float(np.sqrt(estimate_dispersion(counts) * (weight_variance + max(expected, 1.0))))
-    if abs(observed - expected) <= float(stats.norm.ppf(0.5 + level / 2.0)) * outcome_deviation:
+    score = (observed - expected) / float(np.sqrt(weight_variance + max(expected, 1.0)))
+    # By the normal law of their spread: the largest of so few sets would let through what is far beyond.
+    if abs(score) <= float(stats.norm.ppf(0.5 + level / 2.0) * np.sqrt(np.mean(choice_scores**2))):
         return None
     return Refusal(
         "matching places that were chosen with places that were not",
@@ -141,23 +146,31 @@ def refuse_unlike_choice(counts: StudyCounts, weights: Floats, level: float) -> 
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaceboScores:
+    """How far off the recipe is on sets of places where nothing was done, in units of Poisson chance."""
+
+    scores: Floats  # after the start
+    choice_scores: Floats  # in the days that chose the treated places; none where these are not known
+    failures: int  # sets that no weights balance
+
+
 def score_placebos(
     counts: StudyCounts, *, sets: int, rng: np.random.Generator, advance: Advance
-) -> tuple[Floats, int]:
-    """How far off the recipe is, in units of Poisson chance, on sets of places where nothing was done.
-
-    The number of sets that no weights balance stands beside the scores.
-    """
+) -> PlaceboScores:
+    """The recipe on sets of as many untreated places as were treated."""
     is_treated = counts.places.is_treated
-    traits, outcome = list_traits(counts)[~is_treated], counts.after[~is_treated]
-    scores, failure_count = [], 0
+    windows = [window for window in (counts.after, counts.chosen_on) if window is not None]
+    traits, outcomes = list_traits(counts)[~is_treated], np.stack(windows, axis=1)[~is_treated]
+    scores, failure_count = [np.zeros((0, len(windows)))], 0
     for _ in range(sets):
-        placebo_set = rng.choice(len(outcome), size=int(is_treated.sum()), replace=False)[None]
-        contrast = calibrated_control.placebo_contrasts(traits, outcome, placebo_set)
+        placebo_set = rng.choice(len(traits), size=int(is_treated.sum()), replace=False)[None]
+        contrast = calibrated_control.placebo_contrasts(traits, outcomes, placebo_set)
         failure_count += contrast.failures
-        scores += ((contrast.observed - contrast.expected) / np.sqrt(contrast.variance)).tolist()
+        scores.append((contrast.observed - contrast.expected) / np.sqrt(contrast.variance))
         advance(1)
-    return np.array(scores), failure_count
+    score_table = np.concatenate(scores)
+    return PlaceboScores(score_table[:, 0], score_table[:, 1:].ravel(), failure_count)
 
 
 def _refuse_balance(protocol: Protocol, totals: Floats, shortfalls: Floats) -> Refusal:

@@ -114,7 +114,7 @@ def _choose_estimator(protocol: Protocol, world: "_World", rng: np.random.Genera
         [
             estimate_calibrated.score_placebos(
                 world.draw(PlantedEffect(0.0), rng), sets=PLACEBO_SETS, rng=rng, advance=ignore_progress
-            )[0]
+            ).scores
             for _ in range(PLACEBO_STUDIES)
         ]
     )
