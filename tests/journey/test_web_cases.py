@@ -9,12 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 from people import Programme, make_programme
-from sites import FORM_ID, FORM_KEY, Answer, InProcess
+from sites import FORM_ID, FORM_KEY, SEEN, Answer, InProcess
 
 from becalm.app import rights
 from becalm.divert.core.screening import CHECKS
 
-SEEN = re.compile(r'name="seen" value="([^"]*)"')
 HEADINGS = "There is a problem"
 
 

@@ -20,6 +20,7 @@ from town import becalm
 
 from becalm.app import rights
 from becalm.app.site.act_pages import address_of_act
+from becalm.app.site.folder_pages import KEY_DIGITS
 from becalm.app.store import sessions, tasks
 from becalm.app.store.accounts import end_account, find_account
 from becalm.brief.pages import JOB_PAGES
@@ -63,12 +64,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
         write_run(
             workspace, job, RUN, {**texts, "page.json": json.dumps(shown), "run.json": json.dumps(record)}
         )
+        for folder_list in page.folders:
+            for name in (folder_list.record, folder_list.mark, f"auditor/{folder_list.record}"):
+                (workspace / f"{job}-folder" / name).parent.mkdir(parents=True, exist_ok=True)
+                (workspace / f"{job}-folder" / name).write_text("{}")
     (workspace / "briefing").mkdir()
     for name in ("index.html", "run.json"):
         (workspace / "briefing" / name).write_text("{}")
     opened = InProcess(workspace)
     yield opened
     opened.close()
+
+
+def folder_key(job: str) -> str:
+    return sha256_of_text(f"{job}-folder")[:KEY_DIGITS]
 
 
 def cells(site: InProcess, stranger_task: str) -> Iterator[Cell]:
@@ -94,6 +103,16 @@ def cells(site: InProcess, stranger_task: str) -> Iterator[Cell]:
             about = "person" if act.subject else "thing"
             yield Cell("GET", address_of_act(words), words, f"act about a {about}")
             yield Cell("POST", address_of_act(words), words, "old form")
+        yield Cell("GET", f"/{job}/runs/{RUN}/beside", job, "run")
+        yield Cell("GET", f"/{job}/runs/{RUN}/beside/{RUN}", job, "run")
+        yield Cell("GET", f"/{job}/runs/{RUN}/beside/{UNKNOWN}", job, "nothing")
+        for folder_list in page.folders:
+            folder = f"/{job}/folders/{folder_key(job)}"
+            yield Cell("GET", folder, folder_list.page, "run")
+            yield Cell("GET", f"{folder}/{folder_list.record}", folder_list.page, "run")
+            yield Cell("GET", f"{folder}/auditor/{folder_list.record}", folder_list.page, "nothing")
+            yield Cell("GET", f"{folder}/..%2F..%2Fbecalm.toml", folder_list.page, "nothing")
+        yield Cell("GET", f"/{job}/folders/nothing", job, "nothing")
         yield Cell("GET", f"/{job}/act/nothing", job, "nothing")
         yield Cell("GET", f"/{job}/done/nothing", job, "nothing")
     for name in BRIEFING_FILES:

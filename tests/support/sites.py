@@ -30,6 +30,7 @@ PASSWORD = "four plain words here"
 BECALM = (sys.executable, "-c", "from becalm.app.main import main; main()")
 STARTED_WITHIN_S = 60
 FORM_KEY = re.compile(r'name="form_key" value="([^"]+)"')
+SEEN = re.compile(r'name="seen" value="([^"]*)"')
 FORM_ID = re.compile(r'name="form_id" value="([^"]+)"')
 
 
@@ -168,11 +169,13 @@ class Client:
 
     def ask_question(self, path: str, **fields: str | Sequence[str]) -> Answer:
         """Fill in the form of a question and send it."""
-        form = self.get(path).text
+        form, path = self.get(path).text, path.partition("?")[0]
         key, form_id = FORM_KEY.search(form), FORM_ID.search(form)
         assert key
         assert form_id
-        return self.post(path, {"form_key": key[1], "form_id": form_id[1], **fields})
+        seen = SEEN.search(form)
+        hidden = {"form_key": key[1], "form_id": form_id[1], "seen": seen[1] if seen else ""}
+        return self.post(path, {**hidden, **fields})
 
     def answer_to(self, path: str, **fields: str | Sequence[str]) -> str:
         """Ask through the form, wait for the worker, and give the address of the run."""

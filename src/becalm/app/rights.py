@@ -61,6 +61,8 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "evaluate": (ANALYST, COMMANDER, AUDITOR, OVERSIGHT, OWNER),
     "oversight": (OVERSIGHT, AUDITOR, COMMANDER, OWNER, ANALYST),
     "accounts": (ADMINISTRATOR,),
+    "plans": (SERGEANT, COMMANDER, AUDITOR),
+    "rosters": (PLANNER, SERGEANT, COMMANDER),
     "cases": tuple(
         role for role in PEOPLE_ROLES if any(may_with_people(role, act) for act in PEOPLE_ACTS.values())
     ),
@@ -81,6 +83,18 @@ ASKERS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 ACTORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "patrol check": PAGES["plans"],
+    "patrol forecast": PAGES["plans"],
+    "patrol board": (SERGEANT, COMMANDER),
+    "patrol delivered": PAGES["plans"],
+    **dict.fromkeys(("patrol replan", "patrol blackout", "patrol end-blackout"), (SERGEANT,)),
+    **dict.fromkeys(("staff check", "staff report"), (PLANNER, COMMANDER)),
+    **dict.fromkeys(("staff absent", "staff answer", "staff back"), (PLANNER,)),
+    "sustain review": (ANALYST, COMMANDER),
+    **dict.fromkeys(("sustain step add", "sustain step end"), (ANALYST,)),
+    **dict.fromkeys(("find override", "find split"), (ANALYST,)),
+    **dict.fromkeys(("evaluate draft", "evaluate design", "evaluate register", "evaluate amend"), (ANALYST,)),
+} | {
     words: tuple(
         role
         for role in PEOPLE_ROLES

@@ -22,12 +22,14 @@ from becalm.app.site import (
     act_pages,
     api,
     desk_pages,
+    folder_pages,
     job_pages,
     map_assets,
     metrics,
     oversight_pages,
     provider_pages,
     record_pages,
+    run_pages,
     today_pages,
 )
 from becalm.app.site.context import Site, address_of
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 PARTS: Final = (
     *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages),
     *(metrics, account_pages, provider_pages, act_pages),
+    *(folder_pages, run_pages),
     job_pages,  # last, as its addresses begin with the name of any job
 )
 SECRET: Final = "BECALM_OIDC_SECRET"

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import typer
+
 from becalm import __version__, terms
 from becalm.console.command import Format, Session, requests_below
 from becalm.console.emit import View, write_formats
@@ -101,6 +103,7 @@ class _Emission:
 
     answer: Any
     view: View[Any]
+    problem: str = ""  # why the command ended badly all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ def freeze_answer(
     Raises whatever the question raises; UsageError where the command gives no answer of its own.
     """
     emission = _ask(desk, question, request)
+    if emission.problem:
+        raise terms.UsageError(emission.problem)
     files = {f"answer{ending}": content for ending, content in write_formats(emission.answer, emission.view)}
     blocks = list(_blocks(emission.view.lines_off_screen(emission.answer)))
     if picture:
@@ -163,7 +168,15 @@ def freeze_answer(
 def _ask(desk: Desk, question: Question, request: terms.Request) -> _Emission:
     context = cast("Any", _RootContext(desk))
     session = _CapturingSession(context, desk.workspace.path, Format.json, (), is_quiet=False, desk=desk)
-    question.ask(session, request)
+    try:
+        question.ask(session, request)
+    except typer.Exit:  # how a command says that its answer is a bad one; the answer says it too
+        if not session.emissions:
+            raise
+    except terms.BecalmError as error:
+        if not session.emissions:
+            raise
+        return replace(session.emissions[-1], problem=str(error))
     if not session.emissions:
         raise terms.UsageError(f"becalm {' '.join(question.words)} gives no answer that could be shown.")
     return session.emissions[-1]
@@ -175,10 +188,11 @@ def answer_blocks(desk: Desk, question: Question, request: terms.Request) -> lis
     Raises whatever the question raises.
     """
     emission = _ask(desk, question, request)
-    view = emission.view
+    view, problem = emission.view, emission.problem
     if view.document is not None:
         return list(_document_blocks(view.document(emission.answer)))
-    return list(_blocks(view.lines_off_screen(emission.answer)))
+    problem_blocks: list[dict[str, object]] = [{"text": line} for line in problem.splitlines()]
+    return problem_blocks + list(_blocks(view.lines_off_screen(emission.answer)))
 
 
 def _document_blocks(document: Document) -> Iterator[dict[str, object]]:
@@ -340,7 +354,8 @@ def request_of(
         for entry in terms.fields_of(question.request)
         if entry.kind is not terms.FileName or entry.name in (files or {})
     }
-    values = {**values, **{name: str(path) for name, path in (files or {}).items()}}
+    file_values = {name: str(path) for name, path in (files or {}).items()}
+    values = {**values, **{n: [v] if known_fields[n].is_many else v for n, v in file_values.items()}}
     unknown_names = sorted(set(values) - set(known_fields))
     if unknown_names:
         faults = tuple(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from becalm.console.job_page import JobPage
+from becalm.console.job_page import Act, JobPage
+from becalm.find.core.events import OVERRIDE, SPLIT
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -38,5 +39,13 @@ PAGE = JobPage(
     },
     pictures={"find hotspots": draw_places},
     mapped=frozenset({"find hotspots"}),
-    by_command="Overrides and splits are entered with `becalm find override` and `becalm find split`.",
+    acts={
+        "find override": Act("Decide about a place by hand", watched=(OVERRIDE.name,)),
+        "find split": Act(
+            "Split a place in two",
+            watched=(SPLIT.name,),
+            left_out=frozenset({"part_column", "id_column", "places_crs", "source"}),
+        ),
+    },
+    profiled=frozenset({"find hotspots"}),
 )

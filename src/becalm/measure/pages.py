@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from becalm.console.job_page import JobPage
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from becalm.desk import Desk
     from becalm.measure.core.comparison import Comparison
 
 
@@ -20,6 +22,18 @@ def draw_changes(comparison: Comparison) -> Markup:
 
     title = f"Change of each group against {comparison.baseline.label}"
     return draw_twice(partial(change_chart, change_rows(comparison), title=title), "change")
+
+
+def months_on_record(desk: Desk) -> Mapping[str, str]:
+    """The months whose incidents are on record, the newest first."""
+    months = sorted({file.month for file in desk.archive.files("incidents")}, reverse=True)
+    return {month: month for month in months}
+
+
+def baseline_years(desk: Desk) -> Mapping[str, str]:
+    """The years on record, with which a period can be compared, the newest whole one first."""
+    years = sorted({month[:4] for month in months_on_record(desk)}, reverse=True)
+    return {year: year for year in [*years[1:], *years[:1]]}
 
 
 PAGE = JobPage(
@@ -34,5 +48,6 @@ PAGE = JobPage(
         "measure revisions": "What a figure was on each day",
     },
     pictures={"measure compare": draw_changes},
+    pickers={"measure compare": {"period": months_on_record, "baseline": baseline_years}},
     unpinned=frozenset({"measure delay", "measure revisions"}),
 )

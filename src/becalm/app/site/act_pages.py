@@ -71,22 +71,26 @@ def _last_entry(act: Act, desk: Desk, fields: FormFields) -> str:
     return str(newest[0].seq) if newest else "0"
 
 
+def own_acts(site: Site, visitor: Visitor, job: str) -> list[tuple[str, Act, str]]:
+    """What somebody in this role can do in a job: the address of each form, the act, and its help."""
+    return [
+        (address_of_act(words), act, site.questions[words].help)
+        for words, act in site.pages[job].acts.items()
+        if rights.may_act(visitor.role, words)
+    ]
+
+
 @router.get("/divert/cases")
 def show_cases(request: Request) -> Response:
     """What somebody in this role can do about cases."""
     visitor, site = context.require_page(request, "cases"), site_of(request)
-    page = site.pages["divert"]
-    own_acts = [
-        (address_of_act(w), act, site.questions[w].help)
-        for w, act in page.acts.items()
-        if rights.may_act(visitor.role, w)
-    ]
+    acts_of_role = own_acts(site, visitor, "divert")
     return render(
         request,
         "site_cases.html",
         "Cases",
-        lists=[entry for entry in own_acts if not entry[1].subject],
-        steps=[entry for entry in own_acts if entry[1].subject],
+        lists=[entry for entry in acts_of_role if not entry[1].subject],
+        steps=[entry for entry in acts_of_role if entry[1].subject],
     )
 
 
@@ -131,6 +135,8 @@ def send_act(request: Request, job: str, name: str, fields: SentForm) -> Respons
         )
     except (WorkspaceError, LedgerError):
         raise
+    except OSError as error:
+        raise WorkspaceError(f"The disk of the server refused: {error.strerror}.") from error
     except BecalmError as error:
         return _act_page(request, desk, words, question, act, fields, error=error)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from becalm.console.job_page import Act
     from becalm.desk import Desk
 
-YES_NO: Final = ("yes", "no", "unsure")
+LONG_FIELDS: Final = frozenset({"sentence", "reason", "note", "text", "report", "emergency"})
 MOST_CHECKS: Final = 12
 LONGEST_TEXT: Final = 500
 
@@ -64,11 +64,14 @@ def act_inputs(question: Question, act: Act, desk: Desk, values: FormFields) -> 
 
 
 def _with_choices(shown_input: Input, act: Act, desk: Desk, *, is_many: bool) -> Input:
+    hint = shown_input.hint.replace("`", "")
+    if shown_input.name in LONG_FIELDS and shown_input.kind == "text":
+        return replace(shown_input, kind="lines", hint=hint)
     if shown_input.name not in act.choices:
-        return shown_input
+        return replace(shown_input, hint=hint)
     labels = act.choices[shown_input.name](desk)
     kind = "checks" if is_many else "select"
-    hint = shown_input.hint.removesuffix(" One on each line.")
+    hint = hint.removesuffix(" One on each line.").removeprefix(f"What for: one of {', '.join(labels)}. ")
     return replace(shown_input, kind=kind, choices=tuple(labels), labels=labels, hint=hint)
 
 
@@ -82,13 +85,19 @@ def act_values(
         texts[name] = [f"{key}={answer}" for key, answer in answers.items() if answer]
     files: dict[str, Path] = {}
     faults = []
+    request_fields = terms.fields_of(question.request)
+    optional_names = {entry.name for entry in request_fields if entry.default in (None, ())}
     for name, list_files in act.files.items():
-        path = list_files(desk).get("".join(fields.get(name, [])))
+        name_text = "".join(fields.get(name, []))
+        path = list_files(desk).get(name_text)
+        if path is None and not name_text and name in optional_names:
+            continue
         if path is None:
             faults.append(Fault(name, "is not chosen", "choose one of the list"))
         else:
             files[name] = path
-    return read_values(question, texts, files=files, faults=faults), files
+    problem = "Nothing was shown" if act.is_look else "Nothing was recorded"
+    return read_values(question, texts, files=files, faults=faults, problem=problem), files
 
 
 HIDDEN: Final = frozenset(
@@ -162,6 +171,7 @@ def read_values(
     *,
     files: Mapping[str, Path] | None = None,
     faults: Iterable[Fault] = (),
+    problem: str = "The question was not asked",
 ) -> dict[str, Any]:
     """The request's values from a form, checked as far as that can be done before the question is asked.
 
@@ -183,7 +193,7 @@ def read_values(
         elif entry.default is MISSING:
             faults.append(Fault(entry.name, "is missing", _remedy(entry)))
     if faults:
-        raise UsageError("The question was not asked", tuple(faults))
+        raise UsageError(problem, tuple(faults))
     request_of(question, values, files)  # bounds, and what only the request itself can refuse
     return values
 

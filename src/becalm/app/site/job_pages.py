@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from becalm.app import rights
 from becalm.app.site import forms, run_list
+from becalm.app.site.act_pages import own_acts
 from becalm.app.site.context import (
     FormFields,
     NotAllowedError,
@@ -26,6 +27,7 @@ from becalm.app.site.context import (
     site_of,
     take_draft,
 )
+from becalm.app.site.folder_pages import ShownFolder, list_folders
 from becalm.app.site.frame import MAP_POLICY, POLICY, render
 from becalm.app.site.map_assets import asset_address, tiles_address
 from becalm.app.site.run_document import PDF, can_print, run_pdf
@@ -136,6 +138,7 @@ def _run_page(request: Request, site: Site, visitor: Visitor, run: FrozenRun) ->
         earlier=_earlier_run(site, run),
         may_ask=question is not None and rights.may_ask(visitor.role, run.job),
         question_name=question.name if question else "",
+        has_profiles=run.record.question in site.pages[run.job].profiled and ".geojson" in run.endings,
     )
 
 
@@ -243,18 +246,56 @@ def show_job(request: Request, job: str) -> Response:
     page = site.pages.get(job)
     if page is None:
         raise NotThereError
-    visitor = require_page(request, job)
+    visitor, query = require_page(request, job), request.query_params
     runs = list(islice(run_list.newest_runs(site, job), RUNS_LOOKED_AT))
     newest = run_list.newest_by_question(runs, limit=NEWEST_SHOWN)
+    listed_runs = [run_list.describe_run(site, run) for run in runs]
+    questions = [(site.questions[words], label) for words, label in page.labels.items()]
+    matching_runs = _matching_runs(listed_runs, job, query.get("question", ""), query.get("with", ""))
+    is_filtered = bool(query.get("question") or query.get("with"))
     return render(
         request,
         "site_job.html",
         page.heading,
         page=page,
         newest=[run_list.describe_run(site, run) for run in newest],
-        older=[run_list.describe_run(site, run) for run in runs[:RUNS_SHOWN]],
-        run_count=len(list_runs(site.desk.workspace.path, job)),
+        older=matching_runs[:RUNS_SHOWN],
+        run_count=len(matching_runs) if is_filtered else len(list_runs(site.desk.workspace.path, job)),
+        chosen_question=query.get("question", ""),
+        chosen_text=query.get("with", ""),
         may_ask=rights.may_ask(visitor.role, job),
         askers=rights.ASKERS.get(job, ()),
-        questions=[(site.questions[words], label) for words, label in page.labels.items()],
+        questions=questions,
+        pickers=[
+            (
+                site.questions[words],
+                page.labels[words],
+                [(n, list_choices(site.desk)) for n, list_choices in fields.items()],
+            )
+            for words, fields in page.pickers.items()
+        ],
+        acts=own_acts(site, visitor, job) if job != "divert" else [],
+        folder_lists=_folder_lists(site, visitor, job),
     )
+
+
+def _matching_runs(
+    listed_runs: list[run_list.ListedRun], job: str, question: str, text: str
+) -> list[run_list.ListedRun]:
+    """The runs of a question, by its name in an address, that were asked with this text; all where empty."""
+    return [
+        run
+        for run in listed_runs
+        if question in ("", run.question.removeprefix(f"{job} ").replace(" ", "-"))
+        and text.strip().casefold() in run.choices_text.casefold()
+    ]
+
+
+def _folder_lists(site: Site, visitor: Visitor, job: str) -> list[tuple[str, list[ShownFolder]]]:
+    """The folders of each kind that the role may see; a kind that it may not see is not named."""
+    folders = list_folders(site, visitor, job)
+    return [
+        (folder_list.title, [folder for folder in folders if folder.folder_list is folder_list])
+        for folder_list in site.pages[job].folders
+        if rights.may_see(visitor.role, folder_list.page)
+    ]

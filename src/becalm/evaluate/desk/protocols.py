@@ -16,11 +16,17 @@ from becalm.terms import Period, QuestionError, UsageError
 
 
 def draft_protocol(request: DraftRequest) -> Path:
-    """Write a protocol to fill in. Raises UsageError where the file exists."""
+    """Write a protocol to fill in. Raises UsageError where the file exists, or cannot be written."""
     path = Path(request.out)
     if path.exists():
         raise UsageError(f"{path} exists already. Give another name with `out`.")
-    write_durably(path, draft_text(request.design))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, draft_text(request.design))
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Name another file with `out`."
+        ) from error
     return path
 
 
