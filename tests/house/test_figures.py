@@ -22,7 +22,9 @@ def measure(root: Path) -> ModuleType:
     return module
 
 
-MODULES = 705  # agreed: 340, for the first four jobs; the other four and the pages brought the rest
+MODULES = (
+    715  # agreed: 340, for the first four jobs; the other four, the pages and their forms brought the rest
+)
 LINES = (
     118_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
