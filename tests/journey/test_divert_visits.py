@@ -123,8 +123,8 @@ def test_a_call_that_may_not_be_made_is_refused_and_leaves_nothing_behind(
     assert programme.size() == size
 
 
-def test_who_has_left_or_is_disputed_is_not_called_on(visit_programme: Programme) -> None:
-    programme = visit_programme
+def test_who_has_left_or_is_disputed_is_not_called_on(visits_on_both_stores: Programme) -> None:
+    programme = visits_on_both_stores
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     gone, disputed = schedule.visits[0].person, schedule.visits[1].person
@@ -146,8 +146,8 @@ def test_who_has_left_or_is_disputed_is_not_called_on(visit_programme: Programme
     assert not {gone, disputed} & {visit.person for visit in again.visits}
 
 
-def test_a_card_that_somebody_else_rings_back_tells_nothing(visit_programme: Programme) -> None:
-    programme = visit_programme
+def test_a_card_that_somebody_else_rings_back_tells_nothing(visits_on_both_stores: Programme) -> None:
+    programme = visits_on_both_stores
     monday = MONDAY.date()
     schedule = programme.schedule(monday)
     person, other = schedule.visits[0].person, schedule.visits[1].person
@@ -161,9 +161,9 @@ def test_a_card_that_somebody_else_rings_back_tells_nothing(visit_programme: Pro
 
 
 def test_no_referral_without_consent_nor_to_who_is_full_or_has_no_agreement(
-    visit_programme: Programme,
+    visits_on_both_stores: Programme,
 ) -> None:
-    programme = visit_programme
+    programme = visits_on_both_stores
     programme.schedule(MONDAY.date())
     people = programme.people
     with refused("gave no consent"):
