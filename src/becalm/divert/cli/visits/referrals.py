@@ -89,7 +89,7 @@ def _funnel_lines(answer: Funnel) -> Iterable[object]:
         for s in answer.stages
     ]
     yield string_table(("stage", "people", "share (95 % interval)", "in 2020"), rows, left=("stage",))
-    yield f"{answer.attempts:,} attempts; {answer.not_at_address:,} people were not at their address."
+    yield f"Attempts: {answer.attempts:,}. People who were not at their address: {answer.not_at_address:,}."
     if answer.groups:
         yield from _group_lines(answer)
 
