@@ -20,7 +20,10 @@ from typing import Any
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
 # So much of these by default: in full they take hours. Their own first lines say what the words mean.
-SAMPLES = {"divert_visits": ("day", "crew", "1"), "staff": ("lawful", "bound", "sick", "load", "what-if", "0.2")}
+SAMPLES = {
+    "divert_visits": ("day", "crew", "1"),
+    "staff": ("lawful", "bound", "sick", "load", "what-if", "0.2"),
+}
 COLUMNS = ("benchmark", "becalm", "peer", "peer's", "ratio", "peak", "asked", "verdict")
 HEAD = """<!-- Written by `make bench`; run it again rather than change it. -->
 
