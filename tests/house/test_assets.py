@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from becalm.app.site import street_assets
+
 ASSETS = Path(__file__).resolve().parents[2] / "src" / "becalm" / "render" / "assets"
 LOCK = json.loads((ASSETS / "assets.json").read_text("utf-8"))
-OWN = {"assets.json", "street-map.css", "street-map.mjs", "street-outbox.mjs"}
+OWN = {"assets.json", "street-map.css", "street-map.mjs", *street_assets.NAMES, street_assets.WORKER}
 PERMISSIVE = {"MIT", "0BSD", "BSD-3-Clause"}
 ADDRESS = re.compile(r"""url\(\s*(?!["']?data:)|@import|@font-face""")
 
@@ -32,7 +34,7 @@ def test_each_package_comes_with_its_licence_and_a_notice() -> None:
         assert package in notice
 
 
-@pytest.mark.parametrize("name", ["maplibre-gl.css", "street-map.css"])
+@pytest.mark.parametrize("name", ["maplibre-gl.css", "street-map.css", "street.css"])
 def test_no_style_fetches_anything(name: str) -> None:
     style = (ASSETS / name).read_text("utf-8")
     assert not ADDRESS.search(style)

@@ -27,6 +27,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def street_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A planned town with visits, for tests of phones: a folder `workspace`, with its key beside it."""
+    import street_town
+
+    return street_town.build(tmp_path_factory.mktemp("street"))
+
+
+@pytest.fixture(scope="session")
 def visit_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of a town, `w`, beside the town `t` and the files of its people; nobody is taken in yet."""
     folder = tmp_path_factory.mktemp("visits")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -11,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from street_records import ARREST, send, write
 from typer.testing import CliRunner
 
 from becalm.app.main import app, open_desk
 from becalm.desk import Desk
-from becalm.record.desk.street import OutboxAnswer, list_aside, receive_records
-from becalm.record.files.street_keys import SealedRecord, StreetKeys, open_record, seal_record
+from becalm.record.core.street_forms import FORM_BY_KEY
+from becalm.record.desk.street import list_aside, receive_records
+from becalm.record.files.street_keys import StreetKeys, open_record, seal_record
 from becalm.terms import InputError, LedgerError
 
 NOW = datetime(2026, 5, 4, 21, 30, tzinfo=UTC)
-ARREST = {"unit": "VSU 3", "hotspot": "150m_1_2", "offence": "knife possession"}
 
 
 @pytest.fixture
@@ -28,29 +28,6 @@ def desk(tmp_path: Path) -> Desk:
     made = CliRunner().invoke(app, ["init", "--city", "london", "--workspace", str(tmp_path / "w")])
     assert made.exit_code == 0, made.output
     return replace(open_desk(tmp_path / "w"), actor="PC 101", role="officer")
-
-
-def write(
-    desk: Desk,
-    fields: dict[str, Any] = ARREST,
-    *,
-    kind: str = "arrest",
-    form: str = "1",
-    id: str = "",
-    written_at: datetime | None = None,
-) -> SealedRecord:
-    """A record as a phone keeps it."""
-    now = desk.now()
-    written = {"fields": fields, "written_at": (written_at or now).isoformat(), "since_start_ms": 1200}
-    key = StreetKeys(desk.workspace.path).current(now)
-    return seal_record(
-        written, id=id or secrets.token_hex(16), kind=kind, form=form, key=key, iv=secrets.token_bytes(12)
-    )
-
-
-def send(desk: Desk, *records: SealedRecord, sent_at: datetime | None = None) -> OutboxAnswer:
-    body = {"records": [asdict(record) for record in records]}
-    return receive_records(desk, {**body, **({"sent_at": sent_at.isoformat()} if sent_at else {})})
 
 
 def arrests(desk: Desk) -> list[Any]:
@@ -179,3 +156,34 @@ def test_a_burst_that_was_checked_out_is_delivered(desk: Desk) -> None:
     send(desk, write(desk, fields, kind="check_out"))
     (burst,) = desk.open_ledger().state_rows("patrol_burst")
     assert (burst["unit"], burst["hotspot"]) == ("VSU 3", "150m_1_2")
+
+
+def test_a_time_that_nobody_can_read_is_that_of_receipt_and_in_doubt(desk: Desk) -> None:
+    written = {"fields": ARREST, "written_at": "+053811-02-01T10:00:00.000Z"}
+    key = StreetKeys(desk.workspace.path).current(desk.now())
+    record = seal_record(written, id="a" * 32, kind="arrest", form="1", key=key, iv=bytes(12))
+    (receipt,) = send(desk, record).receipts
+    assert abs(arrests(desk)[0].event.occurred_at - desk.now()) < timedelta(minutes=1)
+    note = next(e for e in desk.open_ledger().entries(after=receipt.entry))
+    assert note.event.facts["time_in_doubt"] is True
+
+
+def test_a_form_is_taken_for_a_year_after_it_was_replaced(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, form = ("arrest", "1"), FORM_BY_KEY["arrest", "1"]
+    for days, count in ((360, 1), (370, 0)):
+        old_form = replace(form, replaced_on=desk.today - timedelta(days=days))
+        monkeypatch.setitem(FORM_BY_KEY, key, old_form)
+        answer = send(desk, write(desk))
+        assert len(answer.receipts) == count
+    assert "is taken any more" in answer.refused[0].reason
+
+
+def test_who_wrote_a_record_is_noted_where_somebody_else_sends_it(desk: Desk) -> None:
+    key = StreetKeys(desk.workspace.path).current(desk.now())
+    for account in ("PC 101", "PC 99"):
+        written = {"fields": ARREST, "written_at": desk.now().isoformat(), "account": account}
+        send(desk, seal_record(written, id=account, kind="arrest", form="1", key=key, iv=bytes(12)))
+    rows = desk.open_ledger().state_rows("street_record")
+    assert {str(row["id"]): row.get("written_by") for row in rows} == {"PC 101": None, "PC 99": "PC 99"}

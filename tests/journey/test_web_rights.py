@@ -131,6 +131,15 @@ def cells(site: InProcess, stranger_task: str) -> Iterator[Cell]:
     yield Cell("POST", "/record/entries/1", "record", "old form")
     yield Cell("GET", "/oversight/papers/nothing.html", "oversight", "nothing")
     yield Cell("POST", "/oversight/accesses", "oversight", "old form")
+    yield Cell("GET", "/street", "street", "page")
+    yield Cell("GET", "/street/state", "street", "page", is_api=True)
+    yield Cell("GET", "/street/hand-in", "street", "page")
+    yield Cell("POST", "/street/hand-in", "", "old form")
+    yield Cell("GET", "/street/board", "board", "page")
+    yield Cell("GET", "/street/aside", "board", "page")
+    yield Cell("POST", "/street/board/replan", "", "old form")
+    yield Cell("GET", "/street/worker.js", "", "open")
+    yield Cell("GET", "/street/assets/0000000000000000/street.mjs", "", "nothing")
     yield Cell("GET", f"/tasks/{stranger_task}", "", "nothing")
     yield Cell("GET", "/tasks/nothing", "", "nothing")
     yield Cell("POST", f"/tasks/{stranger_task}/cancel", "", "old form")
@@ -158,7 +167,7 @@ def expected(cell: Cell, role: str) -> int:
         return 200 if rights.may_act(role, cell.job) else others
     if cell.what == "no form":
         return 404 if sees else 403
-    return {"old form": 403, "no token": 401, "nothing": 404}[cell.what]
+    return {"open": 200, "old form": 403, "no token": 401, "nothing": 404}[cell.what]
 
 
 def headers_of(cell: Cell, headers: dict[str, str]) -> dict[str, str]:
@@ -189,6 +198,7 @@ def test_every_role_gets_what_the_table_gives_it_and_nothing_else(
         expired = expire(site, site.session(role))
         for cell in matrix:
             signed_out = 401 if cell.is_api else 404 if cell.what == "nothing" and not cell.job else 303
+            signed_out = 200 if cell.what == "open" else signed_out
             states = {"current": (current, expected(cell, role)), "ended": (ended, signed_out)}
             if cell.method == "GET":
                 states["expired"] = (expired, signed_out)

@@ -13,6 +13,7 @@ from becalm.divert.core.access import may as may_with_people
 ANALYST, COMMANDER, SERGEANT, PLANNER = "analyst", "commander", "sergeant", "duty planner"
 COORDINATOR, APPROVER, AUDITOR, OVERSIGHT = "coordinator", "approver", "auditor", "oversight"
 ADMINISTRATOR, OWNER = "system administrator", "programme owner"
+OFFICER, VISITING_OFFICER = "officer", "visiting officer"
 
 PEOPLE_ACTS: Final[Mapping[str, str]] = {
     "divert queue": "explain",
@@ -44,7 +45,7 @@ ALSO: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Commands that more than one act of that table allows."""
 
-DESK_ROLES: Final = (COMMANDER, SERGEANT, PLANNER)
+DESK_ROLES: Final = (COMMANDER, SERGEANT, PLANNER, OFFICER)
 ROLES: Final = tuple(dict.fromkeys((*PEOPLE_ROLES, *DESK_ROLES)))
 EVERYBODY: Final = ROLES
 
@@ -66,6 +67,8 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "cases": tuple(
         role for role in PEOPLE_ROLES if any(may_with_people(role, act) for act in PEOPLE_ACTS.values())
     ),
+    "street": (OFFICER, VISITING_OFFICER, SERGEANT),
+    "board": (SERGEANT, COMMANDER),
 }
 """Which roles may see which page, with the runs of that job."""
 

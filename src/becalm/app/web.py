@@ -31,6 +31,9 @@ from becalm.app.site import (
     record_pages,
     run_pages,
     today_pages,
+    street_assets,
+    street_board,
+    street_pages,
 )
 from becalm.app.site.context import Site, address_of
 from becalm.app.site.errors import answer_errors
@@ -48,6 +51,7 @@ PARTS: Final = (
     *(api, map_assets, desk_pages, today_pages, oversight_pages, record_pages),
     *(metrics, account_pages, provider_pages, act_pages),
     *(folder_pages, run_pages),
+    *(street_assets, street_pages, street_board),
     job_pages,  # last, as its addresses begin with the name of any job
 )
 SECRET: Final = "BECALM_OIDC_SECRET"
@@ -94,6 +98,7 @@ def make_app(site: Site) -> FastAPI:
     for part in PARTS:
         app.include_router(part.router)
     answer_errors(app)
+    app.add_exception_handler(street_pages.StreetProblemError, street_pages.answer_problem)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts))
     app.middleware("http")(_guard)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -32,6 +32,7 @@ from becalm.app.store.provider_accounts import is_of_provider
 from becalm.desk.audit_events import record_event
 from becalm.terms import Fault, UsageError
 
+WAITING_COOKIE: Final = "becalm-waiting"  # which the street page keeps: how many, and whose
 SIGN_IN_COOKIE: Final = "becalm-sign-in"
 REFUSALS: Final = {
     "refused": "The name or the password is wrong.",
@@ -78,6 +79,11 @@ def sign_in(request: Request, fields: SentForm) -> Response:
     outcome = sessions.sign_in(
         site.store, name, first(fields, "password"), address_of(request), now=site.now()
     )
+    if outcome.token and waiting_of_another(request, name):
+        sessions.end_session(site.store, sessions.hash_token(outcome.token), "records wait", now=site.now())
+        return sign_in_page(
+            request, way_on, name=name, problem=waiting_of_another(request, name), status=409
+        )
     if not outcome.token:
         record_refusal(site, outcome.refusal, outcome.account)
         status = 429 if outcome.refusal == "blocked" else 401
@@ -103,6 +109,15 @@ def open_browser_session(request: Request, response: Response, account: accounts
     return _hand_over(request, response, token)
 
 
+def waiting_of_another(request: Request, name: str) -> str:
+    """Why somebody of this name may not take over this phone: records of another wait there to be sent."""
+    count, _, account = unquote(request.cookies.get(WAITING_COOKIE, "")).partition(":")
+    if not count.isdecimal() or int(count) == 0 or account == name:
+        return ""
+    writer = f" of {account[:60]}" if account and name else ""
+    return f"{count} records{writer} wait on this phone to be sent. Send them first, or hand them in."
+
+
 @router.get("/sign-out")
 def show_sign_out() -> Response:
     """Nothing is ended by following a link."""
@@ -113,6 +128,15 @@ def show_sign_out() -> Response:
 def sign_out(request: Request, fields: SentForm) -> Response:
     """End the session."""
     site, visitor = site_of(request), check_form(request, fields)
+    if waiting_of_another(request, ""):
+        return render(
+            request,
+            "site_message.html",
+            "Records wait on this phone",
+            status=409,
+            paragraphs=[waiting_of_another(request, "")],
+            way_on=("/street#outbox", "Send them, or hand them in"),
+        )
     sessions.end_session(site.store, visitor.token_sha256, "signed out", now=site.now())
     response = RedirectResponse("/sign-in", status_code=303)
     response.delete_cookie(site.cookie, path="/", secure=site.is_secure, httponly=True, samesite="lax")

@@ -50,7 +50,10 @@ NAVIGATION: Final = {
         )
     },
     "cases": ("/divert/cases", "Cases"),
+    "street": ("/street", "Street"),
+    "board": ("/street/board", "Board"),
 }
+OF_BOARD: Final = ("/street/board", "/street/aside")
 OF_CASES: Final = ("/divert/cases", "/divert/act/", "/divert/done/")
 
 
@@ -97,6 +100,8 @@ def _city_name(site: Site) -> str:
 
 def _navigation(request: Request, role: str) -> list[tuple[str, str, bool]]:
     pages = rights.pages_for(role)
-    is_of_cases = request.url.path.startswith(OF_CASES)
-    top = "/divert/cases" if is_of_cases else f"/{request.url.path.split('/')[1]}"
+    path_here = request.url.path
+    is_of_cases = path_here.startswith(OF_CASES)
+    is_of_board = path_here.startswith(OF_BOARD)
+    top = "/divert/cases" if is_of_cases else "/street/board" if is_of_board else f"/{path_here.split('/')[1]}"
     return [(path, name, path == top) for page, (path, name) in NAVIGATION.items() if page in pages]

@@ -1,5 +1,6 @@
 """A sergeant's board: what the units of one area do within the next hour, and nothing further ahead."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,15 @@ class _Hour:
     area: str
     at: datetime
     until: datetime
+
+
+def list_areas(folder: Path) -> tuple[str, ...]:
+    """The areas of the plan in this folder, by name. Raises PlanError where it cannot be read."""
+    try:
+        shifts = json.loads((folder / "plan.json").read_bytes())["shifts"]
+        return tuple(sorted({str(shift["area"]) for shift in shifts}))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PlanError(f"The plan in {folder.name} cannot be read ({error}). Make it again.") from error
 
 
 def show_board(desk: Desk, request: BoardRequest) -> Board:

@@ -174,6 +174,8 @@ RECEIVED = EventKind(
         optional_fact("time_in_doubt", "flag", "the phone's clock was wrong"),
         optional_fact("unit", "text", "the unit"),
         optional_fact("hotspot", "text", "the hotspot"),
+        optional_fact("written_by", "text", "who wrote it, where somebody else sent it"),
+        optional_fact("is_handed_in", "flag", "it came as a file or as QR codes, not from the phone"),
     ),
 )
 

@@ -7,7 +7,7 @@ it was.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from becalm.ledger import Fact, format_instant
@@ -16,7 +16,9 @@ from becalm.terms import Fault, InputError
 DEDICATED: Final = "dedicated violence suppression"  # what a unit is on during its bursts
 LONGEST_TEXT: Final = 200
 CLOCK_SLACK: Final = timedelta(minutes=2)
+ACCEPTED_FOR: Final = timedelta(days=366)  # after a form was replaced by a newer one
 OLDEST: Final = timedelta(days=30)  # a record that lay on a phone for longer is placed where it was received
+VISIT_KIND: Final = "visit"
 FieldType = Literal["text", "instant", "whole"]
 
 
@@ -42,6 +44,11 @@ class StreetForm:
     event_kind: str | None
     fields: tuple[FormField, ...]
     fixed_facts: Mapping[str, Fact]
+    replaced_on: date | None = None
+
+    def is_accepted(self, day: date) -> bool:
+        """Is a record on this form still taken on this day? A form is for a year after it was replaced."""
+        return self.replaced_on is None or day <= self.replaced_on + ACCEPTED_FOR
 
 
 _UNIT: Final = FormField("unit", "Unit", "unit")
@@ -53,6 +60,9 @@ _PLACE: Final = (
 _OFFENCES: Final = ("knife possession", "robbery", "assault", "drugs", "wanted")
 _ITEMS: Final = ("knife", "other blade", "firearm", "drugs", "other")
 _OUTCOMES: Final = ("no further action", "warning", "arrest", "other")
+_RESULTS: Final = ("contact", "no_answer", "refused_at_door", "moved", "wrong_address", "unsafe_aborted")
+_RESPONSES: Final = ("interested", "thinking", "declined", "hostile", "already_supported")
+_NO_OFFER: Final = ("unsafe", "interpreter", "other")
 _ON_DUTY: Final[Mapping[str, Fact]] = {"activity": DEDICATED}
 
 FORMS: Final = (
@@ -96,6 +106,20 @@ FORMS: Final = (
         _ON_DUTY,
     ),
     StreetForm("nothing", "1", "Nothing found", None, (_UNIT, *_PLACE), {}),
+    StreetForm(
+        VISIT_KIND,
+        "1",
+        "What came of a visit",
+        None,
+        (
+            FormField("unit", "Crew", "unit"),
+            FormField("person", "Visit to", "person"),
+            FormField("result", "What happened", "result", choices=_RESULTS),
+            FormField("response", "What they said", "response", is_needed=False, choices=_RESPONSES),
+            FormField("no_offer", "Why no offer was made", "no_offer", is_needed=False, choices=_NO_OFFER),
+        ),
+        {},
+    ),
 )
 FORM_BY_KEY: Final = {(form.kind, form.version): form for form in FORMS}
 

@@ -6,7 +6,7 @@ shown. Twice sent is once recorded.
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,11 +16,19 @@ from typing import Any, Final
 
 from becalm.desk import Desk, make_event
 from becalm.formats.durable_files import hold_lock, make_private_folder, write_durably
-from becalm.ledger import EventToAppend, Fact, format_instant
+from becalm.ledger import Entry, EventToAppend, Fact, format_instant
 from becalm.record.core.events import RECEIVED
-from becalm.record.core.street_forms import FORM_BY_KEY, PhoneTimes, form_words, place_in_time, read_fields
+from becalm.record.core.street_forms import (
+    FORM_BY_KEY,
+    VISIT_KIND,
+    PhoneTimes,
+    StreetForm,
+    form_words,
+    place_in_time,
+    read_fields,
+)
 from becalm.record.files.street_keys import SealedRecord, StreetKeys, open_record
-from becalm.terms import EventError, InputError, LedgerError
+from becalm.terms import CaseError, EventError, InputError, LedgerError, UsageError
 
 MOST_RECORDS: Final = 50
 LONGEST_ID: Final = 64
@@ -56,24 +64,43 @@ class OutboxAnswer:
     refused: tuple[RefusedRecord, ...]
 
 
-def receive_records(desk: Desk, body: object) -> OutboxAnswer:
+@dataclass(frozen=True, slots=True)
+class OpenedRecord:
+    """A record that was opened and read: its form, what it says as facts, and when it was."""
+
+    id: str
+    form: StreetForm
+    facts: Mapping[str, Fact]
+    occurred_at: datetime
+    note: EventToAppend  # that it was received
+
+
+RecordTaker = Callable[[Desk, OpenedRecord], Sequence[Entry]]
+"""Records what a form says, with its note right behind the first entry; CaseError where it cannot be."""
+
+
+def receive_records(
+    desk: Desk, body: object, takers: Mapping[str, RecordTaker] | None = None, *, is_handed_in: bool = False
+) -> OutboxAnswer:
     """Take what a phone sent, each record once.
 
     `body` is what was sent: `{"records": [{"id", "kind", "form", "key", "sealed"}], "sent_at"}`, of which
-    `sent_at` is the phone's clock. Raises InputError where it is of another shape; LedgerError where the
-    ledger cannot be written: then nothing more was taken, and the phone keeps what has no receipt.
+    `sent_at` is the phone's clock. `takers` are those of other jobs, by the kind of the record. Raises
+    InputError where the body is of another shape; LedgerError where the ledger cannot be written: then
+    nothing more was taken, and the phone keeps what has no receipt.
     """
     records, sent_at = read_body(body)
     receipts, refusals = [], []
+    outbox = _Outbox(desk, StreetKeys(desk.workspace.path), sent_at, takers or {}, is_handed_in)
     with _lock(desk.workspace.path):
         row_by_id = {str(row["id"]): row for row in desk.open_ledger().state_rows(TABLE)}
         for record in records:
             row = row_by_id.get(record.id)
             try:
                 if row is None:
-                    row = row_by_id[record.id] = _take(desk, record, sent_at)
+                    row = row_by_id[record.id] = outbox.take(record)
                 receipts.append(StreetReceipt(record.id, int(str(row["entry"])), str(row["hash"])))
-            except (InputError, EventError) as error:
+            except (InputError, EventError, CaseError, UsageError) as error:
                 _keep_aside(desk, record, str(error))
                 refusals.append(RefusedRecord(record.id, str(error)))
     return OutboxAnswer(tuple(receipts), tuple(refusals))
@@ -112,45 +139,84 @@ def _read_instant(text: object) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _take(desk: Desk, record: SealedRecord, sent_at: datetime | None) -> Mapping[str, Fact]:
-    """Open a record and put it into the ledger, with the note that it was received, in one append."""
-    form = FORM_BY_KEY.get((record.kind, record.form))
-    if form is None:
-        raise InputError(
-            f"No form {record.kind[:40]} {record.form[:20]} is known ({form_words()}). It is kept aside."
+@dataclass(frozen=True, slots=True)
+class _Outbox:
+    """What one outbox is taken with."""
+
+    desk: Desk
+    keys: StreetKeys
+    sent_at: datetime | None
+    takers: Mapping[str, RecordTaker]
+    is_handed_in: bool
+
+    def take(self, record: SealedRecord) -> Mapping[str, Fact]:
+        """Put a record into the ledger, with the note that it was received, in one append."""
+        opened = self._read(record)
+        taker = self.takers.get(record.kind, _append_record)
+        entries = taker(self.desk, opened)
+        return {"entry": entries[0].seq, "hash": entries[0].hash}
+
+    def _read(self, record: SealedRecord) -> OpenedRecord:
+        form, content = self._open(record)
+        fields, written_text = content.get("fields"), content.get("written_at")
+        if not isinstance(fields, Mapping) or not isinstance(written_text, str):
+            raise InputError("It holds no fields, or no time at which it was written. It is kept aside.")
+        received_at = self.desk.now()
+        # A clock that is thousands of years off writes years that nobody can read: then it is when it came.
+        written_at = _read_instant(written_text) or received_at
+        since_start = content.get("since_start_ms")
+        since_start_ms = since_start if isinstance(since_start, int) else None
+        times = PhoneTimes(written_at, self.sent_at, received_at, since_start_ms)
+        facts = read_fields(form, fields)
+        occurred_at, is_clock_wrong = place_in_time(times)
+        is_time_doubtful = is_clock_wrong or _read_instant(written_text) is None
+        has_entry = form.event_kind is not None or record.kind in self.takers
+        writer = content.get("account")
+        note_facts: dict[str, Fact] = {
+            "id": record.id,
+            "kind": record.kind,
+            "form": record.form,
+            "written_at": format_instant(written_at),
+            "entries_before": int(has_entry),
+            **({"since_start_ms": since_start_ms} if since_start_ms is not None else {}),
+            **({"time_in_doubt": True} if is_time_doubtful else {}),
+            **({"is_handed_in": True} if self.is_handed_in else {}),
+            **({"written_by": _read_text(writer)[:60]} if writer and writer != self.desk.actor else {}),
+            **{name: facts[name] for name in ("unit", "hotspot") if name in facts},
+        }
+        note = make_event(
+            self.desk, RECEIVED.name, purpose=PURPOSE, facts=note_facts, occurred_at=occurred_at
         )
-    key = StreetKeys(desk.workspace.path).find(record.key)
-    if key is None:
-        raise InputError(f"There is no key {record.key} any more, to which it was sealed. It is kept aside.")
-    content = open_record(record, key)
-    fields, written_at = content.get("fields"), _read_instant(content.get("written_at"))
-    if not isinstance(fields, Mapping) or written_at is None:
-        raise InputError("It holds no fields, or no time at which it was written. It is kept aside.")
-    since_start = content.get("since_start_ms")
-    times = PhoneTimes(written_at, sent_at, desk.now(), since_start if isinstance(since_start, int) else None)
-    facts = read_fields(form, fields)
-    occurred_at, is_time_doubtful = place_in_time(times)
-    events = []
-    if form.event_kind is not None:
-        outcome_facts = {**facts, "reference": record.id}
-        events.append(
-            make_event(desk, form.event_kind, purpose=PURPOSE, facts=outcome_facts, occurred_at=occurred_at)
+        return OpenedRecord(record.id, form, facts, occurred_at, EventToAppend(note))
+
+    def _open(self, record: SealedRecord) -> tuple[StreetForm, Mapping[str, Any]]:
+        form = FORM_BY_KEY.get((record.kind, record.form))
+        if form is None or not form.is_accepted(self.desk.today):
+            state_text = "is known" if form is None else "is taken any more"
+            raise InputError(
+                f"No form {record.kind[:40]} {record.form[:20]} {state_text} ({form_words()}). "
+                "It is kept aside."
+            )
+        key = self.keys.find(record.key)
+        if key is None:
+            raise InputError(
+                f"There is no key {record.key} any more, to which it was sealed. It is kept aside."
+            )
+        return form, open_record(record, key)
+
+
+def _append_record(desk: Desk, opened: OpenedRecord) -> Sequence[Entry]:
+    """Append what a form of the police says as the event of its kind, and the note."""
+    events = [opened.note]
+    if opened.form.event_kind is not None:
+        facts = {**opened.facts, "reference": opened.id}
+        event = make_event(
+            desk, opened.form.event_kind, purpose=PURPOSE, facts=facts, occurred_at=opened.occurred_at
         )
-    received_facts: dict[str, Fact] = {
-        "id": record.id,
-        "kind": record.kind,
-        "form": record.form,
-        "written_at": format_instant(written_at),
-        "entries_before": len(events),
-        **({"since_start_ms": times.since_start_ms} if times.since_start_ms is not None else {}),
-        **({"time_in_doubt": True} if is_time_doubtful else {}),
-        **{name: facts[name] for name in ("unit", "hotspot") if name in facts},
-    }
-    events.append(
-        make_event(desk, RECEIVED.name, purpose=PURPOSE, facts=received_facts, occurred_at=occurred_at)
-    )
-    entries = desk.open_ledger().append([EventToAppend(event) for event in events])
-    return {"entry": entries[0].seq, "hash": entries[0].hash}
+        events.insert(0, EventToAppend(event))
+    elif opened.form.kind == VISIT_KIND:
+        raise InputError("Outcomes of visits are not taken here. It is kept aside.")
+    return desk.open_ledger().append(events)
 
 
 def _keep_aside(desk: Desk, record: SealedRecord, reason: str) -> None:

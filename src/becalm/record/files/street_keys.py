@@ -74,10 +74,11 @@ class SealedRecord:
 
 
 class StreetKeys:
-    """The keys of one workspace, each in a file that only its owner can read."""
+    """The keys of one workspace, each in a file that only its owner can read; read once, when first asked."""
 
     def __init__(self, workspace: Path) -> None:
         self._folder = workspace / "street" / "keys"
+        self._key_by_number: dict[int, StreetKey] | None = None
 
     def current(self, now: datetime) -> StreetKey:
         """The key to which phones seal now; a new one is drawn every 30 days.
@@ -93,6 +94,7 @@ class StreetKeys:
                 (self._folder / KEY_NAME.format(number)).unlink(missing_ok=True)
         new_key = StreetKey(newest.number + 1 if newest else 1, now, generate_private_key(SECP256R1()))
         self._keep(new_key)
+        self._key_by_number = None
         return new_key
 
     def find(self, number: int) -> StreetKey | None:
@@ -115,6 +117,11 @@ class StreetKeys:
             ) from error
 
     def _read_all(self) -> Mapping[int, StreetKey]:
+        if self._key_by_number is None:
+            self._key_by_number = self._read_files()
+        return self._key_by_number
+
+    def _read_files(self) -> dict[int, StreetKey]:
         keys = {}
         for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else ():
             try:

@@ -12,13 +12,14 @@ const MOST_AT_ONCE = 50;
 const SEND_EVERY_MS = 30_000;
 
 export class Outbox {
-  // `address` takes what is sent; `report({pending, refused, problem})` is called whenever that changes.
+  // `address` takes what is sent; `report({pending, waiting, refused, problem})` is called whenever that changes.
   constructor(address, report) {
     this.address = address;
     this.report = report;
     this.isSending = false;
     this.refused = new Map();
     this.problem = "";
+    this.account = ""; // who writes; it is sealed with each record
   }
 
   // Begin to send: now, when the page is seen again, when the signal is back, and every half a minute.
@@ -36,6 +37,7 @@ export class Outbox {
   async write(kind, form, fields, key) {
     const written = {
       fields,
+      account: this.account,
       written_at: new Date().toISOString(),
       since_start_ms: Math.round(performance.now()),
     };
@@ -90,7 +92,9 @@ export class Outbox {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ records, sent_at: new Date().toISOString() }),
       });
-      this.problem = response.ok ? "" : `The server did not take them (${response.status}). They are kept.`;
+      const told = { 401: "Sign in again to send them.", 503: "The server cannot write now." };
+      const reason = told[response.status] ?? `The server did not take them (${response.status}).`;
+      this.problem = response.ok ? "" : `${reason} They are kept on this phone.`;
       return response.ok ? await response.json() : null;
     } catch {
       this.problem = "No signal. They are kept on this phone and sent later.";
@@ -102,7 +106,9 @@ export class Outbox {
     const records = await this.list();
     const known = new Set(records.map((record) => record.id));
     for (const id of this.refused.keys()) if (!known.has(id)) this.refused.delete(id);
-    this.report({ pending: records.length, refused: [...this.refused], problem: this.problem });
+    // What the server kept aside it has; only the rest is still to be sent.
+    const waiting = records.length - this.refused.size;
+    this.report({ pending: records.length, waiting, refused: [...this.refused], problem: this.problem });
   }
 
   // For a phone that cannot send: everything that waits, sealed as it is, to be handed in as a file.

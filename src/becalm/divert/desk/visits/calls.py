@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
+from becalm.divert.core.access import check_access
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.history import CARD_DIGITS, call_faults
@@ -26,7 +29,7 @@ from becalm.divert.desk.visits.wishes import case_wishes, load_wishes
 from becalm.divert.files.visits.pack_page import VisitPack
 from becalm.divert.files.visits.schedule_folder import read_assignments
 from becalm.ledger import Entry, Fact, Row, format_instant
-from becalm.terms import CaseError, Fault
+from becalm.terms import BecalmError, CaseError, Fault
 
 CHECK_HOURS = 24
 PACK_HOURS = 12  # at most: it ends with the crew's hours
@@ -181,6 +184,34 @@ def open_pack(desk: Desk, request: ask.PackRequest) -> VisitPack:
         attempts_made=len(case.history.attempts(visit)),
         mode=programme_mode(case.desk),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CrewPacks:
+    """The packs that a crew takes along today, and why others are not for it now."""
+
+    packs: tuple[VisitPack, ...]
+    refusal_by_person: Mapping[str, str]
+
+
+def open_crew_packs(desk: Desk, crew: str, *, purpose: str = "visit") -> CrewPacks:
+    """The packs of all visits that this crew is to make today; each is opened and logged.
+
+    A visit that may not be made now is left out, with the reason. Nothing where there is no schedule.
+    """
+    check_access(desk.role, "visit")
+    try:
+        schedule = read_assignments(desk.workspace.path)
+    except BecalmError:
+        return CrewPacks((), {})
+    today = desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()
+    packs, refusal_by_person = [], {}
+    for person in dict.fromkeys(v.person for v in schedule.visits if v.crew == crew and v.day == today):
+        try:
+            packs.append(open_pack(desk, ask.PackRequest(person=person, crew=crew, purpose=purpose)))
+        except CaseError as error:
+            refusal_by_person[person] = "; ".join(fault.what for fault in error.faults) or error.message
+    return CrewPacks(tuple(packs), refusal_by_person)
 
 
 def _appointment_of_day(case: OpenCase, day: date) -> Row | None:

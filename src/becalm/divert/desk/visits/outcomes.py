@@ -28,7 +28,9 @@ class DueTask:
     note: str
 
 
-def record_outcome(desk: Desk, request: ask.OutcomeRequest) -> tuple[Entry, ...]:
+def record_outcome(
+    desk: Desk, request: ask.OutcomeRequest, *, receipt: EventToAppend | None = None
+) -> tuple[Entry, ...]:
     """Record what came of a call, and the offer that was made with it: together or not at all.
 
     With `correct` it takes the place of a former outcome of the same day and crew; the offer of that one is
@@ -53,7 +55,7 @@ def record_outcome(desk: Desk, request: ask.OutcomeRequest) -> tuple[Entry, ...]
         "crew": request.crew,
         **({"appointment": str(appointment)} if appointment else {}),
     }
-    to_append = [_door_event(case, request, facts, at, former_row)]
+    to_append = [_door_event(case, request, facts, at, former_row), *([receipt] if receipt else [])]
     if former_row is not None:
         to_append += _withdraw_offers(case, former_row)
     if request.result == "contact":
