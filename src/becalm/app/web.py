@@ -34,6 +34,7 @@ from becalm.app.site import (
     street_assets,
     street_board,
     street_pages,
+    today_pages,
 )
 from becalm.app.site.context import Site, address_of
 from becalm.app.site.errors import answer_errors

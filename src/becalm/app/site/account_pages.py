@@ -81,9 +81,7 @@ def sign_in(request: Request, fields: SentForm) -> Response:
     )
     if outcome.token and waiting_of_another(request, name):
         sessions.end_session(site.store, sessions.hash_token(outcome.token), "records wait", now=site.now())
-        return sign_in_page(
-            request, way_on, name=name, problem=waiting_of_another(request, name), status=409
-        )
+        return sign_in_page(request, way_on, name=name, problem=waiting_of_another(request, name), status=409)
     if not outcome.token:
         record_refusal(site, outcome.refusal, outcome.account)
         status = 429 if outcome.refusal == "blocked" else 401

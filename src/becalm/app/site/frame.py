@@ -103,5 +103,7 @@ def _navigation(request: Request, role: str) -> list[tuple[str, str, bool]]:
     path_here = request.url.path
     is_of_cases = path_here.startswith(OF_CASES)
     is_of_board = path_here.startswith(OF_BOARD)
-    top = "/divert/cases" if is_of_cases else "/street/board" if is_of_board else f"/{path_here.split('/')[1]}"
+    top = (
+        "/divert/cases" if is_of_cases else "/street/board" if is_of_board else f"/{path_here.split('/')[1]}"
+    )
     return [(path, name, path == top) for page, (path, name) in NAVIGATION.items() if page in pages]

@@ -12,7 +12,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from becalm.app import rights
 from becalm.app.account_events import PURPOSE
-from becalm.app.site.account_pages import open_browser_session, record_refusal, set_cookie, sign_in_page
+from becalm.app.site.account_pages import (
+    open_browser_session,
+    record_refusal,
+    set_cookie,
+    sign_in_page,
+    waiting_of_another,
+)
 from becalm.app.site.context import NotThereError, Site, address_of, require_visitor, safe_next, site_of
 from becalm.app.site.provider import Provider, ProviderError
 from becalm.app.store import accounts, provider_accounts, sessions
@@ -86,6 +92,8 @@ def come_back(request: Request, state: str = "") -> Response:
     except UsageError as error:
         problem = NO_ROLE if not roles_of(provider, claims) else str(error)
         return _refuse(request, attempt, "no account", problem, 403)
+    if waiting_text := waiting_of_another(request, account.name):
+        return sign_in_page(request, attempt.way_on, problem=waiting_text, status=409)
     sessions.note_sign_in(site.store, account.name, address_of(request), now=site.now())
     response = RedirectResponse(attempt.way_on, status_code=303)
     return open_browser_session(request, response, account)
