@@ -23,7 +23,7 @@ def measure(root: Path) -> ModuleType:
 
 
 MODULES = (
-    715  # agreed: 340, for the first four jobs; the other four, the pages and their forms brought the rest
+    722  # agreed: 340, for the first four jobs; the other four, the pages and their forms brought the rest
 )
 LINES = (
     118_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since

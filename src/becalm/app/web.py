@@ -30,7 +30,6 @@ from becalm.app.site import (
     provider_pages,
     record_pages,
     run_pages,
-    today_pages,
     street_assets,
     street_board,
     street_pages,

@@ -34,6 +34,11 @@ def _read(name: str) -> bytes:
     return (files("becalm.render") / "assets" / name).read_bytes()
 
 
+def asset_text(name: str) -> str:
+    """One of the scripts, or the style."""
+    return _read(name).decode()
+
+
 @cache
 def _digest() -> str:
     """The state of all that a phone keeps, so that a change of any file makes a new set."""
@@ -60,7 +65,7 @@ def worker_text() -> str:
     """The worker, with the names of what it keeps."""
     addresses = ["/street", *(f"{folder_address()}/{name}" for name in NAMES)]
     head = f"const NAME = {json.dumps(f'street-{_digest()}')};\nconst KEPT = {json.dumps(addresses)};\n"
-    return head + _read(WORKER).decode()
+    return head + asset_text(WORKER)
 
 
 @cache
@@ -70,7 +75,7 @@ def _compress(name: str) -> bytes:
 
 @router.get("/street/worker.js")
 def show_worker() -> Response:
-    """The service worker of the street pages. It is asked for anew each time."""
+    """The service worker of the street pages. A browser asks for it each time."""
     headers = {
         "Service-Worker-Allowed": "/street",
         "Content-Security-Policy": STREET_POLICY,

@@ -68,7 +68,13 @@ def show_sergeant_board(request: Request, area: str = "") -> Response:
 
 
 def _board_page(
-    request: Request, visitor: Visitor, area: str, *, problem: str = "", done: str = "", status: int = 200
+    request: Request,
+    visitor: Visitor,
+    area: str,
+    *,
+    problem: str = "",
+    done_text: str = "",
+    status: int = 200,
 ) -> Response:
     site = site_of(request)
     desk = site.acting_desk(visitor)
@@ -88,7 +94,7 @@ def _board_page(
         values["units"] = sorted({line.unit for line in values["lines"]} | set(board.resting))
     except BecalmError as error:
         problem = problem or str(error)
-    values |= {"area": area, "areas": areas, "problem": problem, "done": done}
+    values |= {"area": area, "areas": areas, "problem": problem, "done": done_text}
     return render(request, "site_board.html", "Board", status=status, **values)
 
 
@@ -147,8 +153,10 @@ def replan_from_board(request: Request, fields: SentForm) -> Response:
         )
     except BecalmError as error:
         return _board_page(request, visitor, area, problem=str(error), status=422)
-    done = f"Re-plan {replan.index} of {', '.join(replan.units)} stands. Tell them to take the pack again."
-    return _board_page(request, visitor, area, done=done)
+    done_text = (
+        f"Re-plan {replan.index} of {', '.join(replan.units)} stands. Tell them to take the pack again."
+    )
+    return _board_page(request, visitor, area, done_text=done_text)
 
 
 @router.get("/street/aside")
@@ -212,6 +220,6 @@ def _take_in(request: Request, fields: dict[str, list[str]], file_text: str) -> 
             request, "site_hand_in.html", "Hand in records", answer=None, problem=str(error), status=422
         )
     receipts = [receipt for answer in answers for receipt in answer.receipts]
-    refused = [record for answer in answers for record in answer.refused]
-    answer = {"receipts": receipts, "refused": refused}
+    refusals = [record for answer in answers for record in answer.refused]
+    answer = {"receipts": receipts, "refused": refusals}
     return render(request, "site_hand_in.html", "Hand in records", answer=answer, problem="")

@@ -182,8 +182,8 @@ def _visit_data(desk: Desk, visitor: Visitor, unit: str) -> dict[str, Any]:
                 "sections": sections,
             }
         )
-    refused = [{"person": person, "why": why} for person, why in crew_packs.refusal_by_person.items()]
-    return {"packs": packs, "refused": refused}
+    refusals = [{"person": person, "why": why} for person, why in crew_packs.refusal_by_person.items()]
+    return {"packs": packs, "refused": refusals}
 
 
 @router.post("/street/outbox")
@@ -223,8 +223,8 @@ def answer_outbox(
         raise StreetProblemError(503, error.message) from error
     except BecalmError as error:
         raise StreetProblemError(422, error.message) from error
-    receipts, refused = list(map(asdict, answer.receipts)), list(map(asdict, answer.refused))
-    return JSONResponse({"receipts": receipts, "refused": refused})
+    receipts, refusals = list(map(asdict, answer.receipts)), list(map(asdict, answer.refused))
+    return JSONResponse({"receipts": receipts, "refused": refusals})
 
 
 def take_records(desk: Desk, body: object, *, is_handed_in: bool = False) -> OutboxAnswer:
@@ -232,18 +232,18 @@ def take_records(desk: Desk, body: object, *, is_handed_in: bool = False) -> Out
     return receive_records(desk, body, {VISIT_KIND: take_visit}, is_handed_in=is_handed_in)
 
 
-def take_visit(desk: Desk, opened: OpenedRecord) -> Sequence[Entry]:
+def take_visit(desk: Desk, opened_record: OpenedRecord) -> Sequence[Entry]:
     """Record what came of a visit, with the note of its receipt: both or neither."""
-    facts = {name: str(value) for name, value in opened.facts.items()}
+    facts = {name: str(value) for name, value in opened_record.facts.items()}
     values: dict[str, Any] = {
         "person": facts["person"],
         "crew": facts["unit"],
         "result": facts["result"],
         "response": facts.get("response", ""),
         "no_offer": facts.get("no_offer", ""),
-        "at": opened.occurred_at.isoformat(),
+        "at": opened_record.occurred_at.isoformat(),
     }
-    return record_outcome(desk, OutcomeRequest(**values), receipt=opened.note)
+    return record_outcome(desk, OutcomeRequest(**values), receipt=opened_record.note)
 
 
 def local_text(desk: Desk, moment: datetime) -> str:

@@ -151,9 +151,9 @@ class _Outbox:
 
     def take(self, record: SealedRecord) -> Mapping[str, Fact]:
         """Put a record into the ledger, with the note that it was received, in one append."""
-        opened = self._read(record)
+        opened_record = self._read(record)
         taker = self.takers.get(record.kind, _append_record)
-        entries = taker(self.desk, opened)
+        entries = taker(self.desk, opened_record)
         return {"entry": entries[0].seq, "hash": entries[0].hash}
 
     def _read(self, record: SealedRecord) -> OpenedRecord:
@@ -205,16 +205,20 @@ class _Outbox:
         return form, open_record(record, key)
 
 
-def _append_record(desk: Desk, opened: OpenedRecord) -> Sequence[Entry]:
+def _append_record(desk: Desk, opened_record: OpenedRecord) -> Sequence[Entry]:
     """Append what a form of the police says as the event of its kind, and the note."""
-    events = [opened.note]
-    if opened.form.event_kind is not None:
-        facts = {**opened.facts, "reference": opened.id}
+    events = [opened_record.note]
+    if opened_record.form.event_kind is not None:
+        facts = {**opened_record.facts, "reference": opened_record.id}
         event = make_event(
-            desk, opened.form.event_kind, purpose=PURPOSE, facts=facts, occurred_at=opened.occurred_at
+            desk,
+            opened_record.form.event_kind,
+            purpose=PURPOSE,
+            facts=facts,
+            occurred_at=opened_record.occurred_at,
         )
         events.insert(0, EventToAppend(event))
-    elif opened.form.kind == VISIT_KIND:
+    elif opened_record.form.kind == VISIT_KIND:
         raise InputError("Outcomes of visits are not taken here. It is kept aside.")
     return desk.open_ledger().append(events)
 

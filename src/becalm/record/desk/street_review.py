@@ -49,8 +49,8 @@ def last_check_ins(desk: Desk, *, since: datetime) -> dict[str, CheckIn]:
     """The last check-in or check-out of each unit since then, by unit."""
     check_in_by_unit: dict[str, CheckIn] = {}
     rows = desk.open_ledger().state_rows(TABLE)
-    kept = (row for row in rows if row["kind"] in ("check_in", "check_out") and row.get("unit"))
-    for row in sorted(kept, key=lambda row: (str(row["at"]), int(str(row["seq"])))):
+    check_rows = (row for row in rows if row["kind"] in ("check_in", "check_out") and row.get("unit"))
+    for row in sorted(check_rows, key=lambda row: (str(row["at"]), int(str(row["seq"])))):
         at = datetime.fromisoformat(str(row["at"]))
         if at >= since:
             unit = str(row["unit"])

@@ -29,7 +29,7 @@ export class Outbox {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.send());
     window.setInterval(() => this.send(), SEND_EVERY_MS);
     await this.tell();
-    await this.send();
+    this.send(); // the page does not wait for an answer that may never come
     return this;
   }
 

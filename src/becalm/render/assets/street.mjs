@@ -18,7 +18,7 @@ let isStorageKept = true;
 const SCREENS = { "": nowScreen, outbox: outboxScreen, visits: visitsScreen, shift: shiftScreen };
 
 async function begin() {
-  const worker = await startWorker();
+  let worker = null;
   outbox = new Outbox("/street/outbox", (told) => {
     const isChanged = JSON.stringify(told) !== JSON.stringify(state);
     state = told;
@@ -40,14 +40,21 @@ async function begin() {
     say("This browser keeps nothing on the phone. Records cannot be written here: use another browser, or the radio.");
     return;
   }
-  isStorageKept = (await navigator.storage?.persisted?.()) || (await navigator.storage?.persist?.()) || false;
   window.addEventListener("hashchange", draw);
   window.addEventListener("pageshow", look);
   window.setInterval(look, LOOK_EVERY_MS);
-  draw();
-  await askServer();
-  draw();
+  if (pack) draw();
+  worker = await startWorker();
+  [isStorageKept] = await Promise.all([keepStorage(), askServer()]);
+  if (!pack || ["outbox", "shift"].includes(screenName())) draw();
   document.body.dataset.ready = "yes";
+}
+
+// Ask the browser not to delete what is kept here; a question that nobody answers counts as refused.
+async function keepStorage() {
+  const asked = async () => (await navigator.storage?.persisted?.()) || (await navigator.storage?.persist?.()) || false;
+  const patience = new Promise((resolve) => setTimeout(() => resolve(false), 2_000));
+  return Promise.race([asked().catch(() => false), patience]);
 }
 
 async function startWorker() {
@@ -103,6 +110,7 @@ function draw() {
   else content = (SCREENS[name] ?? nowScreen)();
   main.replaceChildren(...[notice && element("p", { class: "task", role: "status" }, notice), ...content].filter(Boolean));
   notice = "";
+  document.body.dataset.drawn = "yes";
   document.getElementById("who").textContent = pack ? `${pack.unit}, ${pack.account}` : (server?.account ?? "");
   window.scrollTo(0, 0);
   main.focus({ preventScroll: true });
