@@ -91,7 +91,10 @@ def _planned_lines(dry_run: DryRun) -> Iterator[str]:
         took = "" if part.last_seconds is None else f" (last time {part.last_seconds:.0f} s)"
         text = f"left out. {part.needs}" if part.needs else f"{part.task}{took}"
         yield f"{part.job:<9} {text}"
-    yield f"Records of {dry_run.source}; the briefing would be written into {dry_run.folder}."
+    if dry_run.source:
+        yield f"Records of {dry_run.source}; the briefing would be written into {dry_run.folder}."
+    else:
+        yield "A run would end at once: there is nothing to compare yet."
     if dry_run.last_seconds is not None:
         yield f"All of it took {dry_run.last_seconds:.0f} s last time."
     yield "Nothing was done."

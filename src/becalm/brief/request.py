@@ -52,6 +52,13 @@ class RunRequest(Request):
             "The first day of the patrol plan, where the workspace has units.", default_text="tomorrow"
         ),
     ] = None
+    old_records_reason: Annotated[
+        str,
+        Parameter(
+            "Why patrols are planned although the list ends longer before than the policy allows.",
+            metavar="REASON",
+        ),
+    ] = ""
     as_of: Annotated[date | None, Parameter("Use the records as they were known on this day.")] = None
     seed: Annotated[int | None, Parameter("The seed of the random draws. Without it, a new one.", low=0)] = (
         None

@@ -83,10 +83,10 @@ def read_record(path: Path) -> RunRecord:
         run_entry = RunEntry.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
         raise ReplayError(
-            f"{path} cannot be read ({error.strerror}). Name the run.json of a briefing."
+            f"{path} cannot be read ({error.strerror}). Name a run.json that becalm wrote."
         ) from error
     except UnicodeDecodeError as error:
-        raise ReplayError(f"{path} is not text. Name the run.json of a briefing.") from error
+        raise ReplayError(f"{path} is not text. Name a run.json that becalm wrote.") from error
     except ValidationError as error:
         faults = tuple(
             Fault(".".join(map(str, e["loc"])) or "the file", e["msg"], "use the file as becalm wrote it")

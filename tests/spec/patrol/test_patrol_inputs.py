@@ -166,6 +166,10 @@ def test_places_outside_every_area_are_left_out_and_named() -> None:
     dosed = dose_places(places, policy(), area_of_borough={"Northam": "North"}, area_of_base=[station])
     assert [p.hotspot for p in dosed.places] == ["in", "nowhere"]
     assert any("Left out, in boroughs that belong to no area: Southam 1." in note for note in dosed.notes)
+    assert any(
+        "1 of 2 places name no borough: each belongs to the area of its nearest base" in note
+        for note in dosed.notes
+    )
     with pytest.raises(PlanError, match="1 of 2 hotspots name no borough"):
         dose_places(places, policy(), area_of_borough={"Northam": "North"})
     with pytest.raises(PlanError, match="All 1 hotspots lie in boroughs of no patrol area"):

@@ -10,7 +10,11 @@ from becalm.evaluate.core.events import EVALUATION_RUN
 from becalm.evaluate.desk.protocols import list_protocols
 from becalm.ingest.past_loads import SourceStatus, list_sources
 from becalm.measure.desk.steps import active_steps
+from becalm.patrol.core.record_age import find_last_start
+from becalm.patrol.desk.inputs import find_policy
 from becalm.patrol.desk.seed import audit_patrol
+from becalm.patrol.desk.visits import list_undelivered
+from becalm.patrol.files.read_policy import load_policy
 from becalm.record.desk import describe_late_head
 from becalm.staff.core.events import ROSTER
 from becalm.sustain.desk.watch import past_alarms
@@ -21,7 +25,7 @@ from becalm.workspace.config import UNITS_FILE
 
 LOW_GAPS = ("low", "cut_short", "partial_load")
 NOTICE_DAYS = 3  # a plan or a roster that ends within so many days is due to be made anew
-OLD_RECORDS_DAYS = 60  # after the last covered day
+LOOK_BACK_DAYS = 28  # a plan that ended longer ago is not asked after any more
 DUE_JOB, DUE_HEADING = "due", "What is due"
 NOTHING_DUE = "Nothing waits for a decision."
 
@@ -84,8 +88,9 @@ def describe_programme(desk: Desk, *, is_ledger_read: bool) -> ProgrammeState:
     plan, roster = _find_plan(desk, today), _find_roster(desk, today)
     due_tasks = sorted(
         (
-            *_records_due(sources, today),
+            *_records_due(desk, sources, today),
             *_plans_due(desk, plan, roster, today),
+            *_deliveries_due(desk, today),
             *_reviews_due(desk),
             *_evaluations_due(desk, sources),
             *_heads_due(desk, today),
@@ -132,13 +137,28 @@ def _find_roster(desk: Desk, today: date) -> DatedDocument | None:
     return None
 
 
-def _records_due(sources: Sequence[SourceState], today: date) -> Iterator[DueTask]:
+def _records_due(desk: Desk, sources: Sequence[SourceState], today: date) -> Iterator[DueTask]:
+    """Records from which no plan could begin tomorrow, and weeks of the newest months that are missing."""
+    rule = load_policy(find_policy(desk.workspace, None)).records
     for source in sources:
-        last_day = last_day_of(source.last)
-        if source.table == "incidents" and today > last_day + timedelta(days=OLD_RECORDS_DAYS):
-            why = f"the records of {source.source} end in {source.last}"
+        last_start = find_last_start(last_day_of(source.last), source.source, rule)
+        if source.table == "incidents" and today > last_start:
+            why = f"the records of {source.source} end in {source.last}, and no plan may begin so long after"
+            yield DueTask("load newer records", why, last_start, "becalm ingest PATH")
+
+
+def _deliveries_due(desk: Desk, today: date) -> Iterator[DueTask]:
+    """Plans that ended a short while ago, and of which nobody has said what was delivered."""
+    for history in list_undelivered(desk, today):
+        if history.last_day >= today - timedelta(days=LOOK_BACK_DAYS):
+            why = (
+                f"the plan of {history.first_day} to {history.last_day} has ended, and no visit is on record"
+            )
             yield DueTask(
-                "load newer records", why, last_day + timedelta(days=OLD_RECORDS_DAYS), "becalm ingest PATH"
+                "say what was delivered",
+                why,
+                history.last_day,
+                f"becalm patrol delivered patrol/plan-{history.first_day} --check-ins FILE --out VISITS",
             )
 
 

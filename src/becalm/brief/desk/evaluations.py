@@ -4,7 +4,7 @@ from typing import Final
 
 from becalm.brief.part import BriefingPart, PartTable, Pins
 from becalm.desk import Desk
-from becalm.evaluate.desk.due import DueEvaluation, run_due
+from becalm.evaluate.desk.due import DueEvaluation, list_due_protocols, run_due
 from becalm.terms import QuestionError, RunRecord
 
 EVALUATIONS_HEADING: Final = "Evaluations that are due"
@@ -13,6 +13,11 @@ NO_PROTOCOLS: Final = (
     "No evaluation is due: no registered protocol in the folder `protocols` has all its days on record. "
     "Begin with `becalm evaluate draft`, and keep the protocol in that folder."
 )
+
+
+def find_evaluation_needs(desk: Desk) -> str:
+    """What is missing before an evaluation can be run; "" where one is due."""
+    return "" if list_due_protocols(desk, made_at=desk.now()) else NO_PROTOCOLS
 
 
 def make_evaluations_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[BriefingPart, Pins]:

@@ -5,18 +5,32 @@ from dataclasses import replace
 from typing import Final
 
 from becalm.brief.desk.due_tasks import DUE_HEADING, DUE_JOB, make_due_part
-from becalm.brief.desk.evaluations import EVALUATIONS_HEADING, make_evaluations_part
+from becalm.brief.desk.evaluations import (
+    EVALUATIONS_HEADING,
+    find_evaluation_needs,
+    make_evaluations_part,
+)
 from becalm.brief.desk.public_part import PUBLIC_HEADING, PUBLIC_JOB, make_public_part
-from becalm.brief.desk.staff import HEADING, make_staff_part
+from becalm.brief.desk.staff import HEADING, find_staff_needs, make_staff_part
+from becalm.brief.desk.visits import (
+    ARRESTS_HEADING,
+    VISITS_HEADING,
+    find_arrest_needs,
+    find_visit_needs,
+    make_arrests_part,
+    make_visits_part,
+)
 from becalm.brief.desk.watch import find_watch_needs, make_watch_part
 from becalm.brief.part import BriefingPart, PartMaker, Pins
 from becalm.desk import Desk
-from becalm.terms import QuestionError, ReplayError, RunRecord, UsageError
+from becalm.terms import CaseError, QuestionError, ReplayError, RunRecord, UsageError
 
 MAKERS: Final = (
-    PartMaker("staff", HEADING, make_staff_part),
+    PartMaker("staff", HEADING, make_staff_part, find_staff_needs),
+    PartMaker("divert", VISITS_HEADING, make_visits_part, find_visit_needs),
+    PartMaker("record", ARRESTS_HEADING, make_arrests_part, find_arrest_needs),
     PartMaker("sustain", "Watch: is it rising again?", make_watch_part, find_watch_needs),
-    PartMaker("evaluate", EVALUATIONS_HEADING, make_evaluations_part),
+    PartMaker("evaluate", EVALUATIONS_HEADING, make_evaluations_part, find_evaluation_needs),
     PartMaker(DUE_JOB, DUE_HEADING, make_due_part),
     PartMaker(PUBLIC_JOB, PUBLIC_HEADING, make_public_part),
 )
@@ -29,7 +43,7 @@ def add_parts(desk: Desk, run: RunRecord) -> tuple[RunRecord, tuple[BriefingPart
         started_at = desk.now()
         try:
             part, pins = maker.make(desk, run, None)
-        except (QuestionError, UsageError) as error:
+        except (CaseError, QuestionError, UsageError) as error:
             pins = {"needs": " ".join(str(error).split())}
             part = BriefingPart(maker.job, maker.heading, needs=pins["needs"])
         parts.append(replace(part, seconds=(desk.now() - started_at).total_seconds()))

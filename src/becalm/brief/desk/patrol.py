@@ -7,30 +7,70 @@ from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import pinned_entries
 from becalm.formats.durable_files import sha256_of_text
-from becalm.patrol.core.request import InputsRequest, PlanRequest
+from becalm.patrol.core.record_age import describe_record_age
+from becalm.patrol.core.request import InputsRequest, PlanRequest, SealRequest
 from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.desk.hotspots import describe_override_differences
+from becalm.patrol.desk.inputs import find_policy
 from becalm.patrol.desk.open_seed import redraw_sealed
 from becalm.patrol.desk.plan import plan_patrol
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.plan_view import PatrolSection
 from becalm.patrol.files.read_plan import plan_of_texts
+from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.write_plan import PlanDocument, visits_csv
+from becalm.render import number_format
 from becalm.staff.desk.roster import find_published_tours
+from becalm.tables.months_on_record import last_day_of
 from becalm.terms import FileName, InputError, PlanError, ReplayError, RunRecord, UsageError
 from becalm.workspace.config import UNITS_FILE
 
 PLAN = "patrol/plan.json"
 PATROL_PIN = "patrol/"
 DAYS = 14
+PLAN_TASK = "plan patrols"
 NO_UNITS = (
     "No patrol plan: this workspace has no units. Describe who patrols, from where and when, in units.toml "
     "(see docs/how-to/patrol-walk-through.md). The briefing then ends with a plan."
 )
+NO_HOTSPOTS = "No patrol plan: there are no hotspots to plan for."
+
+
+def find_patrol_task(
+    desk: Desk, *, hotspot_source: str, last_month: str, day: date | None, old_records_reason: str
+) -> tuple[str, str]:
+    """What a run would do about patrols from this day on (without one: tomorrow), and what it needs for it.
+
+    `last_month` is the last one that the list would be made of.
+    """
+    first_day = day or desk.today + timedelta(days=1)
+    if not (desk.workspace.path / UNITS_FILE).is_file():
+        return PLAN_TASK, NO_UNITS
+    plan_history = _find_active_plan(desk, first_day)
+    if plan_history is not None:
+        return (
+            f"take the patrol plan that stands, {plan_history.first_day} to {plan_history.last_day} "
+            f"(sealed seed {plan_history.commitment[:12]})",
+            "",
+        )
+    if not last_month:
+        return PLAN_TASK, NO_HOTSPOTS
+    inputs = _plan_inputs(desk, first_day)
+    task = f"{PLAN_TASK}, {first_day} to {first_day + timedelta(days=inputs.days - 1)}"
+    if inputs.days < DAYS:
+        task += f" ({inputs.days} of {DAYS} days: the roster in force ends then)"
+    rule = load_policy(find_policy(desk.workspace, None)).records
+    age_text = describe_record_age(first_day, last_day_of(last_month), hotspot_source, rule)
+    return task, "" if old_records_reason.strip() else age_text
 
 
 def add_patrol(
-    desk: Desk, run: RunRecord, hotspots: HotspotAnswer | None, *, day: date | None = None
+    desk: Desk,
+    run: RunRecord,
+    hotspots: HotspotAnswer | None,
+    *,
+    day: date | None = None,
+    old_records_reason: str = "",
 ) -> RunRecord:
     """The run with its patrol plan named: by its commitment, with the hash of the plan and of its sources.
 
@@ -43,12 +83,15 @@ def add_patrol(
     plan_history = _find_active_plan(desk, first_day)
     if plan_history is None:
         if hotspots is None:
-            return _note_no_plan(run, "No patrol plan: there are no hotspots to plan for.")
+            return _note_no_plan(run, NO_HOTSPOTS)
         try:
-            plan_request = PlanRequest(inputs=_plan_inputs(desk, first_day))
+            plan_request = PlanRequest(
+                inputs=_plan_inputs(desk, first_day), seal=SealRequest(old_records_reason=old_records_reason)
+            )
             plan_history = plan_patrol(desk, plan_request, hotspot_list=hotspots).history
         except (PlanError, InputError, UsageError) as error:
-            return _note_no_plan(run, f"No patrol plan could be made. {error.message}")
+            message = error.message.replace("`old_records_reason`", "`--old-records-reason`")
+            return _note_no_plan(run, f"No patrol plan could be made. {message}")
     plan_texts = sealed_box(desk).plans(plan_history.commitment)
     if not plan_texts:
         raise ReplayError(
@@ -91,7 +134,23 @@ def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
         plan_document,
         first_day,
         "",
-        describe_override_differences(plan_document.sources, pinned_entries(run.data)),
+        (
+            *_describe_short_plan(plan_document),
+            *describe_override_differences(plan_document.sources, pinned_entries(run.data)),
+        ),
+    )
+
+
+def _describe_short_plan(plan: PlanDocument) -> tuple[str, ...]:
+    """That the plan ends early, as it does where the roster in force does."""
+    inputs = plan.inputs
+    if inputs.days >= DAYS:
+        return ()
+    last_day = inputs.first_day + timedelta(days=inputs.days - 1)
+    day_text = f"{last_day:%A} {number_format.day(last_day)}"
+    return (
+        f"The plan covers {inputs.days} of {DAYS} days and ends on {day_text}. "
+        "Make a roster for the days after it, and the next run plans them.",
     )
 
 

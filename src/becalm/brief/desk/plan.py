@@ -20,7 +20,16 @@ from becalm.measure.core.request import By
 from becalm.measure.files.key_figure_tables import OWN_FILE
 from becalm.record.desk import describe_late_head
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
-from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError, request_values
+from becalm.tables.months_on_record import last_day_of
+from becalm.terms import (
+    ParameterValue,
+    Period,
+    ReplayError,
+    RunRecord,
+    UsageError,
+    parse_period,
+    request_values,
+)
 from becalm.workspace.config import CONFIG, GAZETTEER_FILE, Workspace
 from becalm.workspace.place_names import find_street_file
 
@@ -87,6 +96,15 @@ def read_plan(run: RunRecord) -> BriefingPlan:
             "`becalm run`.",
             error.faults,
         ) from error
+
+
+def find_compared_period(desk: Desk, plan: BriefingPlan, *, as_of: date | None = None) -> Period:
+    """Which days does this plan compare, as its words are read beside the records?"""
+    source = choose_source(desk.archive.files(as_of=as_of), plan.source)
+    totals = totals_of(desk, source, as_of=as_of)
+    last_days = [day for day in totals.last_day if day is not None]
+    last_day = max(last_days, default=last_day_of(totals.months[-1]))
+    return parse_period(plan.period, last_day=last_day).period
 
 
 def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name: str | None) -> str:

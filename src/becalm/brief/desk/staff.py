@@ -23,13 +23,18 @@ NO_ROSTER: Final = (
 )
 
 
+def find_staff_needs(desk: Desk) -> str:
+    """What is missing before the roster can be described; "" where one is in force."""
+    return "" if (published_folder(desk.workspace) / "run.json").is_file() else NO_ROSTER
+
+
 def make_staff_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[BriefingPart, Pins]:
     """What the roster in force says, by command unit; an earlier part is repeated from what it said."""
     del run  # the roster is in force or not, whatever is compared
     if pins is None:
+        if needs := find_staff_needs(desk):
+            raise QuestionError(needs)
         folder = published_folder(desk.workspace)
-        if not (folder / "run.json").is_file():
-            raise QuestionError(NO_ROSTER)
         pins = _describe(load_duty_roster(desk, folder), folder)
     tables = tuple(
         PartTable(table["caption"], table["note"], tuple(table["headings"]),

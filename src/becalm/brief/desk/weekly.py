@@ -107,7 +107,13 @@ def _make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     with desk.progress("briefing", total=4, unit="parts") as advance:
         job_answers = _ask_jobs(desk, run_record, watch=lambda: instants.append(desk.now()))
         advance(1)
-        run_record = add_patrol(desk, run_record, job_answers.hotspots, day=request.patrol_from)
+        run_record = add_patrol(
+            desk,
+            run_record,
+            job_answers.hotspots,
+            day=request.patrol_from,
+            old_records_reason=request.old_records_reason,
+        )
         instants.append(desk.now())
         advance(1)
         run_record, parts = add_parts(job_answers.pinned_desk, run_record)

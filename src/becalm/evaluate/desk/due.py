@@ -34,6 +34,15 @@ def run_due(desk: Desk, *, made_at: datetime) -> tuple[DueEvaluation, ...]:
     afterwards, so that no answer is made again each week until one pleases. A file that is no protocol, or is
     not registered as it stands, is left out; `evaluate run` says why.
     """
+    due = []
+    for path, protocol_sha256 in list_due_protocols(desk, made_at=made_at):
+        report = desk.workspace.path / REPORTS / protocol_sha256[:16]
+        due.append(_read_answer(desk, report / "finding.json") or _run(desk, path, report))
+    return tuple(due)
+
+
+def list_due_protocols(desk: Desk, *, made_at: datetime) -> tuple[tuple[Path, str], ...]:
+    """Which files of the workspace's folder are registered protocols whose days are on record, by hash?"""
     folder = desk.workspace.path / FOLDER
     registered_protocols = [p for p in list_protocols(desk) if p.registered_at <= made_at]
     newest_month = max((file.month for file in desk.archive.files("incidents") if file.month), default="")
@@ -41,8 +50,7 @@ def run_due(desk: Desk, *, made_at: datetime) -> tuple[DueEvaluation, ...]:
     for path in sorted(folder.glob("*.toml")) if folder.is_dir() and registered_protocols else ():
         protocol = events.find_protocol(registered_protocols, _hash_of(desk, path))
         if protocol is not None and protocol.last_day[:7] <= newest_month:
-            report = desk.workspace.path / REPORTS / protocol.protocol_sha256[:16]
-            due.append(_read_answer(desk, report / "finding.json") or _run(desk, path, report))
+            due.append((path, protocol.protocol_sha256))
     return tuple(due)
 
 

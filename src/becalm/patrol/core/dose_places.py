@@ -185,6 +185,12 @@ def _dosage_notes(
             f"{hourless_count} of {len(listed)} places have records without hours; the policy's own week "
             "is used for them."
         )
+    nameless_count = sum(not place.borough for place in listed)
+    if nameless_count and not by_base:
+        dosage_notes.append(
+            f"{nameless_count} of {len(listed)} places name no borough: each belongs to the area of its "
+            "nearest base."
+        )
     if by_base:
         dosage_notes.append(
             "Each place belongs to the area of its nearest base, because no boroughs were given."
@@ -199,7 +205,12 @@ def select_places(
     plan_boroughs = set(boroughs)
     if not plan_boroughs and area:
         plan_boroughs = {borough for borough, own_area in area_of_borough.items() if own_area == area}
-    places = tuple(place for place in listed if not plan_boroughs or place.borough in plan_boroughs)
+    takes_nameless = not boroughs  # the nearest base says later to which area they belong
+    places = tuple(
+        place
+        for place in listed
+        if not plan_boroughs or place.borough in plan_boroughs or (takes_nameless and not place.borough)
+    )
     if listed and not places:
         borough_names = sorted({place.borough for place in listed if place.borough})
         where_text = (

@@ -101,6 +101,25 @@ class SealRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRule:
+    """How long after the last covered day may a plan begin? Old records say little about where to go."""
+
+    max_record_age_days: Annotated[int, Field(ge=0, le=3660)] = 60
+    max_record_age_days_by_source: Mapping[str, Annotated[int, Field(ge=0, le=3660)]] = field(
+        default_factory=dict[str, int]
+    )
+
+    def find_max_age_days(self, source: str) -> int:
+        """The figure of this source, else of its family (what stands before the slash), else of all.
+
+        >>> RecordRule(60, {"police_uk": 120}).find_max_age_days("police_uk/essex")
+        120
+        """
+        own_figures = self.max_record_age_days_by_source
+        return own_figures.get(source, own_figures.get(source.partition("/")[0], self.max_record_age_days))
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One study in our own words: what was given, and what came of it."""
 
@@ -131,6 +150,7 @@ class PolicyBook:
     arms: ArmRule
     evidence: tuple[Evidence, ...]
     seals: SealRule = SealRule()
+    records: RecordRule = field(default_factory=RecordRule)
     task: PlaceTask = field(default_factory=PlaceTask)
 
 

@@ -86,6 +86,14 @@ class SealRequest(Request):
             metavar="REASON",
         ),
     ] = ""
+    old_records_reason: Annotated[
+        str,
+        Parameter(
+            "Why a plan is made although its list ends longer before than the policy allows. The plan shows "
+            "it.",
+            metavar="REASON",
+        ),
+    ] = ""
     reveal_days: Annotated[
         int,
         Parameter("Days after the last planned day before the seed may be opened.", unit="days", low=0),

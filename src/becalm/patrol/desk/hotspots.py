@@ -14,7 +14,8 @@ from becalm.formats.json_text import data_digest
 from becalm.patrol.core.dose_places import ListedPlace, places_from_list
 from becalm.patrol.core.plan_inputs import Arm
 from becalm.patrol.core.request import InputsRequest
-from becalm.patrol.files.read_hotspots import read_hotspots
+from becalm.patrol.files.read_hotspots import read_hotspots, read_record_end
+from becalm.tables.months_on_record import last_day_of
 from becalm.terms import FileName, PlaceDecision
 from becalm.workspace.place_names import PlaceNames, UnnamedPlace, load_place_names
 
@@ -29,6 +30,8 @@ class PatrolHotspots:
     sources: Mapping[str, str]
     notes: tuple[str, ...]
     overrides: tuple[PlaceDecision, ...]
+    record_source: str = ""  # whose records the list was made of; "" where the list does not say
+    last_record_day: date | None = None  # the last day that they cover
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -134,7 +137,12 @@ def _from_list(desk: Desk, hotspot_list: HotspotAnswer) -> PatrolHotspots:
     hash_by_source = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
     override_hashes = _override_sources(desk, decisions)
     return PatrolHotspots(
-        places_from_list(hotspots), {**hash_by_source, **override_hashes}, warnings_and_overrides, decisions
+        places_from_list(hotspots),
+        {**hash_by_source, **override_hashes},
+        warnings_and_overrides,
+        decisions,
+        hotspots.source,
+        min(last_day_of(hotspots.last_month), hotspots.as_of),
     )
 
 
@@ -151,6 +159,7 @@ def _from_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> PatrolHotspo
         {"hotspots": sha256_of(file), **_override_sources(desk, decisions)},
         tuple(_describe_decision(decision, decision.place_id in place_ids) for decision in decisions),
         decisions,
+        *read_record_end(file),
     )
 
 

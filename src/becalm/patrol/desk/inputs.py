@@ -27,6 +27,7 @@ from becalm.patrol.core.plan_inputs import (
 )
 from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts
 from becalm.patrol.core.policy import PolicyBook, WhenIdle
+from becalm.patrol.core.record_age import check_record_age
 from becalm.patrol.core.request import InputsRequest
 from becalm.patrol.core.roster import (
     Roster,
@@ -122,10 +123,12 @@ def load_inputs(
     hotspot_list: HotspotAnswer | None = None,
     pins: PinnedChoices | None = None,
     is_fitted: bool = True,
+    old_records_reason: str = "",
 ) -> PatrolInputs:
     """What is a plan for these days made of? `hotspot_list` is one that was made already.
 
-    Where `is_fitted`, dosage that is more than the units can give gives way as the policy says.
+    Where `is_fitted`, a list that is older than the policy allows is refused unless a reason is given, and
+    dosage that is more than the units can give gives way as the policy says.
 
     Raises InputError, PlanError where there are no units, or a file, the roster or the ground does not allow
     a plan; with every fault, and nothing planned.
@@ -134,6 +137,7 @@ def load_inputs(
     find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
     load_list = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
     input_files = _read_files(desk, request, arms, load_list, pins.blackouts)
+    age_notes = _check_record_age(request, input_files, old_records_reason) if is_fitted else ()
     dosed_inputs = _lend_tours(_dose_inputs(desk, request, input_files), request, find_seed)
     places, book = dosed_inputs.places, dosed_inputs.files.book
     plan_capacity = _assess(dosed_inputs, request)
@@ -145,6 +149,7 @@ def load_inputs(
     omission_notes = _left_out_notes(dosed_inputs.files.hotspots, places)
     change_notes = _clock_change_notes(request, plan_inputs.zone)
     plan_notes = (
+        *age_notes,
         *dosed_inputs.dosage_notes,
         *dosed_inputs.lending_notes,
         *omission_notes,
@@ -166,6 +171,14 @@ def load_inputs(
     )
 
 
+def _check_record_age(request: InputsRequest, files: InputFiles, reason: str) -> tuple[str, ...]:
+    """What is to be said of old records; raises PlanError where they are too old and nobody gave a reason."""
+    last_day, source = files.hotspots.last_record_day, files.hotspots.record_source
+    if last_day is None:
+        return ()
+    return check_record_age(request.first_day, last_day, source, files.book.records, reason)
+
+
 def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles) -> _DosedInputs:
     book, roster, zone = input_files.book, input_files.roster, desk.workspace.city.time_zone
     dosage, all_shifts = collect_errors(
@@ -173,7 +186,7 @@ def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles) ->
             select_places(input_files.hotspots.places, roster.area_of_borough, request.borough, request.area),
             book,
             area_of_borough=roster.area_of_borough or None,
-            area_of_base=[] if roster.area_of_borough else _areas_of_bases(roster),
+            area_of_base=_areas_of_bases(roster),
         ),
         lambda: expand_shifts(
             roster, first=request.first_day, days=request.days, zone=zone, meals=book.meals
@@ -185,6 +198,11 @@ def _dose_inputs(desk: Desk, request: InputsRequest, input_files: InputFiles) ->
         shifts,
         input_files.blackouts.blackouts,
     )
+    if not places:
+        raise PlanError(
+            f"None of the {len(dosage.places)} hotspots belongs to {request.area or 'any area'}. "
+            "Name another area, or list more places."
+        )
     used_bases = {shift.base for shift in shifts}
     used_base_list = tuple(base for base in roster.bases if base.base in used_bases)
     loaded_travel = load_travel(desk.workspace, request.ways, places, used_base_list, shifts, book)
@@ -218,7 +236,7 @@ def _lend_tours(dosed: _DosedInputs, request: InputsRequest, find_seed: int) -> 
 
 
 def _areas_of_bases(roster: Roster) -> list[tuple[Base, str]]:
-    """Which area does each base serve, where areas are not made of boroughs?"""
+    """Which area does each base serve?"""
     area_by_base = {tour.base: tour.area for tour in roster.tours}
     area_by_base |= {team.base: team.area for team in roster.teams}
     return [(base, area_by_base.get(base.base, "")) for base in roster.bases]

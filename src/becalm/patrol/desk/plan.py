@@ -59,7 +59,9 @@ class WrittenPlan:
 
 def commit_patrol(desk: Desk, request: CommitRequest) -> SeedCommitment:
     """Seal a seed for these days, so that an overseer can add a share before anything is drawn."""
-    inputs = load_inputs(desk, request.inputs, arms=request.arms)
+    inputs = load_inputs(
+        desk, request.inputs, arms=request.arms, old_records_reason=request.seal.old_records_reason
+    )
     with desk.progress("commit", total=_area_count(inputs), unit="areas") as advance:
         inputs_sha256 = _hash_inputs(inputs, fit_distribution(inputs.plan_inputs, advance=advance))
     period, rule = _seed_period(request.inputs, inputs), inputs.book.seals
@@ -93,7 +95,12 @@ def plan_patrol(
     seed.check_share_counts(desk, share, active_seed)
     pinned_choices = _pinned_choices(desk, active_seed)
     inputs = load_inputs(
-        desk, request.inputs, arms=request.arms, hotspot_list=hotspot_list, pins=pinned_choices
+        desk,
+        request.inputs,
+        arms=request.arms,
+        hotspot_list=hotspot_list,
+        pins=pinned_choices,
+        old_records_reason=request.seal.old_records_reason,
     )
     on_capacity(inputs)
     notes = load_plan_notes(desk, request.inputs, inputs.plan_inputs)

@@ -5,12 +5,15 @@ Raw traces are read, reduced to visits, and dropped before an answer is given.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from shapely.geometry.base import BaseGeometry
 
-from becalm.desk import Desk, collect_errors
+from becalm.desk import Desk, collect_errors, recorded_action
+from becalm.formats.durable_files import sha256_of_text
+from becalm.ledger import Fact
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.core import delivery as delivery_core
 from becalm.patrol.core.attack import certify
@@ -22,9 +25,11 @@ from becalm.patrol.core.predictability import Certificate
 from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.patrol.core.return_bound import bound_returns
 from becalm.patrol.core.roster import day_span
+from becalm.patrol.core.seed_history import SeedHistory
 from becalm.patrol.core.visit_log import VisitLog, log_of_bursts
 from becalm.patrol.desk.inputs import find_policy
 from becalm.patrol.desk.price import PUBLIC_KEY
+from becalm.patrol.desk.seed import PURPOSE, audit_patrol
 from becalm.patrol.files.read_delivery import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.read_hotspots import read_outlines
 from becalm.patrol.files.read_plan import read_plan
@@ -75,8 +80,39 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
         notes=(*traced_visits.notes, *_repetition_notes(len(all_check_ins) - len(check_ins))),
     )
     if request.out is not None:
-        _write_visits(Path(request.out), delivered_csv(ordered_visits))
+        _publish_visits(desk, Path(request.out), plan, delivered_csv(ordered_visits))
     return DeliveryReport(delivered_visits, ordered_visits, has_traces=bool(request.traces))
+
+
+def list_undelivered(desk: Desk, today: date) -> tuple[SeedHistory, ...]:
+    """Which plans have ended without a visit on record, and without a report of what was delivered?"""
+    ended = [h for h in audit_patrol(desk).histories if h.plans and h.last_day < today]
+    if not ended:
+        return ()
+    zone = ZoneInfo(desk.workspace.city.time_zone)
+    entries = tuple(desk.open_ledger().entries(kinds=("burst_done", "report_published")))
+    visit_days = {
+        e.event.occurred_at.astimezone(zone).date() for e in entries if e.event.kind == "burst_done"
+    }
+    questions = {str(e.event.facts.get("question")) for e in entries}
+    return tuple(
+        history
+        for history in ended
+        if _delivery_question(history.commitment) not in questions
+        and not any(history.first_day <= day <= history.last_day for day in visit_days)
+    )
+
+
+def _delivery_question(commitment: str) -> str:
+    return f"what was delivered of the plan {commitment}"
+
+
+def _publish_visits(desk: Desk, path: Path, plan: PlanDocument, text: str) -> None:
+    """Write the visits, and record that it is known what was delivered of this plan; both, or neither."""
+    question = _delivery_question(str(plan.commitment.get("commitment") or ""))
+    facts: dict[str, Fact] = {"question": question, "files": ((path.name, sha256_of_text(text)),)}
+    with recorded_action(desk, "report_published", purpose=PURPOSE, facts=facts):
+        _write_visits(path, text)
 
 
 def _visits_from_traces(

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.formats.csv_rows import check_faultless
 from becalm.patrol.core.dose_places import ListedPlace, cell_radius_m
+from becalm.tables.months_on_record import last_day_of
 from becalm.terms import HOURS_OF_WEEK, Fault, InputError
 from becalm.workspace.place_names import clean_name
 
@@ -46,6 +48,19 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     rank_by_feature = {i: n + 1 for n, i in enumerate(harm_order)}
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     return tuple(_build_place(feature, rank_by_feature[i], to_metres) for i, feature in enumerate(features))
+
+
+def read_record_end(path: Path) -> tuple[str, date | None]:
+    """Whose records was the list in this file made of, and which day is the last that they cover?
+
+    ("", None) where the file does not say: a force's own list, drawn by hand.
+    """
+    list_facts = json.loads(path.read_text("utf-8")).get("run")
+    try:
+        last_day = min(last_day_of(list_facts["last_month"]), date.fromisoformat(list_facts["as_of"]))
+        return str(list_facts["source"]), last_day
+    except (KeyError, TypeError, ValueError):
+        return "", None
 
 
 def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:

@@ -104,6 +104,7 @@ class PolicyFile(Strict):
     profile: ProfileEntry = ProfileEntry()
     delivered: policy.DeliveryRule = policy.DeliveryRule()
     seals: policy.SealRule = policy.SealRule()
+    records: policy.RecordRule = Field(default_factory=policy.RecordRule)
     task: PlaceTask = Field(default_factory=PlaceTask)
     arms: ArmsEntry = ArmsEntry()
     evidence: tuple[policy.Evidence, ...] = Field(min_length=1)
@@ -127,6 +128,7 @@ class PolicyFile(Strict):
             arms=policy.ArmRule(**self.arms.model_dump(exclude=FACTORS)),
             evidence=self.evidence,
             seals=self.seals,
+            records=self.records,
             task=self.task,
         )
 

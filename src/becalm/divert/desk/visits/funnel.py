@@ -67,6 +67,13 @@ def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
     )
 
 
+def has_cases(desk: Desk) -> bool:
+    """Has anybody been selected yet?"""
+    return (
+        next(iter(desk.open_ledger().entries(kinds=("list_computed", events.ALLOCATION))), None) is not None
+    )
+
+
 def _group_by_person(desk: Desk, request: ask.FunnelRequest) -> Mapping[str, str]:
     """The area or age band of each of the selected, as it was when they were allocated."""
     allocations = {

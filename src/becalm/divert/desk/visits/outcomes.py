@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -157,6 +158,12 @@ def list_due(desk: Desk, request: ask.DueRequest) -> tuple[DueTask, ...]:
     for person in sorted({task.person for task in tasks}):
         note_access(desk, person, "a step that is overdue", purpose=request.purpose)
     return tuple(tasks)
+
+
+def count_due(desk: Desk) -> Mapping[str, int]:
+    """How many steps of each kind are late? Counts alone: no person is read, and none is named."""
+    desk = require_role(desk, "funnel")
+    return Counter(task.task for task in (*_late_outcomes(desk), *_late_help(desk)))
 
 
 def _late_outcomes(desk: Desk) -> Iterator[DueTask]:
