@@ -34,10 +34,15 @@ from .coverage import list_faults as list_faults
 from .coverage import select_gaps as select_gaps
 from .delay_counts import DelayCounts as DelayCounts
 from .delay_counts import count_delays as count_delays
+from .known_shares import SETTLED_DAYS as SETTLED_DAYS
+from .known_shares import KnownCounts as KnownCounts
+from .known_shares import count_known as count_known
+from .known_shares import list_former_periods as list_former_periods
 from .months_on_record import MonthlyTotals as MonthlyTotals
 from .months_on_record import RecordScope as RecordScope
 from .months_on_record import find_last_whole_month as find_last_whole_month
 from .months_on_record import find_newest_whole_month as find_newest_whole_month
+from .months_on_record import first_day_of as first_day_of
 from .months_on_record import list_months as list_months
 from .months_on_record import total_incidents as total_incidents
 from .months_on_record import total_outcomes as total_outcomes

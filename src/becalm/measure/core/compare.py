@@ -16,6 +16,7 @@ from becalm.measure.core.comparison import (
     ComparisonRow,
     Contrast,
 )
+from becalm.measure.core.completeness import allow_for_late_records
 from becalm.measure.core.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.core.group_series import Series, build_series, check_coverage, days_counted, group_label
 from becalm.measure.core.match_days import add_easter, match_calendar
@@ -105,11 +106,15 @@ def _build_contrast(
         )
     new_counts = series.on(matched_days.new)
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
-    exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
+    day_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
     old_counts = expected_counts.total
     ratio_phi = dispersion.ratio_dispersion(
         new_counts, old_counts, period=period, windows=baseline.windows, level=settings.level
     )
+    known_shares, ratio_phi = allow_for_late_records(
+        context.known_shares, series.groups, new_counts, old_counts, ratio_phi
+    )
+    exposure_ratio = day_ratio * known_shares
     ratio_rows = rate_ratios(
         new_counts, old_counts, new_exposure=exposure_ratio, dispersion=ratio_phi, level=settings.level
     )
@@ -125,6 +130,7 @@ def _build_contrast(
             p_value=float(p_values[g]),
             phi=float(ratio_phi[g]),
             method=dispersion.interval_method(g, float(ratio_phi[g])),
+            known_share=float(known_shares[g]),
             settings=settings,
         )
         for g in range(len(series.groups))
@@ -147,12 +153,14 @@ def _build_row(
     p_value: float,
     phi: float,
     method: str,
+    known_share: float,
     settings: CompareSettings,
 ) -> ComparisonRow:
     rate_ratio, ratio_low, ratio_high = interval
     change, suppression_note = suppress(100.0 * (rate_ratio - 1.0), old=old, below=settings.suppress_below)
     police_note = POLICE_NOTE if series.found_by[g] == "police" else None
     ratio_note = "no ratio: nothing was counted in the baseline" if old == 0 else None
+    late_note = f"about {100 * known_share:.0f}% is on record by now: the change allows for the rest"
     return ComparisonRow(
         group=series.groups[g],
         label=series.labels[g],
@@ -168,7 +176,11 @@ def _build_row(
         p_value=None if np.isnan(p_value) else p_value,
         q_value=None,
         overdispersion=phi,
-        notes=tuple(note for note in (suppression_note, ratio_note, police_note) if note),
+        notes=tuple(
+            note
+            for note in (suppression_note, ratio_note, police_note, late_note if known_share < 1 else None)
+            if note
+        ),
     )
 
 

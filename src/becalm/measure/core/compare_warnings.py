@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from becalm.measure.core.comparison import Comparison, ComparisonContext, Contrast
+from becalm.measure.core.completeness import describe_late_records
 from becalm.measure.core.dispersion import GroupDispersion
 from becalm.measure.core.group_series import group_label
 from becalm.measure.core.match_days import calendar_differences
@@ -34,9 +35,16 @@ def compare_warnings(
         *_unequal_lengths(comparison),
         *_calendar_notes(comparison, counts, context.holidays),
         *(warning for contrast in comparison.against for warning in _unmatched_days(contrast)),
+        *_late_records(comparison, context),
         *_short_history(dispersion),
         *_police_groups(comparison),
     )
+
+
+def _late_records(comparison: Comparison, context: ComparisonContext) -> Iterable[str]:
+    labels = {row.group: row.label for row in comparison.rows}
+    late_text = describe_late_records(context.known_shares, labels)
+    return (late_text,) if late_text else ()
 
 
 def _chosen_groups(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:

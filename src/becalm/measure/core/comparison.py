@@ -13,6 +13,7 @@ from becalm.measure.core.request import Align
 from becalm.terms import Gap, OffenceGroup, Period, Step
 
 if TYPE_CHECKING:
+    from becalm.measure.core.completeness import KnownShare
     from becalm.tables import CountTable  # NumPy would make --help slow
 
 ROW_KEYS: Final = (
@@ -79,7 +80,8 @@ class ComparisonContext:
     `groups` give labels and reasons; `holidays` names by day; `left_out` the counts of offence groups
     that are in no total; `gaps` the months that the source covers badly; `covered` the days that it
     covers at all (without it: those of the counts); `only` the offence groups that were asked for; `steps`
-    the declared shifts of level; `counted_unit` what is counted.
+    the declared shifts of level; `counted_unit` what is counted; `known_shares` how much of the period is on
+    record by now, of the groups of which some is still to come.
     """
 
     groups: Mapping[str, OffenceGroup] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class ComparisonContext:
     only: tuple[str, ...] = ()
     steps: Sequence[Step] = ()
     counted_unit: str = "offences"
+    known_shares: Mapping[str, KnownShare] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from becalm import tables, terms
 from becalm.desk import Desk, gaps_of, totals_in
 from becalm.measure import ComparisonContext, days_covered
 from becalm.measure.core.baseline import Baseline, choose_baselines
+from becalm.measure.core.completeness import LEAST_WINDOWS, KnownShare, estimate_known_shares
 from becalm.measure.core.request import CompareRequest, KeyFiguresRequest
 from becalm.measure.desk.steps import active_steps
 from becalm.workspace.read_offence_tables import load_offences
@@ -64,4 +65,25 @@ def load_comparison(
             covered=covered,
             steps=active_steps(desk, known_at=known_at),
         ),
+    )
+
+
+def learn_known_shares(
+    inputs: ComparisonInputs, rows: Table, *, by: tables.Groupings, left_out: tuple[str, ...] = ()
+) -> Mapping[str, KnownShare]:
+    """How much of the period is on record by now, where the records say when they were written?
+
+    `left_out` are groups of `by` that are in no total. Nothing is learned from counts that are published.
+    """
+    age_days = (inputs.totals.as_of - inputs.period.end).days
+    if inputs.source.table != "incidents" or not 0 <= age_days < tables.SETTLED_DAYS:
+        return {}
+    first_day = tables.first_day_of(inputs.totals.months[0])
+    windows = tables.list_former_periods(inputs.period, first_day=first_day, as_of=inputs.totals.as_of)
+    if len(windows) < LEAST_WINDOWS:
+        return {}
+    if left_out and by != "offence_group":
+        rows = rows.filter(~rows.offence_group.fill_null("").isin(list(left_out)))
+    return estimate_known_shares(
+        tables.count_known(rows, by=by, windows=windows, age_days=age_days), left_out=left_out
     )

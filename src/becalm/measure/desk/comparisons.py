@@ -10,7 +10,7 @@ from becalm.measure import compare_baselines, outside_total, pick_groups
 from becalm.measure.core.compare import check_overlap
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest
-from becalm.measure.desk.comparison_inputs import load_comparison
+from becalm.measure.desk.comparison_inputs import learn_known_shares, load_comparison
 from becalm.measure.desk.public import withhold_comparison
 from becalm.measure.desk.series import count_rows, filter_groups
 
@@ -51,6 +51,9 @@ def compare(
             inputs.context,
             left_out=pick_groups(group_counts, outside_keys),
             only=request.offence_group,
+            known_shares=learn_known_shares(
+                inputs, group_records, by=request.by, left_out=tuple(outside_keys)
+            ),
             counted_unit=request.counted if source.table == "published_counts" else "offences",
         ),
     )

@@ -11,7 +11,7 @@ from becalm.desk import Desk
 from becalm.measure import compare_baselines
 from becalm.measure.core import key_figures as core
 from becalm.measure.core.request import CompareSettings, KeyFiguresRequest
-from becalm.measure.desk.comparison_inputs import ComparisonInputs, load_comparison
+from becalm.measure.desk.comparison_inputs import ComparisonInputs, learn_known_shares, load_comparison
 from becalm.measure.files.key_figure_tables import load_key_figures
 from becalm.tables import CountTable, Source, TimeUnit
 
@@ -43,7 +43,10 @@ def compare_key_figures(
     )
     if rows is None:
         return report
-    context = replace(inputs.context, groups={})  # rows have the keys of figures, not of offence groups
+    known_shares = learn_known_shares(inputs, rows, by="offence_group")
+    context = replace(
+        inputs.context, groups={}, known_shares=known_shares
+    )  # rows have the keys of figures, not of offence groups
     comparison = compare_baselines(
         _count(rows, source, inputs.unit),
         period=inputs.period,
