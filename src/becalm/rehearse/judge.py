@@ -17,13 +17,16 @@ from becalm.rehearse.week import Note, Year
 from becalm.simulate.time_profiles import REBOUND, day_number
 
 LEVEL: Final = 0.95
+RING_REACH_M: Final = 275.0  # radius and ring of the registered protocol
 MONTH: Final = re.compile(r"\d{4}-\d{2}")
 QUESTIONS: Final = {
     "change": "How far did each offence fall or rise?",
     "places": "Which places carry street violence?",
     "delivered": "How many visits were delivered?",
     "arrests": "How many arrests came from dedicated activity?",
+    "roster": "Is the roster lawful, and who is missing?",
     "effect": "What did patrols do?",
+    "displacement": "Did offences move next door?",
     "rebound": "Are numbers bouncing back?",
     "found by police": "Does what police find feed back into the list?",
     "ledger": "Does the ledger hold?",
@@ -58,6 +61,7 @@ def judge_year(year: Year, finding: Note | None) -> tuple[Row, ...]:
         *_changes(year),
         *_places(year),
         *_deliveries(year),
+        *_rosters(year),
         *_rebound(year),
         *(_effect(year, finding) if finding else ()),
         *_checks(year),
@@ -144,6 +148,20 @@ def _deliveries(year: Year) -> Iterator[Row]:
             )
 
 
+def _rosters(year: Year) -> Iterator[Row]:
+    """Rules that a roster breaks and officers that it lacks, counted from its file alone."""
+    for note in year.notes:
+        if note["kind"] == "roster":
+            for name, words in (
+                ("broken", "rules broken by the roster"),
+                ("short", "officers short on tours"),
+            ):
+                said = float(note[f"{name}_said"])
+                yield Row(
+                    "roster", f"{words} of week {note['week'] + 1}", float(note[name]), said, said, said
+                )
+
+
 def _rebound(year: Year) -> Iterator[Row]:
     """Was there an alarm once the shock was passing (1: yes), and was there one before?"""
     watched = [note for note in _briefings(year) if note["alarms"]]
@@ -171,22 +189,24 @@ def _rebound(year: Year) -> Iterator[Row]:
 
 
 def _effect(year: Year, finding: Note) -> Iterator[Row]:
-    """The ratio of the trial, by the registered protocol."""
+    """The ratios of the trial, at the places and around them, by the registered protocol."""
     with (year.trial_folder / "arms.csv").open(newline="", encoding="utf-8") as file:
         arm_of = {
             (cell_of(row["hotspot"]), day_number(date.fromisoformat(row["day"]))): row["arm"]
             for row in csv.DictReader(file)
         }
     ratio = truth.trial_ratio(year.world, year.potential, year.log, arm_of)
-    for estimate in finding["estimates"]:
-        if estimate["scale"] == "ratio" and estimate["low"] is not None and ratio is not None:
+    moved = truth.ring_ratio(year.world, year.potential, year.course.prevention, arm_of, reach_m=RING_REACH_M)
+    for question, estimates, true_ratio in (
+        ("effect", finding["estimates"], ratio),
+        ("displacement", finding.get("displacement", ()), moved),
+    ):
+        estimate = next((e for e in estimates if e["scale"] == "ratio" and e["low"] is not None), None)
+        if estimate is not None and true_ratio is not None:
+            figure = f"{estimate['name']}, ratio of most to no patrol"
             yield Row(
-                "effect",
-                f"{estimate['name']}, ratio of most to no patrol",
-                ratio,
-                *(float(estimate[name]) for name in ("value", "low", "high")),
+                question, figure, true_ratio, *(float(estimate[name]) for name in ("value", "low", "high"))
             )
-            break
 
 
 def _checks(year: Year) -> Iterator[Row]:
@@ -229,8 +249,21 @@ def _side_findings(year: Year, finding: Note | None) -> Iterator[Note]:
                 "low": round(saved - half, 2),
                 "high": round(saved + half, 2),
             }
+    if (weeks := _alarm_delay(year)) is not None:
+        yield {"finding": "weeks from the return of the shock to the first alarm after it", "value": weeks}
     if finding is not None:
         yield {"finding": "what the protocol says", "words": finding["words"]}
     for note in year.notes:
         if note["kind"] == "refused":
             yield {"finding": "the protocol was refused", "words": note["why"]}
+
+
+def _alarm_delay(year: Year) -> int | None:
+    """How many weeks after the shock began to pass did a series come into alarm? None where none did."""
+    days = [
+        date.fromisoformat(note["day"])
+        for note in _briefings(year)
+        if date.fromisoformat(note["day"]) > REBOUND
+        and any(alarm["state"] == "alarm" for alarm in note["alarms"])
+    ]
+    return (min(days) - REBOUND).days // 7 if days else None

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from becalm.methods.arrays import Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.rehearse.laws import VisitLog, choose_hours, deterrence
-from becalm.rehearse.world import Course, World
+from becalm.rehearse.world import CELL_M, COLUMN_SPAN, Course, World, find_outlets
 from becalm.simulate.intensity import BURN_IN_DAYS, expected_by_area, expected_counts, treatable_offences
 from becalm.simulate.settings import OFFENCES
 from becalm.simulate.time_profiles import DAY_MINUTES, day_number, month_number, to_utc
@@ -144,6 +144,67 @@ def trial_ratio(
         1 - law.effect * float(np.average(left[mask], weights=weight[mask])) for mask in (is_high, ~is_high)
     )
     return high / off
+
+
+def ring_ratio(
+    world: World,
+    potential: Course,
+    prevention: Floats,
+    arm_of: dict[tuple[int, int], str],
+    *,
+    reach_m: float,
+) -> float | None:
+    """The true ratio of street violence around places on days of the strongest arm to days of the weakest.
+
+    Around a place are the city's own places within `reach_m` that lie in no place of the trial. A day counts
+    as strong there where any place within reach is, as weak where all are. What is prevented at a place
+    happens, by its chance, at one of the outlets of that place.
+    """
+    places, cells = world.plan.places, sorted({cell for cell, _ in arm_of})
+    columns = np.floor(places.position / CELL_M).astype(np.int64)
+    cell_of_place = columns[:, 0] * COLUMN_SPAN + columns[:, 1]
+    centres = (np.array([divmod(cell, COLUMN_SPAN) for cell in cells]) + 0.5) * CELL_M
+    away_m = np.hypot(*(places.position[:, None, axis] - centres[None, :, axis] for axis in (0, 1)))
+    is_near = (away_m <= reach_m) & ~np.isin(cell_of_place, np.array(cells))[:, None]
+    days = sorted({day for _, day in arm_of})
+    arms = np.array([[arm_of.get((cell, day), "") for day in days] for cell in cells])
+    is_high, is_off = np.equal(arms, "high"), np.equal(arms, "off")
+    near = is_near.astype(np.float64)
+    is_strong: Bools = np.asarray(near @ is_high > 0)
+    has_near: Bools = np.asarray(is_near.any(axis=1))
+    is_weak: Bools = np.asarray(near @ is_off >= near.sum(axis=1, keepdims=True)) & has_near[:, None]
+    usual = _usual_by_place(world, potential)
+    extra = _moved_by_place(world, potential, prevention, np.array(cells), days)
+    strong, weak = (
+        1 + (extra * mask).sum() / max((usual[:, None] * mask).sum(), 1e-9) for mask in (is_strong, is_weak)
+    )
+    return float(strong / weak) if is_strong.any() and is_weak.any() else None
+
+
+def _usual_by_place(world: World, potential: Course) -> Floats:
+    """How much street violence a place has on a usual day, over the whole drawn life."""
+    incidents = potential.incidents
+    rows = np.flatnonzero(treatable_offences()[incidents.offence] & potential.is_real)
+    day_count = (world.plan.intensity.days[-1] - world.plan.intensity.days[0]).days + 1
+    return np.bincount(incidents.place[rows], minlength=len(world.plan.places.kind)) / day_count
+
+
+def _moved_by_place(
+    world: World, potential: Course, prevention: Floats, cells: Ints, days: list[int]
+) -> Floats:
+    """The expected number of offences that patrols moved to each place on each of these days."""
+    moved = np.zeros((len(world.plan.places.kind), len(days)))
+    law, incidents = world.scenario.patrol, potential.incidents
+    rows = np.flatnonzero(prevention > 0)
+    outlets = find_outlets(world, cells)
+    own_cells, own_days = world.cells(potential)[rows], incidents.minute[rows] // DAY_MINUTES
+    column_of_day = {day: column for column, day in enumerate(days)}
+    for row, cell, day in zip(rows.tolist(), own_cells.tolist(), own_days.tolist(), strict=True):
+        choices = outlets.get(cell)
+        if choices is not None and len(choices) and day in column_of_day:
+            chance = float(prevention[row]) * law.displaced
+            moved[choices, column_of_day[day]] += chance / len(choices)
+    return moved
 
 
 def _cell_weights(world: World, potential: Course, cells: list[int]) -> Floats:

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from becalm.rehearse import delivery, records, truth
+from becalm.rehearse import delivery, duty, records, truth
 from becalm.rehearse.laws import VisitLog, join_logs
 from becalm.rehearse.runner import Office
 from becalm.rehearse.world import FIRST_MONDAY, Course, World, live_week
@@ -115,6 +115,8 @@ def live(year: Year, week: int) -> list[Note]:
     monday = world.monday(week)
     office.begin(_instant(monday))
     _load_records(year, week, monday)
+    if week % duty.ROSTER_EVERY == 0:
+        year.notes.append({"kind": "roster", "week": week, **_make_roster(year, week, monday)})
     if week % PLAN_WEEKS == 0 and week < year.trial_weeks:
         first_day = monday + timedelta(days=1)
         office.call(
@@ -149,12 +151,13 @@ def close_week(year: Year, week: int) -> None:
     """Say what was delivered in this week, and bring its arrests into the ledger."""
     office, folder = year.office, year.week_folder(week)
     first_day = year.world.monday(week) + timedelta(days=1)
-    answer = office.call(
-        "patrol", "delivered", year.plan_folder(week), "--check-ins", folder / "check-ins.csv",
-        "--from", first_day, "--days", 7, "--out", folder / "visits.csv", actor="duty sergeant",
-    )  # fmt: skip
-    totals = answer.data["totals"]
-    year.notes.append({"kind": "delivered", "week": week, "visits": totals["check_in_visits"]})
+    if _has_plan(year, week):
+        answer = office.call(
+            "patrol", "delivered", year.plan_folder(week), "--check-ins", folder / "check-ins.csv",
+            "--from", first_day, "--days", 7, "--out", folder / "visits.csv", actor="duty sergeant",
+        )  # fmt: skip
+        visit_count = answer.data["totals"]["check_in_visits"]
+        year.notes.append({"kind": "delivered", "week": week, "visits": visit_count})
     arrests = folder / "arrests.csv"
     if len(arrests.read_text("utf-8").splitlines()) > 1:
         office.call("record", "import", arrests, "--kind", "arrest", actor="records clerk")
@@ -164,8 +167,22 @@ def close_week(year: Year, week: int) -> None:
     year.notes.append({"kind": "arrests", "week": week, **_arrest_counts(answer.data)})
 
 
+def _has_plan(year: Year, week: int) -> bool:
+    """Whether patrols are planned for this week: none are where the records end too long before."""
+    return (year.plan_folder(week) / "visits.csv").is_file()
+
+
 def _arrest_counts(answer: Note) -> Note:
     return {"count": answer["arrests"], "opened": len(answer["entries"])}
+
+
+def _make_roster(year: Year, week: int, monday: date) -> Note:
+    """The duty office's own workspace: patrols of the year go by the units of the city."""
+    folder, city = year.week_folder(week) / "duty", year.folder.parent / "city"
+    office = Office(year.office.run_command, folder / "workspace", year.office.seed)
+    office.begin(_instant(monday))
+    office.call("init", "--city", city / "city.toml", "--boundaries", city / "boundaries.geojson")
+    return duty.make_roster(year.world, office, folder, week)
 
 
 def _is_step_declared(year: Year) -> bool:
@@ -248,7 +265,10 @@ def _live_with_insider(year: Year, week: int) -> None:
 def _deliver(year: Year, week: int) -> None:
     """Crews go where the plan sends them, as far as they can; the city answers."""
     world = year.world
-    planned_visits = delivery.read_visits(year.plan_folder(week) / "visits.csv", *world.week_days(week))
+    plan_path = year.plan_folder(week) / "visits.csv"
+    planned_visits = delivery.read_visits(plan_path, *world.week_days(week)) if _has_plan(year, week) else []
+    if not planned_visits:
+        year.notes.append({"kind": "no plan", "week": week})
     if world.scenario.force.planner == "most_overdue":
         year.notes.append({"kind": "spared", "week": week, **_compare_planners(year, week, planned_visits)})
         planned_visits = delivery.replace_by_most_overdue(planned_visits, year.last_visit)
