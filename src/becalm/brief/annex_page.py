@@ -1,17 +1,22 @@
 """The annex of the briefing as one self-contained page: every answer, with its pictures and tables."""
 
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from markupsafe import Markup
 
+from becalm.brief.borough_map import borough_map
 from becalm.brief.briefing import Briefing
-from becalm.brief.briefing_page import inline_mark, render_page
+from becalm.brief.briefing_page import draw_trends, inline_mark, render_page
+from becalm.find.files.concentration_chart import concentration_chart, describe_curve
 from becalm.find.files.map import View, busiest_view, hotspot_map, whole_view
 from becalm.find.files.week_chart import DAYS, week_chart
 from becalm.measure.core.comparison import ComparisonRow, Verdict
 from becalm.measure.core.run_up import RunUp
+from becalm.measure.files import comparison as comparison_text
 from becalm.measure.files import sentences
+from becalm.measure.files.band_chart import band_chart
 from becalm.measure.files.charts import SeriesPoint, change_chart, change_rows, series_chart
 from becalm.render import number_format, svg
 
@@ -35,7 +40,18 @@ def annex_page(briefing: Briefing) -> str:
         verdicts=_sort_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
         notes=sentences.comparison_notes(comparison),
+        trends=draw_trends(briefing, HOTSPOTS_SHOWN),
+        borough_headings=comparison_text.TEXT_COLUMNS,
+        borough_rows=tuple(comparison_text.comparison_lines(briefing.boroughs)) if briefing.boroughs else (),
+        figure_row=_row_of_month(briefing),
+        curve_words=describe_curve(briefing.history) if briefing.history else "",
     )
+
+
+def _row_of_month(briefing: Briefing) -> dict[date, int]:
+    """Where a month stands in the series of the key figures: all have the same months."""
+    figures = briefing.key_figures.figures if briefing.key_figures else ()
+    return {month.start: i for i, month in enumerate(figures[0].months)} if figures else {}
 
 
 def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
@@ -67,6 +83,9 @@ class Figures:
     map: Markup | None
     inset: Markup | None
     week: Markup | None
+    concentration: Markup | None
+    boroughs: Markup | None
+    series: tuple[tuple[str, Markup], ...]  # the label of each key figure, and its months
 
 
 def draw_figures(briefing: Briefing) -> Figures:
@@ -76,7 +95,49 @@ def draw_figures(briefing: Briefing) -> Figures:
     if briefing.week is not None:
         week_title = "The hotspots hour by hour through the week"
         week_figure = svg.draw_twice(partial(week_chart, briefing.week, title=week_title), "week")
-    return Figures(_draw_changes(briefing), _draw_run_up(briefing), full_map, inset_map, week_figure)
+    return Figures(
+        _draw_changes(briefing),
+        _draw_run_up(briefing),
+        full_map,
+        inset_map,
+        week_figure,
+        _draw_concentration(briefing),
+        _draw_boroughs(briefing),
+        _draw_series(briefing),
+    )
+
+
+def _draw_concentration(briefing: Briefing) -> Markup | None:
+    history = briefing.history
+    if history is None or not history.curve:
+        return None
+    title = "The share of incidents in the fullest places"
+    return svg.draw_twice(partial(concentration_chart, history, title=title), "concentration")
+
+
+def _draw_boroughs(briefing: Briefing) -> Markup | None:
+    """The map, where the outlines are those of the boroughs that were compared."""
+    boroughs = briefing.boroughs
+    names = {area.name.casefold() for area in briefing.areas if area.name}
+    if boroughs is None or not names & {row.label.casefold() for row in boroughs.rows}:
+        return None
+    title = f"Change by borough, {number_format.period(boroughs.period)}"
+    return svg.draw_twice(partial(borough_map, boroughs, briefing.areas, title=title), "boroughs")
+
+
+def _draw_series(briefing: Briefing) -> tuple[tuple[str, Markup], ...]:
+    figures = briefing.key_figures.figures if briefing.key_figures else ()
+    return tuple(
+        (
+            figure.label,
+            svg.draw_twice(
+                partial(band_chart, figure.months, briefing.steps, title=f"{figure.label}, by month"),
+                f"series-{figure.key}",
+            ),
+        )
+        for figure in figures
+        if figure.months
+    )
 
 
 def _draw_changes(briefing: Briefing) -> Markup:

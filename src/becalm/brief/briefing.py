@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from becalm.brief.part import BriefingPart
+from becalm.find.core.place_history import PlaceHistory
 from becalm.find.files.map import Area
 from becalm.find.files.rules_file import unmatched_lines
 from becalm.measure.core.comparison import Comparison
@@ -11,7 +12,7 @@ from becalm.measure.core.key_figures import KeyFigureReport
 from becalm.measure.core.run_up import RunUp
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render import number_format
-from becalm.terms import Gap, HotspotList, RunRecord
+from becalm.terms import Gap, HotspotList, RunRecord, Step
 
 EVERY_PLACE: Final = (
     "Hotspots: the list holds every place there is, so its probabilities mean nothing. Ask for fewer places."
@@ -44,6 +45,10 @@ class Briefing:
     areas_note: str = ""
     gaps: tuple[Gap, ...] = ()
     choices: tuple[str, ...] = ()
+    boroughs: Comparison | None = None  # the same period, borough by borough
+    boroughs_note: str = ""
+    history: PlaceHistory | None = None  # of the listed places; None where they are no square cells
+    steps: tuple[Step, ...] = ()
     patrol: PatrolSection = NO_PATROL
     parts: tuple[BriefingPart, ...] = ()
 

@@ -5,9 +5,12 @@ from markupsafe import Markup
 from becalm.brief.briefing import Briefing
 from becalm.find.files.rules_file import override_rows
 from becalm.formats.json_text import data_digest
+from becalm.measure.core.key_figures import MonthCount
 from becalm.measure.files import sentences
+from becalm.measure.files.sparkline import sparkline
 from becalm.render import number_format, svg
 from becalm.render.pages import self_contained
+from becalm.tables import first_day_of
 from becalm.terms import CertaintyBand, choose_band
 
 
@@ -49,6 +52,24 @@ def _colophon(briefing: Briefing) -> str:
         f"Made by becalm {briefing.run.version} on {number_format.instant(briefing.run.made_at)} from "
         f"{' and '.join(source_names)}, as of {number_format.day(briefing.comparison.as_of)}."
     )
+
+
+def draw_trends(briefing: Briefing, most: int) -> dict[str, Markup]:
+    """A small picture of the months of each of the first places, by the place's name."""
+    hotspots = briefing.hotspots.hotspots[:most] if briefing.hotspots else ()
+    history = briefing.history
+    if history is None:
+        return {}
+    starts = [first_day_of(month) for month in history.months]
+    return {
+        place.place_id: sparkline(
+            [MonthCount(start, count) for start, count in zip(starts, counts, strict=True)],
+            key=f"trend-{place.rank}",
+            title=f"Place {place.rank}, month by month",
+        )
+        for place in hotspots
+        if (counts := history.counts_by_place.get(place.place_id))
+    }
 
 
 def inline_mark(mark: Markup) -> Markup:

@@ -6,7 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from becalm.brief.briefing import Briefing
-from becalm.brief.briefing_page import inline_mark, render_page
+from becalm.brief.briefing_page import draw_trends, inline_mark, render_page
 from becalm.brief.part import BriefingPart
 from becalm.find.files.map import hotspot_map
 from becalm.measure.core.key_figures import KeyFigureRow
@@ -62,6 +62,7 @@ def front_page(briefing: Briefing) -> str:
         caveats=briefing.warnings[:CAVEATS_SHOWN],
         caveats_more=max(0, len(briefing.warnings) - CAVEATS_SHOWN),
         places=hotspots[:PLACES_SHOWN],
+        trends=draw_trends(briefing, PLACES_SHOWN),
     )
 
 

@@ -18,6 +18,7 @@ from becalm.brief.part import BriefingPart
 from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk, PinnedArchive, gaps_of, recorded_action
 from becalm.find.core.place_facts import compute_list_week
+from becalm.find.core.place_history import TREND_MONTHS, PlaceHistory, build_place_history
 from becalm.find.core.request import HotspotRequest, PlaceOptions, RecordOptions
 from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
@@ -30,18 +31,28 @@ from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.key_figures import KeyFigureReport
 from becalm.measure.core.request import CompareRequest, KeyFiguresRequest
 from becalm.measure.core.run_up import RunUp, build_run_up
-from becalm.measure.desk import compare, compare_key_figures
+from becalm.measure.desk import active_steps, compare, compare_key_figures
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render.pages import check_folder_free, write_folder
-from becalm.terms import OffenceGroup, QuestionError, RunRecord, UsageError, groups_by_key
+from becalm.terms import (
+    HotspotList,
+    OffenceGroup,
+    QuestionError,
+    RunRecord,
+    UsageError,
+    groups_by_key,
+    month_start,
+)
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.read_offence_tables import load_offences
 
 FOOTPRINT_M = 500.0
 LOCK = "run.lock"  # held while a run draws and writes
 NO_POINTS = "These records are published counts without points, so no hotspots can be found."
+NO_BOROUGHS = "The records name no boroughs. Give the workspace their boundaries with `becalm init`."
+UNKNOWN = "unknown"
 NO_TIMES = "These records carry no hour of the day, so they do not show when in the week."
 
 
@@ -225,6 +236,7 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
         **_load_groups(pinned_desk, briefing_plan.hotspot_source),
         **compared_group_by_key,
     }
+    boroughs, boroughs_note = _compare_boroughs(pinned_desk, briefing_plan, comparison, run)
     compared_months = {month for window in comparison.windows for month in window.months}
     return Briefing(
         place=desk.workspace.city.name if desk.workspace.config.city.chosen else "",
@@ -241,10 +253,45 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
         areas=map_areas,
         areas_note=areas_note,
         gaps=tables.select_gaps(gaps_of(pinned_desk, answers.source), compared_months, (answers.source.key,)),
+        boroughs=boroughs,
+        boroughs_note=boroughs_note,
+        history=_count_history(pinned_desk, briefing_plan, hotspot_list) if hotspot_list else None,
+        steps=active_steps(pinned_desk, known_at=run.made_at),
         choices=describe_choices(briefing_plan.chosen, comparison, hotspot_list),
         patrol=patrol_part(desk, run),
         parts=answers.parts,
     )
+
+
+def _compare_boroughs(
+    desk: Desk, plan: BriefingPlan, comparison: Comparison, run: RunRecord
+) -> tuple[Comparison | None, str]:
+    """The same period and baseline borough by borough, or why there is no such comparison."""
+    if plan.by == "borough":
+        return comparison, ""
+    request = CompareRequest(
+        period=plan.period, baseline=plan.baselines[:1], by="borough", source=comparison.source
+    )
+    try:
+        boroughs = compare(desk, request, known_at=run.made_at)
+    except (QuestionError, UsageError) as error:
+        return None, " ".join(str(error).split())
+    if {row.group for row in boroughs.rows} <= {UNKNOWN}:
+        return None, NO_BOROUGHS
+    return boroughs, ""
+
+
+def _count_history(desk: Desk, plan: BriefingPlan, hotspots: HotspotList) -> PlaceHistory:
+    """The listed places month by month, up to the last month that the list was made of."""
+    last_day = tables.first_day_of(hotspots.last_month)
+    first_month = f"{month_start(last_day.year, last_day.month - TREND_MONTHS + 1):%Y-%m}"
+    counts = tables.count_places(
+        desk.archive.table("incidents", source=plan.hotspot_source),
+        cell_m=hotspots.cell_m,
+        groups=hotspots.target,
+        months=tables.list_months(max(first_month, hotspots.first_month), hotspots.last_month),
+    )
+    return build_place_history(counts, hotspots)
 
 
 def _find_hotspots(

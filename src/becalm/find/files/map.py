@@ -202,7 +202,7 @@ def hotspot_map(
     rank_marks, occupied_boxes = _draw_ranks(
         visible_hotspots, view, frame, numbered=numbered, mark_size=mark_size
     )
-    area_paths = [_draw_area(area, view) for area in areas]
+    area_paths = [draw_area(area, view) for area in areas]
     return svg.picture(
         _build_clip(view, key),
         svg.group(area_paths, clip_path=f"url(#{key}-clip)"),
@@ -269,7 +269,8 @@ def _build_clip(view: View, key: str) -> Markup:
     return svg.element("clipPath", clip_frame, id=f"{key}-clip")
 
 
-def _draw_area(area: Area, view: View) -> Markup:
+def draw_area(area: Area, view: View) -> Markup:
+    """The outline of an area, as fine as the picture can show."""
     tolerance_m = 0.35 / view.per_metre
     simple_shape = area.shape.simplify(tolerance_m, preserve_topology=True)
     ring_paths = []
