@@ -339,7 +339,9 @@ def test_before_its_time_a_seed_is_opened_by_two(
     loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = town.copy(loaded, tmp_path / "w")
-    patrol_town.plan(workspace, workspace / "plan", "--from", datetime.now(UTC).date().isoformat())
+    today = datetime.now(UTC).date().isoformat()
+    old_records = ("--old-records-reason", "a seed that may not be opened yet")
+    patrol_town.plan(workspace, workspace / "plan", "--from", today, *old_records)
     asked = ("patrol", "reveal", workspace / "plan", "-w", workspace)
     assert "may be opened after" in becalm(*asked, code=12).output
     both = ("--early", "a complaint", "--second", "ombudsman")

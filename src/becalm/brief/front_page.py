@@ -19,6 +19,7 @@ FIGURES_SHOWN: Final = 5
 DECISIONS_SHOWN: Final = 3
 PLACES_SHOWN: Final = 12
 CAVEATS_SHOWN: Final = 3
+CAVEAT_LETTERS: Final = 110
 NO_WATCH: Final = (
     "becalm does not know whether numbers are coming back: nobody has declared from which day they fell."
 )
@@ -59,11 +60,24 @@ def front_page(briefing: Briefing) -> str:
         return_sentence=_return_sentence(part_by_job.get("sustain")),
         map=_draw_thumbnail(briefing),
         decisions=_decisions(part_by_job.get("due")),
-        caveats=briefing.warnings[:CAVEATS_SHOWN],
+        caveats=[shorten(warning) for warning in briefing.warnings[:CAVEATS_SHOWN]],
         caveats_more=max(0, len(briefing.warnings) - CAVEATS_SHOWN),
         places=hotspots[:PLACES_SHOWN],
         trends=draw_trends(briefing, PLACES_SHOWN),
     )
+
+
+def shorten(caveat: str) -> str:
+    """The caveat in a line: its first sentence, cut at a word where that is long; the annex has it whole.
+
+    >>> shorten("Late records: some are to come. On record by now: 83%.")
+    'Late records: some are to come.'
+    """
+    first_sentence, is_cut, _ = caveat.partition(". ")
+    sentence = f"{first_sentence}." if is_cut else caveat
+    if len(sentence) <= CAVEAT_LETTERS:
+        return sentence
+    return f"{sentence[:CAVEAT_LETTERS].rpartition(' ')[0].rstrip(',;:')} …"
 
 
 def _figure_tiles(briefing: Briefing) -> list[FigureTile]:

@@ -95,6 +95,6 @@ def describe_late_records(known_shares: Mapping[str, KnownShare], labels: Mappin
         return ""
     group_text = ", ".join(f"{label} {100 * share:.0f}%" for share, label in named)
     return (
-        f"Late records: by former periods, so much of this one is on record by now: {group_text}. Changes "
-        "and intervals allow for what is still to come; counts are as recorded."
+        "Late records: changes allow for what is still to be written down; counts are as recorded. On record "
+        f"by now, judged by former periods: {group_text}."
     )
