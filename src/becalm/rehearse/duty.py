@@ -39,9 +39,9 @@ def make_roster(world: World, office: Office, folder: Path, week: int) -> dict[s
     for name in ("officers", "roster", "availability"):
         write_csv(getattr(staff, name), folder / "staff" / f"{name}.csv")
     need_path = folder / "need.csv"
-    wanted = round(officer_count / len(units) * NEED_SHARE / len(TOURS))
+    wanted_count = round(officer_count / len(units) * NEED_SHARE / len(TOURS))
     needs = [
-        {"command_unit": unit, "day": str(monday + timedelta(days=d)), "tour": tour, "officers": wanted}
+        {"command_unit": unit, "day": str(monday + timedelta(days=d)), "tour": tour, "officers": wanted_count}
         for unit in units
         for d in range(1, ROSTER_DAYS + 1)
         for tour in TOURS
@@ -94,10 +94,10 @@ def count_breaches(rows: list[dict[str, str]], away: set[tuple[str, str]]) -> in
                 (begin, begin + timedelta(hours=float(row["hours"])))
             )
     for tours in tours_by_officer.values():
-        ordered = sorted(tours)
+        ordered_tours = sorted(tours)
         breach_count += sum(
             (later[0] - earlier[1]).total_seconds() < 3600 * LEAST_REST_HOURS
-            for earlier, later in pairwise(ordered)
+            for earlier, later in pairwise(ordered_tours)
         )
     return breach_count
 

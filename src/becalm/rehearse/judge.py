@@ -196,10 +196,12 @@ def _effect(year: Year, finding: Note) -> Iterator[Row]:
             for row in csv.DictReader(file)
         }
     ratio = truth.trial_ratio(year.world, year.potential, year.log, arm_of)
-    moved = truth.ring_ratio(year.world, year.potential, year.course.prevention, arm_of, reach_m=RING_REACH_M)
+    moved_ratio = truth.ring_ratio(
+        year.world, year.potential, year.course.prevention, arm_of, reach_m=RING_REACH_M
+    )
     for question, estimates, true_ratio in (
         ("effect", finding["estimates"], ratio),
-        ("displacement", finding.get("displacement", ()), moved),
+        ("displacement", finding.get("displacement", ()), moved_ratio),
     ):
         estimate = next((e for e in estimates if e["scale"] == "ratio" and e["low"] is not None), None)
         if estimate is not None and true_ratio is not None:

@@ -193,7 +193,7 @@ def _moved_by_place(
     world: World, potential: Course, prevention: Floats, cells: Ints, days: list[int]
 ) -> Floats:
     """The expected number of offences that patrols moved to each place on each of these days."""
-    moved = np.zeros((len(world.plan.places.kind), len(days)))
+    moved_counts = np.zeros((len(world.plan.places.kind), len(days)))
     law, incidents = world.scenario.patrol, potential.incidents
     rows = np.flatnonzero(prevention > 0)
     outlets = find_outlets(world, cells)
@@ -203,8 +203,8 @@ def _moved_by_place(
         choices = outlets.get(cell)
         if choices is not None and len(choices) and day in column_of_day:
             chance = float(prevention[row]) * law.displaced
-            moved[choices, column_of_day[day]] += chance / len(choices)
-    return moved
+            moved_counts[choices, column_of_day[day]] += chance / len(choices)
+    return moved_counts
 
 
 def _cell_weights(world: World, potential: Course, cells: list[int]) -> Floats:

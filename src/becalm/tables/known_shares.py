@@ -19,15 +19,15 @@ MOST_WINDOWS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class KnownCounts:
-    """Records of former periods, by group: `known[g, k]` of `final[g, k]` were written by the same age.
+    """Records of former periods: `known_counts[g, k]` of `final_counts[g, k]` were written by the same age.
 
     `groups` stand in alphabetical order; `undated_count` records do not say when they were written.
     """
 
     groups: tuple[str, ...]
     windows: tuple[Period, ...]
-    known: Ints
-    final: Ints
+    known_counts: Ints
+    final_counts: Ints
     undated_count: int
 
 
@@ -89,9 +89,9 @@ def count_known(
         .to_pylist()
     )
     groups = tuple(sorted({row["group"] for row in sums}))
-    known, final = np.zeros((2, len(groups), len(windows)), dtype=np.int64)
+    known_counts, final_counts = np.zeros((2, len(groups), len(windows)), dtype=np.int64)
     for row in sums:
         g = groups.index(row["group"])
-        known[g, row["window"]], final[g, row["window"]] = row["known"], row["final"]
+        known_counts[g, row["window"]], final_counts[g, row["window"]] = row["known"], row["final"]
     undated_count = sum(row["final"] - row["dated"] for row in sums)
-    return KnownCounts(groups, tuple(windows), known, final, undated_count)
+    return KnownCounts(groups, tuple(windows), known_counts, final_counts, undated_count)

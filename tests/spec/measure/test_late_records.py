@@ -65,8 +65,8 @@ def test_records_are_known_that_were_written_by_the_same_age() -> None:
         age_days=1,
     )
     assert counts.groups == ("robbery", "stalking")
-    assert counts.known.tolist() == [[0, 0], [1, 1]]
-    assert counts.final.tolist() == [[1, 0], [2, 1]]
+    assert counts.known_counts.tolist() == [[0, 0], [1, 1]]
+    assert counts.final_counts.tolist() == [[1, 0], [2, 1]]
     assert counts.undated_count == 1
 
 

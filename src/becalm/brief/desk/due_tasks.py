@@ -158,7 +158,7 @@ def _deliveries_due(desk: Desk, today: date) -> Iterator[DueTask]:
                 "say what was delivered",
                 why,
                 history.last_day,
-                f"becalm patrol delivered patrol/plan-{history.first_day} --check-ins FILE --out VISITS",
+                "becalm patrol delivered PLAN --check-ins FILE --out VISITS",
             )
 
 

@@ -90,7 +90,7 @@ def add_patrol(
             )
             plan_history = plan_patrol(desk, plan_request, hotspot_list=hotspots).history
         except (PlanError, InputError, UsageError) as error:
-            message = error.message.replace("`old_records_reason`", "`--old-records-reason`")
+            message = error.message.replace("`old_records_reason`", "`becalm run --old-records-reason`")
             return _note_no_plan(run, f"No patrol plan could be made. {message}")
     plan_texts = sealed_box(desk).plans(plan_history.commitment)
     if not plan_texts:

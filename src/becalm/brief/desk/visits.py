@@ -86,10 +86,9 @@ def make_arrests_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[Br
         "came from dedicated activity."
     )
     paragraphs = (
-        f"By the published definition: {pins['definition']} ({pins['sha256'][:16]}). "
-        f"`becalm record arrests --since {pins['first_day']} --until {pins['last_day']} --open` lists "
-        "each one. "
-        "Nobody is compared by this figure, and it is no target.",
+        f"By the published definition: {pins['definition']} ({pins['sha256'][:16]}).",
+        "`becalm record arrests --since DAY --until DAY --open` lists each one. Nobody is compared by this "
+        "figure, and it is no target.",
     )
     return BriefingPart("record", ARRESTS_HEADING, lead=lead, paragraphs=paragraphs), pins
 

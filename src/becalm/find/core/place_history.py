@@ -65,9 +65,11 @@ def _concentration_curve(place_counts: Floats, place_total: int) -> CurvePoints:
     """At shares of places that double evenly: a few at the top say most."""
     if not place_counts.sum():
         return ()
-    held = np.cumsum(np.sort(place_counts)[::-1]) / place_counts.sum()
+    held_shares = np.cumsum(np.sort(place_counts)[::-1]) / place_counts.sum()
     ranks = np.unique(np.geomspace(1, place_total, CURVE_POINTS).round().astype(np.int64))
-    return tuple((rank / place_total, float(held[min(rank, len(held)) - 1])) for rank in ranks.tolist())
+    return tuple(
+        (rank / place_total, float(held_shares[min(rank, len(held_shares)) - 1])) for rank in ranks.tolist()
+    )
 
 
 def _random_curve(incident_count: float, place_total: int) -> CurvePoints:

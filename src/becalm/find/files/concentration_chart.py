@@ -9,6 +9,7 @@ from becalm.find.core.place_history import CurvePoints, PlaceHistory
 from becalm.render import number_format, svg
 from becalm.render.svg import Scale
 
+LEFT_X: Final = 52.0
 LEAST_SHARE: Final = 0.0005
 SHARE_TICKS: Final = (0.001, 0.01, 0.1, 1.0)
 
@@ -16,35 +17,15 @@ SHARE_TICKS: Final = (0.001, 0.01, 0.1, 1.0)
 def concentration_chart(history: PlaceHistory, *, key: str, title: str, narrow: bool = False) -> Markup:
     """The share of incidents in the fullest places; places on a logarithmic scale."""
     width, height = (340.0, 260.0) if narrow else (720.0, 300.0)
-    left_x, right_x, top, bottom = 52.0, width - 16, 14.0, height - 46
-    log_axis, up = Scale(math.log10(LEAST_SHARE), 0.0, left_x, right_x), Scale(0.0, 1.0, bottom, top)
+    right_x, top, bottom = width - 16, 14.0, height - 46
+    log_axis, up = Scale(math.log10(LEAST_SHARE), 0.0, LEFT_X, right_x), Scale(0.0, 1.0, bottom, top)
 
     def draw(points: CurvePoints, name: str) -> Markup | None:
         line = [(log_axis(math.log10(x)), up(y)) for x, y in points if x >= LEAST_SHARE]
         return svg.element("path", d=svg.path(line), class_=f"line {name}") if len(line) > 1 else None
 
-    grid = [
-        mark
-        for share in (0.0, 0.25, 0.5, 0.75, 1.0)
-        for mark in (
-            svg.line(left_x, up(share), right_x, up(share), class_="zero" if share == 0 else "grid"),
-            svg.text(
-                left_x - 6, up(share) + 4, number_format.share(share, 0), class_="tick", text_anchor="end"
-            ),
-        )
-    ]
-    ticks = [
-        svg.text(
-            log_axis(math.log10(share)),
-            bottom + 18,
-            number_format.share(share, 1 if share < 0.01 else 0),
-            class_="tick",
-            text_anchor="end" if share == 1.0 else "middle",
-        )
-        for share in SHARE_TICKS
-    ]
     return svg.picture(
-        svg.group([*grid, *ticks]),
+        _draw_axes(log_axis, up, right_x, bottom),
         draw(history.random_curve, "old"),
         draw(history.curve, "new"),
         svg.text(
@@ -57,6 +38,30 @@ def concentration_chart(history: PlaceHistory, *, key: str, title: str, narrow: 
         height=height,
         class_="chart",
     )
+
+
+def _draw_axes(log_axis: Scale, up: Scale, right_x: float, bottom: float) -> Markup:
+    grid_marks = [
+        mark
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0)
+        for mark in (
+            svg.line(LEFT_X, up(share), right_x, up(share), class_="grid" if share else "zero"),
+            svg.text(
+                LEFT_X - 6, up(share) + 4, number_format.share(share, 0), class_="tick", text_anchor="end"
+            ),
+        )
+    ]
+    tick_marks = [
+        svg.text(
+            log_axis(math.log10(share)),
+            bottom + 18,
+            number_format.share(share, 1 if share < 0.01 else 0),
+            class_="tick",
+            text_anchor="end" if share == 1.0 else "middle",
+        )
+        for share in SHARE_TICKS
+    ]
+    return svg.group([*grid_marks, *tick_marks])
 
 
 def describe_curve(history: PlaceHistory) -> str:

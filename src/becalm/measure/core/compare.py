@@ -106,7 +106,6 @@ def _build_contrast(
         )
     new_counts = series.on(matched_days.new)
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
-    day_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
     old_counts = expected_counts.total
     ratio_phi = dispersion.ratio_dispersion(
         new_counts, old_counts, period=period, windows=baseline.windows, level=settings.level
@@ -114,7 +113,7 @@ def _build_contrast(
     known_shares, ratio_phi = allow_for_late_records(
         context.known_shares, series.groups, new_counts, old_counts, ratio_phi
     )
-    exposure_ratio = day_ratio * known_shares
+    exposure_ratio = known_shares * len(matched_days.new) / sum(map(len, matched_days.old))
     ratio_rows = rate_ratios(
         new_counts, old_counts, new_exposure=exposure_ratio, dispersion=ratio_phi, level=settings.level
     )
@@ -138,9 +137,13 @@ def _build_contrast(
     group_rows = map(_set_q_value, all_rows[1:], adjust(p_values[1:], "BH").tolist())
     total_row = None if overlapping_groups(series.groups[1:], context.groups) else all_rows[0]
     contrast = Contrast(baseline, total_row, tuple(group_rows), matched_days.unmatched)
-    window_months = {window_month for window in (period, *baseline.windows) for window_month in window.months}
-    gap_months = sorted(window_months & missing_months(context.gaps))
+    gap_months = _list_gap_months((period, *baseline.windows), context)
     return withhold_changes(contrast, gap_months) if gap_months else contrast
+
+
+def _list_gap_months(windows: Iterable[Period], context: ComparisonContext) -> list[str]:
+    """The months of these windows that the source has no records of."""
+    return sorted({month for window in windows for month in window.months} & missing_months(context.gaps))
 
 
 def _build_row(
