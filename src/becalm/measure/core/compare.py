@@ -107,11 +107,11 @@ def _build_contrast(
     new_counts = series.on(matched_days.new)
     expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
     old_counts = expected_counts.total
-    ratio_phi = dispersion.ratio_dispersion(
+    phi = dispersion.ratio_dispersion(
         new_counts, old_counts, period=period, windows=baseline.windows, level=settings.level
     )
     known_shares, ratio_phi = allow_for_late_records(
-        context.known_shares, series.groups, new_counts, old_counts, ratio_phi
+        context.known_shares, series.groups, new_counts, old_counts, phi
     )
     exposure_ratio = known_shares * len(matched_days.new) / sum(map(len, matched_days.old))
     ratio_rows = rate_ratios(
@@ -134,16 +134,17 @@ def _build_contrast(
         )
         for g in range(len(series.groups))
     )
-    group_rows = map(_set_q_value, all_rows[1:], adjust(p_values[1:], "BH").tolist())
+    group_rows = tuple(map(_set_q_value, all_rows[1:], adjust(p_values[1:], "BH").tolist()))
     total_row = None if overlapping_groups(series.groups[1:], context.groups) else all_rows[0]
-    contrast = Contrast(baseline, total_row, tuple(group_rows), matched_days.unmatched)
-    gap_months = _list_gap_months((period, *baseline.windows), context)
+    contrast = Contrast(baseline, total_row, group_rows, matched_days.unmatched)
+    return _withhold_gaps(contrast, (period, *baseline.windows), context)
+
+
+def _withhold_gaps(contrast: Contrast, windows: Iterable[Period], context: ComparisonContext) -> Contrast:
+    """The contrast without its changes where the source has no records of a month of these windows."""
+    months = {month for window in windows for month in window.months}
+    gap_months = sorted(months & missing_months(context.gaps))
     return withhold_changes(contrast, gap_months) if gap_months else contrast
-
-
-def _list_gap_months(windows: Iterable[Period], context: ComparisonContext) -> list[str]:
-    """The months of these windows that the source has no records of."""
-    return sorted({month for window in windows for month in window.months} & missing_months(context.gaps))
 
 
 def _build_row(
