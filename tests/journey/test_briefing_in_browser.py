@@ -6,6 +6,7 @@ import itertools
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import briefings
@@ -35,7 +36,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(150)
     )
     path = tmp_path_factory.mktemp("briefing") / "index.html"
-    path.write_text(annex_page(briefings.briefing(hotspots=briefings.hotspot_list(crowd + rest))), "utf-8")
+    listed = briefings.hotspot_list(crowd + rest)
+    whole = replace(briefings.full_briefing(), hotspots=listed, history=briefings.place_history(listed))
+    path.write_text(annex_page(whole), "utf-8")
     return path
 
 
@@ -155,7 +158,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def short_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same page with fewer places, for a checker that looks at every cell."""
     path = tmp_path_factory.mktemp("short") / "index.html"
-    path.write_text(annex_page(briefings.briefing()), "utf-8")
+    path.write_text(annex_page(briefings.full_briefing()), "utf-8")
     return path
 
 

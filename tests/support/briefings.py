@@ -11,12 +11,23 @@ from shapely.geometry import box
 
 from becalm.brief.briefing import Briefing
 from becalm.brief.part import BriefingPart, PartTable
+from becalm.find.core.place_history import PlaceHistory
 from becalm.find.files.map import Area
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
 from becalm.measure.core.key_figures import KeyFigureReport, KeyFigureRow, KeyFigureTable, MonthCount
 from becalm.measure.core.run_up import RunUp, RunUpMonth
-from becalm.terms import BlendPart, Concentration, Estimate, Gap, Hotspot, HotspotList, Period, RunRecord
+from becalm.terms import (
+    BlendPart,
+    Concentration,
+    Estimate,
+    Gap,
+    Hotspot,
+    HotspotList,
+    Period,
+    RunRecord,
+    Step,
+)
 
 APRIL_2020 = Period(date(2020, 4, 1), date(2020, 5, 1))
 APRIL_2019 = Period(date(2019, 4, 1), date(2019, 5, 1))
@@ -251,8 +262,35 @@ TASKS = (
 )
 
 
+def by_borough() -> Comparison:
+    """April 2020 in the four boroughs: a fall, a rise, one that cannot be told, one with few."""
+    rows = tuple(
+        replace(row("robbery", new, old, low, high, q=q), group=area.name, label=area.name)
+        for area, (new, old, low, high, q) in zip(
+            boroughs(),
+            (
+                (600, 900, 0.6, 0.74, 1e-5),
+                (900, 700, 1.15, 1.42, 1e-5),
+                (500, 510, 0.85, 1.12, 0.5),
+                (12, 20, 0.3, 1.2, 0.4),
+            ),
+            strict=True,
+        )
+    )
+    made = comparison()
+    return replace(made, by="borough", against=(replace(made.against[0], total=None, rows=rows),))
+
+
+def place_history(hotspots: HotspotList) -> PlaceHistory:
+    """Two years of each listed place, and a curve of concentration beside that of chance."""
+    months = tuple(f"{month_after(2018, 5, i):%Y-%m}" for i in range(24))
+    counts = {h.place_id: tuple((h.rank + i) % 5 for i in range(24)) for h in hotspots.hotspots}
+    curve, random_curve = ((0.001, 0.1), (0.01, 0.4), (1.0, 1.0)), ((0.001, 0.005), (0.01, 0.04), (1.0, 1.0))
+    return PlaceHistory(months, counts, curve, random_curve)
+
+
 def full_briefing() -> Briefing:
-    """The briefing with a figure for each of the comparison's first rows, a watch and two tasks."""
+    """The briefing with all its pictures, a figure for each of the first rows, a watch and two tasks."""
     made = briefing()
     compared = made.comparison
     months = tuple(
@@ -277,4 +315,12 @@ def full_briefing() -> Briefing:
         BriefingPart("sustain", "Watch", lead="Robbery is rising again in Eastham."),
         BriefingPart("due", "What is due", lead="Waiting for somebody: 2.", tables=(due_table,)),
     )
-    return replace(made, key_figures=report, parts=parts)
+    assert made.hotspots is not None
+    return replace(
+        made,
+        key_figures=report,
+        parts=parts,
+        boroughs=by_borough(),
+        history=place_history(made.hotspots),
+        steps=(Step(date(2020, 3, 23), "lockdown", "first lockdown"),),
+    )

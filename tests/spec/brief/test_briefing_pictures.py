@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from page import Node, read_page
 
+from becalm.brief.annex_page import annex_page
 from becalm.find.files.map import (
     Box,
     View,
@@ -222,3 +223,21 @@ def test_no_records_leave_no_footprint() -> None:
         as_of=briefings.AS_OF,
     )
     assert footprint(counts) == ()
+
+
+def test_the_annex_draws_places_boroughs_concentration_and_violence_by_month() -> None:
+    """Each picture with its words, and the table behind it."""
+    full = briefings.full_briefing()
+    page = annex_page(full)
+    assert full.history is not None
+    for key in ("boroughs-wide", "boroughs-narrow", "concentration-wide", "series-robbery-wide", "trend-1"):
+        assert f'id="{key}-title"' in page
+    assert "4 boroughs: 1 fell by more than chance, 1 rose, 2 are unclear" in page
+    assert "step: first lockdown" in page
+    assert "The fullest 1% of places hold 40" in page
+    assert "Table A4. Key figures by month" in page
+    assert "Table A5. Change by borough" in page
+    bare = annex_page(briefings.briefing(boroughs_note="The records name no boroughs."))
+    assert "The records name no boroughs." in bare
+    assert 'id="concentration-wide-title"' not in bare
+    assert "Months</th>" not in bare

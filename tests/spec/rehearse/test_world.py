@@ -14,7 +14,7 @@ from becalm.rehearse.delivery import PlannedVisit, deliver, replace_by_most_over
 from becalm.rehearse.laws import VisitLog, sort_visits
 from becalm.rehearse.records import write_extract
 from becalm.rehearse.scenario import PatrolLaws, RecordLaws, Scenario
-from becalm.rehearse.truth import expected_prevention
+from becalm.rehearse.truth import expected_prevention, ring_ratio
 from becalm.rehearse.world import SCALES, Course, World, live_week, make_world
 from becalm.simulate.intensity import treatable_offences
 from becalm.simulate.time_profiles import DAY_MINUTES, to_utc
@@ -135,3 +135,26 @@ def test_a_crew_is_never_at_two_places_and_nothing_is_added() -> None:
     assert len(done) <= len(planned)
     assert all(a.end < b.start for a, b in pairwise(done))
     assert len(visit_log(done)) == len(done)
+
+
+def test_what_moves_next_door_raises_the_ring_and_nothing_else_does() -> None:
+    """Half of the offences at some cells are prevented on every other day: their ring is strong then."""
+    for displaced, is_raised in ((0.0, False), (1.0, True)):
+        world, course = world_with(PatrolLaws(effect=0.5, displaced=displaced))
+        first_day, end_day = world.week_days(0)
+        cells, counts = np.unique(
+            world.cells(course)[treatable_offences()[course.incidents.offence]], return_counts=True
+        )
+        busiest = cells[np.argsort(counts)[-3:]].tolist()
+        arm_of = {
+            (cell, day): "high" if day % 2 else "off" for cell in busiest for day in range(first_day, end_day)
+        }
+        days = course.incidents.minute // DAY_MINUTES
+        is_hit = (
+            np.isin(world.cells(course), busiest) & (days % 2 == 1) & (days >= first_day) & (days < end_day)
+        )
+        prevention = np.where(is_hit & treatable_offences()[course.incidents.offence], 0.5, 0.0)
+        ratio = ring_ratio(world, course, prevention, arm_of, reach_m=275.0)
+        assert ratio is not None
+        assert (ratio > 1.0) is is_raised
+        assert ratio == pytest.approx(1.0) or is_raised
