@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from postgres import PROGRAM, Server
-from sites import BECALM, PASSWORD, person
+from sites import BECALM, PASSWORD
 from town import becalm
 
 from becalm.app.store import accounts, sessions, tasks
@@ -191,12 +191,21 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def kill_workers(workspace: Path, count: int, seed: int) -> dict[str, int]:
     """Start this many tasks, kill a worker at a random moment of each, and let others end what is left."""
     store, rng = open_store(workspace, ""), random.Random(seed)
-    name = person(store, "analyst")
+    now = datetime.now(UTC)
+    names = [f"asker.{chr(ord('k') + i) * 6}" for i in range(-(-count // tasks.OPEN_PER_ACCOUNT))]
+    for name in names:
+        accounts.add_account(store, name, ["analyst"], PASSWORD, now=now)
     keys = [
         tasks.start_task(
-            store, "sustain step list", {}, account=name, role="analyst", form_id="", now=datetime.now(UTC)
+            store,
+            "sustain step list",
+            {},
+            account=names[i // tasks.OPEN_PER_ACCOUNT],
+            role="analyst",
+            form_id="",
+            now=now,
         ).key
-        for _ in range(count)
+        for i in range(count)
     ]
     words = [*BECALM, "work", "--once", "--workspace", str(workspace)]
     for _ in range(count):
