@@ -32,6 +32,7 @@ from becalm.staff.core.force import with_roster
 from becalm.staff.core.forecast import forecast_strength, learn_rates, mark_tours, strength_chances
 from becalm.staff.core.roster_problem import RosterProblem, build_problem
 from becalm.staff.core.scenarios import Change, apply_changes, describe_outlook, parse_changes
+from becalm.staff.desk.short_notice import CHANGE_PRICE
 from becalm.staff.desk.solver import open_engine
 
 WORK = 10
@@ -161,7 +162,7 @@ def sick(size: float) -> None:
         begun_tours = frozenset((row, column - 1, len(RULES.tours)) for row in rows.tolist())
         day = PIVOT + timedelta(days=4)
         question = replace(
-            question, fixed_before=datetime.combine(day, clock_time()), change_price=10.0, today=day
+            question, fixed_before=datetime.combine(day, clock_time()), change_price=CHANGE_PRICE, today=day
         )
         sick_force = replace(in_force, is_away=is_away, begun_tours=begun_tours)
         changed = build_problem(sick_force, RULES, question)

@@ -18,6 +18,7 @@ from becalm.staff.core.moves import Move
 from becalm.staff.core.notice import Notice
 from becalm.staff.core.replans import PatrolTour, Replan, list_replans
 from becalm.staff.core.roster_problem import build_problem
+from becalm.staff.desk.short_notice import CHANGE_PRICE
 
 DAY = timedelta(days=1)
 OFFICER = Officer("T001", "constable", "Ash")
@@ -128,3 +129,13 @@ def test_patrol_draws_again_what_is_gone_new_or_changed_and_nothing_before() -> 
         Replan("new", "B 2", later),
     )
     assert list_replans(old, old, from_day=yesterday) == ()
+
+
+def test_at_short_notice_a_missing_driver_is_worth_one_change_and_a_missing_officer_three() -> None:
+    force = draw_force(1, officers=20, days=7)
+    question = replace(draw_question(1, force, days=7), change_price=CHANGE_PRICE)
+    cells = build_problem(force, RULES, question).cells
+    assert (cells.skill_price > CHANGE_PRICE).all()
+    assert (cells.skill_price < 2 * CHANGE_PRICE).all()
+    assert 3 * CHANGE_PRICE < cells.short_price
+    assert cells.recruit_price <= 2 * CHANGE_PRICE < cells.short_price

@@ -18,6 +18,7 @@ from becalm.terms import Fault, RosterError
 LATER_DAYS = 8  # of the published roster that follow: they must stay lawful
 MOST_NIGHTS = 8
 FAIRNESS_WEEKS = 12
+SHORT_CHANGES = 4  # with a price of any change: an officer who is missing is worth so many
 PAST_DAYS = 16  # that say in which state a line begins
 
 
@@ -313,7 +314,7 @@ def _build_cells(rules: RuleBook, question: RosterQuestion, command_units: Seque
     return Cells(
         need,
         np.minimum(least, need[..., None]),
-        float(rules.prices["short"]),
+        max(float(rules.prices["short"]), SHORT_CHANGES * (question.change_price or 0.0)),
         float(rules.prices["spare"]),
         np.array([skill.price for skill in rules.skills], np.float64),
         float(rules.prices["recruit_alone"]),
