@@ -27,7 +27,7 @@ from becalm.staff.files.read_need import read_need
 from becalm.staff.files.roster_view import RosterAnswer
 
 ABSENT = "staff absent"
-# Points for any change at short notice, beside the 80 and 60 of a supervisor or driver who is missing: for one
+# Points for any change at short notice, beside the 80 and 60 of a missing supervisor or driver: for one
 # of them one officer more is asked, and not two. At 10 points, chains of changes were made for one driver.
 CHANGE_PRICE = 50.0
 OLD_FILES = ("roster.csv", "need.csv", "moves.csv", "tours.csv", "run.json")
