@@ -73,7 +73,8 @@ class JobPage:
     `questions` are commands by their words, `labels` what each is called on the page. `pictures` draw an
     answer, by command; `unpinned` are questions that read more than the newest records, so that their run
     pins none. `mapped` are questions whose answer is places (as GeoJSON), shown on the street map after the
-    table, `profiled` those of which each place has a page. `links` are pages below this one, by address.
+    table, `profiled` those of which each place has a page, with the labels of its facts
+    and, by `place_picture`, a drawing. `links` are pages below this one, by address.
     `pickers` offer values of the fields that begin a question, by command. `acts` are commands called from
     a form at once, `folders` what other commands wrote. `by_command` says what is still done on the command
     line alone.
@@ -86,7 +87,8 @@ class JobPage:
     pictures: Mapping[str, Callable[[Any], Markup]] = field(default_factory=dict)
     unpinned: frozenset[str] = frozenset()
     mapped: frozenset[str] = frozenset()
-    profiled: frozenset[str] = frozenset()
+    profiled: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    place_picture: Callable[[Mapping[str, Any]], Markup] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     pickers: Mapping[str, Mapping[str, Callable[[Desk], Mapping[str, str]]]] = field(default_factory=dict)
     acts: Mapping[str, Act] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -53,6 +54,12 @@ class Question:
     def name(self) -> str:
         """Its words below the job, as they stand in an address: `step-list`."""
         return "-".join(self.words[1:])
+
+    @property
+    def page_help(self) -> str:
+        """What it does, without the sentences that only concern the command line."""
+        sentences = re.split(r"(?<=[.?]) ", self.help)
+        return " ".join(s for s in sentences if "--" not in s and "exit code" not in s) or self.help
 
     @property
     def fields(self) -> tuple[terms.RequestField, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from becalm.console.job_page import Act, JobPage
 from becalm.find.core.events import OVERRIDE, SPLIT
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from becalm.find.desk.hotspots import HotspotAnswer
+
+
+def draw_week(place: Mapping[str, Any]) -> Markup:
+    """When in the week a place needs people, from the 168 shares among its facts."""
+    from becalm.find.files.week_chart import week_chart
+    from becalm.render.svg import draw_twice
+
+    shares = tuple(place["profile"])
+    return draw_twice(partial(week_chart, shares, title="When in the week"), "week")
 
 
 def draw_places(answer: HotspotAnswer) -> Markup:
@@ -23,6 +33,23 @@ def draw_places(answer: HotspotAnswer) -> Markup:
     hotspots = answer.hotspots.hotspots
     return draw_twice(partial(hotspot_map, hotspots, areas, title=f"{len(hotspots)} hotspots"), "places")
 
+
+PLACE_LABELS: Final = {
+    "place_id": "Place, as lists name it",
+    "length_m": "Length (metres)",
+    "area_m2": "Area (square metres)",
+    "expected": "Incidents expected",
+    "p_top": "How often it is among the top, when chance is allowed for (1: always)",
+    "rank_low": "Rank, at best",
+    "rank_high": "Rank, at worst",
+    "tie_group": "Places with the same number cannot be told apart",
+    "peak_start_hour_of_week": "Busiest hours begin (hours after midnight on Monday)",
+    "peak_hours": "How many hours they last",
+    "peak_share": "Their share of the week's incidents",
+    "peak_share_low": "That share, at least",
+    "peak_share_high": "That share, at most",
+    "peak_sure": "How sure it is that these are the busiest (1: certain)",
+}
 
 PAGE = JobPage(
     job="find",
@@ -47,5 +74,6 @@ PAGE = JobPage(
             left_out=frozenset({"part_column", "id_column", "places_crs", "source"}),
         ),
     },
-    profiled=frozenset({"find hotspots"}),
+    profiled={"find hotspots": PLACE_LABELS},
+    place_picture=draw_week,
 )

@@ -74,7 +74,7 @@ def _last_entry(act: Act, desk: Desk, fields: FormFields) -> str:
 def own_acts(site: Site, visitor: Visitor, job: str) -> list[tuple[str, Act, str]]:
     """What somebody in this role can do in a job: the address of each form, the act, and its help."""
     return [
-        (address_of_act(words), act, site.questions[words].help)
+        (address_of_act(words), act, site.questions[words].page_help)
         for words, act in site.pages[job].acts.items()
         if rights.may_act(visitor.role, words)
     ]
@@ -212,7 +212,7 @@ def _act_page(
         act.title,
         status=409 if is_stale else 422 if error else 200,
         act=act,
-        help=question.help,
+        help=question.page_help,
         address=address_of_act(words),
         main_fields=[form_input for form_input in inputs if form_input.is_main],
         more_fields=[form_input for form_input in inputs if not form_input.is_main],

@@ -23,7 +23,7 @@ from becalm.app.store.sessions import Visitor
 from becalm.console.job_page import FolderList
 from becalm.formats.durable_files import sha256_of_text
 
-MOST_ROWS, MOST_CHOICES, KEY_DIGITS = 100, 60, 12
+MOST_ROWS, MOST_CHOICES, KEY_DIGITS = 40, 60, 12
 ENDINGS: Final = (".html", ".csv", ".ics", ".json", ".geojson", ".xlsx", ".svg", ".pdf", ".txt")
 SEALED_PARTS: Final = ("auditor", "tours")  # for auditors alone; for the telephones of units alone
 INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

@@ -16,10 +16,12 @@ from becalm.app.site.act_pages import address_of_act
 from becalm.app.site.context import NotThereError, Site, require_run, site_of
 from becalm.app.site.frame import render
 from becalm.app.site.job_pages import find_run
+from becalm.app.worker import field_label
 from becalm.console.run_folder import FrozenRun, read_answer
 
 OTHERS_SHOWN = 30
 PLACE = "place_id"
+DAYS = ("Hour", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 OVERRIDE = "find override"
 router = APIRouter(include_in_schema=False)
 
@@ -84,9 +86,11 @@ def show_place(request: Request, key: str, place_id: str) -> Response:
     """The profile of a place, as the run has it, and on which of the newest lists it stands."""
     visitor, site = require_run(request, "find"), site_of(request)
     run = find_run(site, "find", key)
-    place = next((place for place in _read_places(site, run) if place[PLACE] == place_id), None)
+    page, places = site.pages["find"], _read_places(site, run)
+    place = next((place for place in places if place[PLACE] == place_id), None)
     if place is None:
         raise NotThereError
+    labels = page.profiled[run.record.question]
     return render(
         request,
         "site_place.html",
@@ -94,7 +98,12 @@ def show_place(request: Request, key: str, place_id: str) -> Response:
         key=key,
         place_id=place_id,
         run=run_list.describe_run(site, run),
-        facts=[(name, _fact_text(value)) for name, value in _flat_facts(place)],
+        facts=[
+            (labels.get(name) or field_label(name), _fact_text(value)) for name, value in _flat_facts(place)
+        ],
+        picture=page.place_picture(place) if page.place_picture and place.get("profile") else "",
+        week=_week_rows(place.get("profile") or []),
+        days=DAYS,
         override=address_of_act(OVERRIDE) if rights.may_act(visitor.role, OVERRIDE) else "",
     )
 
@@ -105,6 +114,15 @@ def _read_places(site: Site, run: FrozenRun) -> list[Mapping[str, Any]]:
     if run.record.question not in site.pages[run.job].profiled or content is None:
         raise NotThereError
     return [feature["properties"] for feature in json.loads(content)["features"]]
+
+
+def _week_rows(shares: list[float]) -> list[list[str]]:
+    """The share of each hour of the week, hours down and days across; none where no times are known."""
+    days = [shares[start : start + 24] for start in range(0, len(shares), 24)]
+    return [
+        [f"{hour:02}:00", *(f"{share:.1%}" for share in row)]
+        for hour, row in enumerate(zip(*days, strict=True))
+    ]
 
 
 def _place_name(place: Mapping[str, Any]) -> str:

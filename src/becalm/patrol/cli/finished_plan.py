@@ -38,7 +38,7 @@ PRICE_COLUMNS = (
 
 
 def check(session: Session, request: requests.CheckRequest) -> None:
-    """Check a written plan on its own: every rule that it breaks is named, and the exit code is 12."""
+    """Check a written plan on its own: every rule that it breaks is named. The exit code is then 12."""
     from becalm.patrol.desk.finished_plan import check_plan
 
     verdict = check_plan(request.plan, _find_desk(session))
