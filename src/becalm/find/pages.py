@@ -42,7 +42,7 @@ PLACE_LABELS: Final = {
     "p_top": "How often it is among the top, when chance is allowed for (1: always)",
     "rank_low": "Rank, at best",
     "rank_high": "Rank, at worst",
-    "tie_group": "Places with the same number cannot be told apart",
+    "tie_group": "Group of places that are tied",
     "peak_start_hour_of_week": "Busiest hours begin (hours after midnight on Monday)",
     "peak_hours": "How many hours they last",
     "peak_share": "Their share of the week's incidents",
