@@ -32,12 +32,6 @@ DRAWN = "body[data-drawn]"
 NOW = "performance.now()"
 
 
-def site_of(folder: Path, town: Path, name: str) -> StreetSite:
-    """A site of its own copy of the town."""
-    copied_folder = Path(shutil.copytree(town.parent, folder / name))
-    return StreetSite(copied_folder / town.name)
-
-
 def slow_down(page: Page) -> None:
     """The line of a 3G phone."""
     session = page.context.new_cdp_session(page)
@@ -103,6 +97,7 @@ TIMED_TOUCH = """(name) => new Promise((resolve) => {
 
 def time_touch(phone: Phone, name: str) -> float:
     """Milliseconds from a touch until the next screen is painted; the record is on the disk before that."""
+    phone.page.get_by_role("button", name=name, exact=True).wait_for()
     return float(phone.page.evaluate(TIMED_TOUCH, name))
 
 
@@ -132,22 +127,19 @@ def measure_losses(site: StreetSite, folder: Path) -> None:
 
 
 def main() -> None:
-    """All of it, on a simulated town."""
+    """All of it, or `pages` or `losses` alone, on a simulated town."""
+    words = sys.argv[1:] or ["pages", "losses"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         town = street_town.build(folder / "made")
-        for measure in (measure_pages, lambda site: measure_losses(site, folder)):
-            site = site_of(folder, town, copy_name())
+        for word in words:
+            copied_folder = Path(shutil.copytree(town.parent, folder / word))
+            site = StreetSite(copied_folder / town.name)
             site.start()
             try:
-                measure(site)
+                measure_pages(site) if word == "pages" else measure_losses(site, folder)
             finally:
                 site.kill()
-
-
-def copy_name() -> str:
-    """A name for a copy."""
-    return f"copy-{time.monotonic_ns()}"
 
 
 if __name__ == "__main__":

@@ -272,6 +272,12 @@ def test_the_board_shows_an_hour_who_is_where_and_who_is_late_and_changes_the_pl
         screen.page.get_by_label("Reason", exact=True).first.fill("called to an accident")
         screen.touch("Draw its tour again")
         expect(screen.page.locator("main")).to_contain_text(f"of {unit} stands")
+        plan = json.loads((site.workspace / "patrol" / "plan" / "plan.json").read_text("utf-8"))
+        place = next(place["hotspot"] for place in plan["places"] if place["area"] == area)
+        screen.page.get_by_label("Place of this hour", exact=False).fill(place)
+        screen.page.get_by_label("Reason", exact=True).last.fill("a fight was reported")
+        screen.touch("Send units there from now on")
+        expect(screen.page.locator("main")).to_contain_text("stands. Tell them to take the pack again")
     assert client_of(site, "officer").get("/street/board").status == 403
 
 

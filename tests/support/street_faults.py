@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -35,7 +36,12 @@ WRITE = """async (marks) => {
 MID_WRITE = (
     "() => { window.outbox.write('arrest', '1', { unit: 'U', offence: 'in the middle' }, window.key); }"
 )
-UPDATE = "async () => { await (await navigator.serviceWorker.getRegistration('/street')).update(); }"
+UPDATE = """async () => {
+  window.registration = await navigator.serviceWorker.getRegistration("/street");
+  await window.registration.update();
+}"""
+HAS_WAITING = "() => window.registration.waiting !== null"
+CACHE_NAMES = "() => caches.keys()"
 SEND = "async () => { await window.outbox?.send(); }"
 COUNT = """() => new Promise((resolve) => {
   const request = indexedDB.open("becalm-street");
@@ -44,6 +50,15 @@ COUNT = """() => new Promise((resolve) => {
     all.onsuccess = () => { request.result.close(); resolve(all.result); };
   };
 })"""
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Until this is true; the pages' own policy forbids the way that Playwright has for it."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{condition} did not come true")
 
 
 @dataclass
@@ -58,9 +73,9 @@ class Stage:
     marks: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, playwright: Playwright, site: StreetSite, folder: Path) -> Stage:
+    def open(cls, playwright: Playwright, site: StreetSite, folder: Path, *, role: str = "officer") -> Stage:
         context = launch(playwright, folder)
-        context.add_cookies([{"name": "becalm", "value": site.cookie("officer"), "url": site.url}])
+        context.add_cookies([{"name": "becalm", "value": site.cookie(role), "url": site.url}])
         stage = cls(playwright, site, folder, context, context.new_page())
         stage.visit()
         return stage
@@ -170,11 +185,25 @@ def two_tabs(stage: Stage, count: int) -> None:
 
 
 def worker_updated(stage: Stage, count: int) -> None:
-    """A new worker comes while records wait: it waits too, and takes over when they are sent."""
-    stage.page.route("**/street/outbox", lambda route: route.abort())
+    """Newer pages come while records wait: they wait too, and take over when all is sent."""
+    page, old_names = stage.page, stage.page.evaluate(CACHE_NAMES)
+    page.route("**/street/outbox", lambda route: route.abort())
     stage.write(count)
-    stage.page.evaluate(UPDATE)
-    stage.page.unroute("**/street/outbox")
+    stage.site.kill()
+    stage.site.start(release=secrets.token_hex(8))
+    page.evaluate(UPDATE)
+    wait_until(page, f"({HAS_WAITING})()")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_timeout(1_000)
+    assert page.evaluate(HAS_WAITING), "the newer pages did not wait for the records"
+    assert set(old_names) < set(page.evaluate(CACHE_NAMES)), "the pages that are in use went"
+    page.unroute("**/street/outbox")
+    stage.settle()
+    wait_until(page, f"!({HAS_WAITING})()")
+    old = json.dumps(old_names)
+    wait_until(page, f"caches.keys().then((names) => !names.some((name) => {old}.includes(name)))")
+    stage.site.kill()
+    stage.site.start()
 
 
 def storage_full(stage: Stage, count: int) -> None:

@@ -97,9 +97,10 @@ class StreetSite:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, *, release: str = "") -> None:
+        """Serve; with a `release`, the pages of a newer one."""
         words = [sys.executable, str(SERVER), str(self.workspace), str(self.port), self.at.isoformat()]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path])}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path]), "STREET_RELEASE": release}
         self.process = subprocess.Popen(words, env=environment)
         end = time.monotonic() + 60
         while time.monotonic() < end:

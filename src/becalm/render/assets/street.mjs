@@ -247,11 +247,16 @@ function write(kind, fields) {
   return outbox.write(kind, form.version, fields, pack.key);
 }
 
+let isWriting = false;
 async function attempt(act) {
+  if (isWriting) return; // a second touch, before the screen has changed
+  isWriting = true;
   try {
     await act();
   } catch (error) {
     notice = keepProblem(error);
+  } finally {
+    isWriting = false;
   }
   draw();
 }
