@@ -257,10 +257,13 @@ def test_the_board_shows_an_hour_who_is_where_and_who_is_late_and_changes_the_pl
 ) -> None:
     unit = street_town.unit_of(site.workspace)
     area = unit.split()[0]
+    sergeant = client_of(site, "sergeant")
+    late_count = sergeant.get(f"/street/board?area={area}").text.count("<strong>Late</strong>")
+    assert late_count >= 1, "the unit is due since a quarter to three and has not checked in"
     phone.touch("Check in")
     expect(phone.page.locator("#pending")).to_have_text("Nothing waits to be sent")
-    sergeant = client_of(site, "sergeant")
     board = sergeant.get(f"/street/board?area={area}").text
+    assert board.count("<strong>Late</strong>") == late_count - 1
     assert "since 15:" in board
     shown = set(re.findall(r"<td role=\"cell\" data-label=\"When\">(\d\d:\d\d)", board))
     assert shown
