@@ -5,6 +5,8 @@ On both stores, by 32 threads of one program and by 8 programs of 4 threads. In 
 - the store's own single-commit rate: one writer, each event a commit, with all that a ledger does;
 - bare commits by as many writers: the same columns in a table of their own, one insert for each commit, and
   nothing else: no check, no link, no state table, no tree;
+- the floor of the interpreter: as many writers who do only what Python must (build the row, check it, hash
+  it, queue, be woken), and one fdatasync of a plain file for each group: no database and no second process;
 - the disk's fdatasync, of which the p99 bounds what anybody can do.
 
 In a file the 8 programs hand their events to a writer process (`becalm record serve`). On a server an event
@@ -29,6 +31,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,8 +40,9 @@ from _measure import new_ledger, report
 from sqlalchemy import make_url
 
 from becalm.app.events import EVENT_KINDS, FOLDS
-from becalm.ledger import Event, EventToAppend
+from becalm.ledger import Event, EventToAppend, check_events, draft_event
 from becalm.ledger.chain import COLUMNS
+from becalm.ledger.store.group_commit import GroupCommit, Request
 from becalm.ledger.store.postgres import PostgresLedger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
@@ -148,7 +152,30 @@ def _connect(place: str) -> Any:
     return connection
 
 
-WAYS = {"ledger": ledger_acts, "bare": bare_acts}
+@contextmanager
+def floor_acts(_place: str, count: int) -> Iterator[list[Act]]:
+    """So many writers whose groups wait for the disk, and for nothing else that a ledger does."""
+    with tempfile.TemporaryFile() as file:
+        hashes = [bytes(32)]
+
+        def write(requests: Sequence[Request[str, bytes]]) -> None:
+            for request in requests:
+                request.answer = sha256(hashes[-1] + request.task.encode()).digest()
+                hashes[-1] = request.answer
+            os.write(file.fileno(), "".join(request.task for request in requests).encode())
+            os.fdatasync(file.fileno())
+
+        queue = GroupCommit(write)
+
+        def act() -> None:
+            event = arrest().event
+            check_events([event], EVENT_KINDS, datetime.now(UTC))
+            queue.submit(draft_event(event).hashed_text)
+
+        yield [act] * count
+
+
+WAYS = {"ledger": ledger_acts, "bare": bare_acts, "floor": floor_acts}
 
 
 def in_threads(way: str, place: str, server: int) -> Written:
@@ -230,6 +257,8 @@ def measure(name: str, place: str, server: int, sealed_after: Callable[[], float
         slow, sync = middle[f"ledger {run} p99"], middle["sync p99"]
         report(f"p99, {title}", slow, "fdatasync p99", sync, least_ratio=0.2)
         report(f"p99, {title}", slow, "p99 of bare commits by as many", middle[f"bare {run} p99"])
+        report(title, ours, "the floor of the interpreter", middle[f"floor {run}"])
+        report(f"p99, {title}", slow, "p99 of the floor of the interpreter", middle[f"floor {run} p99"])
         if middle[f"sealed {run}"]:
             report(f"all sealed after the last of them, {title}", middle[f"sealed {run}"], most=1)
 
