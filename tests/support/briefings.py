@@ -322,5 +322,5 @@ def full_briefing() -> Briefing:
         parts=parts,
         boroughs=by_borough(),
         history=place_history(made.hotspots),
-        steps=(Step(date(2020, 3, 23), "lockdown", "first lockdown"),),
+        steps=(Step(date(2019, 11, 18), "lockdown", "first lockdown"),),
     )
