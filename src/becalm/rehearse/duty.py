@@ -35,9 +35,14 @@ def make_roster(world: World, office: Office, folder: Path, week: int) -> dict[s
     monday, units = world.monday(week), world.plan.land.unit_names
     officer_count = round(OFFICERS_PER_UNIT * len(units) * world.scenario.force.staff_share)
     staff = draw_staff(units, world.rng(week, 5), count=officer_count, pivot=monday)
+    absences = [row for row in staff.availability.to_pylist() if str(row["recorded_at"])[:10] < str(monday)]
     (folder / "staff").mkdir(parents=True, exist_ok=True)
-    for name in ("officers", "roster", "availability"):
-        write_csv(getattr(staff, name), folder / "staff" / f"{name}.csv")
+    for name, table in (
+        ("officers", staff.officers),
+        ("roster", staff.roster),
+        ("availability", pa.Table.from_pylist(absences, staff.availability.schema)),
+    ):
+        write_csv(table, folder / "staff" / f"{name}.csv")
     need_path = folder / "need.csv"
     wanted_count = round(officer_count / len(units) * NEED_SHARE / len(TOURS))
     needs = [
@@ -54,7 +59,7 @@ def make_roster(world: World, office: Office, folder: Path, week: int) -> dict[s
     )  # fmt: skip
     check = office.call("staff", "check", folder / "roster", actor="auditor", may_fail=True)
     rows = _read_rows(folder / "roster" / "roster.csv")
-    away = _days_away(staff.availability.to_pylist())
+    away = _days_away(absences)
     return {
         "broken_said": sum(rule["broken"] for rule in check.data["rules"]),
         "broken": count_breaches(rows, away),
