@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from becalm.desk import Caller, Desk
     from becalm.ledger import Ledger
+    from becalm.ledger.store.postgres_rights import KindRight
     from becalm.ledger.store.postgres_setup import PreparedServer
     from becalm.rehearse.runner import CommandAnswer
     from becalm.tables import Archive
@@ -145,6 +146,7 @@ def open_desk(workspace: Path | None, at_end: AtEnd | None = None, *, caller: Ca
         ledger_file=None if ledger_url(opened_workspace) else opened_workspace.ledger_path,
         protected_url=os.environ.get("BECALM_PROTECTED", ""),
         prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
+        enforce_rights=lambda owner_url, rights: enforce_rights(opened_workspace, owner_url, rights),
     )
 
 
@@ -272,6 +274,18 @@ def prepare_ledger(workspace: Workspace, owner_url: str) -> PreparedServer:
     from becalm.ledger.store.postgres_setup import prepare_server
 
     return prepare_server(owner_url, ledger_url(workspace), draw_identity=lambda: secrets.token_hex(16))
+
+
+def enforce_rights(workspace: Workspace, owner_url: str, rights: Sequence[KindRight]) -> tuple[str, ...]:
+    """Have the server of this workspace's ledger enforce who may do what, as its owner; the groups it knows."""
+    from becalm.ledger.store import postgres_rights
+
+    if not ledger_url(workspace):
+        raise LedgerError(
+            "This workspace keeps its ledger in a file: who may do what is declared there, and nothing can "
+            "enforce it. Move the ledger to a PostgreSQL server first (docs: keep the ledger on PostgreSQL)."
+        )
+    return postgres_rights.enforce_rights(owner_url, rights)
 
 
 def run_command(arguments: Sequence[str], caller: Caller) -> CommandAnswer:

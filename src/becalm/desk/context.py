@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from becalm.terms import BecalmError, Fault, LedgerError, PlanError, Progress, s
 
 if TYPE_CHECKING:
     from becalm.ledger import Ledger
+    from becalm.ledger.store.postgres_rights import KindRight
     from becalm.ledger.store.postgres_setup import PreparedServer
     from becalm.tables import Archive
     from becalm.workspace.config import Workspace
@@ -28,6 +29,10 @@ def _no_ledger() -> Ledger:
 
 
 def _no_server(_owner_url: str) -> PreparedServer:
+    raise LedgerError("This desk was put together without a server. Open it through the command line.")
+
+
+def _no_rights(_owner_url: str, _rights: Sequence[KindRight]) -> tuple[str, ...]:
     raise LedgerError("This desk was put together without a server. Open it through the command line.")
 
 
@@ -57,6 +62,7 @@ class Desk:
     open_ledger: Callable[[], Ledger] = _no_ledger  # the one ledger of this workspace, opened once
     role: str = "user"  # in which the actor asks, as the ledger keeps it
     prepare_ledger: Callable[[str], PreparedServer] = _no_server  # makes a server ready, as its owner
+    enforce_rights: Callable[[str, Sequence[KindRight]], tuple[str, ...]] = _no_rights  # on it, as its owner
     draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed
     ledger_file: Path | None = None  # where the ledger lies; None where a server keeps it
     protected_url: str = ""  # of the login that reads protected characteristics on a server

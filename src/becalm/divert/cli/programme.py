@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from becalm.divert.desk.governance import GovernAnswer
     from becalm.divert.desk.keys import KeysAnswer
     from becalm.divert.desk.rules import RuleAnswer
+    from becalm.divert.desk.server_rights import ServerRights
     from becalm.render.document import Document
 
 MOST_CHANGES = 20
@@ -152,6 +153,29 @@ def _keys_lines(answer: KeysAnswer) -> Iterable[object]:
 
 def _role_text(roles: object) -> str:
     return ", ".join(map(str, roles)) if isinstance(roles, tuple) else ""
+
+
+def server_rights(session: Session, request: ask.RightsRequest) -> None:
+    """Have the server of the ledger refuse what a role may not record or open, whatever program is used."""
+    from becalm.console.emit import View
+    from becalm.divert.desk.server_rights import enforce_on_server
+
+    view = View(_rights_data, _right_rows, _rights_lines)
+    session.emit(enforce_on_server(session.open_desk(), request), view)
+
+
+def _rights_data(answer: ServerRights) -> dict[str, object]:
+    return {"groups": list(answer.groups), "rights": _right_rows(answer)}
+
+
+def _right_rows(answer: ServerRights) -> list[dict[str, object]]:
+    return [right._asdict() for right in answer.rights]
+
+
+def _rights_lines(answer: ServerRights) -> Iterable[str]:
+    yield f"The server now enforces {len(answer.rights)} rights. Its groups, one for each role:"
+    yield from (f"  {group}" for group in answer.groups)
+    yield "Give each person a login in becalm_app and in the groups of their roles; see the how-to on logins."
 
 
 def govern(session: Session, request: ask.GovernRequest) -> None:

@@ -238,6 +238,19 @@ class PurgeRequest(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RightsRequest(Request):
+    """Have the server of the ledger refuse what a role may not record or open."""
+
+    owner_url: Annotated[
+        str,
+        Parameter(
+            "The ledger's database, as somebody who may make roles and owns it: "
+            "postgresql://postgres@host/becalm. A password is better kept in ~/.pgpass."
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisparityRequest(Request):
     """Does the rule, or do those who apply it, fall unevenly on groups?"""
 

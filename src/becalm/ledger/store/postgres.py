@@ -42,6 +42,7 @@ from becalm.ledger.store.postgres_pending import (
     format_events,
     submit_rows,
 )
+from becalm.ledger.store.postgres_rights import ROLE_GROUP, has_rights
 from becalm.ledger.store.postgres_server import LedgerServer, LostConnectionError, mask_password
 from becalm.terms import BecalmError, LedgerError
 
@@ -61,15 +62,24 @@ _SELECT_PAYLOAD_SEQS = text(
 )
 _SELECT_STRAY = text(
     """
-    SELECT commitment FROM payload FULL JOIN payload_key USING (commitment)
-    WHERE sealed IS NULL OR key IS NULL OR NOT EXISTS (
-        SELECT FROM event WHERE event.commitment = coalesce(payload.commitment, payload_key.commitment)
+    SELECT commitment FROM payload p FULL JOIN payload_key k USING (commitment)
+    WHERE p.commitment IS NULL OR k.commitment IS NULL OR NOT EXISTS (
+        SELECT FROM event WHERE event.commitment = coalesce(p.commitment, k.commitment)
     ) AND NOT EXISTS (
-        SELECT FROM pending WHERE strpos(events, coalesce(payload.commitment, payload_key.commitment)) > 0
+        SELECT FROM pending WHERE strpos(events, coalesce(p.commitment, k.commitment)) > 0
     ) LIMIT 20
     """
 )
-ROLE_GROUP: Final = "becalm_role_"  # begins the name of a group whose members act in a role of the programme
+# The same where the server enforces rights: it refuses one detail, and an audit leaves out what is not open.
+_SELECT_OPEN_PAYLOAD = text(
+    "SELECT sealed, read_payload_key(commitment) AS key FROM payload JOIN payload_key USING (commitment) "
+    "WHERE commitment = :commitment"
+)
+_SELECT_OPEN_PAYLOADS = text(
+    "SELECT seq, commitment, sealed, read_payload_key(commitment) AS key FROM event "
+    "JOIN payload USING (commitment) JOIN payload_key USING (commitment) "
+    "WHERE may_open(kind, subject) ORDER BY seq"
+)
 _SELECT_ROLE_GROUPS = text(
     "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'becalm_role_') "
     "AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY rolname"
@@ -221,7 +231,8 @@ class PostgresLedger(DatabaseLedger):
         if commitment in self._register.read():  # a copy that was put back has revived it
             return None
         with self._server.reading() as connection:
-            payload_row = connection.execute(_SELECT_PAYLOAD, {"commitment": commitment}).first()
+            payload_query = _SELECT_OPEN_PAYLOAD if has_rights(connection) else _SELECT_PAYLOAD
+            payload_row = connection.execute(payload_query, {"commitment": commitment}).first()
         return (
             None
             if payload_row is None
@@ -231,7 +242,8 @@ class PostgresLedger(DatabaseLedger):
     def payload_commitments(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
         with self._server.reading() as connection:
-            payload_rows = connection.execute(_SELECT_PAYLOADS).all()
+            payload_query = _SELECT_OPEN_PAYLOADS if has_rights(connection) else _SELECT_PAYLOADS
+            payload_rows = connection.execute(payload_query).all()
         return (
             (row.seq, recompute_commitment(row.commitment, bytes(row.sealed), bytes(row.key)))
             for row in payload_rows

@@ -21,6 +21,7 @@ from becalm.ledger.store.tables import REVISION, SQLITE_RECEIPTS, SQLITE_STATEME
 
 Objects = Mapping[str, str]  # the definition of each object of a schema, by its kind and name
 POSTGRES_OBJECTS_FILE: Final = "postgres_objects.json"
+RIGHTS_OBJECTS_FILE: Final = "postgres_rights.json"  # what is other where the server enforces rights
 _SQLITE_OBJECTS: Final = (
     "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_master ORDER BY rowid"
 )
@@ -92,7 +93,8 @@ def audit_schema(connection: Connection) -> Iterator[Finding]:
     if connection.dialect.name == "sqlite":
         expected_objects, actual_objects = make_sqlite_objects(), read_sqlite_objects(connection)
     else:
-        expected_objects, actual_objects = load_postgres_objects(), read_postgres_objects(connection)
+        actual_objects = read_postgres_objects(connection)
+        expected_objects = load_postgres_objects(has_rights="relation kind_right" in actual_objects)
     for name in sorted(expected_objects.keys() | actual_objects.keys()):
         if name not in actual_objects:
             yield Finding("schema", None, f"The {name} is missing.")
@@ -171,9 +173,11 @@ def read_postgres_objects(connection: Connection) -> Objects:
 
 
 @cache
-def load_postgres_objects() -> Objects:
-    """The objects that `becalm record init` makes on a server."""
-    objects: Objects = json.loads(
-        files("becalm.ledger.store").joinpath(POSTGRES_OBJECTS_FILE).read_text("utf-8")
-    )
+def load_postgres_objects(*, has_rights: bool = False) -> Objects:
+    """The objects that `becalm record init` makes on a server, and `becalm divert rights` where it was run."""
+    names = (POSTGRES_OBJECTS_FILE, RIGHTS_OBJECTS_FILE) if has_rights else (POSTGRES_OBJECTS_FILE,)
+    folder = files("becalm.ledger.store")
+    objects: dict[str, str] = {}
+    for name in names:
+        objects |= json.loads(folder.joinpath(name).read_text("utf-8"))
     return objects
