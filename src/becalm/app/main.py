@@ -277,7 +277,7 @@ def prepare_ledger(workspace: Workspace, owner_url: str) -> PreparedServer:
 
 
 def enforce_rights(workspace: Workspace, owner_url: str, rights: Sequence[KindRight]) -> tuple[str, ...]:
-    """Have the server of this workspace's ledger enforce who may do what, as its owner; the groups it knows."""
+    """Have the server of this workspace's ledger enforce who may do what; the groups that it knows."""
     from becalm.ledger.store import postgres_rights
 
     if not ledger_url(workspace):

@@ -24,8 +24,8 @@ ANY_ROLE: Final = "any"  # no group: a right that hangs on an emergency, not on 
 class KindRight(NamedTuple):
     """A role may record events of this kind, or open their details.
 
-    An event of the kind that declares an emergency opens the details of one person to its actor while it lasts,
-    and allows the kinds that are then recorded.
+    An event of the kind that declares an emergency opens the details of one person to its actor while it
+    lasts, and allows the kinds that are then recorded.
     """
 
     kind: str

@@ -174,7 +174,7 @@ def read_postgres_objects(connection: Connection) -> Objects:
 
 @cache
 def load_postgres_objects(*, has_rights: bool = False) -> Objects:
-    """The objects that `becalm record init` makes on a server, and `becalm divert rights` where it was run."""
+    """The objects that `becalm record init` makes, and `becalm divert rights` where it was run."""
     names = (POSTGRES_OBJECTS_FILE, RIGHTS_OBJECTS_FILE) if has_rights else (POSTGRES_OBJECTS_FILE,)
     folder = files("becalm.ledger.store")
     objects: dict[str, str] = {}
