@@ -34,11 +34,16 @@ class DisparityRow:
     group: str
     stage: str
     denominator: str
-    count: int
-    total: int
-    other_count: int
-    other_total: int
+    count: int | None  # this and the next three are withheld together from oversight
+    total: int | None
+    other_count: int | None
+    other_total: int | None
     ratio: Estimate | None  # of the group's share over that of all others; None where not estimable
+
+    @property
+    def is_reached(self) -> bool:
+        """Has anybody reached the stage, as far as is shown?"""
+        return self.count is None or bool(self.count + (self.other_count or 0))
 
 
 @dataclass(frozen=True, slots=True)

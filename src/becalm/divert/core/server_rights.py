@@ -67,7 +67,7 @@ OPENS_SOME: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 def recording_roles() -> dict[str, tuple[str, ...]]:
     """The roles that may record each kind; an emergency is anybody's to declare, and the officer is told."""
     roles_by_kind = {
-        kind: tuple(role for role, held in ROLES.items() if set(acts) & set(held))
+        kind: tuple(role for role, role_acts in ROLES.items() if set(acts) & set(role_acts))
         for kind, acts in ACTS_BY_KIND.items()
     }
     return roles_by_kind | {events.FORCED_ACCESS: tuple(ROLES)}

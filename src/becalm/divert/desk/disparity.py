@@ -24,6 +24,7 @@ from becalm.divert.core.disparity import (
 from becalm.divert.core.population import years_between
 from becalm.divert.core.request import DisparityRequest
 from becalm.divert.core.score import select_people
+from becalm.divert.core.small_counts import OVERSIGHT, withhold_from_disparity
 from becalm.divert.desk.context import (
     born_on,
     last_entry,
@@ -82,6 +83,8 @@ def report_disparity(desk: Desk, request: DisparityRequest) -> DisparityReport:
     signature = last_entry(desk, kinds.DISPARITY)
     is_signed = signature is not None and signature.event.facts["report_sha256"] == sha256
     shares = _missing_shares(records, protected_rows)
+    if desk.role == OVERSIGHT:
+        rows = withhold_from_disparity(rows)
     return DisparityReport(
         f"{rule.key} {rule.version}", as_of, programme_mode(desk), rows, shares, sha256, is_signed
     )

@@ -12,6 +12,7 @@ from becalm.render.document import Document, DocumentTable, Section, text_table
 from becalm.render.number_format import decimal
 
 NOT_ESTIMABLE = "not estimable"
+WITHHELD = "withheld"  # a small count, from whoever sees counts alone
 HEADS = ("group", "stage", "counted", "of", "ratio to all others")
 
 
@@ -24,7 +25,7 @@ def disparity_rows(rows: Sequence[DisparityRow]) -> list[dict[str, object]]:
             "low": row.ratio.low if row.ratio else None,
             "high": row.ratio.high if row.ratio else None,
             "level": row.ratio.level if row.ratio else None,
-            "note": "" if row.ratio else NOT_ESTIMABLE,
+            "note": "" if row.ratio else _without_ratio(row),
         }
         for row in rows
     ]
@@ -49,7 +50,7 @@ def disparity_document(
             ),
         )
     ]
-    reached_rows = [row for row in rows if row.count + row.other_count]
+    reached_rows = [row for row in rows if row.is_reached]
     keyed = sorted(reached_rows, key=lambda row: (row.characteristic, row.denominator))
     for (characteristic, denominator), group_rows in groupby(
         keyed, key=lambda row: (row.characteristic, row.denominator)
@@ -60,17 +61,26 @@ def disparity_document(
 
 
 def _empty_stages(rows: Sequence[DisparityRow]) -> str:
-    reached_stages = {row.stage for row in rows if row.count + row.other_count}
+    reached_stages = {row.stage for row in rows if row.is_reached}
     return ", ".join(stage for stage in STAGES if stage not in reached_stages) or "none"
 
 
 def _table(rows: Sequence[DisparityRow]) -> DocumentTable:
-    return text_table(HEADS, [(row.group, row.stage, row.count, row.total, _ratio_text(row)) for row in rows])
+    cells = [(row.group, row.stage, *map(_number, (row.count, row.total)), _ratio_text(row)) for row in rows]
+    return text_table(HEADS, cells)
+
+
+def _number(count: int | None) -> str | int:
+    return WITHHELD if count is None else count
+
+
+def _without_ratio(row: DisparityRow) -> str:
+    return WITHHELD if row.count is None else NOT_ESTIMABLE
 
 
 def _ratio_text(row: DisparityRow) -> str:
     if row.ratio is None:
-        return NOT_ESTIMABLE
+        return _without_ratio(row)
     high = "no end" if row.ratio.high == float("inf") else decimal(row.ratio.high, 2)
     value = "no end" if row.ratio.value == float("inf") else decimal(row.ratio.value, 2)
     return f"{value} ({decimal(row.ratio.low, 2)} to {high})"

@@ -149,9 +149,9 @@ def enforce_rights(owner_url: str, rights: Sequence[KindRight]) -> tuple[str, ..
     groups = tuple(sorted({group_of(right.role) for right in rights if right.role != ANY_ROLE}))
     try:
         with engine.begin() as connection:
-            known = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
+            role_names = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
             for group in groups:
-                if group not in known:
+                if group not in role_names:
                     connection.exec_driver_sql(f'CREATE ROLE "{group}" NOLOGIN')
             connection.exec_driver_sql(f"SET ROLE {OWNER}")
             connection.exec_driver_sql(f"SET search_path = {SCHEMA}, pg_temp")

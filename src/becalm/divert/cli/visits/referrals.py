@@ -11,7 +11,7 @@ from becalm.divert.cli.visits.calls import emit_steps
 from becalm.divert.core.visits import request as ask
 
 if TYPE_CHECKING:
-    from becalm.divert.core.visits.funnel import Funnel
+    from becalm.divert.core.visits.funnel import Funnel, FunnelGroup
     from becalm.divert.desk.visits.funnel import ProviderAnswer
     from becalm.terms import Estimate
 
@@ -82,14 +82,15 @@ def _funnel_lines(answer: Funnel) -> Iterable[object]:
     rows = [
         (
             s.stage.replace("_", " "),
-            f"{s.count:,}",
-            _percent(s.share),
+            _number(s.count),
+            _percent(s.share) if s.count is not None else "",
             "" if s.in_2020 is None else f"{s.in_2020:,} of about 1,000",
         )
         for s in answer.stages
     ]
     yield string_table(("stage", "people", "share (95 % interval)", "in 2020"), rows, left=("stage",))
-    yield f"Attempts: {answer.attempts:,}. People who were not at their address: {answer.not_at_address:,}."
+    away_text = _number(answer.not_at_address)
+    yield f"Attempts: {_number(answer.attempts)}. People who were not at their address: {away_text}."
     if answer.groups:
         yield from _group_lines(answer)
 
@@ -100,12 +101,20 @@ def _group_lines(answer: Funnel) -> Iterable[object]:
 
     stages = tuple(answer.groups[0].counts)
     columns = ("group", *(stage.replace("_", " ") for stage in stages))
-    rows = [(g.group, *(str(n) for n in g.counts.values())) for g in answer.groups]
+    rows = [(g.group, *(_number(n) for n in g.counts.values())) for g in answer.groups]
     yield string_table(columns, rows, left=("group",))
     shown_stages = ("first_contact", "second_contact", "interested", "completed")
-    share_rows = [(g.group, *(_percent(g.shares[stage]) for stage in shown_stages)) for g in answer.groups]
+    share_rows = [(g.group, *(_share_text(g, stage) for stage in shown_stages)) for g in answer.groups]
     titles = tuple(f"{stage.replace('_', ' ')} (95 % interval)" for stage in shown_stages)
     yield string_table(("group", *titles), share_rows, left=("group",))
+
+
+def _share_text(group: FunnelGroup, stage: str) -> str:
+    return _percent(group.shares[stage]) if group.counts[stage] is not None else "withheld"
+
+
+def _number(count: int | None) -> str:
+    return "withheld" if count is None else f"{count:,}"
 
 
 def _percent(share: Estimate | None) -> str:

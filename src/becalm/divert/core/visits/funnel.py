@@ -60,7 +60,7 @@ class FunnelStage:
     """How many reached a stage, as a share of the selected with its interval."""
 
     stage: str
-    count: int
+    count: int | None  # withheld from oversight where it is small
     share: Estimate | None
     in_2020: int | None
 
@@ -70,7 +70,7 @@ class FunnelGroup:
     """The same counts in one group: its own denominator, as it was on the day of the allocation."""
 
     group: str
-    counts: Mapping[str, int]
+    counts: Mapping[str, int | None]  # withheld from oversight where small
     shares: Mapping[str, Estimate | None]  # of the group's own selected; by week of all selected
 
 
@@ -81,14 +81,14 @@ class Funnel:
     as_of: date
     protocol: str
     stages: tuple[FunnelStage, ...]
-    not_at_address: int
-    attempts: int
+    not_at_address: int | None
+    attempts: int | None
     by_stage_days: Mapping[str, float]  # median days from the allocation to the stage
     groups: tuple[FunnelGroup, ...] = ()
 
     def count(self, stage: str) -> int:
-        """How many reached this stage."""
-        return next(s.count for s in self.stages if s.stage == stage)
+        """How many reached this stage; 0 where that is withheld."""
+        return next(s.count or 0 for s in self.stages if s.stage == stage)
 
 
 def count_funnel(

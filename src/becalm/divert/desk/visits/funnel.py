@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk, read_payload
 from becalm.divert.core.events import PERSON
 from becalm.divert.core.population import years_between
+from becalm.divert.core.small_counts import OVERSIGHT, withhold_from_funnel
 from becalm.divert.core.visits import events
 from becalm.divert.core.visits import request as ask
 from becalm.divert.core.visits.funnel import FUNNEL_KINDS, Funnel, count_funnel
@@ -57,7 +58,7 @@ def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
         return moment.astimezone(zone).date()
 
     entries = desk.open_ledger().verified_entries(kinds=(*FUNNEL_KINDS, WITHDRAWN))
-    return count_funnel(
+    funnel = count_funnel(
         entries,
         as_of=request.as_of or desk.today,
         day_of=day_of,
@@ -65,6 +66,7 @@ def show_funnel(desk: Desk, request: ask.FunnelRequest) -> Funnel:
         by=request.by,
         group_by_person=_group_by_person(desk, request),
     )
+    return withhold_from_funnel(funnel) if desk.role == OVERSIGHT else funnel
 
 
 def has_cases(desk: Desk) -> bool:
