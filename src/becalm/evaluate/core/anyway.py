@@ -93,7 +93,7 @@ def attribute_change(
             f"people were out {100.0 * mobility.share:.0f} % as much as usual, and offences follow "
             f"by a power from {mobility.power_low:g} to {mobility.power_high:g}"
         )
-        reasons.append(_reason("people stayed at home", ratio, levels[-1], control_text))
+        reasons.append(_reason("how little people were out", ratio, levels[-1], control_text))
     if len(levels) > 1:
         # They overlap: together they explain at least what the lesser does, at most both in full.
         level_range = (levels[0][0] * levels[1][0], max(level[1] for level in levels))
