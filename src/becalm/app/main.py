@@ -179,6 +179,11 @@ def check_declared_actor(workspace: Workspace) -> None:
         )
 
 
+def provider_secret() -> str:
+    """The secret by which a provider of sign-ins knows the pages; empty where a file holds it."""
+    return os.environ.get("BECALM_OIDC_SECRET", "")
+
+
 def name_user() -> str:
     """Who is logged in; raises UsageError where the system does not know (a container, a service)."""
     import getpass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -54,7 +53,6 @@ PARTS: Final = (
     *(street_assets, street_pages, street_board),
     job_pages,  # last, as its addresses begin with the name of any job
 )
-SECRET: Final = "BECALM_OIDC_SECRET"
 REQUESTS_A_MINUTE: Final = 3000  # of one address: a whole station may stand behind it when a shift begins
 Next = Callable[[Request], Awaitable[Response]]
 log = logging.getLogger("becalm.web")
@@ -80,8 +78,10 @@ def make_provider(workspace: Workspace) -> Provider | None:
     entry = workspace.config.web.oidc
     if not entry.issuer:
         return None
+    from becalm.app.main import provider_secret
+
     check_entry(entry, rights.ROLES)
-    return Provider(entry, read_secret(entry, workspace.path, os.environ.get(SECRET, "")))
+    return Provider(entry, read_secret(entry, workspace.path, provider_secret()))
 
 
 def make_app(site: Site) -> FastAPI:
