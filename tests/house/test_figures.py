@@ -26,7 +26,7 @@ MODULES = (
     722  # agreed: 340, for the first four jobs; the other four, the pages and their forms brought the rest
 )
 LINES = (
-    121_500  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
+    123_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
 IMPORT_SHARE = 0.070  # agreed: 0.060, which the jobs of then keep; the five new ones and the pages bring more
 
