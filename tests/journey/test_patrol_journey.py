@@ -368,7 +368,11 @@ def test_a_lost_or_altered_seed_is_told(workspace: Path) -> None:
     asked = ("patrol", "reveal", workspace / "plan", "-w", workspace)
     assert "altered or replaced" in becalm(*asked, code=12).output
     key.unlink()
-    assert "cannot be replaced" in becalm(*asked, code=12).output
+    files_before = {path: path.read_bytes() for path in (workspace / "plan" / "auditor").iterdir()}
+    for command in ("reveal", "chances"):
+        asked = ("patrol", command, workspace / "plan", "-w", workspace)
+        assert "cannot be replaced" in becalm(*asked, code=12).output
+    assert files_before == {path: path.read_bytes() for path in (workspace / "plan" / "auditor").iterdir()}
 
 
 def test_without_units_a_plan_says_how_to_make_them(loaded: Path, tmp_path: Path) -> None:

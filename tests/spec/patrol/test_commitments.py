@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from becalm.patrol.core.policy import SealRule
 from becalm.patrol.core.seal import Secret, check_share, compute_commitment, derive_sampling_key, hash_seed
 from becalm.patrol.core.seed_audit import SeedAudit, audit_seeds
 from becalm.patrol.core.seed_history import SEED_EVENT_KINDS, Ground
+from becalm.patrol.files.audit_page import audit_page
 from becalm.terms import PlanError
 
 INPUTS = "aa" * 32
@@ -321,3 +323,13 @@ def test_the_policy_says_how_often_and_how_long() -> None:
 def test_ground_is_kept_in_the_ledger_and_read_back() -> None:
     ground = Ground(("U1", "U2"), ((530_000, 180_000),))
     assert audit(committed(**ground.facts())).histories[0].ground == ground
+
+
+def test_the_page_says_where_there_is_nothing_to_list() -> None:
+    page = audit_page(audit(committed()))
+    assert "No tour was planned again." in page
+    assert "No share and no trial was recorded." in page
+    assert not re.search(r"<ul>\s*</ul>", page)
+    listed = audit_page(audit(*replans(2)))
+    assert "No tour was planned again." not in listed
+    assert "re-plan 2 of" in listed
