@@ -133,6 +133,8 @@ def cells(site: InProcess, stranger_task: str) -> Iterator[Cell]:
     yield Cell("POST", "/oversight/accesses", "oversight", "old form")
     yield Cell("GET", "/street", "street", "page")
     yield Cell("GET", "/street/state", "street", "page", is_api=True)
+    yield Cell("GET", "/street/pack?unit=Nobody", "street", "no shift", is_api=True)
+    yield Cell("POST", "/street/outbox", "street", "no outbox", is_api=True)
     yield Cell("GET", "/street/hand-in", "street", "page")
     yield Cell("POST", "/street/hand-in", "", "old form")
     yield Cell("GET", "/street/board", "board", "page")
@@ -165,6 +167,8 @@ def expected(cell: Cell, role: str) -> int:
     if cell.what.startswith("act about"):  # what is about people is, for others, as if it were not there
         others = 404 if cell.what.endswith("person") else 403
         return 200 if rights.may_act(role, cell.job) else others
+    if cell.what in ("no shift", "no outbox"):
+        return {"no shift": 409, "no outbox": 422}[cell.what] if sees else 403
     if cell.what == "no form":
         return 404 if sees else 403
     return {"open": 200, "old form": 403, "no token": 401, "nothing": 404}[cell.what]

@@ -41,6 +41,11 @@ UPDATE = """async () => {
   await window.registration.update();
 }"""
 HAS_WAITING = "() => window.registration.waiting !== null"
+FILL_UP = """() => {
+  window.add = IDBObjectStore.prototype.add;
+  IDBObjectStore.prototype.add = () => { throw new DOMException("full", "QuotaExceededError"); };
+}"""
+MAKE_ROOM = "() => { IDBObjectStore.prototype.add = window.add; }"
 CACHE_NAMES = "() => caches.keys()"
 SEND = "async () => { await window.outbox?.send(); }"
 COUNT = """() => new Promise((resolve) => {
@@ -207,11 +212,11 @@ def worker_updated(stage: Stage, count: int) -> None:
 
 
 def storage_full(stage: Stage, count: int) -> None:
+    """The browser refuses to keep more, as it does when the phone is full; here it is told to."""
     stage.write(count // 2)
-    session = stage.context.new_cdp_session(stage.page)
-    session.send("Storage.overrideQuotaForOrigin", {"origin": stage.site.url, "quotaSize": 1})
-    stage.write(2)  # refused: not confirmed, so not to be found
-    session.send("Storage.overrideQuotaForOrigin", {"origin": stage.site.url})
+    stage.page.evaluate(FILL_UP)
+    assert not stage.write(2), "a phone that is full must say so"
+    stage.page.evaluate(MAKE_ROOM)
     stage.write(count - count // 2)
 
 

@@ -29,7 +29,7 @@ from becalm.divert.desk.people import load_people
 from becalm.divert.desk.visits.price import price_visits
 
 DAY = date(2020, 5, 4)
-HOUR = datetime(2020, 5, 4, 14, 0, tzinfo=UTC)  # 15:00 in London
+HOUR = datetime(2020, 5, 4, 13, 10, tzinfo=UTC)  # 14:10 in London, early on the tour
 SERVER = Path(__file__).with_name("street_server.py")
 
 
@@ -67,7 +67,7 @@ def build(folder: Path) -> Path:
     price_visits(programme.desk("programme owner"), price)
     programme.go_to(DAY, 8)
     schedule = programme.schedule(DAY)
-    programme.go_to(DAY, 14)
+    programme.go_to(DAY, 13)
     for visit in schedule.visits:
         programme.check(visit.person)
     return workspace

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from becalm.app.site.street_board import is_late
 from becalm.ledger import format_instant
-from becalm.record.desk.street_review import StreetEntry, find_pairs
+from becalm.record.desk.street_review import CheckIn, StreetEntry, find_pairs
 from becalm.record.files.street_rows import read_hand_in
 from becalm.terms import InputError
 
@@ -90,3 +91,19 @@ def test_two_records_of_one_kind_unit_place_and_ten_minutes_are_a_pair(
 def test_a_unit_is_not_in_two_places_at_once(minute: int, is_pair: bool) -> None:
     bursts = (entry(1, "burst_done", 0, unit="A"), entry(2, "burst_done", minute, unit="A"))
     assert len(list(find_pairs(bursts))) == is_pair
+
+
+@pytest.mark.parametrize(
+    ("minute", "check_in", "expected"),
+    [
+        (4, None, False),
+        (5, None, True),
+        (9, CheckIn("A", "x", NOON, is_there=True), False),
+        (9, CheckIn("A", "x", NOON, is_there=False), True),
+        (9, CheckIn("A", "y", NOON, is_there=True), True),
+    ],
+)
+def test_a_unit_is_late_five_minutes_after_the_start_unless_it_is_there(
+    minute: int, check_in: CheckIn | None, expected: bool
+) -> None:
+    assert is_late(NOON, NOON + timedelta(minutes=minute), "x", check_in) == expected

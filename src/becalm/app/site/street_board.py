@@ -87,7 +87,7 @@ def _board_page(
         areas = list_areas(folders[0])
         area = area or areas[0]
         board = show_board(desk, BoardRequest(plan=FileName(str(folders[0])), area=area))
-        values |= {"board": board, "lines": list(_lines(desk, board))}
+        values |= {"board": board, "lines": list(_lines(desk, board)), "resting": _resting(desk, board)}
         values["places"] = sorted(
             {(line.hotspot, line.place) for line in values["lines"]}, key=lambda p: p[1]
         )
@@ -98,6 +98,17 @@ def _board_page(
     return render(request, "site_board.html", "Board", status=status, **values)
 
 
+def _resting(desk: Desk, board: Board) -> list[tuple[str, str]]:
+    """The units on duty without a burst in this hour, with where each is."""
+    check_ins = last_check_ins(desk, since=board.at - CHECK_INS_SINCE)
+    names = _place_names(board)
+    return [(unit, _whereabouts(desk, check_ins.get(unit), names)) for unit in board.resting]
+
+
+def _place_names(board: Board) -> dict[str, str]:
+    return {place.hotspot: place.name or place.hotspot for place in board.plan.inputs.places}
+
+
 def _lines(desk: Desk, board: Board) -> Iterator[BoardLine]:
     check_ins = last_check_ins(desk, since=board.at - CHECK_INS_SINCE)
     start_by_stop = {
@@ -105,12 +116,10 @@ def _lines(desk: Desk, board: Board) -> Iterator[BoardLine]:
         for burst in reversed(board.plan.bursts)
         if burst.span.end > board.at and burst.span.start < board.until
     }
-    name_by_hotspot = {place.hotspot: place.name or place.hotspot for place in board.plan.inputs.places}
+    name_by_hotspot = _place_names(board)
     for row in board.rows:
         starts_at = start_by_stop[row.unit, row.stop.hotspot]
         check_in = check_ins.get(row.unit)
-        is_here = check_in is not None and check_in.hotspot == row.stop.hotspot and check_in.is_there
-        is_late = starts_at + LATE_AFTER <= board.at and not is_here
         yield BoardLine(
             unit=row.unit,
             hours=f"{row.stop.start} to {row.stop.end}",
@@ -118,8 +127,14 @@ def _lines(desk: Desk, board: Board) -> Iterator[BoardLine]:
             hotspot=row.stop.hotspot,
             task=row.stop.task,
             whereabouts=_whereabouts(desk, check_in, name_by_hotspot),
-            is_late=is_late,
+            is_late=is_late(starts_at, board.at, row.stop.hotspot, check_in),
         )
+
+
+def is_late(starts_at: datetime, at: datetime, hotspot: str, check_in: CheckIn | None) -> bool:
+    """Is a unit late at this moment for a burst: five minutes after its start, not checked in there?"""
+    is_there = check_in is not None and check_in.is_there and check_in.hotspot == hotspot
+    return at >= starts_at + LATE_AFTER and not is_there
 
 
 def _whereabouts(desk: Desk, check_in: CheckIn | None, name_by_hotspot: dict[str, str]) -> str:
