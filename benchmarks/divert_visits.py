@@ -60,7 +60,9 @@ def table(cities: int) -> None:
     protocol = read_protocol()
     as_in_2020 = replace(protocol, attempts=3, is_second_agreed=False, is_card_left=False)
     for chance in CHANCES:
-        _office(as_in_2020, chance, cities)
+        office = percents(run_cell(as_in_2020, chance, 4, cities, is_office_hours=True))
+        report(f"2020's way, chance {chance}: first", office[0], unit="%")
+        report(f"2020's way, chance {chance}: second", office[1], unit="%")
         for (crews, attempts), asked in ASKED.items():
             used = replace(protocol, attempts=attempts)
             first, second = percents(run_cell(used, chance, crews, cities))
@@ -68,21 +70,6 @@ def table(cities: int) -> None:
             ceiling = percents(run_cell(used, chance, crews, cities, is_unlimited=True))
             report(f"{name}: first", first, "ceiling", ceiling[0], unit="%", least=asked[chance][0])
             report(f"{name}: second", second, "ceiling", ceiling[1], unit="%", least=asked[chance][1])
-
-
-def _office(protocol: VisitProtocol, chance: float, cities: int) -> None:
-    """Four crews in office hours, first come first served, insertion alone; and crews that are not short."""
-    for crews in (4, 12):
-        first, second = percents(run_cell(protocol, chance, crews, cities, is_office_hours=True, rounds=0))
-        report(f"2020's way, {crews} crews, chance {chance}: first", first, unit="%")
-        report(f"2020's way, {crews} crews, chance {chance}: second", second, unit="%")
-
-
-def office(cities: int) -> None:
-    """2020's way alone."""
-    protocol = replace(read_protocol(), attempts=3, is_second_agreed=False, is_card_left=False)
-    for chance in CHANCES:
-        _office(protocol, chance, cities)
 
 
 def learned(cities: int) -> None:
@@ -264,7 +251,7 @@ def _vroom_value(problem: routing.OrienteeringProblem, windows: list[list[int]],
     return total
 
 
-PARTS = {"table": table, "office": office, "learned": learned, "day": day, "crew": crew}
+PARTS = {"table": table, "learned": learned, "day": day, "crew": crew}
 
 
 if __name__ == "__main__":

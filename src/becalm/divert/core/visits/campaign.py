@@ -29,7 +29,7 @@ class CampaignSettings:
     days: int = 42
     rounds: int = 60  # of search on each day
     learns_rates: bool = False  # by area and daypart; else every daypart counts the same
-    is_office_hours: bool = False  # as in 2020: early tours alone, first come first served, any daypart again
+    is_office_hours: bool = False  # as in 2020: early tours alone, first visits first, any daypart again
     is_unlimited: bool = False  # the ceiling: crews everywhere, and chances known
 
 
@@ -185,11 +185,9 @@ def _send_crews(
     due, chance, dayparts, day = today
     crews = _crew_hours(world, settings, day)
     is_today = state.agreed_day[due] == day
-    second_weight, first_weight = day_schedule.SECOND_WEIGHT, day_schedule.FIRST_WEIGHT
-    visit_weights = np.where(state.visit[due] == 1, second_weight, first_weight)
+    second_weight = 0.2 if settings.is_office_hours else day_schedule.SECOND_WEIGHT
+    visit_weights = np.where(state.visit[due] == 1, second_weight, day_schedule.FIRST_WEIGHT)
     visit_weights = np.where(is_today, day_schedule.APPOINTMENT_WEIGHT, visit_weights)
-    if settings.is_office_hours:
-        visit_weights = 1.0 + _waiting_days(state, protocol, due, day)
     opens, closes = _windows(state, protocol, due, dayparts, day)
     problem = day_schedule.build_problem(
         day_schedule.OpenVisits(
@@ -210,14 +208,6 @@ def _send_crews(
     routes = day_schedule.plan_day(problem, rng, rounds=settings.rounds)
     for crew in range(settings.crews):
         _walk(world, state, protocol, problem, routes, (due, dayparts, day, crew), rng)
-
-
-def _waiting_days(state: _Progress, protocol: VisitProtocol, due: Ints, day: int) -> Floats:
-    """For how many days each of these visits has been due, the first ones from the first day on."""
-    next_visit_day = np.where(state.visit[due] == 1, state.contact_day[due] + protocol.second_after_days, 0)
-    next_attempt_day = state.last_day[due] + rest_days(protocol)
-    due_day = np.where(state.attempts[due] > 0, next_attempt_day, next_visit_day)
-    return np.asarray(day - due_day, np.float64)
 
 
 def _windows(
