@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 from town import becalm
-from visit_cases import MONDAY
+from visit_cases import MONDAY, approve
 from visit_programme import PEOPLE, Programme, refused
 
-from becalm.desk import make_event
+from becalm.desk import make_event, record_event
 from becalm.divert.core.visits import request as ask
+from becalm.divert.desk.context import records_file
 from becalm.divert.desk.visits import outcomes
 from becalm.divert.desk.visits.funnel import count_harm_by_wave, show_providers
 from becalm.divert.desk.visits.price import price_visits
 from becalm.divert.files.visits.read_protocol import SHIPPED
+from becalm.divert.files.visits.schedule_folder import read_assignments
 from becalm.ledger import EventToAppend
 
 
@@ -295,3 +297,35 @@ def test_every_command_says_what_it_did_as_json(
     assert "may not" in ask_for(
         "analyst", "consent", person, "--change", "given", "--provider", "harbour", code=14
     )
+
+
+def test_nobody_calls_on_a_child_without_an_appointment_at_which_somebody_is_present(
+    visit_programme: Programme,
+) -> None:
+    programme, monday = visit_programme, MONDAY.date()
+    papers = {
+        "rule_sha256": "0" * 64, "mode": "rehearsal", "settings_sha256": "0" * 64, "legal_basis": "law",
+        "papers": (), "review_on": "2099-01-01", "children": True,
+    }  # fmt: skip
+    owner = programme.desk("programme owner")
+    record_event(owner, "programme_activated", purpose="decision", facts=papers)
+    names = records_file(programme.desk("analyst")).read().people["person"].to_pylist()
+    child = sorted(names)[len(programme.people)]
+    approve(programme.desk("approver"), [child], date(2020, 5, 3), is_child=True)
+    programme.schedule(monday)
+    assert child not in {visit.person for visit in read_assignments(programme.workspace).visits}
+    programme.go_to(monday, 9)
+    with refused("about a child"):
+        programme.appoint(child, "2020-05-06T13:30")
+    programme.appoint(child, "2020-05-06T13:30", present="his aunt")
+    wednesday = monday + timedelta(days=2)
+    programme.go_to(wednesday, 8)
+    programme.schedule(wednesday)
+    assert child in {visit.person for visit in read_assignments(programme.workspace).visits}
+    programme.check(child)
+    programme.go_to(wednesday, 12)
+    assert programme.pack(child).appointment_details["present"] == "his aunt"
+    number = programme.desk("coordinator").open_ledger().state_rows("appointment")[0]["appointment"]
+    programme.appoint(child, "2020-05-08T13:30", move=number, why="school", present="his aunt")
+    with refused("nobody calls on a child without one"):
+        programme.pack(child)

@@ -70,27 +70,27 @@ def desk_for(workspace: Path, clock: Clock, role: str, actor: str = "cora") -> D
     return replace(open_desk(workspace), role=role, actor=actor, now=clock.now)
 
 
-def approve(desk: Desk, people: list[str], as_of: date) -> None:
-    """Put these people forward and approve them, by two people, as events."""
+def approve(desk: Desk, people: list[str], as_of: date, *, is_child: bool = False) -> None:
+    """Put these people forward and approve them, by two people, as events; for a child social care agrees."""
     days = {"as_of": as_of.isoformat(), "latest_on": as_of.isoformat()}
     for person in people:
         nomination = {
             **days, "rule_key": "r", "rule_version": 1, "rule_sha256": HASH, "data_sha256": HASH,
             "explanation_sha256": HASH, "points": 9, "victim_points": 0, "crimes": 3, "dates": 3,
-            "charged": 1, "recent_days": 180, "adult": True, "marginal": False, "overlap": False,
-            "codes": ("harm",),
+            "charged": 1, "recent_days": 180, "adult": not is_child, "marginal": False, "overlap": False,
+            "codes": ("harm",), **({"child": True} if is_child else {}),
         }  # fmt: skip
+        decision = {"stage": "nomination", "rule_sha256": HASH, "codes": ("harm",)}
+        agreement = (("yara", "decision_made", {"decision": "agreed", **decision}),) if is_child else ()
         steps: tuple[tuple[str, str, dict[str, Any]], ...] = (
             ("nora", "person_nominated", nomination),
             ("sam", "person_screened", {"result": "clear"}),
             ("ada", "evidence_opened", {"explanation_sha256": HASH}),
-            (
-                "ada",
-                "decision_made",
-                {"decision": "approved", "stage": "nomination", "rule_sha256": HASH, "codes": ("harm",)},
-            ),
+            *agreement,
+            ("ada", "decision_made", {"decision": "approved", **decision}),
         )
         for actor, kind, facts in steps:
-            acting = replace(desk, actor=actor)
+            role = "youth lead" if actor == "yara" else desk.role
+            acting = replace(desk, actor=actor, role=role)
             event = make_event(acting, kind, purpose="decision", facts=facts, subject=person)
             desk.open_ledger().append([EventToAppend(event)])

@@ -12,7 +12,7 @@ from becalm.render.document import Document, DocumentTable, Section, text_table
 from becalm.render.number_format import decimal
 
 NOT_ESTIMABLE = "not estimable"
-WITHHELD = "withheld"  # a small count, from whoever sees counts alone
+WITHHELD_TEXT = "withheld"  # a small count, from whoever sees counts alone
 HEADS = ("group", "stage", "counted", "of", "ratio to all others")
 
 
@@ -71,11 +71,11 @@ def _table(rows: Sequence[DisparityRow]) -> DocumentTable:
 
 
 def _number(count: int | None) -> str | int:
-    return WITHHELD if count is None else count
+    return WITHHELD_TEXT if count is None else count
 
 
 def _without_ratio(row: DisparityRow) -> str:
-    return WITHHELD if row.count is None else NOT_ESTIMABLE
+    return WITHHELD_TEXT if row.count is None else NOT_ESTIMABLE
 
 
 def _ratio_text(row: DisparityRow) -> str:

@@ -159,11 +159,15 @@ def _open_people(
         for row in ledger.state_rows("case")
         if row["state"] in ACTIVE_STATES and not row["challenge"] and not row["is_restricted"]
     ]
+    children = {str(row["subject"]) for row in rows if row["is_child"]}
     wave_by_person = _read_waves(ledger)
     appointments = [row for row in ledger.state_rows("appointment") if row["state"] == "due"]
     records = records_file(desk).read()
+    has_appointment = {str(row["subject"]) for row in appointments}
     people = []
     for person in sorted(str(row["subject"]) for row in rows):
+        if person in children - has_appointment:  # nobody calls on a child without one
+            continue
         history = read_history(ledger.entries(subject=person))
         if history.due_visit > 2 or _rests(history, request.first_day):
             continue
