@@ -333,3 +333,11 @@ def test_the_page_says_where_there_is_nothing_to_list() -> None:
     listed = audit_page(audit(*replans(2)))
     assert "No tour was planned again." not in listed
     assert "re-plan 2 of" in listed
+
+
+def test_the_page_says_by_which_limits_it_judged() -> None:
+    rule = SealRule(most_replans_per_shift=4, most_reveal_days=30)
+    page = audit_page(audit_seeds(replans(4), now=NOW, rule=rule))
+    assert "at most 30 days after its last day" in page
+    assert "more than 4 re-plans of one shift ask for a second person" in page
+    assert "policy allows" not in page

@@ -30,6 +30,7 @@ class SeedAudit:
 
     records: seed_history.SealRecords
     findings: tuple[AuditFinding, ...]
+    rule: SealRule  # the limits that it was held to
 
     @property
     def histories(self) -> tuple[seed_history.SeedHistory, ...]:
@@ -55,7 +56,7 @@ def audit_seeds(entries: Iterable[Entry], *, now: datetime, rule: SealRule | Non
             for finding in _audit_trials(*trial_pair)
         ),
     ]
-    return SeedAudit(records, tuple(findings))
+    return SeedAudit(records, tuple(findings), rule)
 
 
 def count_replans(notes: Iterable[seed_history.ReplanNote], unit: str, begins_at: datetime) -> int:

@@ -10,8 +10,8 @@ from becalm.render import number_format as words
 from becalm.render.pages import self_contained
 
 
-def audit_object(audit: SeedAudit) -> dict[str, list[dict[str, Any]]]:
-    """Every seed with its plans and re-plans, every share and trial, and the findings."""
+def audit_object(audit: SeedAudit) -> dict[str, Any]:
+    """Every seed with its plans and re-plans, every share and trial, the findings, and the limits."""
     records = audit.records
     return {
         "seeds": [_seed_object(history) for history in records.histories],
@@ -30,6 +30,10 @@ def audit_object(audit: SeedAudit) -> dict[str, list[dict[str, Any]]]:
             for trial in records.trials
         ],
         "findings": [{"grave": f.grave, "where": f.where, "what": f.what} for f in audit.findings],
+        "limits": {
+            "most_reveal_days": audit.rule.most_reveal_days,
+            "most_replans_per_shift": audit.rule.most_replans_per_shift,
+        },
     }
 
 
@@ -89,6 +93,15 @@ def replan_text(replan: dict[str, Any]) -> str:
     )
 
 
+def limits_text(limits: dict[str, int]) -> str:
+    """The limits in words: planners can change their policy, and an overseer should see by which one."""
+    days, replans = limits["most_reveal_days"], limits["most_replans_per_shift"]
+    return (
+        f"a seed is opened at most {days} day{'s' * (days != 1)} after its last day, and more than {replans} "
+        f"re-plan{'s' * (replans != 1)} of one shift ask for a second person"
+    )
+
+
 def audit_lines(audit: SeedAudit) -> Iterator[str]:
     """The audit for a screen."""
     audit_data = audit_object(audit)
@@ -112,6 +125,8 @@ def audit_lines(audit: SeedAudit) -> Iterator[str]:
         yield f"entry {trial['entry']}: trial from {trial['from']}, {trial['days']} days{again_text}"
     for finding in audit.findings:
         yield f"{'BROKEN RULE' if finding.grave else 'note'}: {finding.where}: {finding.what}"
+    if audit.histories:
+        yield f"Limits of this workspace's policy: {limits_text(audit_data['limits'])}."
     if audit.histories and not audit.findings:
         yield "Each seed was sealed before its plan was drawn, and planned once."
 
@@ -121,12 +136,12 @@ def audit_page(audit: SeedAudit) -> str:
     audit_data = audit_object(audit)
     return self_contained(
         "patrol_audit.html",
-        {"replan_text": replan_text},
+        {"replan_text": replan_text, "limits_text": limits_text},
         audit=audit_data,
         grave=[finding for finding in audit_data["findings"] if finding["grave"]],
         declared=[finding for finding in audit_data["findings"] if not finding["grave"]],
         title="Audit of patrol plans",
         subtitle="Patrol audit for overseers",
         version=f"becalm {__version__}",
-        colophon="Made from the ledger alone; `becalm record verify` checks the ledger itself.",
+        colophon="Made from the ledger and the policy’s limits; `becalm record verify` checks the ledger.",
     )
