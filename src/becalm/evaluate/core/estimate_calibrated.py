@@ -56,10 +56,12 @@ def judge_by_placebos(weighed_control: WeighedControl, scores: Floats, level: fl
     placebo_score = (observed - expected) / weighed_control.spread
     p_value = (1.0 + float((np.abs(scores) >= abs(placebo_score)).sum())) / (len(scores) + 1.0)
     width = float(np.quantile(np.abs(scores), level, method="higher")) * weighed_control.spread
+    # By every ratio r that the test lets stand: a count of r times as much varies as the root of r, at least.
+    root = np.sqrt(width**2 + 4.0 * expected * observed)
     ratio = Estimate(
         observed / expected,
-        max(observed - width, 0.0) / expected,
-        (observed + width) / expected,
+        float((root - width) / (2.0 * expected)) ** 2,
+        float((root + width) / (2.0 * expected)) ** 2,
         level,
         f"calibrated control, {len(scores)} placebo sets",
     )
