@@ -23,12 +23,12 @@ def measure(root: Path) -> ModuleType:
 
 
 MODULES = (
-    722  # agreed: 340, for the first four jobs; the other four, the pages and their forms brought the rest
+    732  # agreed: 340, for the first four jobs; the other four, the pages and their forms brought the rest
 )
 LINES = (
     123_000  # agreed for the first four jobs: 48,000; decision 0006 says what is missing and what came since
 )
-IMPORT_SHARE = 0.070  # agreed: 0.060, which the jobs of then keep; the five new ones and the pages bring more
+IMPORT_SHARE = 0.071  # agreed: 0.060, which the jobs of then keep; the five new ones and the pages bring more
 
 
 def test_files_are_few_and_full(measure: ModuleType) -> None:
