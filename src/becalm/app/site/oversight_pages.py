@@ -14,16 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from becalm.app import rights
-from becalm.app.site.context import (
-    NotThereError,
-    SentForm,
-    Site,
-    check_form,
-    first,
-    require_page,
-    require_run,
-    site_of,
-)
+from becalm.app.site import context
 from becalm.app.site.desk_pages import BRIEFING
 from becalm.app.site.frame import FROZEN_POLICY, NAVIGATION, render
 from becalm.app.site.record_pages import describe_entry
@@ -54,13 +45,13 @@ router = APIRouter(include_in_schema=False)
 @router.get("/oversight")
 def show_oversight(request: Request) -> Response:
     """What is published, who looked at people, the papers, and what becalm never does."""
-    return _oversight_page(request, require_page(request, "oversight"))
+    return _oversight_page(request, context.require_page(request, "oversight"))
 
 
 def _oversight_page(
     request: Request, visitor: Visitor, *, error: UsageError | None = None, **found: Any
 ) -> Response:
-    site = site_of(request)
+    site = context.site_of(request)
     public_page = site.desk.workspace.path / BRIEFING / "public" / "index.html"
     values = {
         "accesses": None,
@@ -95,7 +86,7 @@ def read_table(page: str) -> tuple[list[str], list[list[str]]]:
     return (rows[0], rows[1:]) if rows else ([], [])
 
 
-def count_reads(site: Site) -> Iterator[tuple[str, str, str, str]]:
+def count_reads(site: context.Site) -> Iterator[tuple[str, str, str, str]]:
     """How often records about people were looked at, by month, kind and purpose; no small counts."""
     try:
         entries = list(site.desk.open_ledger().entries(kinds=ACCESS_KINDS))
@@ -109,7 +100,7 @@ def count_reads(site: Site) -> Iterator[tuple[str, str, str, str]]:
         yield month, kind.replace("_", " "), purpose, shown
 
 
-def _papers(site: Site) -> list[str]:
+def _papers(site: context.Site) -> list[str]:
     """The papers of governance that were written into the workspace."""
     folder = site.desk.workspace.path / PAPERS
     try:
@@ -122,24 +113,24 @@ def _papers(site: Site) -> list[str]:
 @router.get("/oversight/papers/{name}")
 def show_paper(request: Request, name: str) -> Response:
     """A paper of governance, as it was written."""
-    require_run(request, "oversight")
-    site = site_of(request)
+    context.require_run(request, "oversight")
+    site = context.site_of(request)
     if not PAPER.fullmatch(name) or name not in _papers(site):
-        raise NotThereError
+        raise context.NotThereError
     path: Path = site.desk.workspace.path / PAPERS / name
     headers = {"Content-Security-Policy": FROZEN_POLICY}
     return Response(path.read_bytes(), media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.post("/oversight/accesses")
-def look_up_accesses(request: Request, fields: SentForm) -> Response:
+def look_up_accesses(request: Request, fields: context.SentForm) -> Response:
     """Who saw this person, or whom did this actor see? The question is recorded before it is answered."""
-    visitor = check_form(request, fields)
+    visitor = context.check_form(request, fields)
     is_allowed = rights.may_see(visitor.role, "oversight") and may_with_people(visitor.role, "who")
     if not is_allowed or visitor.must_change:
-        raise NotThereError
-    site = site_of(request)
-    written = {name: first(fields, name).strip() for name in ("subject", "actor", "purpose")}
+        raise context.NotThereError
+    site = context.site_of(request)
+    written = {name: context.first(fields, name).strip() for name in ("subject", "actor", "purpose")}
     shown: dict[str, Any] = {"subject": written["subject"], "actor": written["actor"]}
     if faults := tuple(_lookup_faults(written)):
         error = UsageError("Nobody was looked up, and nothing was recorded", faults)

@@ -19,11 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from authlib.common.errors import AuthlibBaseError
-from authlib.oauth2.rfc6749.parameters import (
-    parse_authorization_code_response,
-    prepare_grant_uri,
-    prepare_token_request,
-)
+from authlib.oauth2.rfc6749 import parameters
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
@@ -71,7 +67,7 @@ class Provider:
         """Where the browser goes to sign in."""
         extra = {"prompt": "login", "max_age": "0"} if attempt.session_sha256 else {}
         return str(
-            prepare_grant_uri(
+            parameters.prepare_grant_uri(
                 self._endpoint("authorization_endpoint"),
                 client_id=self.entry.client,
                 response_type="code",
@@ -90,8 +86,8 @@ class Provider:
     ) -> Mapping[str, Any]:
         """What the provider says of the person who came back with this address; raises ProviderError."""
         try:
-            code = parse_authorization_code_response(address, attempt.state)["code"]
-            body = prepare_token_request(
+            code = parameters.parse_authorization_code_response(address, attempt.state)["code"]
+            body = parameters.prepare_token_request(
                 "authorization_code", redirect_uri=redirect_uri, code=code, code_verifier=attempt.verifier
             )
             answer = self._fetch(self._endpoint("token_endpoint"), body.encode())

@@ -11,17 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from becalm.app import rights
-from becalm.app.site import forms, run_list
-from becalm.app.site.context import (
-    NotThereError,
-    SentForm,
-    Site,
-    check_form,
-    first,
-    require_page,
-    require_run,
-    site_of,
-)
+from becalm.app.site import context, forms, run_list
 from becalm.app.site.frame import render
 from becalm.app.site.job_pages import find_run
 from becalm.app.status_desk import describe_ledger
@@ -55,7 +45,7 @@ class ListedEntry:
     is_about_person: bool
 
 
-def describe_entry(site: Site, entry: Entry) -> ListedEntry:
+def describe_entry(site: context.Site, entry: Entry) -> ListedEntry:
     """An entry as a list shows it."""
     return ListedEntry(
         entry.seq,
@@ -71,8 +61,8 @@ def describe_entry(site: Site, entry: Entry) -> ListedEntry:
 @router.get("/record/entries")
 def show_entries(request: Request) -> Response:
     """Search: the filters stand in the address; without any, the newest entries are shown."""
-    require_page(request, "record")
-    site = site_of(request)
+    context.require_page(request, "record")
+    site = context.site_of(request)
     fields = {name: request.query_params.getlist(name) for name in request.query_params}
     kinds = sorted({kind.name for kind in site.desk.open_ledger().kinds.kinds})
     error: UsageError | None = None
@@ -95,14 +85,14 @@ def show_entries(request: Request) -> Response:
         entries=listed if has_filter else listed[::-1],
         has_filter=has_filter,
         kinds=kinds,
-        fields={name: first(fields, name) for name in ("kind", "actor", "since")},
+        fields={name: context.first(fields, name) for name in ("kind", "actor", "since")},
         next_address=_next_address(fields, listed) if len(entries) > SHOWN else "",
         faults=error.faults if error else (),
         message=error.message if error else "",
     )
 
 
-def _read_search(site: Site, fields: Any, kinds: list[str]) -> EventsRequest:
+def _read_search(site: context.Site, fields: Any, kinds: list[str]) -> EventsRequest:
     question = site.questions[" ".join(SEARCH)]
     written = {name: values for name, values in fields.items() if name in ("kind", "actor", "since", "after")}
     values = forms.read_values(question, written)
@@ -113,7 +103,7 @@ def _read_search(site: Site, fields: Any, kinds: list[str]) -> EventsRequest:
 
 
 def _next_address(fields: Any, listed: list[ListedEntry]) -> str:
-    filters = {name: first(fields, name) for name in ("kind", "actor", "since")}
+    filters = {name: context.first(fields, name) for name in ("kind", "actor", "since")}
     query = {name: value for name, value in filters.items() if value}
     return f"/record/entries?{urlencode({**query, 'after': str(listed[-1].seq)})}"
 
@@ -121,27 +111,27 @@ def _next_address(fields: Any, listed: list[ListedEntry]) -> str:
 @router.get("/record/entries/{seq}")
 def show_entry(request: Request, seq: int) -> Response:
     """One entry, what corrected it, and its proof. One about a person is shown for a purpose alone."""
-    visitor, site = require_run(request, "record"), site_of(request)
+    visitor, site = context.require_run(request, "record"), context.site_of(request)
     try:
         entry = read_entry(site.desk.open_ledger(), seq)
     except QuestionError as error:
-        raise NotThereError from error
+        raise context.NotThereError from error
     if entry.event.subject:
         return _closed_entry(request, visitor, entry)
     return _entry_page(request, prove_entry(site.desk, EntryRequest(entry=seq)))
 
 
 @router.post("/record/entries/{seq}")
-def open_entry(request: Request, seq: int, fields: SentForm) -> Response:
+def open_entry(request: Request, seq: int, fields: context.SentForm) -> Response:
     """Open an entry about a person: who looked, and what for, is recorded before anything is shown."""
-    site, visitor = site_of(request), check_form(request, fields, draft_page=request.url.path)
+    site, visitor = context.site_of(request), context.check_form(request, fields, draft_page=request.url.path)
     if not rights.may_see(visitor.role, "record") or not _may_open(visitor) or visitor.must_change:
-        raise NotThereError
-    purpose = first(fields, "purpose")
+        raise context.NotThereError
+    purpose = context.first(fields, "purpose")
     try:
         entry = read_entry(site.desk.open_ledger(), seq)
     except QuestionError as error:
-        raise NotThereError from error
+        raise context.NotThereError from error
     if purpose not in ABOUT_PEOPLE:
         return _closed_entry(request, visitor, entry, message="Say what for: choose a purpose.")
     return _entry_page(
@@ -155,7 +145,7 @@ def _may_open(visitor: Visitor) -> bool:
 
 
 def _closed_entry(request: Request, visitor: Visitor, entry: Entry, message: str = "") -> Response:
-    site = site_of(request)
+    site = context.site_of(request)
     openers = [role for role in rights.roles_for("record") if may_with_people(role, "who")]
     return render(
         request,
@@ -171,7 +161,7 @@ def _closed_entry(request: Request, visitor: Visitor, entry: Entry, message: str
 
 
 def _entry_page(request: Request, proven: ProvenEntry) -> Response:
-    site, event = site_of(request), proven.entry.event
+    site, event = context.site_of(request), proven.entry.event
     ledger = site.desk.open_ledger()
     return render(
         request,
@@ -191,12 +181,12 @@ def _entry_page(request: Request, proven: ProvenEntry) -> Response:
 @router.get("/record/runs/{key}/entries")
 def show_figure(request: Request, key: str) -> Response:
     """The entries that a figure was counted from, each of which can be opened."""
-    require_run(request, "record")
-    site = site_of(request)
+    context.require_run(request, "record")
+    site = context.site_of(request)
     run = find_run(site, "record", key)
     content = read_answer(run, ".json") if run.record.question == COUNTED else None
     if content is None:
-        raise NotThereError
+        raise context.NotThereError
     answer = json.loads(content)
     rows = [
         (entry["entry"], entry["occurred_at"][:16].replace("T", " "), entry["unit"], entry["activity"])
@@ -210,8 +200,8 @@ def show_figure(request: Request, key: str) -> Response:
 @router.get("/record/heads")
 def show_heads(request: Request) -> Response:
     """Where the ledger stands, which heads were signed, and how much of it is proved outside."""
-    require_page(request, "record")
-    site = site_of(request)
+    context.require_page(request, "record")
+    site = context.site_of(request)
     ledger = site.desk.open_ledger()
     checkpoints = sorted(ledger.checkpoints(), key=lambda checkpoint: -checkpoint.head.size)
     return render(
