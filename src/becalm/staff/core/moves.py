@@ -125,8 +125,9 @@ def _short_tours(problem: RosterProblem, lines: Lines, rules: RuleBook, missing:
     for unit, column, tour in np.argwhere(missing).tolist():
         is_serving = (problem.people.units == unit).any(axis=1)
         is_free = is_serving & problem.possible[:, column, tour] & (lines.tours[:, column] == 0)
+        noun = "officer rests" if is_free.sum() == 1 else "officers rest"
         reason_text = (
-            f"{int(is_free.sum())} officers rest that day, none can work it within the rules at a lower cost"
+            f"{int(is_free.sum())} {noun} that day, none can work it within the rules at a lower cost"
             if is_free.any()
             else "nobody is available who may work this tour"
         )
