@@ -170,6 +170,6 @@ def test_a_trial_is_stated_drawn_recorded_and_planned_with(workspace: Path, tmp_
     off = {(r["hotspot"], r["day"]) for r in rows if r["arm"] == "off"}
     assert not {(v["hotspot"], v["day"]) for v in visits_of(tmp_path / "plan") if v["arm"] == "off"}
     assert off
-    stray = ("--from", "2021-01-01", *short[2:])
+    stray = ("--from", "2021-01-01", *short[2:], "--old-records-reason", "to see what is said")
     told = becalm("patrol", "plan", "-w", workspace, *stray, "--out", tmp_path / "none", code=12).output
     assert "none of its 672 place-days" in told
