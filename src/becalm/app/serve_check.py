@@ -75,14 +75,14 @@ def _check_assets() -> Finding:
 
     asset_files = files("becalm.render") / "assets"
     lock = json.loads((asset_files / "assets.json").read_text("utf-8"))
-    changed = [
+    altered_assets = [
         name
         for name, entry in lock.items()
         if hashlib.sha256((asset_files / name).read_bytes()).hexdigest() != entry["sha256"]
     ]
-    if changed:
+    if altered_assets:
         return Finding(
-            "assets", False, f"not as they were shipped: {', '.join(changed)}; install becalm again"
+            "assets", False, f"not as they were shipped: {', '.join(altered_assets)}; install becalm again"
         )
     return Finding("assets", True, f"{len(lock)} files as shipped, and {style_name(30)}")
 

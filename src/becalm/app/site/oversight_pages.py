@@ -49,7 +49,7 @@ def show_oversight(request: Request) -> Response:
 
 
 def _oversight_page(
-    request: Request, visitor: Visitor, *, error: UsageError | None = None, **found: Any
+    request: Request, visitor: Visitor, *, error: UsageError | None = None, **page_values: Any
 ) -> Response:
     site = context.site_of(request)
     public_page = site.desk.workspace.path / BRIEFING / "public" / "index.html"
@@ -67,7 +67,7 @@ def _oversight_page(
         "never": NEVER,
         "faults": error.faults if error else (),
         "message": error.message if error else "",
-        **found,
+        **page_values,
     }
     return render(request, "site_oversight.html", "Oversight", status=422 if error else 200, **values)
 
@@ -96,8 +96,8 @@ def count_reads(site: context.Site) -> Iterator[tuple[str, str, str, str]]:
         (f"{entry.recorded_at:%Y-%m}", entry.event.kind, entry.event.purpose) for entry in entries
     )
     for (month, kind, purpose), count in sorted(counts.items(), reverse=True):
-        shown = f"{count:,}" if count >= LEAST_SHOWN else f"under {LEAST_SHOWN}"
-        yield month, kind.replace("_", " "), purpose, shown
+        count_text = f"{count:,}" if count >= LEAST_SHOWN else f"under {LEAST_SHOWN}"
+        yield month, kind.replace("_", " "), purpose, count_text
 
 
 def _papers(site: context.Site) -> list[str]:
@@ -130,28 +130,28 @@ def look_up_accesses(request: Request, fields: context.SentForm) -> Response:
     if not is_allowed or visitor.must_change:
         raise context.NotThereError
     site = context.site_of(request)
-    written = {name: context.first(fields, name).strip() for name in ("subject", "actor", "purpose")}
-    shown: dict[str, Any] = {"subject": written["subject"], "actor": written["actor"]}
-    if faults := tuple(_lookup_faults(written)):
+    lookup_values = {name: context.first(fields, name).strip() for name in ("subject", "actor", "purpose")}
+    form_values: dict[str, Any] = {"subject": lookup_values["subject"], "actor": lookup_values["actor"]}
+    if faults := tuple(_lookup_faults(lookup_values)):
         error = UsageError("Nobody was looked up, and nothing was recorded", faults)
-        return _oversight_page(request, visitor, error=error, **shown)
+        return _oversight_page(request, visitor, error=error, **form_values)
     question = AccessRequest(
-        subject=written["subject"] or None,
-        actor=written["actor"] or None,
-        purpose=written["purpose"],
+        subject=lookup_values["subject"] or None,
+        actor=lookup_values["actor"] or None,
+        purpose=lookup_values["purpose"],
         quick=True,
     )
     log = find_accesses(site.acting_desk(visitor), question)
     accesses = [(describe_entry(site, entry), entry.event.purpose) for entry in log.entries]
-    return _oversight_page(request, visitor, accesses=accesses, **shown)
+    return _oversight_page(request, visitor, accesses=accesses, **form_values)
 
 
-def _lookup_faults(written: dict[str, str]) -> Iterator[Fault]:
-    if not written["subject"] and not written["actor"]:
+def _lookup_faults(lookup_values: dict[str, str]) -> Iterator[Fault]:
+    if not lookup_values["subject"] and not lookup_values["actor"]:
         yield Fault("subject", "nobody is named", "write a pseudonym, or the name of an account below")
-    if written["subject"] and not is_pseudonym(written["subject"]):
+    if lookup_values["subject"] and not is_pseudonym(lookup_values["subject"]):
         yield Fault("subject", "is no pseudonym", "take it from an entry of the record, never a name")
-    if written["purpose"] not in ABOUT_PEOPLE:
+    if lookup_values["purpose"] not in ABOUT_PEOPLE:
         yield Fault("purpose", "is not chosen", "choose what for")
 
 

@@ -61,7 +61,7 @@ class Provider:
 
     entry: OidcEntry
     secret: str
-    _kept: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
+    _answers_by_address: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
 
     def address(self, attempt: Attempt, redirect_uri: str) -> str:
         """Where the browser goes to sign in."""
@@ -135,10 +135,10 @@ class Provider:
         return KeySet.import_key_set(dict(self._kept_answer(self._endpoint("jwks_uri"), KEYS_KEPT_S)))  # type: ignore[arg-type]  # what the provider publishes is looked at by joserfc
 
     def _kept_answer(self, address: str, seconds: float) -> Mapping[str, Any]:
-        fetched_at, answer = self._kept.get(address, (float("-inf"), {}))
+        fetched_at, answer = self._answers_by_address.get(address, (float("-inf"), {}))
         if time.monotonic() - fetched_at > seconds:
             answer = self._fetch(address)
-            self._kept[address] = (time.monotonic(), answer)
+            self._answers_by_address[address] = (time.monotonic(), answer)
         return answer
 
     def _fetch(self, address: str, body: bytes | None = None) -> Mapping[str, Any]:

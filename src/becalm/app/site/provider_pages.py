@@ -116,8 +116,8 @@ def roles_of(provider: Provider, claims: Mapping[str, Any]) -> tuple[str, ...]:
     """The roles that the groups of this person give, in the order of the table of roles."""
     groups = claims.get(provider.entry.roles_claim) or ()
     names = [groups] if isinstance(groups, str) else [str(group) for group in groups]
-    given = {role for name in names for role in provider.entry.roles.get(name, ())}
-    return tuple(role for role in rights.ROLES if role in given)
+    provider_roles = {role for name in names for role in provider.entry.roles.get(name, ())}
+    return tuple(role for role in rights.ROLES if role in provider_roles)
 
 
 def admit(site: Site, provider: Provider, claims: Mapping[str, Any]) -> accounts.Account:
@@ -130,7 +130,7 @@ def admit(site: Site, provider: Provider, claims: Mapping[str, Any]) -> accounts
     if account is None:
         name = str(claims.get(provider.entry.account_claim, "")).partition("@")[0].lower()
         accounts.check_new_account(site.store, name, roles)
-        with _recorded(site, name, "made", roles):
+        with _recording_account(site, name, "made", roles):
             return provider_accounts.add_provider_account(
                 site.store, issuer, subject, name, roles, now=site.now()
             )
@@ -138,11 +138,11 @@ def admit(site: Site, provider: Provider, claims: Mapping[str, Any]) -> accounts
         if not roles:
             sessions.end_sessions_of(site.store, account.name, "no role any more", now=site.now())
             raise UsageError(NO_ROLE)
-        with _recorded(site, account.name, "roles", roles):
+        with _recording_account(site, account.name, "roles", roles):
             return accounts.set_roles(site.store, account.name, roles, now=site.now())
     return account
 
 
-def _recorded(site: Site, name: str, what: str, roles: tuple[str, ...]) -> Any:
-    facts: dict[str, Any] = {"account": name, "what": what, "roles": roles}
+def _recording_account(site: Site, name: str, change_text: str, roles: tuple[str, ...]) -> Any:
+    facts: dict[str, Any] = {"account": name, "what": change_text, "roles": roles}
     return recorded_action(site.desk, "account_changed", purpose=PURPOSE, facts=facts)

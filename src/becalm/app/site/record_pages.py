@@ -26,9 +26,9 @@ from becalm.record.desk import describe_late_head, list_entries, prove_entry
 from becalm.record.desk.read import ProvenEntry, read_entry
 from becalm.terms import QuestionError, UsageError
 
-SHOWN: Final = 50
+ENTRIES_SHOWN: Final = 50
 SEARCH: Final = ("record", "events")
-COUNTED: Final = "record arrests"
+COUNT_QUESTION: Final = "record arrests"
 router = APIRouter(include_in_schema=False)
 
 
@@ -72,21 +72,21 @@ def show_entries(request: Request) -> Response:
         search = _read_search(site, fields, kinds)
         has_filter = bool(search.kind or search.actor or search.since or search.after)
         if not has_filter:
-            search = EventsRequest(after=max(0, site.desk.open_ledger().head().size - SHOWN))
-        entries = list_entries(site.desk, search, limit=SHOWN + 1)
+            search = EventsRequest(after=max(0, site.desk.open_ledger().head().size - ENTRIES_SHOWN))
+        entries = list_entries(site.desk, search, limit=ENTRIES_SHOWN + 1)
     except UsageError as failure:
         error = failure
-    listed = [describe_entry(site, entry) for entry in entries[:SHOWN]]
+    listed_entries = [describe_entry(site, entry) for entry in entries[:ENTRIES_SHOWN]]
     return render(
         request,
         "site_entries.html",
         "Entries of the ledger",
         status=422 if error else 200,
-        entries=listed if has_filter else listed[::-1],
+        entries=listed_entries if has_filter else listed_entries[::-1],
         has_filter=has_filter,
         kinds=kinds,
         fields={name: context.first(fields, name) for name in ("kind", "actor", "since")},
-        next_address=_next_address(fields, listed) if len(entries) > SHOWN else "",
+        next_address=_next_address(fields, listed_entries) if len(entries) > ENTRIES_SHOWN else "",
         faults=error.faults if error else (),
         message=error.message if error else "",
     )
@@ -94,18 +94,20 @@ def show_entries(request: Request) -> Response:
 
 def _read_search(site: context.Site, fields: Any, kinds: list[str]) -> EventsRequest:
     question = site.questions[" ".join(SEARCH)]
-    written = {name: values for name, values in fields.items() if name in ("kind", "actor", "since", "after")}
-    values = forms.read_values(question, written)
+    written_values = {
+        name: values for name, values in fields.items() if name in ("kind", "actor", "since", "after")
+    }
+    values = forms.read_values(question, written_values)
     unknown = [kind for kind in values.get("kind", ()) if kind not in kinds]
     if unknown:
         raise UsageError(f"There is no kind of entry {unknown[0]!r:.60}. Choose one of the list.")
     return cast("EventsRequest", request_of(question, values))
 
 
-def _next_address(fields: Any, listed: list[ListedEntry]) -> str:
+def _next_address(fields: Any, listed_entries: list[ListedEntry]) -> str:
     filters = {name: context.first(fields, name) for name in ("kind", "actor", "since")}
     query = {name: value for name, value in filters.items() if value}
-    return f"/record/entries?{urlencode({**query, 'after': str(listed[-1].seq)})}"
+    return f"/record/entries?{urlencode({**query, 'after': str(listed_entries[-1].seq)})}"
 
 
 @router.get("/record/entries/{seq}")
@@ -184,7 +186,7 @@ def show_figure(request: Request, key: str) -> Response:
     context.require_run(request, "record")
     site = context.site_of(request)
     run = find_run(site, "record", key)
-    content = read_answer(run, ".json") if run.record.question == COUNTED else None
+    content = read_answer(run, ".json") if run.record.question == COUNT_QUESTION else None
     if content is None:
         raise context.NotThereError
     answer = json.loads(content)
@@ -219,7 +221,7 @@ def show_heads(request: Request) -> Response:
                 checkpoint.key_id[:16],
                 str(len(checkpoint.cosignatures)),
             )
-            for checkpoint in checkpoints[:SHOWN]
+            for checkpoint in checkpoints[:ENTRIES_SHOWN]
         ],
         checkpoint_count=len(checkpoints),
         verified=run_list.newest_of(site, "record verify"),

@@ -24,12 +24,12 @@ def can_print() -> bool:
 
 def run_pdf(site: Site, run: FrozenRun) -> bytes:
     """The answer, its question, when it was made and from which records; the same bytes each time."""
-    listed = run_list.describe_run(site, run)
+    run_row = run_list.describe_run(site, run)
     blocks = run.page["blocks"]
     facts = (
         ("Question", f"becalm {run.record.question}"),
-        ("Asked with", listed.choices_text or "nothing chosen"),
-        ("Made", f"{listed.made_text} by becalm {run.record.version}"),
+        ("Asked with", run_row.choices_text or "nothing chosen"),
+        ("Made", f"{run_row.made_text} by becalm {run.record.version}"),
         ("Records", f"{len(run.record.data)} files, {data_digest(run.record.data)[:16]}…"),
         ("Repeat it", f"becalm run --again runs/{run.job}/{run.key}/run.json"),
     )
@@ -39,7 +39,7 @@ def run_pdf(site: Site, run: FrozenRun) -> bytes:
         tuple(_table(block) for block in blocks if block.get("rows")),
     )
     about = Section("How this came about", (), (text_table(("What", "Which"), facts),))
-    return document_pdf(Document(listed.title, (answer, about), job=run.job))
+    return document_pdf(Document(run_row.title, (answer, about), job=run.job))
 
 
 def _table(block: dict[str, Any]) -> DocumentTable:

@@ -127,10 +127,10 @@ def _cases_waiting(site: Site, role: str) -> Iterator[Waiting]:
     if not acts:
         return
     counts = Counter(str(row["state"]) for row in site.desk.open_ledger().state_rows("case"))
-    for state, (act, what) in CASE_STEPS.items():
+    for state, (act, step_text) in CASE_STEPS.items():
         if act in acts and counts[state]:
             noun = "case waits" if counts[state] == 1 else "cases wait"
-            yield Waiting(f"{counts[state]} {noun} for you", what, "", "/divert")
+            yield Waiting(f"{counts[state]} {noun} for you", step_text, "", "/divert")
 
 
 def _open_alarms(site: Site) -> list[tuple[str, str, str]]:
@@ -146,11 +146,11 @@ def find_changes(site: Site, runs: list[FrozenRun]) -> Iterator[Change]:
         choices = run_list.chosen_values(site, run)
         earlier = next(
             (
-                other
-                for other in runs
-                if other.record.question == run.record.question
-                and run.record.made_at - other.record.made_at >= WEEK
-                and run_list.chosen_values(site, other) == choices
+                earlier_run
+                for earlier_run in runs
+                if earlier_run.record.question == run.record.question
+                and run.record.made_at - earlier_run.record.made_at >= WEEK
+                and run_list.chosen_values(site, earlier_run) == choices
             ),
             None,
         )
