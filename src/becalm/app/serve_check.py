@@ -125,8 +125,8 @@ def _check_disk(desk: Desk) -> Finding:
 
 def _check_provider(desk: Desk) -> Iterator[Finding]:
     """Where people sign in by way of a provider: can its settings and its secret be used?"""
-    entry = desk.workspace.config.web.oidc
-    if entry.issuer and find_spec("authlib"):
+    provider_config = desk.workspace.config.web.oidc
+    if provider_config.issuer and find_spec("authlib"):
         from becalm.app.web import make_provider
 
         try:
@@ -134,4 +134,4 @@ def _check_provider(desk: Desk) -> Iterator[Finding]:
         except BecalmError as error:
             yield Finding("provider", False, error.message)
         else:
-            yield Finding("provider", True, entry.issuer)
+            yield Finding("provider", True, provider_config.issuer)

@@ -75,13 +75,13 @@ def make_site(desk: Desk, store: AppStore) -> Site:
 
 def make_provider(workspace: Workspace) -> Provider | None:
     """The provider that `[web.oidc]` names; raises UsageError where it cannot be used as it stands."""
-    entry = workspace.config.web.oidc
-    if not entry.issuer:
+    provider_config = workspace.config.web.oidc
+    if not provider_config.issuer:
         return None
     from becalm.app.main import provider_secret
 
-    check_entry(entry, rights.ROLES)
-    return Provider(entry, read_secret(entry, workspace.path, provider_secret()))
+    check_entry(provider_config, rights.ROLES)
+    return Provider(provider_config, read_secret(provider_config, workspace.path, provider_secret()))
 
 
 def make_app(site: Site) -> FastAPI:

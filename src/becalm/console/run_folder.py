@@ -365,11 +365,11 @@ def request_of(
     values = {**values, **{n: [v] if known_fields[n].is_many else v for n, v in file_values.items()}}
     unknown_names = sorted(set(values) - set(known_fields))
     if unknown_names:
-        faults = tuple(
+        field_faults = tuple(
             terms.Fault(name, "is no field of this question", terms.suggest_word(name, known_fields))
             for name in unknown_names
         )
-        raise terms.UsageError("The request cannot be answered as it stands", faults)
+        raise terms.UsageError("The request cannot be answered as it stands", field_faults)
     for name, value in values.items():
         part = nested
         for step in known_fields[name].path[:-1]:

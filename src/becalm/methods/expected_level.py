@@ -276,11 +276,13 @@ class _Series:
         """Noise and drift by the first so many times."""
         times = np.flatnonzero(~self.is_missing[:time_count])
         y = self.counts[:, times]
-        model = fit_levels(
+        level_model = fit_levels(
             y, times, exposure=self.exposure[times], cycle=self.cycle, begins=self.begins[:, times]
         )
         mean_count = np.maximum(y.mean(axis=1), 0.5 / time_count)
-        return _Noise((model.phi - 1.0) / mean_count, model.degrees, model.drift**2 / self.cycle)
+        return _Noise(
+            (level_model.phi - 1.0) / mean_count, level_model.degrees, level_model.drift**2 / self.cycle
+        )
 
     def start_state(self, time_count: int) -> _State:
         """What is known before the first time: about where the level lies."""

@@ -69,12 +69,12 @@ def _score_statistic(count: int, total: int, other_count: int, other_total: int,
     both_totals = total + other_total
     b = ratio * (total + other_count) + count + other_total
     discriminant_root = math.sqrt(max(0.0, b * b - 4 * ratio * both_totals * (count + other_count)))
-    other_share = min(
+    fitted_other_share = min(
         1.0, 2 * (count + other_count) / (b + discriminant_root)
     )  # no difference of nearly equal numbers
-    share = min(1.0, ratio * other_share)
+    fitted_share = min(1.0, ratio * fitted_other_share)
     statistic = 0.0
-    for n, x, p in ((total, count, share), (other_total, other_count, other_share)):
+    for n, x, p in ((total, count, fitted_share), (other_total, other_count, fitted_other_share)):
         expected = n * p
         binomial_variance = expected * (1 - p)
         if binomial_variance > 0:

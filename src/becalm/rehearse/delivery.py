@@ -123,8 +123,11 @@ def replace_by_most_overdue(
         visit_counts[v.area][v.hotspot] += 1
     rival = []
     for start, minutes, v in moments:
-        places = visit_counts[v.area]
-        place = max(sorted(places), key=lambda p: (start - last_visit.get(p, 0)) * places[p])
+        visit_count_by_place = visit_counts[v.area]
+        place = max(
+            sorted(visit_count_by_place),
+            key=lambda p: (start - last_visit.get(p, 0)) * visit_count_by_place[p],
+        )
         last_visit[place] = start
         rival.append(PlannedVisit(v.unit, place, v.area, start, start + minutes))
     return rival

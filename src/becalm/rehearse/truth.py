@@ -114,8 +114,8 @@ def expected_prevention(
         minute[is_watchful] = choose_hours(
             past, cell[is_watchful], minute[is_watchful], half_life_minutes=law.half_life_minutes
         )
-    left = deterrence(visits, cell, minute, half_life_minutes=law.half_life_minutes)
-    return np.asarray(law.effect * left * (1 - law.displaced))
+    deterrence_shares = deterrence(visits, cell, minute, half_life_minutes=law.half_life_minutes)
+    return np.asarray(law.effect * deterrence_shares * (1 - law.displaced))
 
 
 def trial_ratio(
@@ -137,11 +137,12 @@ def trial_ratio(
     clock = np.concatenate(
         [day * DAY_MINUTES + rng.choice(minutes_of_weekday[(day + 3) % 7], MOMENTS) for _, day, _ in pairs]
     )
-    left = deterrence(log, cells, to_utc(clock), half_life_minutes=law.half_life_minutes)
+    deterrence_shares = deterrence(log, cells, to_utc(clock), half_life_minutes=law.half_life_minutes)
     is_high = np.repeat([arm == "high" for _, _, arm in pairs], MOMENTS)
     weight = np.repeat(_cell_weights(world, potential, [cell for cell, _, _ in pairs]), MOMENTS)
     high, off = (
-        1 - law.effect * float(np.average(left[mask], weights=weight[mask])) for mask in (is_high, ~is_high)
+        1 - law.effect * float(np.average(deterrence_shares[mask], weights=weight[mask]))
+        for mask in (is_high, ~is_high)
     )
     return high / off
 

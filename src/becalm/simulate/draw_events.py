@@ -201,9 +201,9 @@ def draw_minutes(
     kind_of_event = places.kind[places.address_place[events.address]]
     profile_row = (rhythm_of_event * len(KINDS) + kind_of_event) * 7 + weekday_of_event
     flat_cumulative = (cumulative_shares + np.arange(len(cumulative_shares))[:, None]).ravel()
-    target_share = profile_row + rng.random(len(profile_row))
+    cumulative_target_of_event = profile_row + rng.random(len(profile_row))
     hour_of_event = np.clip(
-        np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23
+        np.searchsorted(flat_cumulative, cumulative_target_of_event, side="right") - 23 * profile_row, 0, 23
     )
     return np.asarray(hour_of_event * 60 + rng.integers(0, 60, len(profile_row)))
 

@@ -109,7 +109,7 @@ def expected_by_area(
     `area[i]` is the area of place i.
     """
     area_members = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
-    kind_matrix = np.eye(len(KINDS))[places.kind]
+    kind_indicators_by_place = np.eye(len(KINDS))[places.kind]
     repeat_share = intensity.repeat_share[offence]
     repeat_reach = area_members @ intensity.nearby.T if repeat_share > 0 else None
     expected_totals = np.zeros((areas, count))
@@ -117,7 +117,7 @@ def expected_by_area(
         first_levels, repeat_levels = intensity.levels(offence, epoch)
         first_rates = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[
             :, None
-        ] * kind_matrix
+        ] * kind_indicators_by_place
         expected_totals += (1 - repeat_share) * np.einsum(
             "ak,kt->at", area_members @ first_rates, _sum_into_bins(first_levels, bins, count)
         )
@@ -225,13 +225,13 @@ def choose_treatment(
             is_blocked_place[place_tree.query_ball_point(centre_m, 2 * planted_effect.radius_m)] = True
             centre_list.append(int(place))
     centre_ids = np.array(centre_list, dtype=np.int64)
-    is_treated = np.zeros((len(centre_ids), settings.days), dtype=bool)
+    is_treated_by_day = np.zeros((len(centre_ids), settings.days), dtype=bool)
     first_day = max((planted_effect.start - settings.start).days, 0)
     end_day = max(min((planted_effect.end - settings.start).days, settings.days), first_day)
-    is_treated[:, first_day:end_day] = (
+    is_treated_by_day[:, first_day:end_day] = (
         rng.random((len(centre_ids), end_day - first_day)) < planted_effect.day_share
     )
-    return build_treatment(places, hotspot_of_place, centre_ids, is_treated, planted_effect.reach_m)
+    return build_treatment(places, hotspot_of_place, centre_ids, is_treated_by_day, planted_effect.reach_m)
 
 
 def build_treatment(

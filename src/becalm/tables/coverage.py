@@ -123,9 +123,13 @@ def count_rejected_rows(row_faults: Table) -> dict[str, int]:
 
 def find_cut_files(row_faults: Table) -> frozenset[tuple[str, str]]:
     """Which input files, of which intake, end in the middle of a row?"""
-    cut_rows = row_faults.filter(row_faults.reason == CUT_OFF_ROW).select("file", "intake_id").distinct()
-    file_names = cut_rows.to_pyarrow()
-    return frozenset(zip(file_names["file"].to_pylist(), file_names["intake_id"].to_pylist(), strict=True))
+    cut_file_query = (
+        row_faults.filter(row_faults.reason == CUT_OFF_ROW).select("file", "intake_id").distinct()
+    )
+    cut_file_table = cut_file_query.to_pyarrow()
+    return frozenset(
+        zip(cut_file_table["file"].to_pylist(), cut_file_table["intake_id"].to_pylist(), strict=True)
+    )
 
 
 def _missing_months(totals: MonthlyTotals) -> list[Gap]:

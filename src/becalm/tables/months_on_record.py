@@ -157,21 +157,21 @@ def _source_totals(source: str, month_rows: list[Row]) -> MonthlyTotals:
         np.zeros((len(area_names), len(month_span)), np.int64),
         np.zeros((3, len(month_span)), np.int64),
     )
-    first_days: list[date | None] = [None] * len(month_span)
-    last_days = list(first_days)
+    first_day_by_month: list[date | None] = [None] * len(month_span)
+    last_day_by_month = list(first_day_by_month)
     for row in month_rows:
         m = month_span.index(row["month"])
         sums[:, m] += (row["n"], row["undated"], row["distinct"])
         if row["area"] is not None:
             area_counts[area_names.index(row["area"]), m] += row["n"]
-        first_days[m] = min(filter(None, (first_days[m], row["first"])), default=None)
-        last_days[m] = max(filter(None, (last_days[m], row["last"])), default=None)
+        first_day_by_month[m] = min(filter(None, (first_day_by_month[m], row["first"])), default=None)
+        last_day_by_month[m] = max(filter(None, (last_day_by_month[m], row["last"])), default=None)
     return MonthlyTotals(
         source=source,
         months=month_span,
         counts=sums[0],
-        first_day=tuple(first_days),
-        last_day=tuple(last_days),
+        first_day=tuple(first_day_by_month),
+        last_day=tuple(last_day_by_month),
         without_day=sums[1],
         as_of=max(row["as_of"] for row in month_rows),
         areas=area_names,

@@ -36,16 +36,16 @@ def _city_faults(city_entry: CityEntry) -> Iterator[Fault]:
     try:
         ZoneInfo(city_entry.time_zone)
     except (ValueError, KeyError, OSError):
-        calendar_problem = f"{city_entry.time_zone!r} is not a time zone"
-        yield Fault("time_zone", calendar_problem, 'write it as e.g. "Europe/London"')
+        problem_text = f"{city_entry.time_zone!r} is not a time zone"
+        yield Fault("time_zone", problem_text, 'write it as e.g. "Europe/London"')
     country_code, _, subdivision = city_entry.holidays.partition("-")
     calendar_countries = list_supported_countries(include_aliases=True)
     has_calendar = country_code in calendar_countries and (
         not subdivision or subdivision in calendar_countries[country_code]
     )
     if city_entry.holidays and not has_calendar:
-        calendar_problem = f"{city_entry.holidays!r} is not a known holiday calendar"
-        yield Fault("holidays", calendar_problem, 'write it as e.g. "GB-ENG", or ""')
+        problem_text = f"{city_entry.holidays!r} is not a known holiday calendar"
+        yield Fault("holidays", problem_text, 'write it as e.g. "GB-ENG", or ""')
     borough_names = [borough.name for borough in city_entry.boroughs]
     for name in sorted({name for name in borough_names if borough_names.count(name) > 1}):
         yield Fault("boroughs", f"{name!r} is there twice", "remove one")

@@ -109,8 +109,8 @@ class NotebookHotspots(Answer, HotspotAnswer):
 
     def to_geojson(self) -> str:
         """The list as GeoJSON in longitude and latitude, as `becalm find hotspots` writes it."""
-        view = self._view()
-        return str(view.files[".geojson"](self))
+        output_view = self._view()
+        return str(output_view.files[".geojson"](self))
 
     def _view(self) -> View[Any]:
         return hotspot_view()

@@ -50,8 +50,12 @@ def act_inputs(question: Question, act: Act, desk: Desk, values: FormFields) -> 
         if entry.name in HIDDEN or entry.name in act.left_out:
             continue
         if entry.name in act.files:
-            names = {name: name for name in act.files[entry.name](desk)}
-            inputs.append(replace(_input(entry, values), kind="select", choices=tuple(names), labels=names))
+            label_by_file = {name: name for name in act.files[entry.name](desk)}
+            inputs.append(
+                replace(
+                    _input(entry, values), kind="select", choices=tuple(label_by_file), labels=label_by_file
+                )
+            )
         elif entry.kind is terms.FileName:
             continue
         elif entry.name in act.answers:

@@ -104,10 +104,10 @@ def _papers(site: context.Site) -> list[str]:
     """The papers of governance that were written into the workspace."""
     folder = site.desk.workspace.path / PAPERS
     try:
-        names = json.loads((folder / PAPERS_RECORD).read_text("utf-8"))["sha256"]
+        hash_by_paper = json.loads((folder / PAPERS_RECORD).read_text("utf-8"))["sha256"]
     except (OSError, ValueError, KeyError):
         return []
-    return sorted(f"{name}.html" for name in names if (folder / f"{name}.html").is_file())
+    return sorted(f"{name}.html" for name in hash_by_paper if (folder / f"{name}.html").is_file())
 
 
 @router.get("/oversight/papers/{name}")

@@ -105,8 +105,8 @@ def note_sign_in(
     store: AppStore, account: str, address: str, outcome: str = "signed in", *, now: datetime
 ) -> None:
     """Keep that somebody tried to sign in, and what came of it."""
-    entry = {"at": format_instant(now), "account": account, "address": address, "outcome": outcome}
-    store.write(sa.insert(sign_in_table).values(entry))
+    sign_in_row = {"at": format_instant(now), "account": account, "address": address, "outcome": outcome}
+    store.write(sa.insert(sign_in_table).values(sign_in_row))
 
 
 def _is_blocked(store: AppStore, name: str, address: str, now: datetime) -> bool:

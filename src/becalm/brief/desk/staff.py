@@ -70,7 +70,7 @@ def _describe(roster: DutyRoster, folder: Path) -> Pins:
 def _unit_table(roster: DutyRoster) -> PartTable:
     """Each command unit: tours, crews, changes by what they ask of officers, tours short."""
     home = roster.home_of_officer
-    tours = Counter(tour.command_unit for tour in roster.tours)
+    tour_count = Counter(tour.command_unit for tour in roster.tours)
     lent_count = Counter(t.command_unit for t in roster.tours if home.get(t.staff_number) != t.command_unit)
     cancelled_count, other_count = Counter[str](), Counter[str]()
     for change in roster.changes:
@@ -84,7 +84,7 @@ def _unit_table(roster: DutyRoster) -> PartTable:
             unit,
             *(
                 f"{counts[unit]:,}"
-                for counts in (tours, lent_count, cancelled_count, other_count, short_count)
+                for counts in (tour_count, lent_count, cancelled_count, other_count, short_count)
             ),
         )
         for unit in sorted(set(home.values()))

@@ -36,8 +36,8 @@ def make_watch_part(desk: Desk, run: RunRecord, pins: Pins | None) -> tuple[Brie
         answer = watch(desk, WatchRequest(source=_watched_source(run), seed=run.seed), known_at=run.made_at)
         pins = answer.run.parameters
     else:
-        names = ("by", "until", "detector", "source")
-        request = WatchRequest(**{name: pins[name] for name in names}, seed=run.seed)
+        request_fields = ("by", "until", "detector", "source")
+        request = WatchRequest(**{name: pins[name] for name in request_fields}, seed=run.seed)
         calibrations = [parse_calibration(json.loads(text)) for text in pins["calibrations"]]
         answer = ask_watch(desk, request, known_at=run.made_at, calibrations=calibrations)
     watched = answer.watch

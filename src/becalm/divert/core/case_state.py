@@ -145,10 +145,14 @@ def _screen(row: Row | None, entry: Entry) -> Row:
 def _open_evidence(row: Row | None, entry: Entry) -> Row | None:
     if row is None or row["state"] in CLOSED_STATES:
         return row
-    people = row["evidence_by"]
-    assert isinstance(people, tuple)
-    actor_skeleton = name_skeleton(entry.event.actor)
-    return row if actor_skeleton in people else {**row, "evidence_by": (*people, actor_skeleton)}
+    folded_names = row["evidence_by"]
+    assert isinstance(folded_names, tuple)
+    folded_actor_name = name_skeleton(entry.event.actor)
+    return (
+        row
+        if folded_actor_name in folded_names
+        else {**row, "evidence_by": (*folded_names, folded_actor_name)}
+    )
 
 
 def _decide(row: Row | None, entry: Entry) -> Row | None:

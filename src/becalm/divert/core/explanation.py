@@ -104,8 +104,8 @@ def digest_events(born_on: date | None, rows: Sequence[EventRow]) -> str:
     >>> digest_events(None, [])[:8]
     'aa5598c6'
     """
-    names = ("crime_ref", "occurred_on", "offence", "role", "status", "basis", "found_by", "outcome")
-    lines = sorted([str(getattr(row, name)) for name in names] for row in rows)
+    field_names = ("crime_ref", "occurred_on", "offence", "role", "status", "basis", "found_by", "outcome")
+    lines = sorted([str(getattr(row, name)) for name in field_names] for row in rows)
     text = json.dumps([str(born_on or ""), lines], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -57,10 +57,10 @@ def _propose_key(row: Row | None, entry: Entry) -> Row:
     public_key, holder = str(facts.get("public_key")), str(facts.get("holder"))
     if row is not None and row["state"] != "proposed":
         raise _refuse(entry, f"the key is {row['state']} already", "let the holder draw another one")
-    is_held = is_signed(
+    has_valid_proof = is_signed(
         holder_bytes(public_key, holder), signature=str(facts.get("proof")), public_key=public_key
     )
-    if not (is_held and is_key(public_key, str(facts["key"])) and facts.get("roles")):
+    if not (has_valid_proof and is_key(public_key, str(facts["key"])) and facts.get("roles")):
         raise _refuse(
             entry, f"the card is not that of a key of {holder}", "ask the holder for the card again"
         )

@@ -168,9 +168,9 @@ def _correct(desk: Desk, records: Records, person: str, request: AccessPackReque
     event = make_event(desk, kinds.PERSON, purpose="correction", facts=facts, subject=person)
     payload = to_payload(kinds.PERSON, details)
     (entry,) = desk.open_ledger().append([EventToAppend(event, payload)])
-    file = records_file(desk)
-    with file.alone():
-        file.write(file.read().with_details_entry(person, entry.seq, values.get("born_on")))
+    records_store = records_file(desk)
+    with records_store.alone():
+        records_store.write(records_store.read().with_details_entry(person, entry.seq, values.get("born_on")))
     return AccessPack(person, "", (), "", entry.seq, (), tuple(values), list_recipients(desk, person))
 
 

@@ -54,9 +54,9 @@ def nominate(desk: Desk, request: ask.NominateRequest) -> CaseStep:
     desk = require_role(desk, "nominate")
     check_purpose(request.purpose)
     check_rule_published(desk)
-    file = records_file(desk)
-    with file.alone():
-        records, rule = file.read(), read_rule_in_force(desk)
+    records_store = records_file(desk)
+    with records_store.alone():
+        records, rule = records_store.read(), read_rule_in_force(desk)
         row = records.row_of(request.person)
         person = records.person_at(row)
         check_one_person(desk, records, person)
@@ -73,7 +73,7 @@ def nominate(desk: Desk, request: ask.NominateRequest) -> CaseStep:
         event = sign_event(desk, event, request.signing_key)
         details = {"sentence": request.sentence, "crimes": list(request.crime)}
         (entry,) = desk.open_ledger().append([EventToAppend(event, to_payload(kinds.NOMINATION, details))])
-        file.write(records.with_reason(person, request.sentence))
+        records_store.write(records.with_reason(person, request.sentence))
     return step_of(desk, entry)
 
 
@@ -139,9 +139,9 @@ def decline(desk: Desk, request: ask.DeclineRequest) -> CaseStep:
 
 def _decide(desk: Desk, request: ask.DecideRequest, decision: str) -> CaseStep:
     check_purpose(request.purpose)
-    file = records_file(desk)
-    with file.alone():
-        records, rule = file.read(), read_rule_in_force(desk)
+    records_store = records_file(desk)
+    with records_store.alone():
+        records, rule = records_store.read(), read_rule_in_force(desk)
         row = records.row_of(request.person)
         person = records.person_at(row)
         case_checks.check_no_live_case(desk, records, row)
@@ -165,7 +165,7 @@ def _decide(desk: Desk, request: ask.DecideRequest, decision: str) -> CaseStep:
         event = sign_event(desk, event, request.signing_key)
         payload = to_payload(kinds.DECISION, {"sentence": request.sentence})
         (entry,) = desk.open_ledger().append([EventToAppend(event, payload)])
-        file.write(records.with_reason(person, request.sentence))
+        records_store.write(records.with_reason(person, request.sentence))
     return step_of(desk, entry)
 
 

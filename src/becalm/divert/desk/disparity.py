@@ -62,10 +62,10 @@ def report_disparity(desk: Desk, request: DisparityRequest) -> DisparityReport:
     Raises CaseError where no characteristics were taken in; a report that nobody could read is no report.
     """
     desk = require_role(desk, "disparity")
-    file = records_file(desk)
-    records, rule = file.read(), read_rule_in_force(desk)
-    make_private_folder(file.folder)
-    store = ProtectedStore(file.folder, file, desk.protected_url)
+    records_store = records_file(desk)
+    records, rule = records_store.read(), read_rule_in_force(desk)
+    make_private_folder(records_store.folder)
+    store = ProtectedStore(records_store.folder, records_store, desk.protected_url)
     if request.load:
         _take_in(desk, store, request)
     as_of = check_day(desk, request.as_of)
@@ -92,20 +92,20 @@ def report_disparity(desk: Desk, request: DisparityRequest) -> DisparityReport:
 
 def _take_in(desk: Desk, store: ProtectedStore, request: DisparityRequest) -> None:
     """Read the files, find the pseudonyms by the keyed hash, and put the rows apart."""
-    file = records_file(desk)
-    records = file.read()
+    records_store = records_file(desk)
+    records = records_store.read()
     columns = (records.people[name].to_pylist() for name in ("number_hmac", "person"))
     person_by_hash = dict(zip(*columns, strict=True))
     characteristics = read_characteristics(Path(str(request.load)))
-    hashes = file.keyed_hashes(list(characteristics), of="number")
-    rows = {
+    hashes = records_store.keyed_hashes(list(characteristics), of="number")
+    characteristics_by_person = {
         person_by_hash[number_hash]: row
         for number_hash, row in zip(hashes, characteristics.values(), strict=True)
         if number_hash in person_by_hash
     }
     if request.residents:
-        rows[RESIDENTS_KEY] = read_residents(Path(request.residents))
-    store.write(rows)
+        characteristics_by_person[RESIDENTS_KEY] = read_residents(Path(request.residents))
+    store.write(characteristics_by_person)
 
 
 def _compare_all(
@@ -162,19 +162,19 @@ def _people_by_denominator(records: Records) -> dict[str, list[str]]:
 
 
 def _age_bands(records: Records, as_of: date) -> dict[str, str]:
-    names = records.people["person"].to_pylist()
-    births = (born_on(records, row) for row in range(len(names)))
+    pseudonyms = records.people["person"].to_pylist()
+    births = (born_on(records, row) for row in range(len(pseudonyms)))
     return {
         name: age_band(None if birth is None else years_between(birth, as_of))
-        for name, birth in zip(names, births, strict=True)
+        for name, birth in zip(pseudonyms, births, strict=True)
     }
 
 
 def _missing_shares(records: Records, protected_rows: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
-    names = records.people["person"].to_pylist()
+    pseudonyms = records.people["person"].to_pylist()
     return {
-        characteristic: sum(not protected_rows.get(name, {}).get(characteristic) for name in names)
-        / len(names)
+        characteristic: sum(not protected_rows.get(name, {}).get(characteristic) for name in pseudonyms)
+        / len(pseudonyms)
         for characteristic in CHARACTERISTICS
         if characteristic != "age_band"
     }

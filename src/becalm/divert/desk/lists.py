@@ -114,7 +114,7 @@ def _shown_state(row: Row) -> str:
 def _listed_persons(
     records: Records, selection: Selection, states: dict[str, str]
 ) -> tuple[ListedPerson, ...]:
-    names = records.people["person"].take(selection.rows).to_pylist()
+    pseudonyms = records.people["person"].take(selection.rows).to_pylist()
     victim_points = selection.victim_points.tolist()
     listed_persons = (
         ListedPerson(
@@ -124,7 +124,7 @@ def _listed_persons(
             states.get(person, "not nominated"),
         )
         for person, points, is_marginal in zip(
-            names, victim_points, selection.is_marginal.tolist(), strict=True
+            pseudonyms, victim_points, selection.is_marginal.tolist(), strict=True
         )
     )
     return tuple(sorted(listed_persons, key=lambda row: row.person))

@@ -41,27 +41,27 @@ def match_records(desk: Desk, request: MatchRequest) -> MatchAnswer:
     """
     desk = require_role(desk, "match")
     check_purpose(request.purpose)
-    file = records_file(desk)
+    records_store = records_file(desk)
     if request.decide is None:
-        return MatchAnswer(tuple(undecided_pairs(desk, file.read())))
+        return MatchAnswer(tuple(undecided_pairs(desk, records_store.read())))
     if len(request.sentence.split()) < LEAST_WORDS:
         raise UsageError(f"Say why in a `sentence` of {LEAST_WORDS} words or more; it can be erased.")
     if request.decide == "split":
         if not request.person or request.other_person:
             raise UsageError("Name the one record that holds two people: `person`, and no other.")
-        with file.alone():
+        with records_store.alone():
             return MatchAnswer(*splits.split_record(desk, request, request.person))
     if not (request.person and request.other_person):
         raise UsageError("Name both records: `person` and `other_person`.")
     if request.person == request.other_person:
         raise UsageError("Name two records: `person` and `other_person` are the same.")
-    with file.alone():
+    with records_store.alone():
         return _decide_pair(desk, request, request.person, request.other_person)
 
 
 def _decide_pair(desk: Desk, request: MatchRequest, person: str, other_person: str) -> MatchAnswer:
-    file = records_file(desk)
-    records = file.read()
+    records_store = records_file(desk)
+    records = records_store.read()
     for name in (person, other_person):
         records.row_of(name)
     kind = kinds.JOIN if request.decide == "join" else kinds.PART
@@ -91,7 +91,7 @@ def _decide_pair(desk: Desk, request: MatchRequest, person: str, other_person: s
             else _joined_one(records, person, other_person)
         )
         target = person if target and joined_person == other_person else target
-        file.write(records.with_join(joined_person, target))
+        records_store.write(records.with_join(joined_person, target))
     return MatchAnswer(((person, other_person),), stage, kind)
 
 

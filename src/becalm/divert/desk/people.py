@@ -50,11 +50,11 @@ def load_people(desk: Desk, request: LoadRequest) -> LoadedPeople:
     files = read_people(
         Path(request.persons), Path(request.events), mapping=mapping, leave_out=request.leave_out
     )
-    file = records_file(desk)
+    records_store = records_file(desk)
     note_configuration(desk)
-    with file.alone():
-        former = file.read() if file.path.is_file() else EMPTY_RECORDS
-        return _take_in(desk, files, file, former, request.purpose)
+    with records_store.alone():
+        former = records_store.read() if records_store.path.is_file() else EMPTY_RECORDS
+        return _take_in(desk, files, records_store, former, request.purpose)
 
 
 def _take_in(

@@ -158,8 +158,8 @@ DETAIL_KINDS: Final = (
 
 def _current_people(desk: Desk) -> set[str]:
     """Who is in the records. Where they are there and cannot be read, nothing may be called over."""
-    file = records_file(desk)
-    return set(file.read().people["person"].to_pylist()) if file.path.is_file() else set()
+    records_store = records_file(desk)
+    return set(records_store.read().people["person"].to_pylist()) if records_store.path.is_file() else set()
 
 
 def _due_at_request(desk: Desk, person: str) -> _Due:
@@ -181,8 +181,8 @@ def _due_at_request(desk: Desk, person: str) -> _Due:
 
 def _list_joined(desk: Desk, person: str) -> tuple[str, ...]:
     """The other records of one person, which were joined to this one."""
-    file = records_file(desk)
-    mains = file.read().main_of_person() if file.path.is_file() else {}
+    records_store = records_file(desk)
+    mains = records_store.read().main_of_person() if records_store.path.is_file() else {}
     return tuple(name for name, main in mains.items() if main == person and name != person)
 
 
@@ -200,13 +200,13 @@ def _destroy(desk: Desk, due: _Due, reason: str) -> None:
 
 
 def _forget_in_records(desk: Desk, due: _Due) -> None:
-    file = records_file(desk)
-    if not file.path.is_file() or not (due.forgotten_people or due.people):
+    records_store = records_file(desk)
+    if not records_store.path.is_file() or not (due.forgotten_people or due.people):
         return
-    ProtectedStore(file.folder, file, desk.protected_url).forget(set(due.forgotten_people))
-    with file.alone():
-        records: Records = file.read().without_sentences(set(due.people))
-        file.write(records.without(set(due.forgotten_people)))
+    ProtectedStore(records_store.folder, records_store, desk.protected_url).forget(set(due.forgotten_people))
+    with records_store.alone():
+        records: Records = records_store.read().without_sentences(set(due.people))
+        records_store.write(records.without(set(due.forgotten_people)))
 
 
 def _record(

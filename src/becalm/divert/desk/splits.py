@@ -30,8 +30,8 @@ def split_record(
 
     Raises CaseError where a crime is not of this record, all of them are, or one person would decide alone.
     """
-    file = records_file(desk)
-    records = file.read()
+    records_store = records_file(desk)
+    records = records_store.read()
     crimes = tuple(sorted(set(request.crime)))
     all_crimes = _check_crimes(records, person, crimes)
     newest = _newest_split(desk, person)
@@ -46,14 +46,14 @@ def split_record(
     details = {"sentence": request.sentence, "crimes": list(crimes)}
     to_append = [EventToAppend(sign_event(desk, event, request.signing_key), to_payload(kinds.PART, details))]
     is_new = is_agreed and bool(crimes) and other_person not in records.people["person"].to_pylist()
-    number_hmac = file.keyed_hash(other_person, of="split")
+    number_hmac = records_store.keyed_hash(other_person, of="split")
     if is_new:
         to_append.append(_make_known(desk, other_person, number_hmac))
     entries = desk.open_ledger().append(to_append)
     if is_agreed:
         kept_crimes = tuple(crime for crime in all_crimes if crime not in crimes)
         split = Split(person, other_person, crimes, kept_crimes)
-        file.write(records.with_split(split, seq=entries[-1].seq, number_hmac=number_hmac))
+        records_store.write(records.with_split(split, seq=entries[-1].seq, number_hmac=number_hmac))
     return ((person, other_person),), stage, kinds.PART
 
 

@@ -192,14 +192,14 @@ def _policy(facts: PaperFacts) -> Document:
 
 
 def _equality(facts: PaperFacts) -> Document:
-    report = facts.disparity_sha256 or "none was signed"
+    report_hash_text = facts.disparity_sha256 or "none was signed"
     return _paper(
         facts,
         "Equality impact assessment",
         Section("What was looked at", (
             "Sex, age, ethnicity (own and officers' account), borough, deprivation; at every stage, against "
             "residents, recorded suspects and recorded victims, with intervals.",
-            f"The report that somebody answered for: {report}.",
+            f"The report that somebody answered for: {report_hash_text}.",
         )),
         Section("What it shows", (f"{TO_ANSWER}what the report shows, and what is done about it.",)),
         Section("What the rule cannot see", ("Characteristics, names, homes, schools, text, associations.",)),

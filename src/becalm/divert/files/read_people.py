@@ -283,11 +283,11 @@ def build_records(
     """
     split_people = {s.other_person for s in former.splits if s.person in set(keys.pseudonyms)}
     kept_people = former.take_people({*people_with_case, *split_people} - set(keys.pseudonyms))
-    names = [*keys.pseudonyms, *kept_people["person"].to_pylist()]
-    row_of_person = {person: row for row, person in enumerate(names)}
+    pseudonyms = [*keys.pseudonyms, *kept_people["person"].to_pylist()]
+    row_of_person = {person: row for row, person in enumerate(pseudonyms)}
     main_of_person = former.main_of_person()
     main_row_of_person = [
-        row_of_person.get(main_of_person.get(person, person), row) for row, person in enumerate(names)
+        row_of_person.get(main_of_person.get(person, person), row) for row, person in enumerate(pseudonyms)
     ]
     born_day = _keep_corrected_days(files.born_day, keys, former)
     is_known = born_day != NO_DAY

@@ -108,8 +108,8 @@ class Records:
 
     def main_of_person(self) -> dict[str, str]:
         """For each pseudonym, that of the record that it was joined to."""
-        names = self.people["person"].to_pylist()
-        return {person: names[row] for person, row in zip(names, self.main.tolist(), strict=True)}
+        pseudonyms = self.people["person"].to_pylist()
+        return {person: pseudonyms[row] for person, row in zip(pseudonyms, self.main.tolist(), strict=True)}
 
     def match_word_by_person(self) -> dict[str, str]:
         """The keyed match word of each record that was not joined to another; empty where there is none."""
@@ -173,10 +173,11 @@ class Records:
 
     def without(self, people: set[str]) -> Records:
         """The same records without these people and all that was joined to them."""
-        names = self.people["person"].to_pylist()
+        pseudonyms = self.people["person"].to_pylist()
         main = self.main
         is_gone = np.array(
-            [names[row] in people or names[main[row]] in people for row in range(len(names))], bool
+            [pseudonyms[row] in people or pseudonyms[main[row]] in people for row in range(len(pseudonyms))],
+            bool,
         )
         kept_rows = np.flatnonzero(~is_gone)
         new_row = np.cumsum(~is_gone) - 1
@@ -185,7 +186,7 @@ class Records:
         persons = np.asarray(self.events["person"].to_numpy(), np.int64)
         events = self.events.filter(pa.array(~is_gone[persons])) if len(persons) else self.events
         persons = persons[~is_gone[persons]] if len(persons) else persons
-        gone_names = {name for name, is_out in zip(names, is_gone.tolist(), strict=True) if is_out}
+        gone_names = {name for name, is_out in zip(pseudonyms, is_gone.tolist(), strict=True) if is_out}
         return replace(
             self,
             people=kept_people,

@@ -176,14 +176,14 @@ def score_placebos(
 
 
 def _refuse_balance(protocol: Protocol, totals: Floats, shortfalls: Floats) -> Refusal:
-    names = [
+    trait_names = [
         "number of places",
         *protocol.places.covariates,
         *(f"count of {w}" for w in protocol.windows.matching),
     ]
     worst_columns = np.argsort(-np.abs(shortfalls) / np.maximum(np.abs(totals), 1.0))[:3].tolist()
     missed_totals = "; ".join(
-        f"{names[i]}: {totals[i]:,.6g} asked, nearest {totals[i] + shortfalls[i]:,.6g}"
+        f"{trait_names[i]}: {totals[i]:,.6g} asked, nearest {totals[i] + shortfalls[i]:,.6g}"
         for i in worst_columns
         if shortfalls[i]
     )

@@ -80,9 +80,9 @@ def count_starts(
     hours_per_start: float,
 ) -> StartCounts:
     """How many offences had each place-day of the plans within the window after?"""
-    places = list_places(place_by_hotspot)
-    starts, rows = lay_starts(protocol, days, places, hours_per_start=hours_per_start)
-    totals = count_around(places, points, radius_m=protocol.places.radius_m, ring_m=0.0)
+    study_places = list_places(place_by_hotspot)
+    starts, rows = lay_starts(protocol, days, study_places, hours_per_start=hours_per_start)
+    totals = count_around(study_places, points, radius_m=protocol.places.radius_m, ring_m=0.0)
     by_place_and_day = np.tensordot(np.asarray(protocol.outcome.weights), totals.within, axes=1)
     first, before = points.spans[0].start, protocol.windows.before
     before_days = slice((before.start - first).days, (before.end - first).days)

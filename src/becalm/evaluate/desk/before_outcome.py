@@ -27,14 +27,14 @@ def show_design(desk: Desk, request: DesignRequest) -> DesignView:
     incidents = desk.archive.table("incidents", as_of=choice.as_of, source=source.key)
     points = count_study.read_points(incidents, blind)
     if study.trial is not None:
-        view = look_at_trial(protocol, load_arms(desk, study, study.trial), points, missing_months)
+        design_view = look_at_trial(protocol, load_arms(desk, study, study.trial), points, missing_months)
     elif study.places is not None:
         counts = past_days.extend_after(
             count_study.build_study(blind, study.places, points), protocol.windows.after
         )
-        view = look_at_places(protocol, counts, missing_months)
+        design_view = look_at_places(protocol, counts, missing_months)
     else:
         raise QuestionError(f"The design {protocol.design} has no places to look at before its outcome.")
     if request.out is not None:
-        write_durably(Path(request.out), design_page(view))
-    return view
+        write_durably(Path(request.out), design_page(design_view))
+    return design_view

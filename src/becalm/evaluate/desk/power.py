@@ -115,13 +115,13 @@ def _run_trials(
 def _assess_starts(desk: Desk, request: PowerRequest, study: Study) -> power.PowerReport:
     """By the force's own days before the plans."""
     protocol, planned_starts = study.protocol, redraw.load_starts(desk, study.plan_folders)
-    places = start_days.list_places(planned_starts.place_by_hotspot)
+    study_places = start_days.list_places(planned_starts.place_by_hotspot)
     days, rows = start_days.lay_starts(
-        protocol, planned_starts.days, places, hours_per_start=planned_starts.hours_per_start
+        protocol, planned_starts.days, study_places, hours_per_start=planned_starts.hours_per_start
     )
     points = _read_past(desk, request, blind_protocol(protocol))
     first_day = min(day.day for day in planned_starts.days if day.day >= protocol.windows.after.start)
-    past = past_days.count_past(protocol, places, points, first_day=first_day)
+    past = past_days.count_past(protocol, study_places, points, first_day=first_day)
     with desk.progress("Made-up studies", total=2 * request.runs, unit="runs") as advance:
         return power_of_draws.assess_starts_power(
             protocol,

@@ -45,8 +45,8 @@ def anyway_lines(report: AnywayReport) -> Iterator[str]:
     yield report.words
     yield ""
     for reason in report.reasons:
-        left = f"{100 * reason.left_low:+.0f} % to {100 * reason.left_high:+.0f} %"
-        yield f"  beside {reason.name}: {left} left"
+        left_text = f"{100 * reason.left_low:+.0f} % to {100 * reason.left_high:+.0f} %"
+        yield f"  beside {reason.name}: {left_text} left"
         yield f"    {reason.says}"
     yield "Why no more can be said:"
     for limit in report.limits:

@@ -39,15 +39,19 @@ def _sums(row: Mapping[str, str]) -> tuple[float, float]:
 def _find_faults(row: Mapping[str, str], where: str) -> Iterator[Fault]:
     if row["arm"].strip() not in ARMS:
         yield Fault(where, f"{row['arm']!r} is not an arm", f"write one of {', '.join(ARMS)}")
-    numbers: dict[str, float] = {}
+    number_by_column: dict[str, float] = {}
     for column in ("people", "days", "count", "squares"):
         try:
-            numbers[column] = float(row[column])
+            number_by_column[column] = float(row[column])
         except ValueError:
-            numbers[column] = math.nan
-        if not (math.isfinite(numbers[column]) and numbers[column] >= 0 and numbers[column] % 1 == 0):
+            number_by_column[column] = math.nan
+        if not (
+            math.isfinite(number_by_column[column])
+            and number_by_column[column] >= 0
+            and number_by_column[column] % 1 == 0
+        ):
             yield Fault(where, f"{column} is {row[column]!r}, not a whole number", "write one, 0 or more")
-    if numbers["squares"] < numbers["count"]:
+    if number_by_column["squares"] < number_by_column["count"]:
         yield Fault(
             where,
             f"squares ({row['squares']}) are fewer than the count ({row['count']})",

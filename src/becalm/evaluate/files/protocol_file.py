@@ -157,10 +157,10 @@ def protocol_sha256(protocol_path: Path, named_files: Sequence[Path]) -> str:
 def named_places(path: Path) -> str:
     """The list of places that a file names which is no protocol, so that its faults are told too."""
     try:
-        places = tomllib.loads(path.read_text("utf-8")).get("places", {})
+        places_section = tomllib.loads(path.read_text("utf-8")).get("places", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return ""
-    return str(places.get("file", "")) if isinstance(places, dict) else ""
+    return str(places_section.get("file", "")) if isinstance(places_section, dict) else ""
 
 
 def _period(text: str) -> Period:

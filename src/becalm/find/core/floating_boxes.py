@@ -126,9 +126,9 @@ def place_list_boxes(
     Raises QuestionError where there are too few months or incidents.
     """
     placement = prepare_placement(land, counts, targets, settings, area_share=0.0)
-    end_month = len(counts.months)
+    month_count = len(counts.months)
     return PlacedBoxes(
-        *placement.place(end_month), placement.squares, measure_shrinkage(placement, end_month)
+        *placement.place(month_count), placement.squares, measure_shrinkage(placement, month_count)
     )
 
 

@@ -56,14 +56,14 @@ def _find_boroughs(rows: Table, places: PlaceSet, place_index: Sequence[int]) ->
     borough_names = tuple(sorted(borough_tally["borough"].unique().to_pylist()))
     if not borough_names:
         return {}
-    place_of_tally_row = places.locate(
+    place_index_of_tally_row = places.locate(
         borough_tally["easting_m"].to_numpy(), borough_tally["northing_m"].to_numpy()
     )
     # One row more than there are places: -1 sends what lies in none of them there.
     borough_counts = np.zeros((places.size + 1, len(borough_names)), dtype=np.int64)
     np.add.at(
         borough_counts,
-        (place_of_tally_row, tables.index_values(borough_tally["borough"], borough_names)),
+        (place_index_of_tally_row, tables.index_values(borough_tally["borough"], borough_names)),
         borough_tally["n"].to_numpy(),
     )
     return {

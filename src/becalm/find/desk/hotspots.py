@@ -124,13 +124,15 @@ def _name_hotspots(desk: Desk, hotspots: HotspotList) -> HotspotList:
     """The list with the names of its places; the user's own areas have names already."""
     if hotspots.kind == "own":
         return hotspots
-    places = [
+    unnamed_places = [
         UnnamedPlace(h.place_id, *h.centre_m, math.sqrt(h.area_m2 if not h.shape else h.cell_m**2) / 2)
         for h in hotspots.hotspots
     ]
-    names = load_place_names(desk.workspace, places)
-    named_places = tuple(replace(h, name=names.name_of_place.get(h.place_id, "")) for h in hotspots.hotspots)
-    return replace(hotspots, hotspots=named_places, warnings=(*hotspots.warnings, *names.notes))
+    place_names = load_place_names(desk.workspace, unnamed_places)
+    named_places = tuple(
+        replace(h, name=place_names.name_of_place.get(h.place_id, "")) for h in hotspots.hotspots
+    )
+    return replace(hotspots, hotspots=named_places, warnings=(*hotspots.warnings, *place_names.notes))
 
 
 def _choose_finder(

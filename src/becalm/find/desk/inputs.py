@@ -140,19 +140,19 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
     has_split_cell = any(split.place_id.startswith(cell_prefix) for split in place_splits)
     if inputs.places.is_grid and not (has_split_cell or needs_shapes):
         return StudyRegion(inputs.counts)
-    point_counts = tables.count_points(inputs.incidents, months=inputs.counts.months)
+    counts_by_point = tables.count_points(inputs.incidents, months=inputs.counts.months)
     if inputs.boundary is None:
-        point_counts, _ = drop_strays(point_counts)  # said where the cells were counted
+        counts_by_point, _ = drop_strays(counts_by_point)  # said where the cells were counted
     excluded_land = _read_excluded(desk, inputs.places)
     if inputs.places.unit == "box":
-        box_land = _build_box_land(inputs, point_counts, excluded_land)
-        return StudyRegion(point_counts, warnings=box_land.squares.notes, box_land=box_land)
-    unsplit_places = _build_places(desk, inputs, point_counts)
+        box_land = _build_box_land(inputs, counts_by_point, excluded_land)
+        return StudyRegion(counts_by_point, warnings=box_land.squares.notes, box_land=box_land)
+    unsplit_places = _build_places(desk, inputs, counts_by_point)
     if excluded_land is not None:
         unsplit_places = build_places.exclude_land(unsplit_places, excluded_land)
     split_places = apply_splits(unsplit_places, place_splits)
     place_notes = (*unsplit_places.notes, *split_places.notes)
-    return StudyRegion(point_counts, split_places.places, place_notes, splits=split_places.splits)
+    return StudyRegion(counts_by_point, split_places.places, place_notes, splits=split_places.splits)
 
 
 def _build_places(desk: Desk, inputs: FindInputs, counts: tables.PointCounts) -> PlaceSet:

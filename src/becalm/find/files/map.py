@@ -330,11 +330,11 @@ def _draw_ranks(
     """
     rank_marks = tuple((str(h.rank), view(*h.centre_m)) for h in visible)
     if mark_size >= _LEAST_SIZE_FOR_RANK:
-        rank_texts = (
+        rank_label_markups = (
             svg.text(x, y + 3.4, rank, class_=f"within {choose_band(h.p_top)}", text_anchor="middle")
             for h, (rank, (x, y)) in zip(visible, rank_marks, strict=True)
         )
-        return svg.group(rank_texts), tuple(
+        return svg.group(rank_label_markups), tuple(
             Box.around(x, y, 2 * mark_size, 2 * mark_size) for _, (x, y) in rank_marks
         )
     outer_marks = [

@@ -78,13 +78,13 @@ def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
     if mapping.victim_age is not None:
         age_band_of_row = code_columns.read_age_bands(sheet, mapping.victim_age, row_outcomes)
     is_injured = pd.Series(injury_of_row, dtype=object).map({"true": True, "false": False})
-    detail_columns = {
+    array_by_detail = {
         "weapon": to_arrow(np.where(pd.isna(weapon_of_row), "unknown", weapon_of_row), pa.string()),
         "injury": to_arrow(is_injured.to_numpy(dtype=object), pa.bool_()),
         "victim_age_band": to_arrow(age_band_of_row, pa.string()),
         "outcome": to_arrow(outcome_texts, pa.string()),
     }
-    return detail_columns, (*weapon_note, *injury_note, *outcome_note)
+    return array_by_detail, (*weapon_note, *injury_note, *outcome_note)
 
 
 def _column_texts(sheet: Sheet, column: str | None) -> Objects:

@@ -149,8 +149,13 @@ class ComparisonRow:
     def as_record(self) -> Record:
         """The row as other programs read it: rounded, null where there is no number."""
         if self.is_withheld:
-            names = {"group": self.group, "found_by": self.found_by, "label": self.label}
-            return {**dict.fromkeys(ROW_KEYS), **names, "notes": list(self.notes), "overdispersion": None}
+            identity_fields = {"group": self.group, "found_by": self.found_by, "label": self.label}
+            return {
+                **dict.fromkeys(ROW_KEYS),
+                **identity_fields,
+                "notes": list(self.notes),
+                "overdispersion": None,
+            }
         return {
             "group": self.group,
             "new": self.new,

@@ -178,18 +178,20 @@ def has_rows(records: Table) -> bool:
 
 
 def _select_one(records: Table, figure: KeyFigure, content: RecordContent) -> Table:
-    rows = records
+    figure_records = records
     if not content.is_published:
-        rows = rows.filter(rows.found_by.fill_null("unknown") != "police")
+        figure_records = figure_records.filter(figure_records.found_by.fill_null("unknown") != "police")
     if figure.offence_groups:
-        rows = rows.filter(rows.offence_group.isin(list(figure.offence_groups)))
+        figure_records = figure_records.filter(figure_records.offence_group.isin(list(figure.offence_groups)))
     if figure.weapons:
-        rows = rows.filter(rows.weapon.isin(list(figure.weapons)))
+        figure_records = figure_records.filter(figure_records.weapon.isin(list(figure.weapons)))
     if figure.injured is not None:
-        rows = rows.filter(rows.injury == figure.injured)
+        figure_records = figure_records.filter(figure_records.injury == figure.injured)
     if figure.victim_under:
-        rows = rows.filter(rows.victim_age_band.isin(young_bands(content.age_bands, figure.victim_under)))
-    return rows.mutate(offence_group=ibis.literal(figure.key))
+        figure_records = figure_records.filter(
+            figure_records.victim_age_band.isin(young_bands(content.age_bands, figure.victim_under))
+        )
+    return figure_records.mutate(offence_group=ibis.literal(figure.key))
 
 
 def list_months(

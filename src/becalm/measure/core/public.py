@@ -216,14 +216,14 @@ def list_expected_figures(report: ExpectedReport) -> tuple[PublicFigure, ...]:
 
 def withhold_times(report: ExpectedReport, is_withheld: Sequence[bool] | Bools) -> ExpectedReport:
     """The report without these counts, in the order of `list_expected_figures`, and what tells of them."""
-    withheld_flags = iter(is_withheld)
+    flag_iterator = iter(is_withheld)
     series = []
     for series_report in report.series:
         times = tuple(
-            replace(time, count=None) if next(withheld_flags) else time for time in series_report.times
+            replace(time, count=None) if next(flag_iterator) else time for time in series_report.times
         )
         series_report = replace(series_report, times=times)
-        if next(withheld_flags):
+        if next(flag_iterator):
             series_report = replace(series_report, count=None, ratio=None, p_value=None, q_value=None)
         series.append(series_report)
     return replace(report, series=tuple(series))

@@ -37,9 +37,9 @@ def write_public_table(folder: Path, scope: str, figures: Sequence[PublicFigure]
     make_private_folder(folder)
     digest = hashlib.sha256(table_text.encode()).hexdigest()[:12]
     known_file = next(folder.glob(f"*-{digest}.json"), None)
-    file = known_file or folder / f"{made_on}-{digest}.json"
-    write_durably(file, table_text)
-    return file
+    table_path = known_file or folder / f"{made_on}-{digest}.json"
+    write_durably(table_path, table_text)
+    return table_path
 
 
 def _figure_entry(figure: PublicFigure) -> dict[str, object]:

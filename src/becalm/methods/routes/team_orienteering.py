@@ -189,11 +189,13 @@ def insert_stops(
 ) -> None:
     """Put in as many of these stops as fit into the routes of these teams, best value per minute first."""
     scores = np.zeros((len(teams), len(stops)))
-    places = np.zeros((len(teams), len(stops)), np.int64)
+    insert_positions = np.zeros((len(teams), len(stops)), np.int64)
     windows = np.zeros((len(teams), len(stops)), np.int64)
     best_stops = np.zeros(len(teams), np.int64)
     for t in range(len(teams)):
-        _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
+        _score_stops(
+            problem, routes, teams[t], stops, (scores[t], insert_positions[t], windows[t]), rng, noise
+        )
         best_stops[t] = np.argmax(scores[t])
     while True:
         t = 0
@@ -203,8 +205,10 @@ def insert_stops(
         k = best_stops[t]
         if scores[t, k] <= 0.0:
             return
-        insert_stop(problem, routes, teams[t], places[t, k], stops[k], windows[t, k])
-        _score_stops(problem, routes, teams[t], stops, (scores[t], places[t], windows[t]), rng, noise)
+        insert_stop(problem, routes, teams[t], insert_positions[t, k], stops[k], windows[t, k])
+        _score_stops(
+            problem, routes, teams[t], stops, (scores[t], insert_positions[t], windows[t]), rng, noise
+        )
         # Only the route that changed is scored again: the insertions of the others stay what they were.
         for u in range(len(teams)):
             scores[u, k] = 0.0

@@ -268,11 +268,11 @@ def list_tour_chances(
     tour_draw: TourDraw, advance: Advance = ignore_progress
 ) -> dict[tuple[str, datetime], tuple[int, NDArray[np.float32]]]:
     """The chances of a start of each tour: the first cell, and [places, cells] from there on."""
-    tours = tour_draw.draw()  # as the plan did: with entropy, which draws by other steps than without
+    route_draws = tour_draw.draw()  # as the plan did: with entropy, which draws by other steps than without
 
     def share_tours(worker: int) -> dict[tuple[str, datetime], tuple[int, NDArray[np.float32]]]:
         chances_by_tour = {}
-        for u, draw_before in tour_draw.replay(tours):
+        for u, draw_before in tour_draw.replay(route_draws):
             if u % WORKERS == worker:
                 shift = draw_before.area.shifts[u]
                 chances_by_tour[shift.unit, shift.hours.start] = _expect_tour(draw_before, u)

@@ -33,14 +33,16 @@ def find_day_rhythms(counts: Floats, expected: Floats, *, most_days: int) -> tup
     """
     day_count = counts.shape[1]
     period_days = np.array([days for days in range(2, min(most_days, day_count // 3) + 1) if days % 7])
-    places = np.flatnonzero(counts.sum(axis=1) >= LEAST_VISITS)
-    if not len(period_days) or not len(places):
+    place_index = np.flatnonzero(counts.sum(axis=1) >= LEAST_VISITS)
+    if not len(period_days) or not len(place_index):
         return ()
-    unexpected_counts = (counts - expected)[places]
+    unexpected_counts = (counts - expected)[place_index]
     wave_matrix = np.exp(-2j * np.pi * np.arange(day_count)[:, None] / period_days)
-    wave_powers = np.abs(unexpected_counts @ wave_matrix) ** 2 / counts[places].sum(axis=1, keepdims=True)
+    wave_powers = np.abs(unexpected_counts @ wave_matrix) ** 2 / counts[place_index].sum(
+        axis=1, keepdims=True
+    )
     # Days that cluster or avoid each other raise the whole spectrum: a rhythm stands out of it.
-    spectrum_powers = np.abs(np.fft.rfft(unexpected_counts, axis=1)[:, 1:]) ** 2 / counts[places].sum(
+    spectrum_powers = np.abs(np.fft.rfft(unexpected_counts, axis=1)[:, 1:]) ** 2 / counts[place_index].sum(
         axis=1, keepdims=True
     )
     strength = wave_powers / np.maximum(np.median(spectrum_powers, axis=1, keepdims=True) / np.log(2.0), 1.0)
@@ -48,6 +50,6 @@ def find_day_rhythms(counts: Floats, expected: Floats, *, most_days: int) -> tup
     strongest_column = strength.argmax(axis=1)
     return tuple(
         DayRhythm(int(place), int(period_days[column]), float(strength[row, column]))
-        for row, (place, column) in enumerate(zip(places, strongest_column, strict=True))
+        for row, (place, column) in enumerate(zip(place_index, strongest_column, strict=True))
         if strength[row, column] > strength_limit
     )

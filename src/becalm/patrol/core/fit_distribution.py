@@ -169,9 +169,9 @@ def possible_minutes(area: AreaArrays) -> Floats:
     low_minutes, high_minutes = burst_minutes.min(), burst_minutes.max()
     # At the very edge only an infinite multiplier gives the shortest (or longest) bursts alone.
     margin_minutes = 0.02 * (high_minutes - low_minutes)
-    least_minutes = (low_minutes + margin_minutes) * area.target_visits
-    most_minutes = (high_minutes - margin_minutes) * area.target_visits
-    return np.asarray(np.clip(area.target_minutes, least_minutes, most_minutes))
+    least_minutes_by_place = (low_minutes + margin_minutes) * area.target_visits
+    most_minutes_by_place = (high_minutes - margin_minutes) * area.target_visits
+    return np.asarray(np.clip(area.target_minutes, least_minutes_by_place, most_minutes_by_place))
 
 
 def length_steps(burst_minutes: tuple[int, ...]) -> Floats:

@@ -302,10 +302,10 @@ def _find_worst_place(
     start_counts = np.bincount(first.place, first.has_start, place_count)
     surprise, saved = np.zeros(place_count), np.zeros(place_count)
     for p in predictions:
-        timetable_losses = log_losses(p.chances[STATIC], p.has_start)
-        surprise += np.bincount(p.place, timetable_losses, place_count)
-        watched_losses = log_losses(p.watched[HISTORY], p.has_start)
-        saved += np.bincount(p.place, timetable_losses - watched_losses, place_count)
+        timetable_loss_by_moment = log_losses(p.chances[STATIC], p.has_start)
+        surprise += np.bincount(p.place, timetable_loss_by_moment, place_count)
+        history_loss_by_moment = log_losses(p.watched[HISTORY], p.has_start)
+        saved += np.bincount(p.place, timetable_loss_by_moment - history_loss_by_moment, place_count)
     is_asked = start_counts >= LEAST_STARTS_OF_PLACE
     if not is_asked.any():
         return None
@@ -313,9 +313,9 @@ def _find_worst_place(
     own_row_masks = [p.place == worst_index for p in predictions]
     losses, gains = [], []
     for p, is_here in zip(predictions, own_row_masks, strict=True):
-        timetable_losses = log_losses(p.chances[STATIC], p.has_start) * is_here
-        losses.append(timetable_losses)
-        gains.append(timetable_losses - log_losses(p.watched[HISTORY], p.has_start) * is_here)
+        timetable_loss_by_moment = log_losses(p.chances[STATIC], p.has_start) * is_here
+        losses.append(timetable_loss_by_moment)
+        gains.append(timetable_loss_by_moment - log_losses(p.watched[HISTORY], p.has_start) * is_here)
     place_skill = bootstrap.ratio(*(_sum_by_day(values, predictions, settings) for values in (gains, losses)))
     return WorstPlace(hotspots[worst_index], int(start_counts[worst_index]), place_skill)
 

@@ -152,9 +152,9 @@ def _check_subject(request: ReplanRequest) -> None:
 
 def tally_lost(old_plan: PlanDocument, new_plan: PlanDocument) -> dict[str, int]:
     """How many bursts fewer does each place get than before? By name, the most first; no times."""
-    names = {place.hotspot: place.name or place.hotspot for place in new_plan.inputs.places}
-    counts = Counter(names[burst.hotspot] for burst in old_plan.bursts)
-    counts.subtract(names[burst.hotspot] for burst in new_plan.bursts)
+    name_by_hotspot = {place.hotspot: place.name or place.hotspot for place in new_plan.inputs.places}
+    counts = Counter(name_by_hotspot[burst.hotspot] for burst in old_plan.bursts)
+    counts.subtract(name_by_hotspot[burst.hotspot] for burst in new_plan.bursts)
     return {name: count for name, count in counts.most_common() if count > 0}
 
 

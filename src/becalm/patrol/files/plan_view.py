@@ -95,8 +95,8 @@ class PlanPage:
 
     def name_of(self, hotspot: str) -> str:
         """By which people know a place."""
-        names = {place.hotspot: place.name for place in self.plan.inputs.places}
-        return names.get(hotspot) or hotspot
+        name_by_hotspot = {place.hotspot: place.name for place in self.plan.inputs.places}
+        return name_by_hotspot.get(hotspot) or hotspot
 
     @cached_property
     def duty(self) -> tuple[AreaDuty, ...]:

@@ -76,8 +76,8 @@ def form_crews(
             )
         ]
         for crew in day_crews:
-            names = frozenset(officer.staff_number for officer in crew.officers)
-            usual_partners |= dict.fromkeys(names, names)
+            staff_numbers = frozenset(officer.staff_number for officer in crew.officers)
+            usual_partners |= dict.fromkeys(staff_numbers, staff_numbers)
         crews += day_crews
     return tuple(crews)
 

@@ -167,10 +167,10 @@ def name_neighbours(shapes: Sequence[Any], units: Sequence[str]) -> dict[str, tu
 def name_lenders(tours: Iterable[Any], officers: Iterable[Any]) -> dict[str, tuple[str, ...]]:
     """Into which other command units do officers of each one go in a roster that is in force?"""
     home_of_officer = {officer.staff_number: officer.command_unit for officer in officers}
-    places = {
+    unit_pairs = {
         (home_of_officer.get(tour.staff_number, tour.command_unit), tour.command_unit) for tour in tours
     }
     return {
-        unit: tuple(sorted(b for a, b in places if a == unit and b != unit))
-        for unit in {a for a, _ in places}
+        unit: tuple(sorted(b for a, b in unit_pairs if a == unit and b != unit))
+        for unit in {a for a, _ in unit_pairs}
     }

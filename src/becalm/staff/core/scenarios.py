@@ -159,10 +159,10 @@ def _keep_at_home(
     begin, end = 2 * force.day_index(first_day), 2 * (force.day_index(first_day) + days)
     present_officers = np.flatnonzero(~force.is_away[:, begin:end].all(axis=1))
     count = round(change.count * len(force.officers)) if change.is_share else int(change.count)
-    rows = rng.choice(present_officers, min(count, len(present_officers)), replace=False)
+    officer_index = rng.choice(present_officers, min(count, len(present_officers)), replace=False)
     is_away, is_admin = force.is_away.copy(), force.is_admin.copy()
-    is_away[rows, begin:end] = True
-    is_admin[rows, begin:end] = True
+    is_away[officer_index, begin:end] = True
+    is_admin[officer_index, begin:end] = True
     return replace(force, is_away=is_away, is_admin=is_admin)
 
 
@@ -172,9 +172,9 @@ def _send_to_event(force: Force, change: Change, rng: np.random.Generator, first
     if not 0 <= column < force.days:
         return force
     on_duty = np.flatnonzero((force.published[:, column] > 0) & ~force.is_away[:, 2 * column])
-    rows = rng.choice(on_duty, min(int(change.count), len(on_duty)), replace=False)
+    officer_index = rng.choice(on_duty, min(int(change.count), len(on_duty)), replace=False)
     is_away = force.is_away.copy()
-    is_away[rows, 2 * column : 2 * column + 2] = True
+    is_away[officer_index, 2 * column : 2 * column + 2] = True
     return replace(force, is_away=is_away)
 
 

@@ -92,8 +92,8 @@ def check_pins(problem: RosterProblem, wishes: Wishes, rules: RuleBook) -> None:
 
     Raises RosterError with each such officer.
     """
-    names = {officer.staff_number for officer in problem.officers}
-    pinned_names = sorted({number for number, _ in wishes.pins} & names)
+    staff_numbers = {officer.staff_number for officer in problem.officers}
+    pinned_names = sorted({number for number, _ in wishes.pins} & staff_numbers)
     faults = tuple(
         Fault(number, "has no lawful roster with these pins", "take one of them back")
         for number in pinned_names

@@ -58,8 +58,8 @@ def write_access_pack(desk: Desk, request: AccessPackRequest) -> Path:
     officers = read_inputs(desk, None).officers
     check_officers((request.officer,), officers)
     officer = next(officer for officer in officers if officer.staff_number == request.officer)
-    file = gather_subject(desk, request.officer, purpose="subject request")
-    return _write_page(request.out, officer_access_pack(officer, file))
+    subject_file = gather_subject(desk, request.officer, purpose="subject request")
+    return _write_page(request.out, officer_access_pack(officer, subject_file))
 
 
 def write_assessment(desk: Desk, request: AssessmentRequest) -> Path:

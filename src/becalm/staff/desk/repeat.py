@@ -32,8 +32,8 @@ def repeat_roster(desk: Desk, request: RepeatRequest) -> RosterAnswer:
             "version."
         )
     answer = _make_again(desk, run, folder)
-    data = answer.document.run.data
-    changed_inputs = sorted(name for name in run.data if data.get(name) != run.data[name])
+    hash_by_input = answer.document.run.data
+    changed_inputs = sorted(name for name in run.data if hash_by_input.get(name) != run.data[name])
     if changed_inputs:
         raise ReplayError(
             f"{', '.join(changed_inputs)}: no longer what {record_path} was made from. Put it back as it was."

@@ -43,10 +43,10 @@ class DutyRoster:
     @property
     def crew_of_tour(self) -> Mapping[tuple[date, str], tuple[str, ...]]:
         """Who serves in which crew, by day and crew."""
-        names: dict[tuple[date, str], list[str]] = defaultdict(list)
+        staff_numbers_by_crew: dict[tuple[date, str], list[str]] = defaultdict(list)
         for tour in self.tours:
-            names[tour.day, tour.unit].append(tour.staff_number)
-        return {key: tuple(sorted(members)) for key, members in names.items()}
+            staff_numbers_by_crew[tour.day, tour.unit].append(tour.staff_number)
+        return {key: tuple(sorted(members)) for key, members in staff_numbers_by_crew.items()}
 
     @property
     def days_in_words(self) -> str:

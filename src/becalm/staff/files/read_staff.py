@@ -208,16 +208,16 @@ def _refuse_expired(rows: Rows, officers: Sequence[Officer], first_day: date) ->
 
 def _read_roster(rows: Rows, rules: RuleBook, numbers: Mapping[str, int]) -> tuple[date, NDArray[np.int8]]:
     """The roster as numbers of tours; distinct texts are read once, so that 100,000 rows take a moment."""
-    names = [REST_DAY, *(kind.tour for kind in rules.tours)]
+    tour_names = [REST_DAY, *(kind.tour for kind in rules.tours)]
     officer_of_row = _code_texts(
         rows, "staff_number", numbers, "is an officer who is not in the list", "add the officer"
     )
     tour_of_row = _code_texts(
         rows,
         "tour",
-        {n: i for i, n in enumerate(names)},
+        {n: i for i, n in enumerate(tour_names)},
         "is no tour of the rules",
-        f"write one of {', '.join(names)}",
+        f"write one of {', '.join(tour_names)}",
     )
     ordinals = {column: _day_ordinals(rows, column) for column in ("day", "published_on")}
     is_good = (officer_of_row >= 0) & (tour_of_row >= 0) & (ordinals["day"] > 0)
@@ -239,14 +239,14 @@ def _read_roster(rows: Rows, rules: RuleBook, numbers: Mapping[str, int]) -> tup
         rows.faults.append(Fault(rows.name, f"covers {last - first} days", "give two years at most"))
         return date.fromordinal(first), np.zeros((len(numbers), 0), np.int8)
     published = np.full((len(numbers), last - first + 1), UNPUBLISHED, np.int8)
-    places = officer_of_row[is_good] * published.shape[1] + ordinals["day"][is_good] - first
-    for row in np.flatnonzero(is_good)[_repeats(places)][:MOST_FAULTS]:
+    flat_cell_index = officer_of_row[is_good] * published.shape[1] + ordinals["day"][is_good] - first
+    for row in np.flatnonzero(is_good)[_repeats(flat_cell_index)][:MOST_FAULTS]:
         rows.refuse(
             int(row),
             f"{rows.text('staff_number', int(row))} has two tours on {rows.text('day', int(row))}",
             "keep one",
         )
-    published.ravel()[places] = tour_of_row[is_good]
+    published.ravel()[flat_cell_index] = tour_of_row[is_good]
     return date.fromordinal(first), published
 
 

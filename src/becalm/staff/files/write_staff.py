@@ -33,9 +33,12 @@ def officer_row(officer: Officer) -> tuple[object, ...]:
 def published_csv(book: StaffBook, rules: RuleBook) -> str:
     """The published roster: a row for each officer, a column for each day with the name of the tour."""
     days = [str(book.first_day + timedelta(days=day)) for day in range(book.published.shape[1])]
-    names = {UNPUBLISHED: "", **{number: rules.tour_name(number) for number in range(len(rules.tours) + 1)}}
+    tour_name_by_number = {
+        UNPUBLISHED: "",
+        **{number: rules.tour_name(number) for number in range(len(rules.tours) + 1)},
+    }
     rows = (
-        (officer.staff_number, *map(names.__getitem__, row))
+        (officer.staff_number, *map(tour_name_by_number.__getitem__, row))
         for officer, row in zip(book.officers, book.published.tolist(), strict=True)
     )
     return csv_text(("staff_number", *days), rows)

@@ -45,10 +45,12 @@ def check_alarm(alarm: NamedAlarm) -> None:
             alarm.name, f"fails: {type(error).__name__}: {error}", "correct it, or choose another alarm"
         )
         raise UsageError(f"The alarm {alarm.name!r} cannot be used", (fault,)) from error
-    rows = len(watched.members) if alarm.watches_groups and watched.members is not None else CHECKED_SERIES
+    series_count = (
+        len(watched.members) if alarm.watches_groups and watched.members is not None else CHECKED_SERIES
+    )
     faults = []
-    if np.shape(scores) != (rows, CHECKED_WEEKS):
-        shape_fault = f"gives scores of shape {np.shape(scores)}, not {(rows, CHECKED_WEEKS)}"
+    if np.shape(scores) != (series_count, CHECKED_WEEKS):
+        shape_fault = f"gives scores of shape {np.shape(scores)}, not {(series_count, CHECKED_WEEKS)}"
         faults.append(Fault(alarm.name, shape_fault, "give one score per series and week"))
     elif not np.isfinite(scores).all():
         faults.append(

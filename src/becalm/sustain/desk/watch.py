@@ -71,8 +71,8 @@ def withhold_answer(desk: Desk, answer: WatchAnswer) -> WatchAnswer:
 
 
 def _public_key(key: Key, by: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(key[name == "offence_group"] for name in by)
-    return names if any(names) else ()
+    key_parts = tuple(key[name == "offence_group"] for name in by)
+    return key_parts if any(key_parts) else ()
 
 
 def ask_watch(

@@ -34,9 +34,9 @@ def opening_sentences(watch: Watch) -> Iterator[str]:
     series_by_state = {state: [s for s in watch.series if s.state == state] for state in SHOWN_FIRST}
     alarms, rising = series_by_state["alarm"], series_by_state["rising"]
     if alarms:
-        names = "; ".join(f"{key_words(s.key)} (since {week_name(s.since)})" for s in alarms[:6])
+        alarm_text = "; ".join(f"{key_words(s.key)} (since {week_name(s.since)})" for s in alarms[:6])
         more_text = f"; and {len(alarms) - 6} more" if len(alarms) > 6 else ""
-        yield f"{len(alarms)} of {len(watch.series)} series raised an alarm: {names}{more_text}."
+        yield f"{len(alarms)} of {len(watch.series)} series raised an alarm: {alarm_text}{more_text}."
     else:
         yield f"None of {len(watch.series)} series raised an alarm by {week_name(watch.until)}."
     if rising:

@@ -73,17 +73,17 @@ class VisitHistory:
 
     def count_tries(self, visit: int, protocol: VisitProtocol) -> tuple[int, ...]:
         """How often each daypart of the protocol was tried for this visit."""
-        names = [call.daypart for call in self.attempts(visit)]
-        return tuple(names.count(part.name) for part in protocol.dayparts)
+        daypart_names = [call.daypart for call in self.attempts(visit)]
+        return tuple(daypart_names.count(part.name) for part in protocol.dayparts)
 
     def count_contacts(self, protocol: VisitProtocol, *, is_met: bool) -> tuple[int, ...]:
         """How often somebody was met, or missed, in each daypart, at times that were not agreed."""
-        names = [
+        daypart_names = [
             call.daypart
             for call in self.calls
             if call.is_met == is_met and not call.is_agreed and call.code not in ("called_off", "away")
         ]
-        return tuple(names.count(part.name) for part in protocol.dayparts)
+        return tuple(daypart_names.count(part.name) for part in protocol.dayparts)
 
     def has_card(self, number: str) -> bool:
         """Was a card with this number left for this person?"""

@@ -185,19 +185,19 @@ def visit_window(
     """
     if is_weekend(day) != part.is_weekend:
         return None
-    spans = [(part.start_minute, part.end_minute)]
+    free_spans = [(part.start_minute, part.end_minute)]
     for unavailable in wishes.unavailable:
         if unavailable.is_on(day):
             low, high = unavailable.start_minute, unavailable.end_minute
-            spans = [
+            free_spans = [
                 piece
-                for start, end in spans
+                for start, end in free_spans
                 for piece in ((start, min(end, low)), (max(start, high), end))
                 if piece[0] < piece[1]
             ]
     windows = [
         (float(start), float(end - 1 if end == part.end_minute else end - talk_minutes))
-        for start, end in spans
+        for start, end in free_spans
         if end == part.end_minute or end - talk_minutes >= start
     ]
     return max(windows, key=lambda window: window[1] - window[0], default=None)

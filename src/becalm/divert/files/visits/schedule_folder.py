@@ -68,13 +68,13 @@ def read_schedule(path: Path) -> Schedule:
     Raises CaseError where there is none.
     """
     try:
-        data = json.loads(path.read_text("utf-8"))
+        schedule_record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        fault = Fault(str(path.name), "there is no schedule", "make one: becalm divert schedule")
-        raise CaseError("No visit is planned", (fault,)) from error
+        no_schedule_fault = Fault(str(path.name), "there is no schedule", "make one: becalm divert schedule")
+        raise CaseError("No visit is planned", (no_schedule_fault,)) from error
     crews = tuple(
         CrewDay(**{**c, "day": date.fromisoformat(c["day"]), "start": time.fromisoformat(c["start"])})
-        for c in data.pop("crews")
+        for c in schedule_record.pop("crews")
     )
     visits = tuple(
         ScheduledVisit(
@@ -85,12 +85,12 @@ def read_schedule(path: Path) -> Schedule:
                 "aids": tuple(v.get("aids", ())),
             }
         )
-        for v in data.pop("visits")
+        for v in schedule_record.pop("visits")
     )
-    first_day = date.fromisoformat(data.pop("first_day"))
-    without, unplaced = tuple(data.pop("without")), tuple(data.pop("unplaced"))
+    first_day = date.fromisoformat(schedule_record.pop("first_day"))
+    without, unplaced = tuple(schedule_record.pop("without")), tuple(schedule_record.pop("unplaced"))
     return Schedule(
-        first_day=first_day, crews=crews, visits=visits, without=without, unplaced=unplaced, **data
+        first_day=first_day, crews=crews, visits=visits, without=without, unplaced=unplaced, **schedule_record
     )
 
 
