@@ -80,8 +80,7 @@ def pack_document(content: PackContent, document_sha256: str) -> Document:
     events = content.explanation["events"]
     assert isinstance(events, list)
     event_rows = [tuple(event.values()) for event in events]
-    event_heads = tuple(events[0]) if events else ("crime_ref",)
-    event_table = text_table(tuple(map(_plain_name, event_heads)), event_rows)
+    event_tables = (text_table(tuple(map(_plain_name, events[0])), event_rows),) if events else ()
     details_rows = tuple((_plain_name(name), value) for name, value in content.details.items())
     details_table = text_table(("what", "as we have it"), details_rows)
     access_rows = [
@@ -96,7 +95,11 @@ def pack_document(content: PackContent, document_sha256: str) -> Document:
             f"Your case: {case_state}.",
         )),
         Section("Your details", tables=(details_table,)),
-        Section("Your events, and what each earns by the rule", tables=(event_table,)),
+        Section(
+            "Your events, and what each earns by the rule",
+            () if events else ("There are none.",),
+            event_tables,
+        ),
         Section("What was decided, by whom, and why", tables=(_steps_table(content),)),
         Section(
             "Who looked, and what for",
