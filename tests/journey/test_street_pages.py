@@ -276,6 +276,7 @@ def test_the_board_shows_an_hour_who_is_where_and_who_is_late_and_changes_the_pl
     area = unit.split()[0]
     sergeant = client_of(site, "sergeant")
     phone.touch("Check in")
+    phone.says("Checked in at")
     expect(phone.page.locator("#pending")).to_have_text("Nothing waits to be sent")
     board = sergeant.get(f"/street/board?area={area}").text
     assert "since 14:" in board
