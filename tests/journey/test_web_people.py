@@ -114,7 +114,9 @@ def test_a_drawn_password_must_be_changed_first(site: InProcess) -> None:
     add_account(site.store, "newcomer", ["analyst"], "drawn password", now=datetime.now(UTC))
     token = token_in(sign_in(site, "newcomer", "drawn password"))
     headers = {"cookie": f"becalm={token}"}
-    assert site.ask("GET", "/measure", headers=headers).status == 303
+    for path in ("/", "/measure", "/record"):
+        led = site.ask("GET", path, headers=headers)
+        assert (led.status, led.to) == (303, "/account")
     key = form_key(site, "/account", headers)
     fields = {"form_key": key, "old": "drawn password"}
     short = post(site, "/account/password", headers, **fields, password="short", again="shorter")

@@ -248,7 +248,10 @@ def safe_next(path: str) -> str:
 
 
 def sign_in_address(request: Request) -> str:
-    """The sign-in page, with the way back to what was asked for."""
+    """The sign-in page, with the way back to what was asked for; of a drawn password, where to change it."""
+    visitor = visitor_of(request)
+    if visitor is not None and visitor.is_current and visitor.must_change:
+        return "/account"
     path = request.url.path if request.method in ("GET", "HEAD") else request.headers.get("referer", "/")
     parts = urlsplit(path)
     wanted_path = (
