@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import stat
@@ -13,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from becalm.app.status_desk import describe_workspace
+from becalm.formats.durable_files import sha256_of_text
 from becalm.terms import BecalmError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _check_assets() -> Finding:
     altered_assets = [
         name
         for name, entry in lock.items()
-        if hashlib.sha256((asset_files / name).read_bytes()).hexdigest() != entry["sha256"]
+        if sha256_of_text((asset_files / name).read_bytes()) != entry["sha256"]
     ]
     if altered_assets:
         return Finding(

@@ -43,7 +43,7 @@ def create_durably(path: Path, content: str | bytes, *, mode: int = OWNER_FILE) 
             except OSError:
                 if not path.exists():  # a file system without links, such as that of a memory stick
                     new_path.replace(path)
-    sync_path(path.parent)
+        sync_path(path.parent)
 
 
 @contextmanager

@@ -55,16 +55,20 @@ def require_act(site: Site, visitor: Visitor, job: str, name: str) -> tuple[str,
     return words, site.questions[words], act
 
 
+def _subject_of(act: Act, fields: FormFields) -> str:
+    return first(fields, act.subject).strip() if act.subject else ""
+
+
 def _check_subject(act: Act, desk: Desk, fields: FormFields) -> None:
     """Raise where nobody is known by the name of the subject, as where the role may not act."""
-    subject = first(fields, act.subject).strip() if act.subject else ""
+    subject = _subject_of(act, fields)
     if subject and act.is_known is not None and not act.is_known(desk, subject):
         raise NotThereError
 
 
 def _last_entry(act: Act, desk: Desk, fields: FormFields) -> str:
     """The newest entry of the kinds that this form stands on, as text; empty where it stands on none."""
-    subject = first(fields, act.subject).strip() if act.subject else ""
+    subject = _subject_of(act, fields)
     if not act.watched or (act.subject and not subject):
         return ""
     newest = deque(desk.open_ledger().entries(kinds=act.watched, subject=subject), maxlen=1)

@@ -19,7 +19,7 @@ from becalm.app.site.context import (
     require_visitor,
     site_of,
 )
-from becalm.app.site.frame import FROZEN_POLICY, render, style_name, style_text
+from becalm.app.site.frame import frozen_response, render, style_name, style_text
 from becalm.app.store import tasks
 from becalm.app.store.sessions import Visitor
 from becalm.terms import BecalmError
@@ -75,8 +75,7 @@ def show_briefing(request: Request, name: str) -> Response:
     path: Path = site.desk.workspace.path / BRIEFING / name
     if not path.is_file():
         raise NotThereError
-    headers = {"Content-Security-Policy": FROZEN_POLICY}
-    return Response(path.read_bytes(), media_type=BRIEFING_FILES[name], headers=headers)
+    return frozen_response(path.read_bytes(), BRIEFING_FILES[name])
 
 
 def own_task(request: Request, visitor: Visitor, key: str) -> tasks.Task:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from fastapi.responses import Response
 from becalm.app import rights
 from becalm.app.site.act_pages import address_of_act
 from becalm.app.site.context import NotThereError, Site, require_visitor, site_of
-from becalm.app.site.frame import FROZEN_POLICY, render
+from becalm.app.site.frame import frozen_response, render
 from becalm.app.store.sessions import Visitor
 from becalm.console.job_page import FolderList
 from becalm.formats.durable_files import sha256_of_text
@@ -28,6 +28,7 @@ ENDINGS: Final = (".html", ".csv", ".ics", ".json", ".geojson", ".xlsx", ".svg",
 SEALED_PARTS: Final = ("auditor", "tours")  # for auditors alone; for the telephones of units alone
 INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 router = APIRouter(include_in_schema=False)
+TableRows = list[dict[str, str]]  # of a csv file, each by its heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def show_folder(request: Request, job: str, key: str) -> Response:
     chosen_values = {name: query[name] for name in folder.folder_list.filters if query.get(name)}
     names = _file_names(folder.path)
     acts = site.pages[job].acts
+    rows_by_table = {
+        name: _read_rows(folder.path / name) for name in folder.folder_list.tables if name in names
+    }
     return render(
         request,
         "site_folder.html",
@@ -77,13 +81,15 @@ def show_folder(request: Request, job: str, key: str) -> Response:
         heading=site.pages[job].heading,
         lead=folder.folder_list.lead,
         tables=[
-            _read_table(
-                folder.path / name, title, chosen_values, ZoneInfo(site.desk.workspace.city.time_zone)
+            _build_table(
+                rows,
+                folder.folder_list.tables[name],
+                chosen_values,
+                ZoneInfo(site.desk.workspace.city.time_zone),
             )
-            for name, title in folder.folder_list.tables.items()
-            if name in names
+            for name, rows in rows_by_table.items()
         ],
-        filters=_filter_choices(folder, chosen_values),
+        filters=_filter_choices(folder.folder_list.filters, rows_by_table, chosen_values),
         pages=[name for name in names if name.endswith(".html")],
         files=[name for name in names if not name.endswith(".html")],
         acts=[
@@ -103,8 +109,7 @@ def show_file(request: Request, job: str, key: str, name: str) -> Response:
         raise NotThereError
     content = (folder.path / name).read_bytes()
     if name.endswith(".html"):
-        headers = {"Content-Security-Policy": FROZEN_POLICY}
-        return Response(content, media_type="text/html; charset=utf-8", headers=headers)
+        return frozen_response(content)
     headers = {"Content-Disposition": f'attachment; filename="{Path(name).name}"'}
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Response(content, media_type=media_type, headers=headers)
@@ -120,9 +125,9 @@ def _file_names(folder: Path) -> list[str]:
     )
 
 
-def _read_rows(path: Path) -> Iterator[dict[str, str]]:
+def _read_rows(path: Path) -> TableRows:
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        yield from csv.DictReader(stream)
+        return list(csv.DictReader(stream))
 
 
 def _cell_text(value: str, zone: ZoneInfo) -> str:
@@ -132,11 +137,13 @@ def _cell_text(value: str, zone: ZoneInfo) -> str:
     return value
 
 
-def _read_table(path: Path, title: str, chosen_values: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
+def _build_table(
+    all_rows: TableRows, title: str, chosen_values: Mapping[str, str], zone: ZoneInfo
+) -> dict[str, Any]:
     """The rows of a csv file that have these values, as a table; columns that it lacks choose nothing."""
     rows = [
         row
-        for row in _read_rows(path)
+        for row in all_rows
         if all(row.get(column, value) == value for column, value in chosen_values.items())
     ]
     columns = list(rows[0]) if rows else []
@@ -149,15 +156,14 @@ def _read_table(path: Path, title: str, chosen_values: Mapping[str, str], zone: 
 
 
 def _filter_choices(
-    folder: ShownFolder, chosen_values: Mapping[str, str]
+    filters: Sequence[str], rows_by_table: Mapping[str, TableRows], chosen_values: Mapping[str, str]
 ) -> list[tuple[str, list[str], str]]:
     """Columns by which rows can be chosen, with the values that stand in them."""
-    values: dict[str, set[str]] = {name: set() for name in folder.folder_list.filters}
-    for name in folder.folder_list.tables:
-        if (folder.path / name).is_file():
-            for row in _read_rows(folder.path / name):
-                for column in values.keys() & row.keys():
-                    values[column].add(row[column])
+    values: dict[str, set[str]] = {name: set() for name in filters}
+    for rows in rows_by_table.values():
+        for row in rows:
+            for column in values.keys() & row.keys():
+                values[column].add(row[column])
     return [
         (name, sorted(found_values)[:MOST_CHOICES], chosen_values.get(name, ""))
         for name, found_values in values.items()

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from becalm import __version__
 from becalm.app import rights
@@ -69,6 +69,11 @@ def style_text(idle_minutes: int) -> str:
 def style_name(idle_minutes: int) -> str:
     """Its name, which changes with what is in it."""
     return f"site-{hashlib.sha256(style_text(idle_minutes).encode()).hexdigest()[:16]}.css"
+
+
+def frozen_response(content: bytes, media_type: str = "text/html; charset=utf-8") -> Response:
+    """A file that becalm wrote, as it was written: it runs nothing and fetches nothing."""
+    return Response(content, media_type=media_type, headers={"Content-Security-Policy": FROZEN_POLICY})
 
 
 def render(

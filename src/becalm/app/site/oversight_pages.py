@@ -16,10 +16,11 @@ from fastapi.responses import Response
 from becalm.app import rights
 from becalm.app.site import context
 from becalm.app.site.desk_pages import BRIEFING
-from becalm.app.site.frame import FROZEN_POLICY, NAVIGATION, render
+from becalm.app.site.frame import NAVIGATION, frozen_response, render
 from becalm.app.site.record_pages import describe_entry
 from becalm.app.store.sessions import Visitor
 from becalm.divert.core.access import may as may_with_people
+from becalm.divert.core.small_counts import LEAST_SHOWN
 from becalm.ledger.event_kinds import is_pseudonym
 from becalm.ledger.events import ABOUT_PEOPLE
 from becalm.record.core.request import AccessRequest
@@ -29,7 +30,6 @@ from becalm.terms import BecalmError, Fault, UsageError
 PAPERS: Final = "governance"
 PAPERS_RECORD: Final = "papers.json"
 ACCESS_KINDS: Final = ("record_accessed", "access_log_read", "disclosure_made")
-LEAST_SHOWN: Final = 10  # a smaller count could lead to a person
 PAPER: Final = re.compile(r"[a-z][a-z_-]{1,60}\.html")
 NEVER: Final = (
     "Scores of people, or the probability that somebody will offend.",
@@ -118,8 +118,7 @@ def show_paper(request: Request, name: str) -> Response:
     if not PAPER.fullmatch(name) or name not in _papers(site):
         raise context.NotThereError
     path: Path = site.desk.workspace.path / PAPERS / name
-    headers = {"Content-Security-Policy": FROZEN_POLICY}
-    return Response(path.read_bytes(), media_type="text/html; charset=utf-8", headers=headers)
+    return frozen_response(path.read_bytes())
 
 
 @router.post("/oversight/accesses")

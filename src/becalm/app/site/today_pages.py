@@ -27,9 +27,7 @@ from becalm.sustain.desk.watch import past_alarms
 from becalm.terms import BecalmError
 
 RUNS_PER_JOB, TASKS_SHOWN, ALARMS_SHOWN, RUNS_LOOKED_AT = 2, 5, 5, 200
-WEEK: Final = timedelta(
-    days=6
-)  # a run of last week is at least so much older: a week's run is never late by a day
+WEEK: Final = timedelta(days=6)  # between two weekly runs: the later one may be a day early
 CASE_STEPS: Final = {
     "nominated": ("screen", "nominated, to be screened"),
     "screened": ("approve", "screened, to be approved or declined"),

@@ -1,6 +1,5 @@
 """A unit's shift, as a phone takes it along: every burst of one tour, with why, what to do and a map."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
+from becalm.formats.durable_files import sha256_of_text
 from becalm.patrol.desk.next_bursts import check_newest
 from becalm.patrol.files.place_cards import read_cards
 from becalm.patrol.files.place_map import draw_place_map
@@ -127,7 +127,7 @@ def _draw_bursts(folder: Path, tour: UnitTour) -> tuple[ShiftBurst, ...]:
     bursts = []
     for timed_stop in tour.stops:
         stop, card = timed_stop.stop, card_of_place.get(timed_stop.stop.hotspot)
-        key = hashlib.sha256(f"{stop.hotspot} {timed_stop.starts_at}".encode()).hexdigest()[:12]
+        key = sha256_of_text(f"{stop.hotspot} {timed_stop.starts_at}")[:12]
         map_svg = (
             str(
                 draw_place_map(

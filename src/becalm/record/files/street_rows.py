@@ -5,12 +5,12 @@ each `id.kind.form.key.sealed`, with `~` between them. A batch is called by the 
 whole.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from becalm.formats.durable_files import sha256_of_text
 from becalm.terms import Fault, InputError
 
 ROW: Final = re.compile(r"BECALM\.([0-9a-f]{12})\.(\d{1,4})\.(\d{1,4})\.([A-Za-z0-9._~-]+)")
@@ -55,7 +55,7 @@ def _read_rows(text: str) -> list[dict[str, Any]]:
         if missing:
             numbers = ", ".join(map(str, missing[:10]))
             faults.append(Fault(f"batch {batch}", f"lacks code {numbers} of {count}", "scan it again"))
-        elif hashlib.sha256(whole.encode()).hexdigest()[:12] != batch:
+        elif sha256_of_text(whole)[:12] != batch:
             faults.append(Fault(f"batch {batch}", "was damaged on the way", "scan all its codes again"))
         else:
             records += [_read_part(record) for record in whole.split("~")]
