@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Playwright, sync_playwright
 from street_faults import FAULTS, Stage, run
 from street_phone import Phone
-from street_town import StreetSite, unit_of
-from town import copy
+from street_town import StreetSite, serve_copy, unit_of
 
 RECORDS, MANY = 4, 100
 
@@ -25,11 +24,8 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def site(street_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StreetSite]:
-    copied_folder = copy(street_workspace.parent, tmp_path_factory.mktemp("losses") / "town")
-    site = StreetSite(copied_folder / street_workspace.name)
-    site.start()
-    yield site
-    site.kill()
+    with serve_copy(street_workspace, tmp_path_factory.mktemp("losses") / "town") as site:
+        yield site
 
 
 @pytest.mark.parametrize("fault", FAULTS)

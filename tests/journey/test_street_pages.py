@@ -20,7 +20,6 @@ from street_faults import FILL_UP, MAKE_ROOM
 from street_phone import Phone, phone_at
 from street_records import send, write
 from street_town import HOUR, StreetSite
-from town import copy
 
 from becalm.app.main import open_desk
 from becalm.app.store.database import open_store
@@ -28,11 +27,8 @@ from becalm.app.store.database import open_store
 
 @pytest.fixture(scope="module")
 def site(street_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StreetSite]:
-    copied_folder = copy(street_workspace.parent, tmp_path_factory.mktemp("pages") / "town")
-    site = StreetSite(copied_folder / street_workspace.name)
-    site.start()
-    yield site
-    site.kill()
+    with street_town.serve_copy(street_workspace, tmp_path_factory.mktemp("pages") / "town") as site:
+        yield site
 
 
 @pytest.fixture

@@ -12,18 +12,14 @@ import street_town
 from playwright.sync_api import Browser, expect
 from street_phone import Phone, phone_at
 from street_town import StreetSite
-from town import copy
 
 from becalm.app.main import open_desk
 
 
 @pytest.fixture
 def site(street_workspace: Path, tmp_path: Path) -> Iterator[StreetSite]:
-    copied_folder = copy(street_workspace.parent, tmp_path / "town")  # with the key that is kept beside it
-    site = StreetSite(copied_folder / street_workspace.name)
-    site.start()
-    yield site
-    site.kill()
+    with street_town.serve_copy(street_workspace, tmp_path / "town") as site:
+        yield site
 
 
 @pytest.fixture

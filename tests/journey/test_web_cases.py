@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from people import Programme, make_programme
-from sites import FORM_ID, FORM_KEY, SEEN, Answer, InProcess
+from sites import FORM, FORM_ID, FORM_KEY, SEEN, Answer, InProcess
 
 from becalm.app import rights
 from becalm.divert.core.screening import CHECKS
@@ -46,7 +46,7 @@ class Form:
 
     def send(self, **fields: str | Sequence[str]) -> Answer:
         body = urlencode({**self.hidden, **fields}, doseq=True).encode()
-        sent = {**self.headers, "content-type": "application/x-www-form-urlencoded"}
+        sent = {**self.headers, "content-type": FORM}
         return self.site.ask("POST", self.path, body, sent)
 
     def done(self, **fields: str | Sequence[str]) -> Answer:

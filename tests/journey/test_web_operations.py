@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
-from sites import PASSWORD, Answer, InProcess, person
+from sites import FORM, FORM_KEY, PASSWORD, Answer, InProcess, person
 from town import becalm
 from typer.testing import CliRunner
 
@@ -24,9 +24,6 @@ from becalm.app.main import app, open_ledger
 from becalm.app.store.accounts import list_accounts
 from becalm.app.store.database import AppStore
 from becalm.desk.audit_events import record_event
-
-FORM = "application/x-www-form-urlencoded"
-KEY = re.compile(r'name="form_key" value="([^"]+)"')
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def site(workspace: Path) -> Iterator[InProcess]:
 
 
 def try_password(site: InProcess, name: str, password: str) -> Answer:
-    found = KEY.search(site.ask("GET", "/sign-in").text)
+    found = FORM_KEY.search(site.ask("GET", "/sign-in").text)
     assert found
     body = urlencode({"form_key": found[1], "name": name, "password": password, "next": "/"}).encode()
     headers = {"cookie": f"becalm-sign-in={found[1]}", "content-type": FORM}
@@ -101,7 +98,7 @@ def fill_disk(store: AppStore) -> None:
 
 def test_a_full_disk_has_its_page_and_what_is_there_can_be_read(site: InProcess) -> None:
     headers = site.session("analyst")
-    key = KEY.search(site.ask("GET", "/account", headers=headers).text)
+    key = FORM_KEY.search(site.ask("GET", "/account", headers=headers).text)
     assert key
     fill_disk(site.store)
     statuses = set()

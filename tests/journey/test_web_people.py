@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from fastapi import Request, Response
-from sites import PASSWORD, Answer, InProcess, person
+from sites import FORM, FORM_KEY, PASSWORD, Answer, InProcess, person
 from sqlalchemy import select, update
 from town import becalm
 from typer.testing import CliRunner
@@ -20,9 +20,6 @@ from becalm.app.site.context import SentForm, check_form, require_proof
 from becalm.app.store import sessions, tasks
 from becalm.app.store.accounts import account_table, add_account, find_account
 from becalm.app.store.database import session_table
-
-FORM = "application/x-www-form-urlencoded"
-KEY = re.compile(r'name="form_key" value="([^"]+)"')
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +42,7 @@ def post(site: InProcess, path: str, headers: dict[str, str], *, address: str = 
 
 
 def form_key(site: InProcess, path: str, headers: dict[str, str]) -> str:
-    found = KEY.search(site.ask("GET", path, headers=headers).text)
+    found = FORM_KEY.search(site.ask("GET", path, headers=headers).text)
     assert found
     return found[1]
 
@@ -54,7 +51,7 @@ def sign_in(
     site: InProcess, name: str, password: str, *, cookie: str = "", address: str = "10.9.9.9"
 ) -> Answer:
     page = site.ask("GET", "/sign-in")
-    found = KEY.search(page.text)
+    found = FORM_KEY.search(page.text)
     assert found
     sent = {"cookie": f"becalm-sign-in={found[1]}" + (f"; becalm={cookie}" if cookie else "")}
     return post(

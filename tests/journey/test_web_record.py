@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from sites import Answer, InProcess, person
+from sites import FORM, FORM_KEY, Answer, InProcess, person
 from town import becalm
 
 from becalm.console.run_folder import write_run
@@ -18,8 +18,6 @@ from becalm.desk.audit_events import record_event
 from becalm.formats.durable_files import sha256_of_text
 from becalm.terms import LedgerError
 
-FORM = "application/x-www-form-urlencoded"
-KEY = re.compile(r'name="form_key" value="([^"]+)"')
 ARREST = ("record", "add", "arrest_made", "--set", "activity=violence")
 
 
@@ -58,7 +56,7 @@ def site(workspace: Path) -> Iterator[InProcess]:
 
 def post(site: InProcess, path: str, headers: dict[str, str], **fields: str) -> Answer:
     page = site.ask("GET", "/account", headers=headers).text
-    found = KEY.search(page)
+    found = FORM_KEY.search(page)
     assert found
     sent = {**headers, "content-type": FORM}
     return site.ask("POST", path, urlencode({"form_key": found[1], **fields}).encode(), sent)

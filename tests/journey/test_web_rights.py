@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sites import InProcess
+from sites import FORM, InProcess
 from town import becalm
 
 from becalm.app import rights
@@ -175,7 +175,7 @@ def expected(cell: Cell, role: str) -> int:
 
 
 def headers_of(cell: Cell, headers: dict[str, str]) -> dict[str, str]:
-    kind = "application/json" if cell.is_api else "application/x-www-form-urlencoded"
+    kind = "application/json" if cell.is_api else FORM
     return {**headers, "content-type": kind}
 
 

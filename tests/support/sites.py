@@ -29,6 +29,7 @@ from becalm.app.web import make_app, make_site
 PASSWORD = "four plain words here"
 BECALM = (sys.executable, "-c", "from becalm.app.main import main; main()")
 STARTED_WITHIN_S = 60
+FORM = "application/x-www-form-urlencoded"
 FORM_KEY = re.compile(r'name="form_key" value="([^"]+)"')
 SEEN = re.compile(r'name="seen" value="([^"]*)"')
 FORM_ID = re.compile(r'name="form_id" value="([^"]+)"')
@@ -156,7 +157,7 @@ class Client:
 
     def post(self, path: str, fields: Mapping[str, str | Sequence[str]], **headers: str) -> Answer:
         body = urlencode(dict(fields), doseq=True).encode()
-        return self.ask("POST", path, body, Content_Type="application/x-www-form-urlencoded", **headers)
+        return self.ask("POST", path, body, Content_Type=FORM, **headers)
 
     def form_key(self, path: str = "/account") -> str:
         found = FORM_KEY.search(self.get(path).text)

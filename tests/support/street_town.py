@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -126,3 +128,12 @@ class StreetSite:
             return open_session(store, account, role, now=self.at)
         finally:
             store.close()
+
+
+@contextmanager
+def serve_copy(workspace: Path, folder: Path) -> Iterator[StreetSite]:
+    """The site of a copy of this workspace, made in `folder` with the key that is kept beside it."""
+    site = StreetSite(town.copy(workspace.parent, folder) / workspace.name)
+    site.start()
+    yield site
+    site.kill()
