@@ -45,6 +45,6 @@ def _lines(rehearsal: Rehearsal) -> Iterator[object]:
     yield f"{rehearsal.title}: {rehearsal.weeks} weeks, seed {rehearsal.seed}"
     for line in summary_rows(rehearsal):
         yield f"  {line.question:<48} {line.held} of {line.count} held"
-    held_percent = f"{100 * rehearsal.held_share:.1f} %"
+    held_percent = f"{100 * rehearsal.held_share:.1f}%"
     yield f"The intervals hold the truth in {held_percent} of {len(rehearsal.rows)} figures."
     yield f"The table is in {rehearsal.folder / 'rehearsal.html'}."

@@ -277,7 +277,7 @@ def test_no_design_without_a_draw_says_that_something_was_reduced(design, state)
         estimates=(named_effect(0.6, 0.8, 0.9),), checks=(Check("trends are alike", False, "no"),)
     )
     text = describe_finding(finding, design, state)
-    assert "20 % lower than expected (95 % interval from -40 % to -10 %)" in text
+    assert "20% lower than expected (95% interval from −40% to −10%)" in text
     assert "What it needs was not so: trends are alike." in text
     assert not {"reduced", "caused", "prevented", "effect of"} & set(text.split())
     assert ("not an answer" in text) is (state == "exploratory")

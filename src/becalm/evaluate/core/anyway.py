@@ -8,6 +8,7 @@ it. Reasons overlap and none of them is sure, so what is left is a range and nev
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from becalm.evaluate.core.words import format_signed
 from becalm.terms import Estimate, Period
 
 
@@ -47,11 +48,11 @@ class AnywayReport:
         """One paragraph: what was seen, and between which bounds what was done may have changed it."""
         change_percent = 100.0 * (self.ratio.value - 1.0)
         verb = "fell" if change_percent < 0.0 else "rose"
-        bounds = " to ".join(f"{100.0 * (x - 1.0):+.0f} %" for x in (self.ratio.low, self.ratio.high))
+        bounds = " to ".join(f"{format_signed(100.0 * (x - 1.0))}%" for x in (self.ratio.low, self.ratio.high))
         return (
-            f"Against its expected level the count {verb} by {abs(change_percent):.0f} % (from {bounds}). "
+            f"Against its expected level the count {verb} by {abs(change_percent):.0f}% (from {bounds}). "
             f"With what else was going on, what was done may stand for anything from "
-            f"{100.0 * self.left_low:+.0f} % to {100.0 * self.left_high:+.0f} %. The records say no more."
+            f"{format_signed(100.0 * self.left_low)}% to {format_signed(100.0 * self.left_high)}%. The records say no more."
         )
 
 
@@ -84,13 +85,13 @@ def attribute_change(
     levels: list[tuple[float, float]] = []
     if control is not None:
         levels.append((control.low, control.high))
-        control_text = f"what was not aimed at stood at {100.0 * control.value:.0f} % of its expected level"
+        control_text = f"what was not aimed at stood at {100.0 * control.value:.0f}% of its expected level"
         reasons.append(_reason("what happened to other offences", ratio, levels[-1], control_text))
     if mobility is not None:
         range_ends = sorted((mobility.share**mobility.power_low, mobility.share**mobility.power_high))
         levels.append((range_ends[0], range_ends[1]))
         control_text = (
-            f"people were out {100.0 * mobility.share:.0f} % as much as usual, and offences follow "
+            f"people were out {100.0 * mobility.share:.0f}% as much as usual, and offences follow "
             f"by a power from {mobility.power_low:g} to {mobility.power_high:g}"
         )
         reasons.append(_reason("how little people were out", ratio, levels[-1], control_text))

@@ -34,7 +34,7 @@ def describe_finding(finding: Finding, design: Design, state: State) -> str:
         sentences.append(f"What it needs was not so: {'; '.join(failures)}.")
     if finding.expected_by_selection is not None:
         fall = -100.0 * finding.expected_by_selection.value
-        sentences.append(f"Places chosen as these were fall by {fall:.0f} % with nothing done.")
+        sentences.append(f"Places chosen as these were fall by {fall:.0f}% with nothing done.")
     if state == "exploratory":
         sentences.append("No protocol was registered, so this is a search for questions, not an answer.")
     elif state == "registered late":
@@ -50,19 +50,19 @@ def _describe_refused_fall(finding: Finding) -> Iterator[str]:
     yield describe_change(treated.before, treated.after)
     if finding.expected_by_selection is not None:
         fall = -100.0 * finding.expected_by_selection.value
-        yield f"Places chosen as these were fall by {fall:.0f} % with nothing done: this says nothing."
+        yield f"Places chosen as these were fall by {fall:.0f}% with nothing done: this says nothing."
 
 
 def _describe_effect(effect: NamedEstimate, *, may_claim: bool) -> str:
     """One sentence. Only of a trial whose checks hold may it be said that patrols reduced anything."""
     estimate = effect.estimate
-    interval = f"{100.0 * estimate.level:.3g} % interval"
+    interval = f"{100.0 * estimate.level:.3g}% interval"
     is_fall = estimate.value < (1.0 if effect.scale == "ratio" else 0.0)
     if effect.scale == "ratio":
         low, value, high = (100.0 * (x - 1.0) for x in (estimate.low, estimate.value, estimate.high))
-        size, bounds = f"{abs(value):.0f} %", f"from {low:+.0f} % to {high:+.0f} %"
+        size, bounds = f"{abs(value):.0f}%", f"from {format_signed(low)}% to {format_signed(high)}%"
     else:
-        size, bounds = f"{abs(estimate.value):,.0f}", f"from {estimate.low:+,.0f} to {estimate.high:+,.0f}"
+        size, bounds = f"{abs(estimate.value):,.0f}", f"from {format_signed(estimate.low)} to {format_signed(estimate.high)}"
     if may_claim and effect.shows_effect:
         verb = "reduced" if is_fall else "raised"
         return f"The patrols that were drawn {verb} the count by {size} ({interval} {bounds})."
@@ -72,10 +72,15 @@ def _describe_effect(effect: NamedEstimate, *, may_claim: bool) -> str:
     return f"The count was {size} {direction} than expected, which chance can explain ({interval} {bounds})."
 
 
+def format_signed(number: float) -> str:
+    """A whole number with its sign; the minus is that of the tables."""
+    return f"{number:+,.0f}".replace("-", "−")
+
+
 def describe_change(before: float, after: float) -> str:
     """What a count did, and no more: the verb for everything that rests on no comparison."""
     if before <= 0.0:
         return f"The count went from 0 to {after:,.0f}."
     change = 100.0 * (after / before - 1.0)
     verb = "fell" if change < 0 else "rose"
-    return f"The count {verb} by {abs(change):.0f} %, from {before:,.0f} to {after:,.0f} in as many days."
+    return f"The count {verb} by {abs(change):.0f}%, from {before:,.0f} to {after:,.0f} in as many days."

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from becalm.evaluate.core.anyway import AnywayReport
+from becalm.render.number_format import percent
 from becalm.terms import Estimate
 
 
@@ -45,7 +46,7 @@ def anyway_lines(report: AnywayReport) -> Iterator[str]:
     yield report.words
     yield ""
     for reason in report.reasons:
-        left_text = f"{100 * reason.left_low:+.0f} % to {100 * reason.left_high:+.0f} %"
+        left_text = f"{percent(100 * reason.left_low, 0)} to {percent(100 * reason.left_high, 0)}"
         yield f"  beside {reason.name}: {left_text} left"
         yield f"    {reason.says}"
     yield "Why no more can be said:"

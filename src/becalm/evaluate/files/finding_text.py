@@ -132,7 +132,7 @@ def finding_lines(answer: Evaluation) -> Iterator[str]:
         yield f"Places with as many offences in the days that chose them change by {fall} with nothing done."
     if finding.breakdown is not None:
         yield (
-            f"The conclusion falls if the trends part by {100 * finding.breakdown.low:.1f} % "
+            f"The conclusion falls if the trends part by {100 * finding.breakdown.low:.1f}% "
             "from one time to the next."
         )
     for check in finding.checks:

@@ -88,7 +88,7 @@ def _funnel_lines(answer: Funnel) -> Iterable[object]:
         )
         for s in answer.stages
     ]
-    yield string_table(("stage", "people", "share (95 % interval)", "in 2020"), rows, left=("stage",))
+    yield string_table(("stage", "people", "share (95% interval)", "in 2020"), rows, left=("stage",))
     away_text = _number(answer.not_at_address)
     yield f"Attempts: {_number(answer.attempts)}. People who were not at their address: {away_text}."
     if answer.groups:
@@ -105,7 +105,7 @@ def _group_lines(answer: Funnel) -> Iterable[object]:
     yield string_table(columns, rows, left=("group",))
     shown_stages = ("first_contact", "second_contact", "interested", "completed")
     share_rows = [(g.group, *(_share_text(g, stage) for stage in shown_stages)) for g in answer.groups]
-    titles = tuple(f"{stage.replace('_', ' ')} (95 % interval)" for stage in shown_stages)
+    titles = tuple(f"{stage.replace('_', ' ')} (95% interval)" for stage in shown_stages)
     yield string_table(("group", *titles), share_rows, left=("group",))
 
 
@@ -120,7 +120,7 @@ def _number(count: int | None) -> str:
 def _percent(share: Estimate | None) -> str:
     if share is None:
         return "nobody yet"
-    return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+    return f"{100 * share.value:.1f}% ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def providers(session: Session, request: ask.ProvidersRequest) -> None:
