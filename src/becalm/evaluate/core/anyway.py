@@ -48,11 +48,14 @@ class AnywayReport:
         """One paragraph: what was seen, and between which bounds what was done may have changed it."""
         change_percent = 100.0 * (self.ratio.value - 1.0)
         verb = "fell" if change_percent < 0.0 else "rose"
-        bounds = " to ".join(f"{format_signed(100.0 * (x - 1.0))}%" for x in (self.ratio.low, self.ratio.high))
+        bounds = " to ".join(
+            f"{format_signed(100.0 * (x - 1.0))}%" for x in (self.ratio.low, self.ratio.high)
+        )
         return (
             f"Against its expected level the count {verb} by {abs(change_percent):.0f}% (from {bounds}). "
             f"With what else was going on, what was done may stand for anything from "
-            f"{format_signed(100.0 * self.left_low)}% to {format_signed(100.0 * self.left_high)}%. The records say no more."
+            f"{format_signed(100.0 * self.left_low)}% to {format_signed(100.0 * self.left_high)}%. "
+            "The records say no more."
         )
 
 

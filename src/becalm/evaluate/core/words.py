@@ -62,7 +62,10 @@ def _describe_effect(effect: NamedEstimate, *, may_claim: bool) -> str:
         low, value, high = (100.0 * (x - 1.0) for x in (estimate.low, estimate.value, estimate.high))
         size, bounds = f"{abs(value):.0f}%", f"from {format_signed(low)}% to {format_signed(high)}%"
     else:
-        size, bounds = f"{abs(estimate.value):,.0f}", f"from {format_signed(estimate.low)} to {format_signed(estimate.high)}"
+        size, bounds = (
+            f"{abs(estimate.value):,.0f}",
+            f"from {format_signed(estimate.low)} to {format_signed(estimate.high)}",
+        )
     if may_claim and effect.shows_effect:
         verb = "reduced" if is_fall else "raised"
         return f"The patrols that were drawn {verb} the count by {size} ({interval} {bounds})."
